@@ -1,0 +1,107 @@
+//! A plain two-dimensional array.
+
+/// A row-major array of samples; column `x` runs to the right, row `y` runs down the picture.
+///
+/// ```
+/// use topography::Grid;
+/// let grid = Grid::from_fn(3, 2, |x, y| x + 10 * y);
+/// assert_eq!(grid[(2, 1)], 12);
+/// assert_eq!(grid.row(0), [0, 1, 2]);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grid<T> {
+    width: usize,
+    height: usize,
+    samples: Vec<T>,
+}
+
+impl<T> Grid<T> {
+    /// Wraps samples already in row-major order.
+    ///
+    /// # Panics
+    ///
+    /// If there are not exactly `width * height` samples.
+    pub fn from_vec(width: usize, height: usize, samples: Vec<T>) -> Self {
+        assert_eq!(samples.len(), width * height, "a grid of {width} x {height} needs as many samples");
+        Self { width, height, samples }
+    }
+
+    /// Calls `sample(x, y)` for every place, row by row.
+    pub fn from_fn(width: usize, height: usize, mut sample: impl FnMut(usize, usize) -> T) -> Self {
+        let mut samples = Vec::with_capacity(width * height);
+        for y in 0..height {
+            for x in 0..width {
+                samples.push(sample(x, y));
+            }
+        }
+        Self { width, height, samples }
+    }
+
+    /// The number of columns.
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The number of rows.
+    pub const fn height(&self) -> usize {
+        self.height
+    }
+
+    /// All samples, row by row.
+    pub fn samples(&self) -> &[T] {
+        &self.samples
+    }
+
+    /// All samples, row by row, to be changed in place.
+    pub fn samples_mut(&mut self) -> &mut [T] {
+        &mut self.samples
+    }
+
+    /// All samples, row by row, given away.
+    pub fn into_samples(self) -> Vec<T> {
+        self.samples
+    }
+
+    /// One row, left to right.
+    pub fn row(&self, y: usize) -> &[T] {
+        &self.samples[y * self.width..(y + 1) * self.width]
+    }
+
+    /// One row, to be changed in place.
+    pub fn row_mut(&mut self, y: usize) -> &mut [T] {
+        &mut self.samples[y * self.width..(y + 1) * self.width]
+    }
+
+    /// The sample at `(x, y)`, or nothing outside the grid.
+    pub fn get(&self, x: usize, y: usize) -> Option<&T> {
+        if x < self.width { self.samples.get(y * self.width + x) } else { None }
+    }
+
+    /// A grid of the same shape with every sample converted.
+    pub fn map<U>(&self, convert: impl FnMut(&T) -> U) -> Grid<U> {
+        Grid { width: self.width, height: self.height, samples: self.samples.iter().map(convert).collect() }
+    }
+}
+
+impl<T: Clone> Grid<T> {
+    /// A grid filled with one value.
+    pub fn filled(width: usize, height: usize, value: T) -> Self {
+        Self { width, height, samples: vec![value; width * height] }
+    }
+}
+
+impl<T> std::ops::Index<(usize, usize)> for Grid<T> {
+    type Output = T;
+
+    fn index(&self, (x, y): (usize, usize)) -> &T {
+        debug_assert!(x < self.width);
+        &self.samples[y * self.width + x]
+    }
+}
+
+impl<T> std::ops::IndexMut<(usize, usize)> for Grid<T> {
+    fn index_mut(&mut self, (x, y): (usize, usize)) -> &mut T {
+        debug_assert!(x < self.width);
+        &mut self.samples[y * self.width + x]
+    }
+}
