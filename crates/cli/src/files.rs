@@ -1,0 +1,98 @@
+//! Opening and writing files: the only place of this program that touches the disk for plain files.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use crate::exit::{Exit, Failure};
+
+/// No picture or scan of a cartridge case comes near this size.
+const MAX_INPUT_BYTES: u64 = 512 << 20;
+
+/// Reads a whole file, refusing absurd sizes before reading them.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let cannot = |error: io::Error| unreadable(path, &error);
+    let file = File::open(path).map_err(cannot)?;
+    let metadata = file.metadata().map_err(cannot)?;
+    if metadata.is_dir() {
+        return Err(
+            Exit::BadInput.because(format!("`{}` is a folder\nhint: name the files in it", path.display()))
+        );
+    }
+    let mut bytes = Vec::with_capacity(metadata.len().min(MAX_INPUT_BYTES) as usize);
+    file.take(MAX_INPUT_BYTES + 1).read_to_end(&mut bytes).map_err(cannot)?;
+    if bytes.len() as u64 > MAX_INPUT_BYTES {
+        let limit = MAX_INPUT_BYTES >> 20;
+        return Err(
+            Exit::BadInput.because(format!("`{}` is larger than {limit} MiB, the limit", path.display()))
+        );
+    }
+    Ok(bytes)
+}
+
+/// Reads a whole text file.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    String::from_utf8(read(path)?)
+        .map_err(|_| Exit::BadInput.because(format!("`{}` is not UTF-8 text", path.display())))
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    let exit = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Exit::BadInput,
+        _ => Exit::Environment,
+    };
+    exit.because(format!("cannot read `{}`: {error}", path.display()))
+}
+
+/// Writes a result to a file, or to standard output for `-`. A file appears whole or not at all.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return print(bytes);
+    }
+    let cannot =
+        |error: io::Error| Exit::Environment.because(format!("cannot write `{}`: {error}", path.display()));
+    let temporary = beside(path);
+    fs::write(&temporary, bytes).map_err(cannot)?;
+    fs::rename(&temporary, path).map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        cannot(error)
+    })
+}
+
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or(OsStr::new("output")).to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.part", std::process::id()))
+}
+
+/// Makes a folder and those above it.
+pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(path).map_err(|error| {
+        Exit::Environment.because(format!("cannot make the folder `{}`: {error}", path.display()))
+    })
+}
+
+/// Prints bytes to standard output. A reader that has gone away ends the run quietly.
+pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Exit::Environment.because(format!("cannot write to standard output: {error}"))),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Prints one line to standard output.
+pub(crate) fn print_line(line: impl std::fmt::Display) -> Result<(), Failure> {
+    print(format!("{line}\n").as_bytes())
+}
+
+/// Prints a remark to standard error; standard output stays clean for data.
+pub(crate) fn remark(line: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// The extension of a file in lower case, or nothing.
+pub(crate) fn extension(path: &Path) -> String {
+    path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default()
+}
