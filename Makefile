@@ -1,0 +1,58 @@
+# Two commands do everything on a fresh machine with Rust, Node and apt: `make demo` and `make test`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+DEMO_DIR ?= demo-out
+TOOLS := .tools
+export CARGO_TERM_PROGRESS_WHEN ?= never
+export INSTA_UPDATE ?= no
+
+.PHONY: help demo test bench setup format lint typos docs unit doctest clean
+
+help: ## Print what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+demo: setup ## Install what is needed, build, and run the whole story into demo-out/
+	$(CARGO) build --release --locked --package cli
+	target/release/microstamp demo "$(DEMO_DIR)"
+
+test: setup format lint docs typos doctest unit ## Install what is needed and pass all tests
+	@cat target/doctest.log target/unit.log | awk '/^test result:/ { passed += $$4; failed += $$6 } END { print passed " passed, " failed " failed" }'
+
+bench: setup ## Run the benchmarks (criterion); compare ratios within one run
+	$(CARGO) bench --workspace
+
+setup: ## Install what building and testing needs, if it is missing
+	@command -v $(CARGO) >/dev/null || { echo "error: cargo is missing; install Rust 1.95 first" >&2; exit 1; }
+	@command -v cc >/dev/null || { apt-get update -q && apt-get install -y -q build-essential; }
+
+format:
+	$(CARGO) fmt --all --check
+
+lint:
+	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
+
+docs: ## Build the documentation, warnings denied
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
+
+typos: $(TOOLS)/bin/typos
+	$(TOOLS)/bin/typos
+
+$(TOOLS)/bin/typos:
+	@python3 -c 'import venv, ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -y -q python3-venv; }
+	python3 -m venv $(TOOLS)
+	$(TOOLS)/bin/pip install --quiet --disable-pip-version-check typos==1.52.0
+
+unit:
+	@mkdir -p target
+	$(CARGO) test --workspace --lib --bins --tests --examples --locked 2>&1 | tee target/unit.log
+
+doctest:
+	@mkdir -p target
+	$(CARGO) test --workspace --doc --locked 2>&1 | tee target/doctest.log
+
+clean: ## Remove what was built
+	$(CARGO) clean
+	rm -rf $(TOOLS) $(DEMO_DIR)
