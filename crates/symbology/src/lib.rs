@@ -1,3 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod code;
+mod field;
 pub mod geometry;
+mod mark;
+pub mod mother;
+mod nearest;
+mod scheme;
+mod seal;
+mod symbol;
+
+pub use code::{Code, CodeError, Prefix, UnitNumber};
+pub use mark::{Mark, MarkError};
+pub use scheme::{CheckRule, Scheme, SchemeError};
+pub use seal::SealingKey;
+pub use symbol::{ALPHABET, Symbol};

@@ -1,0 +1,4 @@
+//! What `symbology` promises, tested through its public face.
+
+mod codes;
+mod mother_code;
