@@ -1,0 +1,7 @@
+//! One integration binary; each module is one promise of the crate.
+
+#![allow(clippy::unwrap_used, reason = "a failed test should panic where it fails")]
+#![allow(clippy::print_stderr, reason = "absent public vectors are said aloud")]
+
+mod merkle;
+mod vectors;
