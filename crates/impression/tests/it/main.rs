@@ -1,0 +1,4 @@
+//! What the simulator promises.
+
+mod mark;
+mod tool;
