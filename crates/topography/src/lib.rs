@@ -1,9 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod files;
 mod grid;
 mod surface;
 mod units;
+pub mod x3p;
 
+pub use files::{FileError, Limits};
 pub use grid::Grid;
 pub use surface::{Micrograph, Pitch, Topography};
 pub use units::{Angle, Length, QuantityError};
