@@ -53,13 +53,18 @@ impl Edge {
                 let index = self.size / u64::from(FULL);
                 files.push((Resource::Entries { index, width: FULL }, std::mem::take(&mut self.bundle)));
             }
-            self.push_hash(0, Hash::leaf(entry), &mut files);
-            self.size += 1;
+            self.push_leaf(Hash::leaf(entry), &mut files);
         }
         if self.size > before {
             self.partials(before, &mut files);
         }
         files
+    }
+
+    /// Appends a leaf hash without its entry; full tiles go to `files`.
+    pub(crate) fn push_leaf(&mut self, leaf: Hash, files: &mut Vec<(Resource, Vec<u8>)>) {
+        self.push_hash(0, leaf, files);
+        self.size += 1;
     }
 
     /// Puts a hash on a level; a tile that becomes full moves its root one level up.
@@ -79,7 +84,7 @@ impl Edge {
     }
 
     /// The partial tiles and the partial bundle that changed since the tree had `before` entries.
-    fn partials(&self, before: u64, files: &mut Vec<(Resource, Vec<u8>)>) {
+    pub(crate) fn partials(&self, before: u64, files: &mut Vec<(Resource, Vec<u8>)>) {
         let full = u64::from(FULL);
         if !self.bundle.is_empty() {
             let width = (self.size % full) as u16;

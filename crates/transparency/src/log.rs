@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::{
-    Checkpoint, ConsistencyProof, Hash, InclusionProof, NoteError, ProofError, Resource, SignedCheckpoint,
-    SigningKey, StoreError, TileStore, Tree, edge::Edge,
+    BundleError, Checkpoint, ConsistencyProof, EntryProof, Hash, InclusionProof, NoteError, ProofError,
+    Resource, Salt, SignedCheckpoint, SigningKey, StoreError, TileStore, Tree, VerifierKey, edge::Edge,
 };
 
 /// Why a log did not do what it was asked.
@@ -188,6 +188,30 @@ impl<S: TileStore> Log<S> {
     /// When the old tree is larger, or a tile is missing.
     pub fn consistency_proof(&self, old_size: u64) -> Result<ConsistencyProof, LogError> {
         self.tree().consistency_proof(old_size)
+    }
+
+    /// Takes cosignatures by `witnesses` into the newest checkpoint, out of a witness's answer, and returns how many.
+    ///
+    /// # Errors
+    /// When a line by a known witness is bad, or the store fails.
+    pub fn add_cosignatures(&mut self, answer: &str, witnesses: &[VerifierKey]) -> Result<usize, LogError> {
+        if self.unsure {
+            return Err(LogError::MustReopen);
+        }
+        let mut signed = self.signed.clone();
+        let count = signed.add_cosignatures(answer, witnesses)?;
+        if count > 0 {
+            self.swap(signed)?;
+        }
+        Ok(count)
+    }
+
+    /// Everything an outsider needs to check entry `index` offline: record, salt, proof, newest checkpoint.
+    ///
+    /// # Errors
+    /// [`BundleError::NotTheEntry`] if the entry there is no commitment to this record with this salt.
+    pub fn entry_proof(&self, index: u64, salt: &Salt, record: &[u8]) -> Result<EntryProof, BundleError> {
+        EntryProof::new(&self.tree(), &self.signed, index, (salt, record))
     }
 
     /// Swaps the checkpoint; after a failure the log is closed for writing, because either may stand.

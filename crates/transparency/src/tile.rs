@@ -48,7 +48,15 @@ pub struct ResourceError(String);
 impl Resource {
     /// Whether this is a full tile or bundle, which never changes and replaces its partial ones.
     pub fn is_full(&self) -> bool {
-        matches!(self, Self::Tile { width: FULL, .. } | Self::Entries { width: FULL, .. })
+        self.width() == FULL
+    }
+
+    /// Hashes or entries in the file; 0 for the checkpoint.
+    pub(crate) fn width(&self) -> u16 {
+        match self {
+            Self::Checkpoint => 0,
+            Self::Tile { width, .. } | Self::Entries { width, .. } => *width,
+        }
     }
 }
 

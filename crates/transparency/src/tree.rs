@@ -96,8 +96,8 @@ impl<'a, S: TileStore> Tree<'a, S> {
         let (name, bytes) = self.fetch(width, |width| Resource::Entries { index, width })?;
         let corrupt = |reason| LogError::Corrupt { path: name.to_string(), reason };
         let mut entries = split_bundle(&bytes).map_err(corrupt)?;
-        if entries.len() < usize::from(width) {
-            return Err(corrupt("it has too few entries"));
+        if entries.len() != usize::from(name.width()) {
+            return Err(corrupt("its number of entries does not fit its name"));
         }
         entries.truncate(usize::from(width));
         Ok(entries.into_iter().map(<[u8]>::to_vec).collect())
@@ -108,8 +108,8 @@ impl<'a, S: TileStore> Tree<'a, S> {
         let width = self.width(level, index);
         let (name, bytes) = self.fetch(width, |width| Resource::Tile { level, index, width })?;
         let (chunks, rest) = bytes.as_chunks::<32>();
-        if !rest.is_empty() || chunks.len() < usize::from(width) {
-            let reason = "its length does not fit its width";
+        if !rest.is_empty() || chunks.len() != usize::from(name.width()) {
+            let reason = "its length does not fit its name";
             return Err(LogError::Corrupt { path: name.to_string(), reason });
         }
         Ok(chunks[..usize::from(width)].iter().map(|chunk| Hash::from_bytes(*chunk)).collect())

@@ -3,5 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should panic where it fails")]
 #![allow(clippy::print_stderr, reason = "absent public vectors are said aloud")]
 
+mod audit;
+mod bundle;
 mod merkle;
+mod notes;
 mod vectors;
+mod witness;

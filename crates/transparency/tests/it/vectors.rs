@@ -10,7 +10,7 @@ use serde_json::Value;
 use transparency::{ConsistencyProof, Hash, InclusionProof, Resource, SignedCheckpoint, Tree, VerifierKey};
 
 /// The folder of public vectors, or a loud line on stderr.
-fn vectors(name: &str) -> Option<PathBuf> {
+pub(crate) fn vectors(name: &str) -> Option<PathBuf> {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let root = env::var_os("MICROSTAMP_VECTORS").map(PathBuf::from);
     let root = root.unwrap_or_else(|| workspace.join("../shared/vectors"));
