@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod code;
+pub mod decode;
 mod field;
 pub mod geometry;
 mod mark;

@@ -1,4 +1,5 @@
 //! What `symbology` promises, tested through its public face.
 
 mod codes;
+mod decoding;
 mod mother_code;
