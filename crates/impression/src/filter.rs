@@ -27,6 +27,18 @@ pub(crate) fn smear_rows(grid: &mut Grid<f32>, length: f64) {
     }
 }
 
+/// Replaces each missing height by the last one measured before it, row by row.
+pub(crate) fn hold_missing(heights: &mut Grid<f32>) {
+    let mut last = heights.samples().iter().copied().find(|height| height.is_finite()).unwrap_or(0.0);
+    for sample in heights.samples_mut() {
+        if sample.is_finite() {
+            last = *sample;
+        } else {
+            *sample = last;
+        }
+    }
+}
+
 /// The middle and one side of the kernel; the whole sums to 1.
 fn half_kernel(sigma: f64) -> Vec<f32> {
     let reach = (3.5 * sigma).ceil() as usize;

@@ -4,6 +4,7 @@ use topography::{Grid, Topography};
 
 use crate::StrikeError;
 use crate::filter;
+use crate::fit::{self, Form};
 use crate::lattice::Lattice;
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
@@ -18,9 +19,11 @@ pub(crate) struct Tool {
     pub(crate) height: f64,
     /// The distance from the middle of the map to the farthest relief, in micrometres.
     pub(crate) radius: f64,
+    /// The form that the relief lies on, where the map has one.
+    pub(crate) form: Option<Form>,
 }
 
-/// Reads a tool's map; missing points count as ground.
+/// Reads a tool's map and takes its form off; missing points count as ground.
 pub(crate) fn prepare(tool: &Topography) -> Result<Tool, StrikeError> {
     let pitch = (tool.pitch.x.to_um(), tool.pitch.y.to_um());
     if !(pitch.0 > 0.0 && pitch.1 > 0.0 && pitch.0.is_finite() && pitch.1.is_finite()) {
@@ -29,9 +32,25 @@ pub(crate) fn prepare(tool: &Topography) -> Result<Tool, StrikeError> {
     if tool.heights.width() < 8 || tool.heights.height() < 8 || tool.valid_points() == 0 {
         return Err(StrikeError::Tool(tool.heights.width(), tool.heights.height(), tool.valid_points()));
     }
-    let relief = tool.heights.map(|height| if height.is_finite() { *height as f32 } else { 0.0 });
+    let form = fit::form(&tool.heights, pitch);
+    let relief = match &form {
+        Some(form) => over(&tool.heights, pitch, form),
+        None => tool.heights.map(|height| if height.is_finite() { *height as f32 } else { 0.0 }),
+    };
     let (height, radius) = measure(&relief, pitch);
-    Ok(Tool { relief, pitch, height, radius })
+    Ok(Tool { relief, pitch, height, radius, form })
+}
+
+/// Heights over a form, 0 beyond the disc where it was fitted.
+fn over(heights: &Grid<f64>, pitch: (f64, f64), form: &Form) -> Grid<f32> {
+    let centre = (0.5 * (heights.width() as f64 - 1.0), 0.5 * (heights.height() as f64 - 1.0));
+    let reach = form.reach() * form.reach();
+    Grid::from_fn(heights.width(), heights.height(), |x, y| {
+        let place = ((x as f64 - centre.0) * pitch.0, (y as f64 - centre.1) * pitch.1);
+        let above = heights[(x, y)] - form.height(place.0, place.1);
+        let inside = place.0 * place.0 + place.1 * place.1 < reach;
+        if above.is_finite() && inside { above as f32 } else { 0.0 }
+    })
 }
 
 /// Wears a relief: edges rounded, height lost, thin strokes gone first; 0 is new, 1 is worn out.

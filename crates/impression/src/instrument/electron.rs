@@ -3,7 +3,7 @@
 use rand::Rng;
 use topography::{Length, Micrograph, Pitch, Topography};
 
-use super::resample::{look, slopes};
+use super::resample::{look, slopes, stretch};
 use crate::{Conditions, chance, filter};
 
 /// A scanning electron microscope (secondary electrons).
@@ -74,12 +74,13 @@ pub fn sem(surface: &Topography, settings: &Sem, rng: &mut impl Rng) -> Microgra
         let (gx, gy) = (*sample, along_y.samples()[i]);
         let above = seen.heights.samples()[i] - around.samples()[i];
         let tilted = (1.0 + gx * gx + gy * gy).sqrt() - 1.0;
-        *sample = 0.3 + (0.35 * tilted + 0.25 * edges * above).clamp(-0.25, 0.7);
+        *sample = (tilted + edges * above).clamp(-1.0, 2.0);
         if seen.missing.samples()[i] {
-            *sample = 0.0;
+            *sample = -1.0;
         }
     }
     filter::gaussian(&mut picture, settings.blur.to_um() / seen.pitch);
+    stretch(&mut picture, &seen.missing);
     charge(&mut picture, settings, seen.pitch, rng);
     let noise = settings.noise as f32;
     for sample in picture.samples_mut() {

@@ -3,7 +3,7 @@
 use rand::{Rng, SeedableRng, rngs::ChaCha8Rng};
 use topography::{Angle, Grid, Length, Micrograph, Pitch, Topography};
 
-use super::resample::{Seen, look, slopes};
+use super::resample::{Seen, look, slopes, stretch};
 use crate::lattice::Lattice;
 use crate::{Conditions, chance, filter};
 
@@ -31,7 +31,7 @@ pub struct Light {
 }
 
 impl Default for Light {
-    /// 2 µm points, light from the upper left at 34°, shine 0.35, stains 6 %, soot 1 %, no cast shadows: assumed.
+    /// 2 µm points, light from the upper left at 34°, shine 0.35, stains 4 %, soot 1 %, no cast shadows: assumed.
     fn default() -> Self {
         Self {
             pitch: Length::um(2.0),
@@ -40,7 +40,7 @@ impl Default for Light {
             azimuth: Angle::degrees(-135.0),
             elevation: Angle::degrees(34.0),
             shine: 0.35,
-            mottle: 0.06,
+            mottle: 0.04,
             soot: 0.01,
             shadows: false,
         }
@@ -54,6 +54,9 @@ impl Light {
             pitch: conditions.pitch,
             blur: conditions.optical_blur,
             noise: conditions.optical_noise,
+            azimuth: conditions.light_azimuth,
+            elevation: conditions.light_elevation,
+            shadows: conditions.shadows >= 0.5,
             ..Self::default()
         }
     }
@@ -201,7 +204,7 @@ fn expose(mut picture: Grid<f32>, seen: &Seen, settings: &Light, rng: &mut impl 
         *sample = if *missing { 0.0 } else { *sample };
     }
     filter::gaussian(&mut picture, settings.blur.to_um() / seen.pitch);
-    stretch(&mut picture, seen);
+    stretch(&mut picture, &seen.missing);
     let noise = settings.noise as f32;
     for sample in picture.samples_mut() {
         *sample = (*sample + noise * chance::normal(rng)).clamp(0.0, 1.0);
@@ -247,26 +250,4 @@ fn case_number(heights: &Grid<f32>) -> u64 {
     heights.samples().iter().step_by(64).fold(0xcbf2_9ce4_8422_2325, |hash, height| {
         (hash ^ ((f64::from(*height) * 100.0).round() as i64 as u64)).wrapping_mul(0x0100_0000_01b3)
     })
-}
-
-/// Puts the darkest half per cent at 0.02 and the brightest at 0.98.
-fn stretch(picture: &mut Grid<f32>, seen: &Seen) {
-    let mut some: Vec<f32> = picture
-        .samples()
-        .iter()
-        .zip(seen.missing.samples())
-        .step_by(7)
-        .filter_map(|(sample, missing)| (!missing).then_some(*sample))
-        .collect();
-    if some.len() < 2 {
-        return;
-    }
-    let tail = some.len() / 200;
-    let low = *some.select_nth_unstable_by(tail, f32::total_cmp).1;
-    let top = some.len() - 1 - tail;
-    let high = *some.select_nth_unstable_by(top, f32::total_cmp).1;
-    let scale = 0.96 / (high - low).max(1e-6);
-    for sample in picture.samples_mut() {
-        *sample = (0.02 + (*sample - low) * scale).clamp(0.0, 1.0);
-    }
 }

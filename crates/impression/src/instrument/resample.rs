@@ -23,7 +23,7 @@ pub(crate) fn look(surface: &Topography, pitch: f64, blur: f64) -> Seen {
     let mut heights = surface.heights.map(|height| *height as f32);
     let any_missing = missing.samples().iter().any(|missing| *missing);
     if any_missing {
-        hold(&mut heights);
+        filter::hold_missing(&mut heights);
     }
     let same = (own.0 / pitch - 1.0).abs() < 1e-9 && (own.1 / pitch - 1.0).abs() < 1e-9;
     if !same {
@@ -42,18 +42,6 @@ pub(crate) fn look(surface: &Topography, pitch: f64, blur: f64) -> Seen {
     }
     filter::gaussian(&mut heights, blur / pitch);
     Seen { heights, missing, pitch }
-}
-
-/// Replaces each missing height by the last one measured in its row.
-fn hold(heights: &mut Grid<f32>) {
-    let mut last = heights.samples().iter().copied().find(|height| height.is_finite()).unwrap_or(0.0);
-    for sample in heights.samples_mut() {
-        if sample.is_finite() {
-            last = *sample;
-        } else {
-            *sample = last;
-        }
-    }
 }
 
 /// Slopes along x and y at every point, by central differences.
@@ -77,4 +65,26 @@ pub(crate) fn slopes(heights: &Grid<f32>, pitch: f64) -> (Grid<f32>, Grid<f32>) 
         }
     }
     (along_x, along_y)
+}
+
+/// Sets the contrast as an operator does: the darkest half per cent at 0.02, the brightest at 0.98.
+pub(crate) fn stretch(picture: &mut Grid<f32>, missing: &Grid<bool>) {
+    let mut some: Vec<f32> = picture
+        .samples()
+        .iter()
+        .zip(missing.samples())
+        .step_by(7)
+        .filter_map(|(sample, missing)| (!missing).then_some(*sample))
+        .collect();
+    if some.len() < 2 {
+        return;
+    }
+    let tail = some.len() / 200;
+    let low = *some.select_nth_unstable_by(tail, f32::total_cmp).1;
+    let top = some.len() - 1 - tail;
+    let high = *some.select_nth_unstable_by(top, f32::total_cmp).1;
+    let scale = 0.96 / (high - low).max(1e-6);
+    for sample in picture.samples_mut() {
+        *sample = (0.02 + (*sample - low) * scale).clamp(0.0, 1.0);
+    }
 }

@@ -23,6 +23,9 @@ model! {
         depth: Length = 9.0 "µm" in 0.0 .. 60.0,
             "Height or depth of the mark on the case where contact is full; never more than on the tool.",
             "assumed; engraving itself is quoted as 25 µm deep (trade press)";
+        energy: f64 = 1.0 "1" in 0.05 .. 3.0,
+            "Energy of this strike relative to the firearm's usual one: below 1 a light strike.",
+            "assumed";
         turn: Angle = 4.0 "deg" in 0.0 .. 180.0,
             "The case lies turned by up to this angle either way.",
             "assumed; 180° for a case that nobody has oriented";
@@ -92,6 +95,15 @@ model! {
         optical_noise: f64 = 0.015 "1" in 0.0 .. 0.5,
             "Standard deviation of a picture's noise, with 1 for white.",
             "assumed";
+        light_azimuth: Angle = -135.0 "deg" in -360.0 .. 360.0,
+            "Where an oblique light stands, clockwise from the right of the picture.",
+            "chosen";
+        light_elevation: Angle = 34.0 "deg" in 5.0 .. 85.0,
+            "Height of the light above the plane of the case.",
+            "chosen";
+        shadows: f64 = 0.0 "1" in 0.0 .. 1.0,
+            "From 0.5 on an oblique light casts shadows.",
+            "chosen";
         height_noise: Length = 0.08 "µm" in 0.0 .. 10.0,
             "Standard deviation of a topography's noise.",
             "assumed; commercial instruments quote 0.3 µm and less";
