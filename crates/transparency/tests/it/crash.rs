@@ -2,9 +2,9 @@
 
 use std::{
     cell::RefCell,
-    env,
+    env, fs,
     io::{BufRead as _, BufReader, Write as _},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     rc::Rc,
     thread,
@@ -204,7 +204,7 @@ fn a_folder_keeps_no_partial_file_that_a_full_one_replaced() {
 #[test]
 fn a_folder_that_cannot_be_written_is_an_error_with_a_name() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("tile"), "in the way").unwrap();
+    fs::write(folder.path().join("tile"), "in the way").unwrap();
     let mut log = Log::create(FolderStore::create(folder.path()).unwrap(), key()).unwrap();
     let error = log.append_batch(&entries(0..1, 0)).unwrap_err().to_string();
     assert!(error.contains("make folder") && error.contains("tile/entries"), "{error}");
@@ -267,4 +267,96 @@ fn append_until_killed(folder: &Path) -> ! {
         out.flush().unwrap();
     }
     unreachable!("a cycle has no end")
+}
+
+/// Files below a folder, by their path within it.
+fn files_of(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                files.push((path.strip_prefix(folder).unwrap().to_owned(), fs::read(&path).unwrap()));
+            }
+        }
+    }
+    files
+}
+
+fn restore(files: &[(PathBuf, Vec<u8>)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    folder
+}
+
+/// Opens a copy of a log, checks it, and returns its size.
+fn recovered(files: &[(PathBuf, Vec<u8>)]) -> u64 {
+    let folder = restore(files);
+    let log = Log::open(FolderStore::open(folder.path()).unwrap(), key()).unwrap();
+    let report = fsck(log.store(), key().verifier(), &[]).unwrap();
+    assert_eq!((report.entries, report.findings), (log.size(), vec![]));
+    for n in 0..log.size() {
+        assert_eq!(log.tree().entry(n).unwrap(), entries(n..n + 1, 0)[0]);
+    }
+    log.size()
+}
+
+/// The worst power cut: of all that was written since the log was opened, only the journal reached the disk, and
+/// perhaps not all of it.
+#[test]
+fn after_a_power_cut_the_journal_alone_brings_back_what_was_acknowledged() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::create(FolderStore::create(folder.path()).unwrap(), key()).unwrap();
+    log.append_batch(&entries(0..200, 0)).unwrap();
+    drop(log);
+    let before = files_of(folder.path());
+    assert!(before.iter().all(|(name, bytes)| !name.starts_with(".journal.0") || bytes.is_empty()));
+
+    let mut log = Log::open(FolderStore::open(folder.path()).unwrap(), key()).unwrap();
+    let mut ends = vec![(0, 200)];
+    for batch in [1, 55, 1, 300, 7] {
+        log.append_batch(&entries(log.size()..log.size() + batch, 0)).unwrap();
+        let journal = fs::read(folder.path().join(".journal.0")).unwrap();
+        ends.push((journal.len(), log.size()));
+    }
+    let journal = fs::read(folder.path().join(".journal.0")).unwrap();
+    for cut in (0..journal.len()).step_by(997).chain(ends.iter().map(|(end, _)| *end)) {
+        let mut after = before.clone();
+        after.retain(|(name, _)| !name.starts_with(".journal.0"));
+        after.push((".journal.0".into(), journal[..cut].to_vec()));
+        let expected = ends.iter().rev().find(|(end, _)| *end <= cut).unwrap().1;
+        assert_eq!(recovered(&after), expected, "journal cut at {cut}");
+    }
+    let mut flipped = journal.clone();
+    flipped[ends[2].0 + 30] ^= 1;
+    let mut after = before;
+    after.retain(|(name, _)| !name.starts_with(".journal.0"));
+    after.push((".journal.0".into(), flipped));
+    assert_eq!(recovered(&after), ends[2].1, "a record that does not fit its hash ends the journal");
+}
+
+#[test]
+fn the_journal_stays_small_and_whole_while_its_files_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::create(FolderStore::create(folder.path()).unwrap(), key()).unwrap();
+    let length = |name| fs::metadata(folder.path().join(name)).unwrap().len();
+    for _ in 0..10 {
+        log.append_batch(&entries(log.size()..log.size() + 9_999, 0)).unwrap();
+        let both = length(".journal.0") + length(".journal.1");
+        assert!(both < 40 << 20, "{both} bytes of journal");
+    }
+    let live = files_of(folder.path());
+    let copy = restore(&live);
+    let found = Log::open(FolderStore::open(copy.path()).unwrap(), key()).unwrap();
+    assert_eq!(found.checkpoint(), log.checkpoint());
+    drop(log);
+    assert_eq!((length(".journal.0"), length(".journal.1")), (0, 0));
+    let reader = FolderStore::read_only(folder.path());
+    assert_eq!(fsck(&reader, key().verifier(), &[]).unwrap().findings, []);
 }
