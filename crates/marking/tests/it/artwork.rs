@@ -165,7 +165,7 @@ fn turned(line: &str) -> String {
         match words[i].as_str() {
             "M" | "L" => words[i + 1] = negated(&words[i + 1]),
             "A" => {
-                words[i + 5] = if words[i + 5] == "1" { "0" } else { "1" }.to_owned();
+                words[i + 5] = String::from(if words[i + 5] == "1" { "0" } else { "1" });
                 words[i + 6] = negated(&words[i + 6]);
             }
             _ => {}
