@@ -1,1 +1,31 @@
 #![doc = include_str!("../README.md")]
+
+mod audit;
+mod books;
+mod certificate;
+mod chain;
+mod encode;
+mod error;
+mod event;
+mod export;
+mod firearm;
+mod folder;
+mod issue;
+mod ledger;
+pub mod names;
+mod store;
+mod trace;
+mod wording;
+
+pub use audit::Reconciliation;
+pub use books::{Block, Books, Correction, History, NewEntry};
+pub use chain::{Chain, ChainEnd, Link, RetailSale, Role, TimeToCrime, chain, time_to_crime};
+pub use error::{BooksError, Refusal};
+pub use event::{Corrects, Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source, View};
+pub use firearm::{Description, Firearm, FirearmKey, FirearmKind, Licensee, Part};
+pub use folder::{Database, NewIssuer};
+pub use issue::{IssueRun, Issued, serial_run};
+pub use trace::{
+    CERTAIN, CandidateCode, MAX_CANDIDATES, PartState, Priority, TraceAnswer, TraceOutcome, TraceRequest,
+    Traced,
+};

@@ -9,7 +9,6 @@ mod edge;
 mod folder;
 mod fsck;
 mod hash;
-mod journal;
 mod keys;
 mod log;
 mod merkle;

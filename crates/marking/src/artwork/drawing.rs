@@ -2,7 +2,6 @@
 
 use symbology::geometry::{Element, Point};
 
-use super::lattice;
 use crate::contour;
 use crate::shape::{Shape, polar};
 
@@ -47,7 +46,7 @@ impl Layer {
         Self { name: format!("{mark}-centre-lines"), figures }
     }
 
-    /// The borders. Strokes that touch are outlined together, and so are squares that share a side.
+    /// The borders. Strokes that touch are outlined together.
     pub(super) fn outlines(mark: &str, shapes: &[Shape]) -> Self {
         let is_stroke = |shape: &&Shape| matches!(shape.element(), Element::Stroke { .. });
         let strokes: Vec<&Shape> = shapes.iter().filter(is_stroke).collect();
@@ -55,7 +54,6 @@ impl Layer {
         for group in touching(&strokes) {
             figures.extend(contour::outlines(&group).iter().map(|polygon| closed(polygon.iter().copied())));
         }
-        figures.extend(lattice::outlines(shapes).into_iter().map(closed));
         figures.extend(shapes.iter().filter_map(outline));
         Self { name: format!("{mark}-outlines"), figures }
     }
@@ -97,12 +95,17 @@ fn centre_line(shape: &Shape) -> Figure {
     }
 }
 
-/// The border of an element that is outlined alone.
+/// The border of one element that is not a stroke.
 fn outline(shape: &Shape) -> Option<Figure> {
     match shape.element() {
-        Element::Stroke { .. } | Element::Square { .. } => None,
+        Element::Stroke { .. } => None,
         Element::Dot { centre, diameter } => {
             Some(Figure::Circle { centre: mm(*centre), radius: diameter / 2.0 * MM_PER_UM })
+        }
+        Element::Square { centre, side } => {
+            let half = side / 2.0;
+            let corner = |x: f64, y: f64| Point { x: centre.x + x * half, y: centre.y + y * half };
+            Some(closed([corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)]))
         }
         &Element::Sector { inner, outer, from, to } => {
             let mut vertices = arc(outer, from, to);

@@ -1,6 +1,5 @@
 //! Tests of marking through its public face.
 
-mod artwork;
 mod layout;
 mod relief;
 mod tips;

@@ -5,7 +5,6 @@
 
 mod audit;
 mod bundle;
-mod crash;
 mod merkle;
 mod notes;
 mod vectors;

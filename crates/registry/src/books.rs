@@ -1,0 +1,457 @@
+//! The books of one issuer: opening them, writing entries, reading a firearm's history.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use symbology::{Prefix, SealingKey};
+use tokio::sync::Mutex;
+
+use crate::chain;
+use crate::encode;
+use crate::error::{BooksError, Refusal};
+use crate::event::{Entry, EntryNumber, Event, View};
+use crate::firearm::{Description, Firearm, FirearmKey, Licensee};
+use crate::folder::{Database, Folder, Issuer, Keys, NewIssuer, SCHEME};
+use crate::ledger::{self, Ledger};
+use crate::names::{LicenceNumber, Person, Reason};
+use crate::store::{EntryRow, FirearmRow, Session, Store};
+
+/// The books of one issuer, open.
+///
+/// Entries are only ever added. Every act is a salted record whose hash the issuer's log holds before the act takes
+/// effect; when the log does not answer, nothing is done. Any number of readers work beside the one writer. Times are
+/// arguments, so that what happens is repeatable.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// use registry::{Books, Database, NewIssuer};
+///
+/// let folder = tempfile::tempdir()?;
+/// let issuer = NewIssuer {
+///     name: "Example Arms (synthetic)".parse()?,
+///     licence: Some("1-23-456-78-9A-12345".parse()?),
+///     prefix: "K7".parse()?,
+///     database: Database::Embedded,
+/// };
+/// let now = "2026-01-02T03:04:05Z".parse()?;
+/// let books = Books::create(folder.path(), &issuer, now).await?;
+/// assert_eq!(books.blocks().await?[0].left, 1 << 20);
+/// # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Books {
+    pub(crate) issuer: Issuer,
+    pub(crate) store: Store,
+    pub(crate) sealing: SealingKey,
+    pub(crate) keys: Keys,
+    /// Held through every act that writes, so that record, log and tables keep one order.
+    pub(crate) ledger: Mutex<Ledger>,
+}
+
+/// A block of 2^20 codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Its two symbols.
+    pub prefix: Prefix,
+    /// Codes issued from it.
+    pub issued: u32,
+    /// Codes that can still be issued.
+    pub left: u32,
+}
+
+/// An entry to be written, for [`Books::record`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewEntry {
+    /// The firearm.
+    pub firearm: FirearmKey,
+    /// What happened to it.
+    pub event: Event,
+    /// The day on which it happened.
+    pub on: Date,
+    /// What the firearm is; needed with the entry that brings it into the books, kept out of all others.
+    pub description: Option<Description>,
+}
+
+/// A correction, for [`Books::correct`]. The entry it corrects stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The firearm.
+    pub firearm: FirearmKey,
+    /// The entry that is wrong.
+    pub entry: EntryNumber,
+    /// What really happened and when; `None` when nothing of the kind did.
+    pub becomes: Option<(Event, Date)>,
+    /// What the firearm really is, if that was wrong.
+    pub description: Option<Description>,
+    /// Why the entry was wrong.
+    pub reason: Reason,
+}
+
+/// A firearm with everything ever written about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The firearm as it was first recorded.
+    pub recorded_as: Firearm,
+    /// The firearm as corrections leave it.
+    pub firearm: Firearm,
+    /// Every entry in the order written.
+    pub entries: Vec<Entry>,
+}
+
+/// A record that the log has taken and that now may take effect.
+pub(crate) struct Entered {
+    pub(crate) record_id: i64,
+    pub(crate) log_index: u64,
+}
+
+impl Books {
+    /// Makes a new issuer's folder: keys, tables, log, and its first block.
+    ///
+    /// # Errors
+    /// [`BooksError::Folder`] when there is an issuer in the folder already or it cannot be written.
+    pub async fn create(root: &Path, new: &NewIssuer, now: Timestamp) -> Result<Self, BooksError> {
+        let folder = Folder::new(root);
+        let (issuer, keys) = folder.create(new)?;
+        let store = match &new.database {
+            Database::Embedded => Store::sqlite(&folder.sqlite(), true).await?,
+            Database::Postgres(url) => Store::postgres(url).await?,
+        };
+        store.migrate(now.as_microsecond()).await?;
+        let books = Self::assemble(&folder, issuer, keys, store);
+        books.ledger.lock().await.create()?;
+        books.open_block(new.prefix, now).await?;
+        Ok(books)
+    }
+
+    /// Opens an issuer's folder and checks that its sealing key is the one the blocks were opened with.
+    ///
+    /// # Errors
+    /// [`BooksError::Folder`] for files that are missing, [`BooksError::Damaged`] for a key that does not belong.
+    pub async fn open(root: &Path, now: Timestamp) -> Result<Self, BooksError> {
+        let folder = Folder::new(root);
+        let (issuer, keys) = folder.open()?;
+        let store = match &issuer.postgres {
+            None => Store::sqlite(&folder.sqlite(), false).await?,
+            Some(url) => Store::postgres(url).await?,
+        };
+        store.migrate(now.as_microsecond()).await?;
+        let check = keys.sealing_check();
+        let books = Self::assemble(&folder, issuer, keys, store);
+        let blocks = books.store.read().await?.blocks().await?;
+        if blocks.iter().any(|(_, opened_with)| *opened_with != check) {
+            return Err(BooksError::damaged("keys/sealing.key is not the key the blocks were opened with"));
+        }
+        Ok(books)
+    }
+
+    fn assemble(folder: &Folder, issuer: Issuer, keys: Keys, store: Store) -> Self {
+        let ledger = Mutex::new(Ledger::new(folder.log(), keys.log.clone()));
+        let sealing = SealingKey::new(&keys.sealing, SCHEME);
+        Self { issuer, store, sealing, keys, ledger }
+    }
+
+    /// The issuer as a licensee; its licence is part of the key of every firearm that it marks.
+    pub fn issuer(&self) -> Licensee {
+        self.issuer.licensee()
+    }
+
+    /// Closes the database; nothing is lost without it, but the file can be copied afterwards.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+
+    /// The issuer's blocks in the order in which they were opened.
+    ///
+    /// # Errors
+    /// [`BooksError::Database`].
+    pub async fn blocks(&self) -> Result<Vec<Block>, BooksError> {
+        let mut session = self.store.read().await?;
+        let mut blocks = Vec::new();
+        for (number, _) in session.blocks().await? {
+            let prefix = u16::try_from(number).ok().and_then(Prefix::from_index);
+            let prefix = prefix.ok_or_else(|| BooksError::damaged(format!("block {number}")))?;
+            let issued = session.numbers_taken(&unit_counter(prefix)).await? as u32;
+            blocks.push(Block { prefix, issued, left: symbology::UnitNumber::COUNT.saturating_sub(issued) });
+        }
+        Ok(blocks)
+    }
+
+    /// Opens another block of 2^20 codes; the directory of prefixes must have given it to this issuer.
+    ///
+    /// # Errors
+    /// [`Refusal::BlockOpen`] when it is open already.
+    pub async fn open_block(&self, prefix: Prefix, now: Timestamp) -> Result<(), BooksError> {
+        let mut ledger = self.ledger.lock().await;
+        let entered = self.enter(&mut ledger, "block", &json!({"prefix": prefix}), now).await?;
+        let mut session = self.effect(&entered).await?;
+        let index = i64::from(prefix.index());
+        if !session.open_block(index, &self.keys.sealing_check(), now.as_microsecond()).await? {
+            return Err(Refusal::BlockOpen(prefix).into());
+        }
+        session.commit().await
+    }
+
+    /// Writes that a licensee went out of business and who keeps its records, so that chains can say so.
+    ///
+    /// # Errors
+    /// [`Refusal::OutOfOrder`] when that is recorded already.
+    pub async fn close_licensee(
+        &self,
+        licence: &LicenceNumber,
+        closed_on: Date,
+        records_at: &str,
+        now: Timestamp,
+    ) -> Result<(), BooksError> {
+        let body = json!({"licence": licence, "closed_on": closed_on, "records_at": records_at});
+        let mut ledger = self.ledger.lock().await;
+        let entered = self.enter(&mut ledger, "closure", &body, now).await?;
+        let mut session = self.effect(&entered).await?;
+        let times = (encode::day_number(closed_on), now.as_microsecond());
+        if !session.put_closure(licence.as_str(), times, records_at).await? {
+            let what = format!("the closing of licence {licence} is recorded already");
+            return Err(Refusal::OutOfOrder { what, hint: "nothing has to be done" }.into());
+        }
+        session.commit().await
+    }
+
+    /// Writes one entry. An entry that makes, imports or acquires an unknown firearm brings it into the books.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownFirearm`], [`Refusal::OutOfOrder`] when the event contradicts the book.
+    pub async fn record(
+        &self,
+        new: &NewEntry,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<EntryNumber, BooksError> {
+        not_in_the_future(new.on, now)?;
+        let mut ledger = self.ledger.lock().await;
+        self.admissible(new).await?;
+        let body = json!({"entry": new, "by": by});
+        let entered = self.enter(&mut ledger, "entry", &body, now).await?;
+        let mut session = self.effect(&entered).await?;
+        let firearm_id = match self.firearm_id(&mut session, &new.firearm).await? {
+            Some(id) => id,
+            None => put_firearm(&mut session, new).await?,
+        };
+        let mut row = entry_row(&mut session, &new.event, new.on).await?;
+        row.firearm_id = firearm_id;
+        row.recorded_at = now.as_microsecond();
+        row.recorded_by = by.to_string();
+        let number = self.put_entry(&mut session, row, &new.event).await?;
+        session.commit().await?;
+        Ok(number)
+    }
+
+    /// Corrects an entry by a new one (ATF Ruling 2016-1); the old entry stays as it is.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownEntry`]; [`Refusal::CorrectedBefore`] when a later entry corrects it already;
+    /// [`Refusal::OutOfOrder`] when the corrected event contradicts the rest of the book.
+    pub async fn correct(
+        &self,
+        correction: &Correction,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<EntryNumber, BooksError> {
+        let mut ledger = self.ledger.lock().await;
+        let (old, event, on) = self.correctable(correction, now).await?;
+        let entered =
+            self.enter(&mut ledger, "correction", &json!({"correction": correction, "by": by}), now).await?;
+        let mut session = self.effect(&entered).await?;
+        let mut row = entry_row(&mut session, &event, on).await?;
+        let firearm = self.firearm_id(&mut session, &correction.firearm).await?;
+        row.firearm_id = firearm.ok_or_else(|| Refusal::UnknownFirearm(correction.firearm.clone()))?;
+        row.recorded_at = now.as_microsecond();
+        row.recorded_by = by.to_string();
+        row.corrects = Some(old.number as i64);
+        row.void = correction.becomes.is_none() && correction.description.is_none();
+        let mut body: encode::Body =
+            row.body.as_deref().map_or_else(|| Ok(encode::Body::default()), encode::from_json)?;
+        body.correction = Some(correction.reason.clone());
+        row.body = Some(encode::json(&body)?);
+        if let Some(description) = correction.description.as_ref().or(old.description.as_ref()) {
+            row.description_id = Some(session.description(&encode::json(description)?).await?);
+        }
+        let number = self.put_entry(&mut session, row, &event).await?;
+        session.commit().await?;
+        Ok(number)
+    }
+
+    /// Everything written about a firearm; `None` when it is not in the books.
+    ///
+    /// # Errors
+    /// [`BooksError::Database`], [`BooksError::Damaged`].
+    pub async fn history(&self, key: &FirearmKey) -> Result<Option<History>, BooksError> {
+        let mut session = self.store.read().await?;
+        match self.firearm_id(&mut session, key).await? {
+            Some(id) => history(&mut session, id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Puts a record in the table, then its hash in the log. When this returns, the act may take effect.
+    pub(crate) async fn enter(
+        &self,
+        ledger: &mut Ledger,
+        kind: &str,
+        body: &Value,
+        now: Timestamp,
+    ) -> Result<Entered, BooksError> {
+        let mut record = ledger::new_record(kind, body, now)?;
+        let mut session = self.store.write().await?;
+        record.record_id = session.take_numbers("record", 1).await?;
+        session.put_record(&record).await?;
+        session.commit().await?;
+        let log_index = ledger.enter(ledger::commitment(&record)?)?;
+        Ok(Entered { record_id: record.record_id, log_index })
+    }
+
+    /// The session in which an entered act takes effect.
+    pub(crate) async fn effect(&self, entered: &Entered) -> Result<Session, BooksError> {
+        let mut session = self.store.write().await?;
+        session.put_logged(entered.record_id, entered.log_index as i64).await?;
+        Ok(session)
+    }
+
+    pub(crate) async fn firearm_id(
+        &self,
+        session: &mut Session,
+        key: &FirearmKey,
+    ) -> Result<Option<i64>, BooksError> {
+        match session.find_line(key.licence.as_str(), key.model.as_str()).await? {
+            Some(line) => session.find_firearm(line, key.serial.as_str()).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn admissible(&self, new: &NewEntry) -> Result<(), BooksError> {
+        if let Event::PartFitted { code, .. } | Event::PartRemoved { code, .. } = &new.event {
+            let known = self.store.read().await?.code(encode::code_number(*code)).await?;
+            known.ok_or_else(|| Refusal::UnknownCode(code.to_string()))?;
+        }
+        match self.history(&new.firearm).await? {
+            Some(history) => Ok(chain::check(&View::Corrected.of(&history.entries), &new.event, new.on)?),
+            None if new.description.is_some() && brings_in(&new.event) => Ok(()),
+            None => Err(Refusal::UnknownFirearm(new.firearm.clone()).into()),
+        }
+    }
+
+    /// The entry to be corrected, and the event and day that take its place.
+    async fn correctable(
+        &self,
+        correction: &Correction,
+        now: Timestamp,
+    ) -> Result<(Entry, Event, Date), BooksError> {
+        let history = self.history(&correction.firearm).await?;
+        let history = history.ok_or_else(|| Refusal::UnknownFirearm(correction.firearm.clone()))?;
+        let entry = correction.entry;
+        let old =
+            history.entries.iter().find(|old| old.number == entry).ok_or(Refusal::UnknownEntry(entry))?;
+        if let Some(by) = chain::corrected_by(&history.entries, entry) {
+            return Err(Refusal::CorrectedBefore { entry, by }.into());
+        }
+        let Some((event, on)) = &correction.becomes else {
+            return Ok((old.clone(), old.event.clone(), old.on));
+        };
+        not_in_the_future(*on, now)?;
+        let mut rest = View::Corrected.of(&history.entries);
+        rest.retain(|standing| standing.number != entry && (standing.on, standing.number) < (*on, entry));
+        chain::check(&rest, event, *on)?;
+        Ok((old.clone(), event.clone(), *on))
+    }
+
+    pub(crate) async fn put_entry(
+        &self,
+        session: &mut Session,
+        mut row: EntryRow,
+        event: &Event,
+    ) -> Result<EntryNumber, BooksError> {
+        row.entry_id = session.take_numbers("entry", 1).await?;
+        if let (Event::PartFitted { .. } | Event::PartRemoved { .. }, Some(code)) = (event, row.code) {
+            session.put_fittings(&[(row.entry_id, code)]).await?;
+        }
+        let number = row.entry_id as u64;
+        session.put_entries(&[row]).await?;
+        Ok(number)
+    }
+}
+
+/// The counter of units issued from a block; it also counts how many that were.
+pub(crate) fn unit_counter(prefix: Prefix) -> String {
+    format!("unit:{prefix}")
+}
+
+pub(crate) fn not_in_the_future(on: Date, now: Timestamp) -> Result<(), Refusal> {
+    // A day has begun somewhere on Earth up to 14 hours before it begins in UTC.
+    let latest = encode::today(now).tomorrow().unwrap_or(Date::MAX);
+    if on <= latest {
+        return Ok(());
+    }
+    let hint = "check the date and this machine's clock";
+    Err(Refusal::OutOfOrder { what: format!("{on} is in the future"), hint })
+}
+
+/// A row for an event, with everything but numbers, writer and firearm.
+pub(crate) async fn entry_row(
+    session: &mut Session,
+    event: &Event,
+    on: Date,
+) -> Result<EntryRow, BooksError> {
+    let (other, code, body) = encode::columns(event);
+    let holder = event.holder();
+    let holder = session.party(holder.licence.as_str(), holder.name.as_str()).await?;
+    let other = match other {
+        Some(other) => Some(session.party(other.licence.as_str(), other.name.as_str()).await?),
+        None => None,
+    };
+    Ok(EntryRow {
+        entry_id: 0,
+        firearm_id: 0,
+        kind: event.kind(),
+        holder,
+        other,
+        happened_on: encode::day_number(on),
+        recorded_at: 0,
+        recorded_by: String::new(),
+        description_id: None,
+        code,
+        corrects: None,
+        void: false,
+        body: body.map(|body| encode::json(&body)).transpose()?,
+    })
+}
+
+pub(crate) async fn history(session: &mut Session, firearm: i64) -> Result<History, BooksError> {
+    let stored = session.firearm(firearm).await?;
+    let recorded_as =
+        encode::firearm(stored.ok_or_else(|| BooksError::damaged(format!("no firearm {firearm}")))?)?;
+    let rows = session.entries_of_firearm(firearm).await?;
+    let entries = rows.into_iter().map(encode::entry).collect::<Result<Vec<_>, _>>()?;
+    let standing = View::Corrected.of(&entries).into_iter().rev().find_map(|entry| entry.description.clone());
+    let description = standing.unwrap_or_else(|| recorded_as.description.clone());
+    let firearm = Firearm { key: recorded_as.key.clone(), description };
+    Ok(History { recorded_as, firearm, entries })
+}
+
+/// Whether an event can be the first that the books hold of a firearm.
+pub(crate) fn brings_in(event: &Event) -> bool {
+    matches!(event, Event::Manufactured { .. } | Event::Imported { .. } | Event::Acquired { .. })
+}
+
+async fn put_firearm(session: &mut Session, new: &NewEntry) -> Result<i64, BooksError> {
+    let unknown = || Refusal::UnknownFirearm(new.firearm.clone());
+    let description = new.description.as_ref().ok_or_else(unknown)?;
+    let firearm_id = session.take_numbers("firearm", 1).await?;
+    let row = FirearmRow {
+        firearm_id,
+        line_id: session.line(new.firearm.licence.as_str(), new.firearm.model.as_str()).await?,
+        serial: new.firearm.serial.to_string(),
+        description_id: session.description(&encode::json(description)?).await?,
+    };
+    session.put_firearms(&[row]).await?;
+    Ok(firearm_id)
+}

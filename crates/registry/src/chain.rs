@@ -1,0 +1,357 @@
+//! From the entries of one firearm to the chain of possession, and what contradicts it.
+//!
+//! Pure functions: entries in, values out.
+
+use jiff::Unit;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Refusal;
+use crate::event::{Entry, EntryNumber, Event, Loss, Recipient, Source};
+use crate::firearm::Licensee;
+use crate::names::{Country, PartyName, Reason, Reference};
+
+/// One licensee's possession of a firearm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// What the licensee was to this firearm.
+    pub role: Role,
+    /// Who had it.
+    pub licensee: Licensee,
+    /// Day of making, import or receipt; `None` when the books do not say.
+    pub from: Option<Date>,
+    /// Day of disposition; `None` when the books do not say or it has not happened.
+    pub until: Option<Date>,
+}
+
+/// What a licensee was to a firearm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Made it.
+    Manufacturer,
+    /// Brought it into the country.
+    Importer,
+    /// Passed it on to another licensee.
+    Distributor,
+    /// Sold it at retail.
+    Retailer,
+    /// Has or had it; no disposition to anyone is in the books.
+    Holder,
+}
+
+impl Role {
+    /// The word used in files and on screen.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manufacturer => "manufacturer",
+            Self::Importer => "importer",
+            Self::Distributor => "distributor",
+            Self::Retailer => "retailer",
+            Self::Holder => "holder",
+        }
+    }
+}
+
+/// Where the chain ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "kebab-case")]
+pub enum ChainEnd {
+    /// Sold at retail.
+    RetailSale(RetailSale),
+    /// Stolen or lost and not recovered.
+    Lost {
+        /// Who had it.
+        holder: Licensee,
+        /// Day on which the loss was found out.
+        on: Date,
+        /// How, and the incident number.
+        loss: Loss,
+    },
+    /// Sold to a government body.
+    Government {
+        /// Which one.
+        agency: PartyName,
+        /// Day of the disposition.
+        on: Date,
+    },
+    /// Left the country.
+    Export {
+        /// Where to.
+        country: Country,
+        /// Export permit or licence.
+        permit: Reference,
+        /// Day of the disposition.
+        on: Date,
+    },
+    /// Destroyed.
+    Destroyed {
+        /// Day of destruction.
+        on: Date,
+        /// Why, and how it was witnessed.
+        reason: Reason,
+    },
+    /// The last licensee in the books went out of business; its records are elsewhere.
+    OutOfBusiness {
+        /// Who had it.
+        holder: Licensee,
+        /// Day of closing.
+        closed_on: Date,
+        /// Who keeps the records now.
+        records_at: String,
+    },
+    /// The books end at a licensee who has recorded no disposition; ask there.
+    WithLicensee {
+        /// Who had it last.
+        holder: Licensee,
+        /// Since when, where the books say so.
+        since: Option<Date>,
+    },
+}
+
+/// A sale at retail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetailSale {
+    /// The dealer, who keeps the Form 4473.
+    pub dealer: Licensee,
+    /// Day of sale.
+    pub on: Date,
+    /// Transaction number of the Form 4473 at the dealer; `None` where an answer withholds it until it is approved.
+    pub form_4473: Option<Reference>,
+}
+
+/// A firearm's history as a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chain {
+    /// Licensees in the order of possession.
+    pub links: Vec<Link>,
+    /// How it ends.
+    pub end: ChainEnd,
+    /// The first sale at retail, from which time to crime counts.
+    pub first_sale: Option<RetailSale>,
+    /// Thefts and losses ever recorded, recovered or not.
+    pub losses: Vec<(Date, Loss)>,
+}
+
+/// Days from the first retail sale to the recovery of the case.
+///
+/// A short time may point to trafficking, but a firearm newly stolen shows a short time as well; so an open theft
+/// report suppresses the figure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeToCrime {
+    /// Whole days.
+    Days(i64),
+    /// Withheld because the firearm is reported stolen or lost under this incident number.
+    SuppressedByLoss(Reference),
+    /// The recovery lies before the first retail sale in the books: one of the two dates is wrong, or the reading is.
+    BeforeSale,
+    /// The books or the request lack one of the two days.
+    Unknown,
+}
+
+/// Builds the chain from the entries that stand (the corrected view), in any order.
+///
+/// `None` when no entry says who had the firearm. Gaps are bridged: a licensee who is only named as a source or
+/// recipient appears with the day that is known.
+pub fn chain(entries: &[&Entry]) -> Option<Chain> {
+    let mut ordered = entries.to_vec();
+    ordered.sort_by_key(|entry| (entry.on, entry.number));
+    let mut builder = Builder::default();
+    for entry in ordered {
+        builder.take(&entry.event, entry.on);
+    }
+    builder.finish()
+}
+
+/// Days from the chain's first retail sale to `recovered_on`.
+pub fn time_to_crime(chain: &Chain, recovered_on: Option<Date>) -> TimeToCrime {
+    if let ChainEnd::Lost { loss, .. } = &chain.end {
+        return TimeToCrime::SuppressedByLoss(loss.incident.clone());
+    }
+    let Some((sale, recovered)) = chain.first_sale.as_ref().zip(recovered_on) else {
+        return TimeToCrime::Unknown;
+    };
+    match sale.on.until((Unit::Day, recovered)).map(|span| span.get_days()) {
+        Ok(days) if days >= 0 => TimeToCrime::Days(i64::from(days)),
+        Ok(_) => TimeToCrime::BeforeSale,
+        Err(_) => TimeToCrime::Unknown,
+    }
+}
+
+/// Says whether an event can follow what stands in the book.
+///
+/// Gaps are allowed, because other licensees' entries arrive late; contradictions are not.
+///
+/// # Errors
+/// [`Refusal::OutOfOrder`] with what contradicts and what to do.
+pub(crate) fn check(entries: &[&Entry], event: &Event, on: Date) -> Result<(), Refusal> {
+    let refuse = |what: String, hint| Err(Refusal::OutOfOrder { what, hint });
+    let made = entries.iter().find(|entry| is_beginning(&entry.event));
+    if let Some(made) = made {
+        if is_beginning(event) {
+            return refuse(
+                format!(
+                    "entry {} says already that it was {} on {}",
+                    made.number,
+                    made.event.kind(),
+                    made.on
+                ),
+                "correct that entry instead of adding another",
+            );
+        }
+        if on < made.on {
+            return refuse(
+                format!("{} on {on} lies before it was {} on {}", event.kind(), made.event.kind(), made.on),
+                "check the date, or correct the earlier entry",
+            );
+        }
+    }
+    let end = chain(entries).map(|chain| chain.end);
+    match (end, event) {
+        (Some(ChainEnd::Destroyed { on, .. }), event) if !matches!(event, Event::PartRemoved { .. }) => {
+            refuse(format!("it was destroyed on {on}"), "correct the destruction if it did not happen")
+        }
+        (Some(ChainEnd::Lost { loss, .. }), Event::Recovered { incident, .. })
+            if loss.incident == *incident =>
+        {
+            Ok(())
+        }
+        (
+            Some(ChainEnd::Lost { loss, .. }),
+            Event::Acquired { .. } | Event::Disposed { .. } | Event::Recovered { .. },
+        ) => refuse(
+            format!("it is reported missing under incident {}", loss.incident),
+            "record its recovery under that incident number first",
+        ),
+        (_, Event::Recovered { incident, .. }) => refuse(
+            format!("no open theft or loss has incident number {incident}"),
+            "check the incident number",
+        ),
+        _ => Ok(()),
+    }
+}
+
+fn is_beginning(event: &Event) -> bool {
+    matches!(event, Event::Manufactured { .. } | Event::Imported { .. })
+}
+
+/// The entry that an order of entries shows as the newest that is still the last word; used by corrections.
+pub(crate) fn corrected_by(entries: &[Entry], number: EntryNumber) -> Option<EntryNumber> {
+    let corrects = |entry: &&Entry| entry.corrects.as_ref().is_some_and(|c| c.entry == number);
+    entries.iter().find(corrects).map(|entry| entry.number)
+}
+
+#[derive(Default)]
+struct Builder {
+    links: Vec<Link>,
+    end: Option<ChainEnd>,
+    first_sale: Option<RetailSale>,
+    losses: Vec<(Date, Loss)>,
+}
+
+impl Builder {
+    fn take(&mut self, event: &Event, on: Date) {
+        match event {
+            Event::Manufactured { by } => self.begin(Role::Manufacturer, by, on),
+            Event::Imported { by } => self.begin(Role::Importer, by, on),
+            Event::Acquired { holder, source } => self.receive(holder, source, on),
+            Event::Disposed { holder, to } => self.dispose(holder, to, on),
+            Event::Lost { holder, loss } => {
+                self.losses.push((on, loss.clone()));
+                self.end = Some(ChainEnd::Lost { holder: holder.clone(), on, loss: loss.clone() });
+            }
+            Event::Recovered { holder, .. } => {
+                self.end = None;
+                self.hold(holder, Some(on));
+            }
+            Event::Destroyed { holder, reason } => {
+                self.hold(holder, None);
+                self.end = Some(ChainEnd::Destroyed { on, reason: reason.clone() });
+            }
+            Event::PartFitted { .. } | Event::PartRemoved { .. } | Event::MultipleSale { .. } => {}
+        }
+    }
+
+    fn begin(&mut self, role: Role, by: &Licensee, on: Date) {
+        self.links.push(Link { role, licensee: by.clone(), from: Some(on), until: None });
+    }
+
+    /// Makes `holder` the last link unless it is that already.
+    fn hold(&mut self, holder: &Licensee, from: Option<Date>) {
+        let last = self.links.last().filter(|link| link.licensee.is(holder) && link.until.is_none());
+        if last.is_none() {
+            let link = Link { role: Role::Holder, licensee: holder.clone(), from, until: None };
+            self.links.push(link);
+        }
+    }
+
+    fn receive(&mut self, holder: &Licensee, source: &Source, on: Date) {
+        self.end = None;
+        if let Some(link) =
+            self.links.last_mut().filter(|link| link.licensee.is(holder) && link.until.is_none())
+        {
+            link.from = Some(on);
+            return;
+        }
+        if let Source::Licensee(from) = source {
+            let known = self.links.last().is_some_and(|link| link.licensee.is(from));
+            if !known {
+                self.hold(from, None);
+            }
+        }
+        self.hold(holder, Some(on));
+    }
+
+    fn dispose(&mut self, holder: &Licensee, to: &Recipient, on: Date) {
+        let handed_over = match (self.links.as_mut_slice(), to) {
+            // The recipient's own entry was written first on the same day.
+            ([.., before, last], Recipient::Licensee(to))
+                if before.licensee.is(holder) && last.licensee.is(to) =>
+            {
+                before.until = Some(on);
+                true
+            }
+            _ => false,
+        };
+        if handed_over {
+            return;
+        }
+        self.hold(holder, None);
+        let link = self.links.last_mut().expect("`hold` has just made sure of it");
+        link.until = Some(on);
+        match to {
+            Recipient::Licensee(to) => {
+                self.end = None;
+                self.hold(to, Some(on));
+            }
+            Recipient::Form4473(form) => {
+                let sale = RetailSale { dealer: holder.clone(), on, form_4473: Some(form.clone()) };
+                if link.role == Role::Holder {
+                    link.role = Role::Retailer;
+                }
+                self.first_sale.get_or_insert_with(|| sale.clone());
+                self.end = Some(ChainEnd::RetailSale(sale));
+            }
+            Recipient::Government(agency) => {
+                self.end = Some(ChainEnd::Government { agency: agency.clone(), on });
+            }
+            Recipient::Export { country, permit } => {
+                self.end = Some(ChainEnd::Export { country: country.clone(), permit: permit.clone(), on });
+            }
+        }
+    }
+
+    fn finish(mut self) -> Option<Chain> {
+        let last = self.links.len().checked_sub(1)?;
+        for (index, link) in self.links.iter_mut().enumerate() {
+            if link.role == Role::Holder && (index < last || link.until.is_some()) {
+                link.role = Role::Distributor;
+            }
+        }
+        let holder = &self.links[last];
+        let open = || ChainEnd::WithLicensee { holder: holder.licensee.clone(), since: holder.from };
+        let end = self.end.unwrap_or_else(open);
+        Some(Chain { links: self.links, end, first_sale: self.first_sale, losses: self.losses })
+    }
+}

@@ -1,0 +1,146 @@
+//! What can go wrong, sorted by who must act.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use symbology::Prefix;
+
+use crate::event::EntryNumber;
+use crate::firearm::FirearmKey;
+use crate::names::{NameError, Serial};
+
+/// Everything that the books can answer in place of a result.
+#[derive(Debug, thiserror::Error)]
+pub enum BooksError {
+    /// A value does not have its form; the person who typed it must act.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// A rule of the books says no; nothing was changed.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// What is stored contradicts itself; the issuer must act before the books are used again.
+    #[error(
+        "the books are damaged: {0}\nhint: stop, keep a copy of the folder, and restore the last backup beside it"
+    )]
+    Damaged(String),
+    /// The folder or a file in it could not be read or written.
+    #[error("{what} `{}`: {source}", path.display())]
+    Folder {
+        /// What was being done, such as `cannot read`.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: std::io::Error,
+    },
+    /// Another writer kept the database busy for longer than the bounded retry waits.
+    #[error(
+        "the database stayed busy after {attempts} attempts\nhint: only one process may write at a time; try again when it has ended"
+    )]
+    Busy {
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// The database could not be reached or refused a statement.
+    #[error("the database failed while trying to {what}: {source}")]
+    Database {
+        /// What was being done.
+        what: &'static str,
+        /// The driver's answer.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The log did not take the entry, so nothing was done: no log, no answer.
+    #[error("the log did not take the entry, so nothing was done: {0}")]
+    Log(Box<dyn std::error::Error + Send + Sync>),
+    /// A table could not be read or written as CSV.
+    #[error("the table cannot be used: {0}")]
+    Table(String),
+}
+
+/// A rule that says no. Nothing was changed when it is returned.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// A block of 2^20 units is used up.
+    #[error(
+        "block {prefix} has {left} codes left and {wanted} are needed\nhint: open another block with `issuer init --add-prefix`"
+    )]
+    BlockExhausted {
+        /// The block.
+        prefix: Prefix,
+        /// Units never issued.
+        left: u32,
+        /// Units asked for.
+        wanted: u32,
+    },
+    /// The prefix is not among the issuer's blocks.
+    #[error("block {0} is not one of this issuer's")]
+    NotOurBlock(Prefix),
+    /// A block cannot be opened twice.
+    #[error("block {0} is open already")]
+    BlockOpen(Prefix),
+    /// A firearm that is in the books already.
+    #[error(
+        "{0} is in the books already\nhint: a serial number is used once for a model; add `--resume` to go on with a run that was cut off"
+    )]
+    KnownFirearm(FirearmKey),
+    /// A serial number stands twice in one run.
+    #[error("serial number {0} stands twice in this run")]
+    SerialTwice(Serial),
+    /// A firearm that is not in the books.
+    #[error("{0} is not in the books\nhint: record its manufacture or acquisition first")]
+    UnknownFirearm(FirearmKey),
+    /// A code that was never issued from these books.
+    #[error("code {0} was never issued from these books")]
+    UnknownCode(String),
+    /// An entry that does not exist.
+    #[error("there is no entry {0} for this firearm")]
+    UnknownEntry(EntryNumber),
+    /// An entry that was corrected before.
+    #[error("entry {entry} was corrected by entry {by} already\nhint: correct entry {by}")]
+    CorrectedBefore {
+        /// The entry named.
+        entry: EntryNumber,
+        /// The entry that corrects it.
+        by: EntryNumber,
+    },
+    /// The event cannot follow what is in the book.
+    #[error("{what}\nhint: {hint}")]
+    OutOfOrder {
+        /// What contradicts.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A request without what the law or the house demands.
+    #[error("{what}\nhint: {hint}")]
+    Request {
+        /// What is missing or wrong.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// Rows of an import that cannot be taken; nothing was taken.
+    #[error(
+        "{rejected} of {rows} rows cannot be taken, so none were\nhint: run with `--dry-run` for the list of reasons, or with `--skip-rejected` to take the rest"
+    )]
+    Rows {
+        /// Rows refused.
+        rejected: u64,
+        /// Rows in the file.
+        rows: u64,
+    },
+}
+
+impl BooksError {
+    pub(crate) fn database(what: &'static str, source: sqlx::Error) -> Self {
+        Self::Database { what, source: Box::new(source) }
+    }
+
+    pub(crate) fn damaged(what: impl fmt::Display) -> Self {
+        Self::Damaged(what.to_string())
+    }
+
+    pub(crate) fn folder(what: &'static str, path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Folder { what, path: path.into(), source }
+    }
+}

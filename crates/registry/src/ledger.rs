@@ -1,0 +1,104 @@
+//! No log, no answer: everything that the books ask, do or answer is a salted record, and its hash is in the log
+//! before it takes effect.
+
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use transparency::{Commitment, FolderStore, Log, LogError, Salt, SigningKey, StoreError, canonical_json};
+
+use crate::error::BooksError;
+use crate::store::RecordRow;
+
+/// How often a log that another process holds is asked again, and how long the writer waits each time.
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The one writer of the issuer's log. The log is opened when the first entry is made, and again after a failure.
+pub(crate) struct Ledger {
+    folder: PathBuf,
+    key: SigningKey,
+    log: Option<Log<FolderStore>>,
+}
+
+impl Ledger {
+    pub(crate) fn new(folder: PathBuf, key: SigningKey) -> Self {
+        Self { folder, key, log: None }
+    }
+
+    /// Where the log lies.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Starts the empty log of a new issuer.
+    pub(crate) fn create(&mut self) -> Result<(), BooksError> {
+        let store = FolderStore::create(&self.folder).map_err(refused)?;
+        self.log = Some(Log::create(store, self.key.clone()).map_err(refused)?);
+        Ok(())
+    }
+
+    /// Enters a commitment; when this returns, the entry is on disk under a signed checkpoint.
+    pub(crate) fn enter(&mut self, commitment: Commitment) -> Result<u64, BooksError> {
+        let log = self.writable()?;
+        match log.append_batch(&[commitment]) {
+            Ok(places) => Ok(places.start),
+            Err(error) => {
+                self.log = None;
+                Err(refused(error))
+            }
+        }
+    }
+
+    /// The log, open for writing.
+    fn writable(&mut self) -> Result<&mut Log<FolderStore>, BooksError> {
+        if self.log.is_none() {
+            let store = self.wait_for_the_lock()?;
+            self.log = Some(Log::open(store, self.key.clone()).map_err(refused)?);
+        }
+        Ok(self.log.as_mut().expect("it was opened in the lines above"))
+    }
+
+    fn wait_for_the_lock(&self) -> Result<FolderStore, BooksError> {
+        for _ in 1..ATTEMPTS {
+            match FolderStore::open(&self.folder) {
+                Err(StoreError::Locked(_)) => sleep(PAUSE),
+                done => return done.map_err(refused),
+            }
+        }
+        FolderStore::open(&self.folder).map_err(refused)
+    }
+}
+
+/// A record with a fresh salt, ready to be written; its number is still to be taken.
+pub(crate) fn new_record(kind: &str, body: &Value, now: Timestamp) -> Result<RecordRow, BooksError> {
+    let bytes = canonical_json(body).map_err(BooksError::damaged)?;
+    let body = String::from_utf8(bytes).map_err(BooksError::damaged)?;
+    let salt = Salt::generate(&mut rand::rng());
+    Ok(RecordRow {
+        record_id: 0,
+        kind: kind.to_owned(),
+        recorded_at: now.as_microsecond(),
+        salt: salt.as_bytes().to_vec(),
+        body,
+        log_index: None,
+    })
+}
+
+/// What of a record is in the log.
+pub(crate) fn commitment(record: &RecordRow) -> Result<Commitment, BooksError> {
+    let salt: [u8; 32] = record.salt.as_slice().try_into().map_err(|_| {
+        BooksError::damaged(format!(
+            "the salt of record {} has {} bytes",
+            record.record_id,
+            record.salt.len()
+        ))
+    })?;
+    Ok(Commitment::new(&Salt::from_bytes(salt), record.body.as_bytes()))
+}
+
+fn refused(error: impl Into<LogError>) -> BooksError {
+    BooksError::Log(Box::new(error.into()))
+}

@@ -1,0 +1,210 @@
+//! Validated words of the trade: serial numbers, licences, case numbers.
+//!
+//! Each type is parsed once, at the border, and is right from then on. `FromStr`, `Deserialize` and every CSV cell go
+//! through the same check, so that a bound book can never hold what a form would have refused. Where the source gives
+//! a form for the value it is named on the type; everything else is bounded printable text.
+//!
+//! ```
+//! use registry::names::{LicenceNumber, Ori, Serial};
+//!
+//! let licence: LicenceNumber = "123456789a12345".parse()?;
+//! assert_eq!(licence.as_str(), "1-23-456-78-9A-12345");
+//! assert_eq!("  ab 1234 ".parse::<Serial>()?.as_str(), "AB 1234");
+//! assert!("CA".parse::<Ori>().is_err());
+//! # Ok::<(), registry::names::NameError>(())
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A word that does not have the form its field demands; the text names the field, what was seen and what is expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field} `{seen}` {problem}\nhint: {hint}")]
+pub struct NameError {
+    field: &'static str,
+    seen: String,
+    problem: &'static str,
+    hint: &'static str,
+}
+
+impl NameError {
+    /// The field the value was meant for, in lower case, such as `serial number`.
+    pub fn field(&self) -> &'static str {
+        self.field
+    }
+}
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident: $field:literal, $hint:literal, $parse:expr;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The value in its one accepted spelling.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NameError;
+
+            fn from_str(text: &str) -> Result<Self, NameError> {
+                let parse: fn(&str) -> Result<String, &'static str> = $parse;
+                parse(text).map(|value| Self(value.into_boxed_str())).map_err(|problem| NameError {
+                    field: $field,
+                    seen: text.chars().take(48).collect(),
+                    problem,
+                    hint: $hint,
+                })
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = NameError;
+
+            fn try_from(text: String) -> Result<Self, NameError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(value: $name) -> Self {
+                value.0.into()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    )*};
+}
+
+names! {
+    /// A serial number as marked on the frame or receiver: unique for one licensee, never nationally (27 CFR 478.92).
+    ///
+    /// Upper-cased; printable ASCII, 1 to 32 characters, single spaces inside.
+    Serial: "serial number", "use 1 to 32 letters, digits, spaces or marks, as engraved on the frame", |text| upper(text, 32);
+
+    /// A maker's name for a model.
+    Model: "model", "use 1 to 64 printable characters", |text| printable(text, 64);
+
+    /// Calibre or gauge as recorded in a bound book, such as `9 mm Luger` or `.45 ACP`.
+    Calibre: "calibre", "use 1 to 32 printable characters, such as `9 mm Luger`", |text| printable(text, 32);
+
+    /// Country of manufacture, ISO 3166-1 alpha-2.
+    Country: "country", "use the two-letter code of ISO 3166-1, such as US or AT", country;
+
+    /// Name of a licensee or an agency; never the name of a purchaser.
+    PartyName: "name", "use 1 to 128 printable characters", |text| printable(text, 128);
+
+    /// A firearms licence.
+    ///
+    /// A United States licence has 15 places, `1-23-456-78-9A-12345` (region, district, county, type, expiry, sequence);
+    /// hyphens may be left out. Other countries' licences are written `CC:number`.
+    LicenceNumber: "licence number", "write a United States licence as 1-23-456-78-9A-12345, any other as CC:number", licence;
+
+    /// Originating agency identifier of the NCIC: two letters for the state and seven letters or digits.
+    Ori: "ORI", "an ORI has nine places, such as CA0194200", ori;
+
+    /// An agency's own case number; no question is answered without one.
+    CaseNumber: "case number", "use 1 to 40 printable characters", |text| printable(text, 40);
+
+    /// NCIC uniform offence code, four digits.
+    CrimeCode: "crime code", "use the four digits of the NCIC uniform offence code, such as 0999", crime_code;
+
+    /// Why something was asked or done, in words that another person can check.
+    Reason: "reason", "say in 8 to 500 characters what it is for", reason;
+
+    /// A person acting for an agency or a licensee: badge, account or name as that house knows it.
+    Person: "person", "use 1 to 64 printable characters", |text| printable(text, 64);
+
+    /// Reference of a document kept elsewhere: an incident number, a police report, a permit, a Form 4473.
+    ///
+    /// A Form 4473 is filed at the dealer under a transaction number (27 CFR 478.125(e)); the books hold that number in
+    /// place of the purchaser's name.
+    Reference: "reference", "use 1 to 40 printable characters", |text| printable(text, 40);
+}
+
+fn printable(text: &str, most: usize) -> Result<String, &'static str> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err("is empty");
+    }
+    if text.chars().any(char::is_control) {
+        return Err("holds a control character");
+    }
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let text = words.join(" ");
+    if text.chars().count() > most { Err("is too long") } else { Ok(text) }
+}
+
+fn upper(text: &str, most: usize) -> Result<String, &'static str> {
+    let text = printable(text, most)?;
+    if text.is_ascii() { Ok(text.to_ascii_uppercase()) } else { Err("holds a character outside ASCII") }
+}
+
+fn country(text: &str) -> Result<String, &'static str> {
+    let text = upper(text, 16)?;
+    if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(text)
+    } else {
+        Err("is not a country code")
+    }
+}
+
+fn ori(text: &str) -> Result<String, &'static str> {
+    let text = upper(text, 16)?;
+    let bytes = text.as_bytes();
+    if bytes.len() != 9 {
+        return Err("does not have nine places");
+    }
+    let fits =
+        bytes[..2].iter().all(u8::is_ascii_uppercase) && bytes[2..].iter().all(u8::is_ascii_alphanumeric);
+    if fits { Ok(text) } else { Err("is not an agency identifier") }
+}
+
+fn crime_code(text: &str) -> Result<String, &'static str> {
+    let text = printable(text, 16)?;
+    if text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text)
+    } else {
+        Err("is not four digits")
+    }
+}
+
+fn reason(text: &str) -> Result<String, &'static str> {
+    let text = printable(text, 500)?;
+    if text.chars().count() < 8 { Err("is too short to be checked by anyone") } else { Ok(text) }
+}
+
+fn licence(text: &str) -> Result<String, &'static str> {
+    let text = upper(text, 40)?;
+    if let Some((country, number)) = text.split_once(':') {
+        let known = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
+        return if known && !number.trim().is_empty() {
+            Ok(format!("{country}:{}", number.trim()))
+        } else {
+            Err("is not a country code and a number")
+        };
+    }
+    let bare: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
+    let shape = "DDDDDDDDDADDDDD";
+    let fits = bare.len() == shape.len()
+        && bare.bytes().zip(shape.bytes()).all(|(byte, kind)| match kind {
+            b'A' => byte.is_ascii_uppercase(),
+            _ => byte.is_ascii_digit(),
+        });
+    if !fits {
+        return Err("is not a licence number");
+    }
+    let [region, district, county, kind, expiry, sequence] =
+        [&bare[..1], &bare[1..3], &bare[3..6], &bare[6..8], &bare[8..10], &bare[10..]];
+    Ok(format!("{region}-{district}-{county}-{kind}-{expiry}-{sequence}"))
+}

@@ -1,0 +1,193 @@
+//! The only place that knows SQL. One text serves SQLite and PostgreSQL; `queries.rs` is compiled once for each.
+//!
+//! A [`Session`] is one transaction. Writing sessions exclude each other: in SQLite through `BEGIN IMMEDIATE`, in
+//! PostgreSQL through the row lock that taking numbers from a counter holds until the commit.
+
+#[expect(clippy::duplicate_mod, reason = "the same statements are compiled once for each database")]
+mod postgres;
+mod rows;
+mod sql;
+mod sqlite;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::postgres::PgPoolOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub(crate) use self::rows::{
+    BookRow, CodeRow, EntryRow, FirearmRow, RecordRow, RunRows, StoredCode, StoredEntry, StoredFirearm,
+};
+use crate::error::BooksError;
+
+/// How often a busy database is asked again before the writer gives up, and how long it waits at most each time.
+const ATTEMPTS: u32 = 6;
+const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// The database of one issuer.
+#[derive(Debug, Clone)]
+pub(crate) enum Store {
+    Sqlite(SqlitePool),
+    Postgres(PgPool),
+}
+
+/// One transaction: dropped without [`Session::commit`] it leaves nothing behind.
+pub(crate) enum Session {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+impl Store {
+    /// Opens a database file, making it when `create` says so.
+    pub(crate) async fn sqlite(file: &Path, create: bool) -> Result<Self, BooksError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(create)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(BUSY_WAIT)
+            .pragma("cache_size", "-65536")
+            .pragma("wal_autocheckpoint", "8192");
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
+        Ok(Self::Sqlite(pool.map_err(|error| BooksError::database("open the file", error))?))
+    }
+
+    /// Connects to a PostgreSQL server, or to one that speaks its protocol.
+    pub(crate) async fn postgres(url: &str) -> Result<Self, BooksError> {
+        let pool = PgPoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(10))
+            .connect(url)
+            .await;
+        Ok(Self::Postgres(pool.map_err(|error| BooksError::database("connect", error))?))
+    }
+
+    /// Makes or renews the tables.
+    pub(crate) async fn migrate(&self, now: i64) -> Result<(), BooksError> {
+        let made = match self {
+            Self::Sqlite(pool) => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(pool).await.map(drop),
+            Self::Postgres(pool) => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(pool).await.map(drop),
+        };
+        made.map_err(|error| BooksError::database("make the tables", error))?;
+        let mut session = self.write().await?;
+        session.migrate(now).await?;
+        session.commit().await
+    }
+
+    /// A consistent view for reading.
+    pub(crate) async fn read(&self) -> Result<Session, BooksError> {
+        self.begin("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    /// The one writer's transaction; waits for another writer, within bounds.
+    pub(crate) async fn write(&self) -> Result<Session, BooksError> {
+        let mut pause = Duration::from_millis(20);
+        for _ in 1..ATTEMPTS {
+            match self.begin("BEGIN IMMEDIATE", "BEGIN").await {
+                Err(BooksError::Busy { .. }) => tokio::time::sleep(pause).await,
+                done => return done,
+            }
+            pause *= 2;
+        }
+        self.begin("BEGIN IMMEDIATE", "BEGIN").await
+    }
+
+    async fn begin(&self, sqlite: &'static str, postgres: &'static str) -> Result<Session, BooksError> {
+        let session = match self {
+            Self::Sqlite(pool) => pool.begin_with(sqlite).await.map(Session::Sqlite),
+            Self::Postgres(pool) => pool.begin_with(postgres).await.map(Session::Postgres),
+        };
+        session.map_err(|error| failed("begin", error))
+    }
+
+    /// What the books know of a code, without a transaction around it: one statement is consistent by itself.
+    pub(crate) async fn look_up(&self, code: i64) -> Result<Option<StoredCode>, BooksError> {
+        let found = match self {
+            Self::Sqlite(pool) => match pool.acquire().await {
+                Ok(mut conn) => sqlite::queries::code(&mut conn, code).await,
+                Err(error) => Err(error),
+            },
+            Self::Postgres(pool) => match pool.acquire().await {
+                Ok(mut conn) => postgres::queries::code(&mut conn, code).await,
+                Err(error) => Err(error),
+            },
+        };
+        found.map_err(|error| failed("look a code up", error))
+    }
+
+    /// Waits until every connection is closed, so that the file can be moved or copied.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Sqlite(pool) => pool.close().await,
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Session {
+    /// Makes everything done in this session last.
+    pub(crate) async fn commit(self) -> Result<(), BooksError> {
+        let done = match self {
+            Self::Sqlite(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => transaction.commit().await,
+        };
+        done.map_err(|error| failed("commit", error))
+    }
+}
+
+macro_rules! session_calls {
+    ($($what:literal: $name:ident($($argument:ident: $kind:ty),*) -> $result:ty;)*) => {
+        impl Session {$(
+            pub(crate) async fn $name(&mut self, $($argument: $kind),*) -> Result<$result, BooksError> {
+                let done = match self {
+                    Self::Sqlite(conn) => sqlite::queries::$name(conn, $($argument),*).await,
+                    Self::Postgres(conn) => postgres::queries::$name(conn, $($argument),*).await,
+                };
+                done.map_err(|error| failed($what, error))
+            }
+        )*}
+    };
+}
+
+session_calls! {
+    "make the tables": migrate(now: i64) -> ();
+    "take numbers": take_numbers(name: &str, count: i64) -> i64;
+    "read a counter": numbers_taken(name: &str) -> i64;
+    "open a block": open_block(prefix: i64, key_check: &str, now: i64) -> bool;
+    "read the blocks": blocks() -> Vec<(i64, String)>;
+    "write a record": put_record(record: &RecordRow) -> ();
+    "write a log index": put_logged(record: i64, log_index: i64) -> ();
+    "read a log index": log_index(record: i64) -> Option<i64>;
+    "read the records": records(after: i64, limit: i64) -> Vec<RecordRow>;
+    "write a licensee": party(licence: &str, name: &str) -> i64;
+    "write a model": line(licence: &str, model: &str) -> i64;
+    "find a model": find_line(licence: &str, model: &str) -> Option<i64>;
+    "write a description": description(body: &str) -> i64;
+    "record a closure": put_closure(licence: &str, times: (i64, i64), records_at: &str) -> bool;
+    "read a closure": closure(licence: &str) -> Option<(i64, String)>;
+    "find a firearm": find_firearm(line: i64, serial: &str) -> Option<i64>;
+    "find serial numbers": known_firearms(line: i64, serials: &[&str]) -> Vec<(String, i64)>;
+    "read a firearm": firearm(firearm: i64) -> Option<StoredFirearm>;
+    "find the code of a serial number": issued_to_serial(line: i64, serial: &str) -> Option<(i64, i64)>;
+    "look a code up": code(code: i64) -> Option<StoredCode>;
+    "read the entries of a firearm": entries_of_firearm(firearm: i64) -> Vec<StoredEntry>;
+    "read the entries of a code": entries_of_code(code: i64) -> Vec<StoredEntry>;
+    "read a page of the book": book_page(after: i64, limit: i64, view: i64) -> Vec<BookRow>;
+    "write firearms": put_firearms(rows: &[FirearmRow]) -> ();
+    "write a code": put_code(row: &CodeRow) -> ();
+    "write a run of codes": issue(run: &RunRows<'_>) -> ();
+    "write fittings": put_fittings(rows: &[(i64, i64)]) -> ();
+    "write entries": put_entries(rows: &[EntryRow]) -> ();
+}
+
+/// Sorts a driver's error: another writer's lock is worth another attempt, everything else is not.
+fn failed(what: &'static str, error: sqlx::Error) -> BooksError {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+    match code.as_ref() {
+        "5" | "6" | "261" | "262" | "517" | "40001" | "40P01" | "55P03" => {
+            BooksError::Busy { attempts: ATTEMPTS }
+        }
+        _ => BooksError::database(what, error),
+    }
+}

@@ -1,0 +1,311 @@
+//! The statements run, once for each database: this file is compiled twice, as `sqlite::queries` and
+//! `postgres::queries`, with `Db`, `Connection` and `Row` of the parent module.
+
+use sqlx::Row as _;
+
+use super::{Connection, Db, Row};
+use crate::store::rows::{
+    BookRow, CodeRow, EntryRow, FirearmRow, RecordRow, RunRows, StoredCode, StoredEntry, StoredFirearm,
+};
+use crate::store::sql;
+
+type Done<T> = Result<T, sqlx::Error>;
+
+pub(crate) async fn migrate(conn: &mut Connection, now: i64) -> Done<()> {
+    sqlx::query::<Db>(sql::SCHEMA_LOCK).bind(now).execute(&mut *conn).await?;
+    let applied = sqlx::query::<Db>(sql::SCHEMA_APPLIED).fetch_one(&mut *conn).await?.try_get::<i64, _>(0)?;
+    for (version, text) in (1_i64..).zip(sql::SCHEMA).filter(|(version, _)| *version > applied) {
+        sqlx::raw_sql(text).execute(&mut *conn).await?;
+        sqlx::query::<Db>(sql::SCHEMA_DONE).bind(version).bind(now).execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Takes `count` numbers of a counter and returns the first; counters begin at 1.
+pub(crate) async fn take_numbers(conn: &mut Connection, name: &str, count: i64) -> Done<i64> {
+    let row = sqlx::query::<Db>(sql::TAKE_NUMBERS).bind(name).bind(count).fetch_one(&mut *conn).await?;
+    Ok(row.try_get::<i64, _>(0)? - count + 1)
+}
+
+/// How many numbers of a counter were taken.
+pub(crate) async fn numbers_taken(conn: &mut Connection, name: &str) -> Done<i64> {
+    let row = sqlx::query::<Db>(sql::NEXT_NUMBER).bind(name).fetch_optional(&mut *conn).await?;
+    row.map_or(Ok(0), |row| row.try_get(0))
+}
+
+pub(crate) async fn open_block(conn: &mut Connection, prefix: i64, key_check: &str, now: i64) -> Done<bool> {
+    let query = sqlx::query::<Db>(sql::OPEN_BLOCK).bind(prefix).bind(key_check).bind(now);
+    Ok(query.execute(&mut *conn).await?.rows_affected() == 1)
+}
+
+pub(crate) async fn blocks(conn: &mut Connection) -> Done<Vec<(i64, String)>> {
+    let rows = sqlx::query::<Db>(sql::BLOCKS).fetch_all(&mut *conn).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+pub(crate) async fn put_record(conn: &mut Connection, record: &RecordRow) -> Done<()> {
+    let query = sqlx::query::<Db>(sql::PUT_RECORD)
+        .bind(record.record_id)
+        .bind(record.kind.as_str())
+        .bind(record.recorded_at)
+        .bind(record.salt.as_slice())
+        .bind(record.body.as_str());
+    query.execute(&mut *conn).await.map(drop)
+}
+
+pub(crate) async fn put_logged(conn: &mut Connection, record: i64, log_index: i64) -> Done<()> {
+    sqlx::query::<Db>(sql::PUT_LOGGED).bind(record).bind(log_index).execute(&mut *conn).await.map(drop)
+}
+
+pub(crate) async fn log_index(conn: &mut Connection, record: i64) -> Done<Option<i64>> {
+    let row = sqlx::query::<Db>(sql::LOG_INDEX).bind(record).fetch_optional(&mut *conn).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
+pub(crate) async fn records(conn: &mut Connection, after: i64, limit: i64) -> Done<Vec<RecordRow>> {
+    let rows = sqlx::query::<Db>(sql::RECORDS).bind(after).bind(limit).fetch_all(&mut *conn).await?;
+    let record = |row: &Row| {
+        Ok(RecordRow {
+            record_id: row.try_get(0)?,
+            kind: row.try_get(1)?,
+            recorded_at: row.try_get(2)?,
+            salt: row.try_get(3)?,
+            body: row.try_get(4)?,
+            log_index: row.try_get(5)?,
+        })
+    };
+    rows.iter().map(record).collect()
+}
+
+async fn find_number(conn: &mut Connection, statement: &'static str, words: &[&str]) -> Done<Option<i64>> {
+    let mut query = sqlx::query::<Db>(statement);
+    for word in words {
+        query = query.bind(*word);
+    }
+    query.fetch_optional(&mut *conn).await?.map(|row| row.try_get(0)).transpose()
+}
+
+async fn find_or_put(
+    conn: &mut Connection,
+    [find, put]: [&'static str; 2],
+    counter: &str,
+    words: &[&str],
+) -> Done<i64> {
+    if let Some(number) = find_number(conn, find, words).await? {
+        return Ok(number);
+    }
+    let number = take_numbers(conn, counter, 1).await?;
+    let mut query = sqlx::query::<Db>(put).bind(number);
+    for word in words {
+        query = query.bind(*word);
+    }
+    query.execute(&mut *conn).await?;
+    Ok(number)
+}
+
+pub(crate) async fn party(conn: &mut Connection, licence: &str, name: &str) -> Done<i64> {
+    find_or_put(conn, [sql::FIND_PARTY, sql::PUT_PARTY], "party", &[licence, name]).await
+}
+
+pub(crate) async fn line(conn: &mut Connection, licence: &str, model: &str) -> Done<i64> {
+    find_or_put(conn, [sql::FIND_LINE, sql::PUT_LINE], "line", &[licence, model]).await
+}
+
+pub(crate) async fn find_line(conn: &mut Connection, licence: &str, model: &str) -> Done<Option<i64>> {
+    find_number(conn, sql::FIND_LINE, &[licence, model]).await
+}
+
+pub(crate) async fn description(conn: &mut Connection, body: &str) -> Done<i64> {
+    find_or_put(conn, [sql::FIND_DESCRIPTION, sql::PUT_DESCRIPTION], "description", &[body]).await
+}
+
+pub(crate) async fn put_closure(
+    conn: &mut Connection,
+    licence: &str,
+    (closed_on, recorded_at): (i64, i64),
+    records_at: &str,
+) -> Done<bool> {
+    let query =
+        sqlx::query::<Db>(sql::PUT_CLOSURE).bind(licence).bind(closed_on).bind(records_at).bind(recorded_at);
+    Ok(query.execute(&mut *conn).await?.rows_affected() == 1)
+}
+
+pub(crate) async fn closure(conn: &mut Connection, licence: &str) -> Done<Option<(i64, String)>> {
+    let row = sqlx::query::<Db>(sql::CLOSURE).bind(licence).fetch_optional(&mut *conn).await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+pub(crate) async fn find_firearm(conn: &mut Connection, line: i64, serial: &str) -> Done<Option<i64>> {
+    let row = sqlx::query::<Db>(sql::FIND_FIREARM).bind(line).bind(serial).fetch_optional(&mut *conn).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
+/// Those of the serial numbers that the books have, with the firearm's number.
+pub(crate) async fn known_firearms(
+    conn: &mut Connection,
+    line: i64,
+    serials: &[&str],
+) -> Done<Vec<(String, i64)>> {
+    let mut known = Vec::new();
+    for (statement, part) in sql::KNOWN_FIREARMS.split(serials) {
+        let mut query = sqlx::query::<Db>(statement).bind(line);
+        for serial in part {
+            query = query.bind(*serial);
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            known.push((row.try_get(0)?, row.try_get(1)?));
+        }
+    }
+    Ok(known)
+}
+
+pub(crate) async fn firearm(conn: &mut Connection, firearm: i64) -> Done<Option<StoredFirearm>> {
+    let row = sqlx::query::<Db>(sql::FIREARM).bind(firearm).fetch_optional(&mut *conn).await?;
+    let stored = |row: Row| {
+        Ok(StoredFirearm {
+            key: [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?],
+            description: row.try_get(3)?,
+        })
+    };
+    row.map(stored).transpose()
+}
+
+/// The code that was issued when the firearm was made, and when that was.
+pub(crate) async fn issued_to_serial(
+    conn: &mut Connection,
+    line: i64,
+    serial: &str,
+) -> Done<Option<(i64, i64)>> {
+    let query = sqlx::query::<Db>(sql::ISSUED_TO_SERIAL).bind(line).bind(serial);
+    let row = query.fetch_optional(&mut *conn).await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+pub(crate) async fn code(conn: &mut Connection, code: i64) -> Done<Option<StoredCode>> {
+    let row = sqlx::query::<Db>(sql::CODE).bind(code).fetch_optional(&mut *conn).await?;
+    let stored = |row: Row| {
+        Ok(StoredCode {
+            parts: row.try_get(0)?,
+            firearm_id: row.try_get(1)?,
+            record_id: row.try_get(2)?,
+            issued_at: row.try_get(3)?,
+        })
+    };
+    row.map(stored).transpose()
+}
+
+pub(crate) async fn entries_of_firearm(conn: &mut Connection, firearm: i64) -> Done<Vec<StoredEntry>> {
+    let rows = sqlx::query::<Db>(sql::ENTRIES_OF_FIREARM).bind(firearm).fetch_all(&mut *conn).await?;
+    rows.iter().map(stored_entry).collect()
+}
+
+pub(crate) async fn entries_of_code(conn: &mut Connection, code: i64) -> Done<Vec<StoredEntry>> {
+    let rows = sqlx::query::<Db>(sql::ENTRIES_OF_CODE).bind(code).fetch_all(&mut *conn).await?;
+    rows.iter().map(stored_entry).collect()
+}
+
+pub(crate) async fn book_page(
+    conn: &mut Connection,
+    after: i64,
+    limit: i64,
+    view: i64,
+) -> Done<Vec<BookRow>> {
+    let query = sqlx::query::<Db>(sql::BOOK_PAGE).bind(after).bind(limit).bind(view);
+    let rows = query.fetch_all(&mut *conn).await?;
+    let book_row = |row: &Row| {
+        let key = [row.try_get(15)?, row.try_get(16)?, row.try_get(17)?];
+        Ok(BookRow { entry: stored_entry(row)?, key })
+    };
+    rows.iter().map(book_row).collect()
+}
+
+fn stored_entry(row: &Row) -> Done<StoredEntry> {
+    let other = row.try_get::<Option<String>, _>(5)?.zip(row.try_get::<Option<String>, _>(6)?);
+    Ok(StoredEntry {
+        entry_id: row.try_get(0)?,
+        firearm_id: row.try_get(1)?,
+        kind: row.try_get(2)?,
+        holder: (row.try_get(3)?, row.try_get(4)?),
+        other,
+        happened_on: row.try_get(7)?,
+        recorded_at: row.try_get(8)?,
+        recorded_by: row.try_get(9)?,
+        description: row.try_get(10)?,
+        code: row.try_get(11)?,
+        corrects: row.try_get(12)?,
+        void: row.try_get::<i64, _>(13)? != 0,
+        body: row.try_get(14)?,
+    })
+}
+
+pub(crate) async fn put_firearms(conn: &mut Connection, rows: &[FirearmRow]) -> Done<()> {
+    for (statement, part) in sql::PUT_FIREARMS.split(rows) {
+        let mut query = sqlx::query::<Db>(statement);
+        for row in part {
+            query = query
+                .bind(row.firearm_id)
+                .bind(row.line_id)
+                .bind(row.serial.as_str())
+                .bind(row.description_id);
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn put_code(conn: &mut Connection, row: &CodeRow) -> Done<()> {
+    let query = sqlx::query::<Db>(sql::PUT_CODE).bind(row.code).bind(row.unit).bind(row.parts);
+    let query = query.bind(row.firearm_id).bind(row.record_id).bind(row.issued_at);
+    query.execute(&mut *conn).await.map(drop)
+}
+
+/// Writes a run of new firearms with their codes and entries.
+pub(crate) async fn issue(conn: &mut Connection, run: &RunRows<'_>) -> Done<()> {
+    let firearms: Vec<_> = (run.first_firearm..).zip(run.units.iter().map(|(serial, _)| *serial)).collect();
+    for (statement, part) in sql::ISSUE_FIREARMS.split(&firearms) {
+        let mut query = sqlx::query::<Db>(statement).bind(run.line_id).bind(run.description_id);
+        for (firearm, serial) in part {
+            query = query.bind(*firearm).bind(*serial);
+        }
+        query.execute(&mut *conn).await?;
+    }
+    let codes: Vec<_> = (run.first_unit..).zip(run.units.iter().map(|(_, code)| *code)).collect();
+    for (statement, part) in sql::ISSUE_CODES.split(&codes) {
+        let mut query = sqlx::query::<Db>(statement).bind(run.parts).bind(run.first_firearm - run.first_unit);
+        query = query.bind(run.record_id).bind(run.issued_at);
+        for (unit, code) in part {
+            query = query.bind(*code).bind(*unit);
+        }
+        query.execute(&mut *conn).await?;
+    }
+    let query = sqlx::query::<Db>(sql::ISSUE_ENTRIES).bind(run.first_entry - run.first_firearm);
+    let query = query.bind(run.holder).bind(run.made_on).bind(run.issued_at).bind(run.recorded_by);
+    let query = query.bind(run.first_unit).bind(run.first_unit + run.units.len() as i64);
+    query.execute(&mut *conn).await.map(drop)
+}
+
+pub(crate) async fn put_fittings(conn: &mut Connection, rows: &[(i64, i64)]) -> Done<()> {
+    for (statement, part) in sql::PUT_FITTINGS.split(rows) {
+        let mut query = sqlx::query::<Db>(statement);
+        for (entry, code) in part {
+            query = query.bind(*entry).bind(*code);
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn put_entries(conn: &mut Connection, rows: &[EntryRow]) -> Done<()> {
+    for (statement, part) in sql::PUT_ENTRIES.split(rows) {
+        let mut query = sqlx::query::<Db>(statement);
+        for row in part {
+            query =
+                query.bind(row.entry_id).bind(row.firearm_id).bind(row.kind).bind(row.holder).bind(row.other);
+            query = query.bind(row.happened_on).bind(row.recorded_at).bind(row.recorded_by.as_str());
+            query = query.bind(row.description_id).bind(row.code).bind(row.corrects);
+            query = query.bind(i64::from(row.void)).bind(row.body.as_deref());
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! Rows as they lie in the tables: numbers for times and codes, text for names.
+
+/// A row of `entry` on its way in.
+#[derive(Clone)]
+pub(crate) struct EntryRow {
+    pub(crate) entry_id: i64,
+    pub(crate) firearm_id: i64,
+    pub(crate) kind: &'static str,
+    pub(crate) holder: i64,
+    pub(crate) other: Option<i64>,
+    pub(crate) happened_on: i64,
+    pub(crate) recorded_at: i64,
+    pub(crate) recorded_by: String,
+    pub(crate) description_id: Option<i64>,
+    pub(crate) code: Option<i64>,
+    pub(crate) corrects: Option<i64>,
+    pub(crate) void: bool,
+    pub(crate) body: Option<String>,
+}
+
+/// A row of `entry` on its way out, with the parties and the description it points to.
+pub(crate) struct StoredEntry {
+    pub(crate) entry_id: i64,
+    pub(crate) firearm_id: i64,
+    pub(crate) kind: String,
+    pub(crate) holder: (String, String),
+    pub(crate) other: Option<(String, String)>,
+    pub(crate) happened_on: i64,
+    pub(crate) recorded_at: i64,
+    pub(crate) recorded_by: String,
+    pub(crate) description: Option<String>,
+    pub(crate) code: Option<i64>,
+    pub(crate) corrects: Option<i64>,
+    pub(crate) void: bool,
+    pub(crate) body: Option<String>,
+}
+
+/// A page's entry with the key of its firearm: licence, model, serial.
+pub(crate) struct BookRow {
+    pub(crate) entry: StoredEntry,
+    pub(crate) key: [String; 3],
+}
+
+/// A row of `firearm` on its way in.
+pub(crate) struct FirearmRow {
+    pub(crate) firearm_id: i64,
+    pub(crate) line_id: i64,
+    pub(crate) serial: String,
+    pub(crate) description_id: i64,
+}
+
+/// A firearm with its key and the description as first recorded.
+pub(crate) struct StoredFirearm {
+    pub(crate) key: [String; 3],
+    pub(crate) description: String,
+}
+
+/// A row of `code` on its way in.
+pub(crate) struct CodeRow {
+    pub(crate) code: i64,
+    pub(crate) unit: i64,
+    pub(crate) parts: i64,
+    pub(crate) firearm_id: Option<i64>,
+    pub(crate) record_id: i64,
+    pub(crate) issued_at: i64,
+}
+
+/// A run of new firearms on its way in: what they share, and the serial number and code of each.
+pub(crate) struct RunRows<'r> {
+    pub(crate) line_id: i64,
+    pub(crate) description_id: i64,
+    pub(crate) parts: i64,
+    pub(crate) record_id: i64,
+    pub(crate) holder: i64,
+    pub(crate) made_on: i64,
+    pub(crate) issued_at: i64,
+    pub(crate) recorded_by: &'r str,
+    /// Prefix and unit number of the first code, as in the table `code`.
+    pub(crate) first_unit: i64,
+    pub(crate) first_firearm: i64,
+    pub(crate) first_entry: i64,
+    pub(crate) units: Vec<(&'r str, i64)>,
+}
+
+/// What the table `code` says of a code.
+pub(crate) struct StoredCode {
+    pub(crate) parts: i64,
+    pub(crate) firearm_id: Option<i64>,
+    pub(crate) record_id: i64,
+    pub(crate) issued_at: i64,
+}
+
+/// A salted record of something asked, done or answered.
+pub(crate) struct RecordRow {
+    pub(crate) record_id: i64,
+    pub(crate) kind: String,
+    pub(crate) recorded_at: i64,
+    pub(crate) salt: Vec<u8>,
+    pub(crate) body: String,
+    /// Place in the log; `None` when the record never took effect.
+    pub(crate) log_index: Option<i64>,
+}

@@ -1,0 +1,192 @@
+//! Every statement of the books, one text for both databases.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+/// Makes the tables; each text is one version, applied in order and never changed once released.
+pub(super) const SCHEMA: [&str; 1] = [include_str!("schema_1.sql")];
+
+/// The table that says which versions were applied. Its row 0 is the lock that one migrating process holds:
+/// databases that only speak PostgreSQL's protocol have no advisory locks.
+pub(super) const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
+pub(super) const SCHEMA_LOCK: &str = "INSERT INTO schema_version (version, applied_at) VALUES (0, $1)
+    ON CONFLICT (version) DO UPDATE SET applied_at = $1";
+pub(super) const SCHEMA_APPLIED: &str = "SELECT MAX(version) FROM schema_version";
+pub(super) const SCHEMA_DONE: &str = "INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)";
+
+pub(super) const TAKE_NUMBERS: &str = "INSERT INTO counter (name, next) VALUES ($1, $2)
+    ON CONFLICT (name) DO UPDATE SET next = counter.next + $2 RETURNING next";
+pub(super) const NEXT_NUMBER: &str = "SELECT next FROM counter WHERE name = $1";
+
+pub(super) const OPEN_BLOCK: &str =
+    "INSERT INTO block (prefix, key_check, opened_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+pub(super) const BLOCKS: &str = "SELECT prefix, key_check FROM block ORDER BY opened_at, prefix";
+
+pub(super) const PUT_RECORD: &str =
+    "INSERT INTO record (record_id, kind, recorded_at, salt, body) VALUES ($1, $2, $3, $4, $5)";
+pub(super) const PUT_LOGGED: &str = "INSERT INTO logged (record_id, log_index) VALUES ($1, $2)";
+pub(super) const LOG_INDEX: &str = "SELECT log_index FROM logged WHERE record_id = $1";
+pub(super) const RECORDS: &str = "SELECT r.record_id, r.kind, r.recorded_at, r.salt, r.body, g.log_index
+    FROM record r LEFT JOIN logged g ON g.record_id = r.record_id
+    WHERE r.record_id > $1 ORDER BY r.record_id LIMIT $2";
+
+pub(super) const FIND_PARTY: &str = "SELECT party_id FROM party WHERE licence = $1 AND name = $2";
+pub(super) const PUT_PARTY: &str = "INSERT INTO party (party_id, licence, name) VALUES ($1, $2, $3)";
+pub(super) const FIND_LINE: &str = "SELECT line_id FROM line WHERE licence = $1 AND model = $2";
+pub(super) const PUT_LINE: &str = "INSERT INTO line (line_id, licence, model) VALUES ($1, $2, $3)";
+pub(super) const FIND_DESCRIPTION: &str = "SELECT description_id FROM description WHERE body = $1";
+pub(super) const PUT_DESCRIPTION: &str = "INSERT INTO description (description_id, body) VALUES ($1, $2)";
+
+pub(super) const PUT_CLOSURE: &str = "INSERT INTO closure (licence, closed_on, records_at, recorded_at)
+    VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+pub(super) const CLOSURE: &str = "SELECT closed_on, records_at FROM closure WHERE licence = $1";
+
+pub(super) const FIND_FIREARM: &str = "SELECT firearm_id FROM firearm WHERE line_id = $1 AND serial = $2";
+pub(super) const FIREARM: &str = "SELECT l.licence, l.model, f.serial, d.body
+    FROM firearm f JOIN line l ON l.line_id = f.line_id JOIN description d ON d.description_id = f.description_id
+    WHERE f.firearm_id = $1";
+pub(super) const ISSUED_TO_SERIAL: &str = "SELECT e.code, e.recorded_at
+    FROM firearm f JOIN entry e ON e.firearm_id = f.firearm_id AND e.kind = 'manufactured'
+    WHERE f.line_id = $1 AND f.serial = $2 AND e.code IS NOT NULL";
+pub(super) const CODE: &str = "SELECT parts, firearm_id, record_id, issued_at FROM code WHERE code = $1";
+
+pub(super) const ENTRIES_OF_FIREARM: &str =
+    "SELECT e.entry_id, e.firearm_id, e.kind, h.licence, h.name, o.licence, o.name,
+    e.happened_on, e.recorded_at, e.recorded_by, d.body, e.code, e.corrects, e.void, e.body
+    FROM entry e JOIN party h ON h.party_id = e.holder LEFT JOIN party o ON o.party_id = e.other
+    LEFT JOIN description d ON d.description_id = e.description_id
+    WHERE e.firearm_id = $1 ORDER BY e.entry_id";
+/// Only entries that stand: no void ones and none that was corrected.
+pub(super) const ENTRIES_OF_CODE: &str =
+    "SELECT e.entry_id, e.firearm_id, e.kind, h.licence, h.name, o.licence, o.name,
+    e.happened_on, e.recorded_at, e.recorded_by, d.body, e.code, e.corrects, e.void, e.body
+    FROM fitting t JOIN entry e ON e.entry_id = t.entry_id
+    JOIN party h ON h.party_id = e.holder LEFT JOIN party o ON o.party_id = e.other
+    LEFT JOIN description d ON d.description_id = e.description_id
+    WHERE t.code = $1 AND e.void = 0 AND NOT EXISTS (SELECT 1 FROM entry c WHERE c.corrects = e.entry_id)
+    ORDER BY e.entry_id";
+
+/// A page of the book. `$3` is the view: 0 original, 1 corrected, 2 both.
+pub(super) const BOOK_PAGE: &str =
+    "SELECT e.entry_id, e.firearm_id, e.kind, h.licence, h.name, o.licence, o.name,
+    e.happened_on, e.recorded_at, e.recorded_by, d.body, e.code, e.corrects, e.void, e.body,
+    l.licence, l.model, f.serial
+    FROM entry e JOIN firearm f ON f.firearm_id = e.firearm_id JOIN line l ON l.line_id = f.line_id
+    JOIN party h ON h.party_id = e.holder LEFT JOIN party o ON o.party_id = e.other
+    JOIN description d ON d.description_id = COALESCE(
+        CASE WHEN $3 = 1 THEN (
+            SELECT x.description_id FROM entry x
+            WHERE x.firearm_id = e.firearm_id AND x.description_id IS NOT NULL AND x.void = 0
+            AND NOT EXISTS (SELECT 1 FROM entry y WHERE y.corrects = x.entry_id)
+            ORDER BY x.entry_id DESC LIMIT 1)
+        WHEN $3 = 2 THEN e.description_id END,
+        f.description_id)
+    WHERE e.entry_id > $1 AND ($3 <> 0 OR e.corrects IS NULL)
+    AND ($3 <> 1 OR (e.void = 0 AND NOT EXISTS (SELECT 1 FROM entry c WHERE c.corrects = e.entry_id)))
+    ORDER BY e.entry_id LIMIT $2";
+
+pub(super) static PUT_FIREARMS: ManyRows = ManyRows {
+    head: "INSERT INTO firearm (firearm_id, line_id, serial, description_id) VALUES ",
+    before: 0,
+    columns: 4,
+    tail: "",
+    texts: OnceLock::new(),
+};
+pub(super) static PUT_FITTINGS: ManyRows = ManyRows {
+    head: "INSERT INTO fitting (entry_id, code) VALUES ",
+    before: 0,
+    columns: 2,
+    tail: "",
+    texts: OnceLock::new(),
+};
+pub(super) static PUT_ENTRIES: ManyRows = ManyRows {
+    head: "INSERT INTO entry (entry_id, firearm_id, kind, holder, other, happened_on, recorded_at, recorded_by, \
+           description_id, code, corrects, void, body) VALUES ",
+    before: 0,
+    columns: 13,
+    tail: "",
+    texts: OnceLock::new(),
+};
+pub(super) static KNOWN_FIREARMS: ManyRows = ManyRows {
+    head: "SELECT serial, firearm_id FROM firearm WHERE line_id = $1 AND serial IN (",
+    before: 1,
+    columns: 1,
+    tail: ")",
+    texts: OnceLock::new(),
+};
+
+/// A run of new firearms: numbers count on, so that only serial numbers differ.
+pub(super) static ISSUE_FIREARMS: ManyRows = ManyRows {
+    head: "INSERT INTO firearm (firearm_id, line_id, serial, description_id)
+        SELECT v.column1, $1, v.column2, $2 FROM (VALUES ",
+    before: 2,
+    columns: 2,
+    tail: ") AS v",
+    texts: OnceLock::new(),
+};
+/// Codes of such a run: the firearm's number follows from the unit.
+pub(super) static ISSUE_CODES: ManyRows = ManyRows {
+    head: "INSERT INTO code (code, unit, parts, firearm_id, record_id, issued_at)
+        SELECT v.column1, v.column2, $1, v.column2 + $2, $3, $4 FROM (VALUES ",
+    before: 4,
+    columns: 2,
+    tail: ") AS v",
+    texts: OnceLock::new(),
+};
+/// The entries of such a run follow from its codes.
+pub(super) const ISSUE_ENTRIES: &str =
+    "INSERT INTO entry (entry_id, firearm_id, kind, holder, other, happened_on,
+    recorded_at, recorded_by, description_id, code, corrects, void, body)
+    SELECT c.firearm_id + $1, c.firearm_id, 'manufactured', $2, NULL, $3, $4, $5, NULL, c.code, NULL, 0, NULL
+    FROM code c WHERE c.unit >= $6 AND c.unit < $7 ORDER BY c.unit";
+pub(super) const PUT_CODE: &str = "INSERT INTO code (code, unit, parts, firearm_id, record_id, issued_at)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+
+/// A statement over many rows at once: a round trip for each row would cost more than the row.
+///
+/// The texts hold nothing but the fixed head and numbered places, and are made once.
+pub(super) struct ManyRows {
+    head: &'static str,
+    /// Places that the head takes, before the first row's.
+    before: usize,
+    columns: usize,
+    tail: &'static str,
+    /// Texts for many, some and one row, made once.
+    texts: OnceLock<[(usize, String); 3]>,
+}
+
+/// Places in one statement. SQLite could take 32,766, but its driver looks each place up by name, in time that grows
+/// with the square of their number; measured best near 200.
+const PLACES: usize = 200;
+
+impl ManyRows {
+    /// Cuts rows into statements, the largest first.
+    pub(super) fn split<'r, R>(&'static self, mut rows: &'r [R]) -> Vec<(&'static str, &'r [R])> {
+        let sizes = || [PLACES, PLACES / 6, self.columns].map(|places| places / self.columns);
+        let texts = self.texts.get_or_init(|| sizes().map(|size| (size, self.text(size))));
+        let mut parts = Vec::with_capacity(rows.len() * self.columns / PLACES + 16);
+        for (size, text) in texts {
+            while rows.len() >= *size {
+                let (part, rest) = rows.split_at(*size);
+                parts.push((text.as_str(), part));
+                rows = rest;
+            }
+        }
+        parts
+    }
+
+    fn text(&self, rows: usize) -> String {
+        let mut text = self.head.to_owned();
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ", (" });
+            for column in 0..self.columns {
+                let comma = if column == 0 { "" } else { ", " };
+                let place = self.before + row * self.columns + column + 1;
+                write!(text, "{comma}${place}").expect("a string takes any text");
+            }
+            text.push(')');
+        }
+        text.push_str(self.tail);
+        text
+    }
+}

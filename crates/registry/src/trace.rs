@@ -1,0 +1,428 @@
+//! From a reading to a firearm and its chain: the question, the answer, and the typed outcomes between.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use symbology::Code;
+
+use crate::books::{Books, Entered, history};
+use crate::chain::{Chain, ChainEnd, TimeToCrime, chain, time_to_crime};
+use crate::encode;
+use crate::error::{BooksError, Refusal};
+use crate::event::{Event, View};
+use crate::firearm::{Firearm, Part};
+use crate::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
+use crate::store::{Session, StoredCode};
+use crate::wording;
+
+/// Codes in one question at most; a longer list is a search for codes, not a reading.
+pub const MAX_CANDIDATES: usize = 20;
+
+/// Share of the probability that a code must hold, among the codes that can be meant, before its chain is told.
+///
+/// A code that these books know was never issued can not be meant. Everything else can: issued codes, codes of other
+/// issuers, and whatever the reading left to codes it does not list.
+pub const CERTAIN: f64 = 0.99;
+
+/// A question to the books, with the fields that ATF F 3312.1 demands of a trace request.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TraceRequest {
+    /// The reading: codes with their posteriors, at most [`MAX_CANDIDATES`].
+    pub codes: Vec<CandidateCode>,
+    /// SHA-256 of the reading's file, so that question and examination belong together; 64 hexadecimal digits.
+    pub reading_sha256: Option<String>,
+    /// The agency that asks.
+    pub ori: Ori,
+    /// The agency's case.
+    pub case_number: CaseNumber,
+    /// What crime is investigated, as an NCIC code.
+    pub crime_code: Option<CrimeCode>,
+    /// How urgent it is.
+    pub priority: Priority,
+    /// Why it is asked.
+    pub reason: Reason,
+    /// Who asks.
+    pub requester: Person,
+    /// Who approved that the retail sale's reference is told; another person than the requester. Without approval
+    /// the chain is answered and the reference withheld.
+    pub approver: Option<Person>,
+    /// The day on which the case was recovered.
+    pub recovered_on: Option<Date>,
+}
+
+/// One code of a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CandidateCode {
+    /// The code.
+    pub code: Code,
+    /// Its posterior probability in the reading, 0 to 1, before anyone knew which codes are issued.
+    pub posterior: f64,
+}
+
+/// How urgent a question is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Priority {
+    /// In the order of arrival.
+    Routine,
+    /// At once, for a written reason.
+    Urgent(Reason),
+}
+
+/// What the books answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TraceAnswer {
+    /// Number of the question's record.
+    pub question: u64,
+    /// The agency's case, as asked.
+    pub case_number: CaseNumber,
+    /// When it was answered.
+    pub answered_at: Timestamp,
+    /// The answer.
+    #[serde(flatten)]
+    pub outcome: TraceOutcome,
+    /// The same in sentences, with what must be said beside it.
+    pub statement: Vec<String>,
+    /// Name of the issuer's log.
+    pub log: String,
+    /// Places of question and answer in that log.
+    pub log_entries: [u64; 2],
+}
+
+/// The outcomes, each of which calls for something different.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum TraceOutcome {
+    /// One firearm, and its chain reaches a retail sale.
+    Found(Box<Traced>),
+    /// One firearm, and its chain ends before a retail sale; the chain's end says why.
+    ChainEnds(Box<Traced>),
+    /// The code was issued for a part that was in no firearm on that day.
+    PartNotFitted {
+        /// The code.
+        code: Code,
+        /// The part or parts it was issued for.
+        parts: Vec<PartState>,
+    },
+    /// More than one code can be meant. Only which of them are issued is told.
+    Ambiguous {
+        /// Those of the codes that were issued.
+        issued: Vec<Code>,
+        /// Those of the codes that belong to other issuers, whom to ask as well.
+        elsewhere: Vec<Code>,
+    },
+    /// None of the codes was ever issued, though all belong to this issuer's blocks: a misreading, or a forged mark.
+    NotIssued {
+        /// The codes asked for.
+        codes: Vec<Code>,
+    },
+    /// No code that was issued here; at least one belongs to another issuer.
+    NotOurs {
+        /// Codes of other issuers' blocks.
+        elsewhere: Vec<Code>,
+        /// Codes of this issuer's blocks, none of them issued.
+        not_issued: Vec<Code>,
+    },
+}
+
+/// A firearm found from a code.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Traced {
+    /// The code.
+    pub code: Code,
+    /// Its posterior in the reading.
+    pub posterior: f64,
+    /// Its share of the probability after codes that were never issued are struck out, see [`CERTAIN`].
+    pub posterior_given_issued: f64,
+    /// The firearm, as corrections leave it.
+    pub firearm: Firearm,
+    /// The parts that carry the code, and whether they were in this firearm on the day of recovery.
+    pub parts: Vec<PartState>,
+    /// The chain of possession.
+    pub chain: Chain,
+    /// Days from first retail sale to recovery, where that may be told.
+    pub time_to_crime: TimeToCrime,
+    /// True when the reference of a retail sale is withheld until someone else than the requester approves.
+    pub reference_withheld: bool,
+}
+
+/// Where a marked part was on the day of recovery, or is now when no day was given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartState {
+    /// The part.
+    pub part: Part,
+    /// Whether it was in the firearm that the answer names.
+    pub fitted: bool,
+    /// Since when.
+    pub since: Date,
+}
+
+impl Books {
+    /// Answers a question: the question is in the log before the books are opened, the answer before it is given.
+    ///
+    /// # Errors
+    /// [`Refusal::Request`] for a question without what the house demands; [`BooksError::Log`] when the log does not
+    /// take question or answer, in which case nothing is answered.
+    pub async fn trace(&self, request: &TraceRequest, now: Timestamp) -> Result<TraceAnswer, BooksError> {
+        check(request)?;
+        let mut ledger = self.ledger.lock().await;
+        let question = self.enter(&mut ledger, "trace", &question_record(request), now).await?;
+        let outcome = self.resolve(request, encode::today(now)).await?;
+        let mut answer = TraceAnswer {
+            question: question.record_id as u64,
+            case_number: request.case_number.clone(),
+            answered_at: now,
+            statement: wording::statement(&outcome, request),
+            outcome,
+            log: self.issuer.origin.clone(),
+            log_entries: [question.log_index, 0],
+        };
+        let entered = self.enter(&mut ledger, "answer", &answer_record(&answer)?, now).await?;
+        answer.log_entries[1] = entered.log_index;
+        self.both_logged(&question, &entered).await?;
+        Ok(answer)
+    }
+
+    /// Tells whether a code was issued, and when: the bare look-up that a trace begins with. It is not an answer to
+    /// anyone outside the issuer's house, so it is not in the log.
+    ///
+    /// # Errors
+    /// [`BooksError::Database`].
+    pub async fn issued(&self, code: Code) -> Result<Option<Timestamp>, BooksError> {
+        let stored = self.store.look_up(encode::code_number(code)).await?;
+        stored.map(|stored| encode::time(stored.issued_at)).transpose()
+    }
+
+    async fn both_logged(&self, question: &Entered, answer: &Entered) -> Result<(), BooksError> {
+        let mut session = self.effect(question).await?;
+        session.put_logged(answer.record_id, answer.log_index as i64).await?;
+        session.commit().await
+    }
+
+    async fn resolve(&self, request: &TraceRequest, today: Date) -> Result<TraceOutcome, BooksError> {
+        let blocks = self.blocks().await?;
+        let mut session = self.store.read().await?;
+        let mut sorted = Sorted::default();
+        for candidate in &request.codes {
+            if !blocks.iter().any(|block| block.prefix == candidate.code.prefix()) {
+                sorted.elsewhere.push(*candidate);
+            } else if let Some(stored) = session.code(encode::code_number(candidate.code)).await? {
+                sorted.issued.push((*candidate, stored));
+            } else {
+                sorted.not_issued.push(candidate.code);
+            }
+        }
+        let other = 1.0 - request.codes.iter().map(|candidate| candidate.posterior).sum::<f64>();
+        let Some(share) = sorted.share_of_best(other.max(0.0)) else {
+            return Ok(sorted.nothing_issued());
+        };
+        if share < CERTAIN {
+            return Ok(sorted.ambiguous());
+        }
+        let (best, stored) = sorted.issued.swap_remove(0);
+        let day = request.recovered_on.unwrap_or(today);
+        let places = places(&mut session, best.code, &stored, day).await?;
+        // A part that is in a firearm tells more than one that was taken out of it.
+        let best_place =
+            places.iter().filter(|place| place.firearm.is_some()).max_by_key(|place| place.fitted);
+        let Some(firearm_id) = best_place.and_then(|place| place.firearm) else {
+            let parts = places.iter().map(|place| place.state(None)).collect();
+            return Ok(TraceOutcome::PartNotFitted { code: best.code, parts });
+        };
+        let parts = places.iter().map(|place| place.state(Some(firearm_id))).collect();
+        let mut traced = self.traced(&mut session, firearm_id, request).await?;
+        (traced.code, traced.posterior, traced.posterior_given_issued) = (best.code, best.posterior, share);
+        traced.parts = parts;
+        Ok(match traced.chain.end {
+            ChainEnd::RetailSale(_) => TraceOutcome::Found(Box::new(traced)),
+            _ => TraceOutcome::ChainEnds(Box::new(traced)),
+        })
+    }
+
+    /// The firearm and its chain; code, posteriors and parts are left to the caller.
+    async fn traced(
+        &self,
+        session: &mut Session,
+        firearm_id: i64,
+        request: &TraceRequest,
+    ) -> Result<Traced, BooksError> {
+        let history = history(session, firearm_id).await?;
+        let nowhere = || Chain {
+            links: Vec::new(),
+            end: ChainEnd::WithLicensee { holder: self.issuer(), since: None },
+            first_sale: None,
+            losses: Vec::new(),
+        };
+        let mut chain = chain(&View::Corrected.of(&history.entries)).unwrap_or_else(nowhere);
+        if let ChainEnd::WithLicensee { holder, .. } = &chain.end
+            && let Some((closed_on, records_at)) = session.closure(holder.licence.as_str()).await?
+        {
+            let (holder, closed_on) = (holder.clone(), encode::day(closed_on)?);
+            chain.end = ChainEnd::OutOfBusiness { holder, closed_on, records_at };
+        }
+        let time_to_crime = time_to_crime(&chain, request.recovered_on);
+        let reference_withheld = request.approver.is_none() && withhold(&mut chain);
+        Ok(Traced {
+            code: request.codes[0].code,
+            posterior: 0.0,
+            posterior_given_issued: 0.0,
+            firearm: history.firearm,
+            parts: Vec::new(),
+            chain,
+            time_to_crime,
+            reference_withheld,
+        })
+    }
+}
+
+/// Candidates by what the books know of them.
+#[derive(Default)]
+struct Sorted {
+    issued: Vec<(CandidateCode, StoredCode)>,
+    not_issued: Vec<Code>,
+    elsewhere: Vec<CandidateCode>,
+}
+
+impl Sorted {
+    /// Puts the likeliest issued code first and gives its share of what can be meant.
+    fn share_of_best(&mut self, other: f64) -> Option<f64> {
+        self.issued.sort_by(|a, b| b.0.posterior.total_cmp(&a.0.posterior));
+        let best = self.issued.first()?.0.posterior;
+        let issued: f64 = self.issued.iter().map(|(candidate, _)| candidate.posterior).sum();
+        let elsewhere: f64 = self.elsewhere.iter().map(|candidate| candidate.posterior).sum();
+        Some(best / (issued + elsewhere + other).max(f64::MIN_POSITIVE))
+    }
+
+    fn elsewhere(&self) -> Vec<Code> {
+        self.elsewhere.iter().map(|candidate| candidate.code).collect()
+    }
+
+    fn ambiguous(&self) -> TraceOutcome {
+        let issued = self.issued.iter().map(|(candidate, _)| candidate.code).collect();
+        TraceOutcome::Ambiguous { issued, elsewhere: self.elsewhere() }
+    }
+
+    fn nothing_issued(self) -> TraceOutcome {
+        if self.elsewhere.is_empty() {
+            TraceOutcome::NotIssued { codes: self.not_issued }
+        } else {
+            TraceOutcome::NotOurs { elsewhere: self.elsewhere(), not_issued: self.not_issued }
+        }
+    }
+}
+
+/// Where one part was on a day.
+struct Place {
+    part: Part,
+    /// The firearm it is in, or was in last; `None` for a part never fitted.
+    firearm: Option<i64>,
+    fitted: bool,
+    since: Date,
+}
+
+impl Place {
+    fn state(&self, firearm: Option<i64>) -> PartState {
+        PartState { part: self.part, fitted: self.fitted && self.firearm == firearm, since: self.since }
+    }
+}
+
+/// Follows every part that carries a code to the firearm in which it was on a day.
+async fn places(
+    session: &mut Session,
+    code: Code,
+    stored: &StoredCode,
+    day: Date,
+) -> Result<Vec<Place>, BooksError> {
+    let since = encode::today(encode::time(stored.issued_at)?);
+    let start = |part| Place { part, firearm: stored.firearm_id, fitted: stored.firearm_id.is_some(), since };
+    let mut places: Vec<Place> = encode::parts(stored.parts).into_iter().map(start).collect();
+    let mut moves = Vec::new();
+    for row in session.entries_of_code(encode::code_number(code)).await? {
+        let firearm = row.firearm_id;
+        moves.push((encode::entry(row)?, firearm));
+    }
+    moves.sort_by_key(|(entry, _)| (entry.on, entry.number));
+    for (entry, firearm) in moves.iter().filter(|(entry, _)| entry.on <= day) {
+        let (moved, fitted) = match &entry.event {
+            Event::PartFitted { part, .. } => (*part, true),
+            Event::PartRemoved { part, .. } => (*part, false),
+            _ => continue,
+        };
+        for place in places.iter_mut().filter(|place| place.part == moved) {
+            (place.firearm, place.fitted, place.since) = (Some(*firearm), fitted, entry.on);
+        }
+    }
+    Ok(places)
+}
+
+/// Takes the references of retail sales out of a chain; tells whether there were any.
+fn withhold(chain: &mut Chain) -> bool {
+    let mut withheld = false;
+    if let ChainEnd::RetailSale(sale) = &mut chain.end {
+        withheld |= sale.form_4473.take().is_some();
+    }
+    if let Some(sale) = &mut chain.first_sale {
+        withheld |= sale.form_4473.take().is_some();
+    }
+    withheld
+}
+
+fn check(request: &TraceRequest) -> Result<(), Refusal> {
+    let refuse = |what: &str, hint| Err(Refusal::Request { what: what.to_owned(), hint });
+    let codes = &request.codes;
+    if codes.is_empty() || codes.len() > MAX_CANDIDATES {
+        return refuse("a question has 1 to 20 codes", "ask with the candidates of one reading");
+    }
+    let sum: f64 = codes.iter().map(|candidate| candidate.posterior).sum();
+    let in_range = codes.iter().all(|candidate| (0.0..=1.0).contains(&candidate.posterior));
+    if !in_range || sum > 1.0 + 1e-6 {
+        return refuse(
+            "the posteriors are no probabilities",
+            "give them as the reader printed them; they sum to 1 at most",
+        );
+    }
+    if codes.iter().enumerate().any(|(at, one)| codes[..at].iter().any(|before| before.code == one.code)) {
+        return refuse("a code stands twice in the question", "ask with the candidates of one reading");
+    }
+    if request.approver.as_ref() == Some(&request.requester) {
+        return refuse("requester and approver are the same person", "someone else must approve");
+    }
+    let hash = request.reading_sha256.as_ref();
+    if hash.is_some_and(|hash| hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        return refuse("the reading's hash is not SHA-256", "give 64 hexadecimal digits");
+    }
+    Ok(())
+}
+
+/// The question as it is hashed; canonical JSON has no fractions, so posteriors are text.
+fn question_record(request: &TraceRequest) -> Value {
+    let code = |candidate: &CandidateCode| json!([candidate.code, format!("{:.9}", candidate.posterior)]);
+    json!({
+        "codes": request.codes.iter().map(code).collect::<Vec<_>>(),
+        "reading_sha256": request.reading_sha256,
+        "ori": request.ori, "case_number": request.case_number, "crime_code": request.crime_code,
+        "priority": request.priority, "reason": request.reason,
+        "requester": request.requester, "approver": request.approver, "recovered_on": request.recovered_on,
+    })
+}
+
+fn answer_record(answer: &TraceAnswer) -> Result<Value, BooksError> {
+    let outcome = serde_json::to_value(&answer.outcome).map_err(BooksError::damaged)?;
+    Ok(
+        json!({"question": answer.question, "answer": fractions_as_text(outcome), "statement": answer.statement}),
+    )
+}
+
+fn fractions_as_text(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            Value::String(format!("{:.9}", number.as_f64().unwrap_or_default()))
+        }
+        Value::Array(items) => items.into_iter().map(fractions_as_text).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (name, fractions_as_text(value))).collect()
+        }
+        other => other,
+    }
+}

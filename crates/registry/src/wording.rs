@@ -1,0 +1,124 @@
+//! Answers in sentences. The words are the house's; they promise no more than the books know.
+
+use symbology::Code;
+
+use crate::chain::{Chain, ChainEnd, TimeToCrime};
+use crate::trace::{PartState, TraceOutcome, TraceRequest, Traced};
+
+/// The outcome in sentences, and beside it what must be said with any such outcome.
+pub(crate) fn statement(outcome: &TraceOutcome, request: &TraceRequest) -> Vec<String> {
+    let mut lines = match outcome {
+        TraceOutcome::Found(traced) | TraceOutcome::ChainEnds(traced) => traced_lines(traced, request),
+        TraceOutcome::PartNotFitted { code, .. } => vec![format!(
+            "code {code} was issued for a part that was in no recorded firearm; ask who bought the part"
+        )],
+        TraceOutcome::Ambiguous { issued, elsewhere } => ambiguous(issued, elsewhere),
+        TraceOutcome::NotIssued { codes } => vec![format!(
+            "{} {} never issued: the reading is wrong, or the mark was not made by this issuer",
+            list(codes),
+            if codes.len() == 1 { "was" } else { "were" },
+        )],
+        TraceOutcome::NotOurs { elsewhere, .. } => {
+            vec![format!("{} belongs to another issuer; ask the directory of prefixes", list(elsewhere))]
+        }
+    };
+    lines.push(
+        "A case is a lead to a firearm, never to a person: cases can be carried to a scene, and parts can be replaced."
+            .to_owned(),
+    );
+    lines
+}
+
+fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
+    let firearm = &traced.firearm;
+    let mut lines = vec![format!(
+        "code {} is that of the {} {} by {}, calibre {}",
+        traced.code,
+        firearm.description.kind.as_str(),
+        firearm.key,
+        firearm.description.manufacturer,
+        firearm.description.calibre,
+    )];
+    lines.extend(traced.parts.iter().filter(|part| !part.fitted).map(removed));
+    lines.push(end(&traced.chain));
+    if let Some(sale) = &traced.chain.first_sale {
+        lines.push("The first retail purchaser is not thereby a suspect.".to_owned());
+        if sale.form_4473.is_none() && traced.reference_withheld {
+            lines.push(
+                "the Form 4473 reference is withheld until someone other than the requester approves"
+                    .to_owned(),
+            );
+        }
+    }
+    lines.extend(time(&traced.time_to_crime, request));
+    lines
+}
+
+fn removed(part: &PartState) -> String {
+    format!(
+        "the {} with this code was not in this firearm: taken out or replaced on {}",
+        part.part, part.since
+    )
+}
+
+fn end(chain: &Chain) -> String {
+    match &chain.end {
+        ChainEnd::RetailSale(sale) => match &sale.form_4473 {
+            Some(form) => {
+                format!("the chain ends at {}, Form 4473 transaction {form} of {}", sale.dealer, sale.on)
+            }
+            None => format!("the chain ends with a retail sale by {} on {}", sale.dealer, sale.on),
+        },
+        ChainEnd::Lost { holder, on, loss } => format!(
+            "the chain of lawful possession ends on {on}: {} reported by {holder}, incident {}",
+            loss.how.as_str(),
+            loss.incident
+        ),
+        ChainEnd::Government { agency, on } => format!("the chain ends with a sale to {agency} on {on}"),
+        ChainEnd::Export { country, permit, on } => {
+            format!("the chain ends with an export to {country} on {on}, permit {permit}")
+        }
+        ChainEnd::Destroyed { on, reason } => {
+            format!("the firearm was destroyed on {on} ({reason}); a later case was not fired by it")
+        }
+        ChainEnd::OutOfBusiness { holder, closed_on, records_at } => {
+            format!(
+                "the chain ends at {holder}, out of business since {closed_on}; its records are with {records_at}"
+            )
+        }
+        ChainEnd::WithLicensee { holder, .. } => {
+            format!("these books end at {holder}, who has recorded no disposition; ask there")
+        }
+    }
+}
+
+fn time(time: &TimeToCrime, request: &TraceRequest) -> Option<String> {
+    match time {
+        TimeToCrime::Days(days) => Some(format!("time to crime: {days} days from the first retail sale")),
+        TimeToCrime::SuppressedByLoss(incident) => Some(format!(
+            "time to crime is not given: the firearm is reported missing under incident {incident}, so it says nothing of the buyer"
+        )),
+        TimeToCrime::BeforeSale => {
+            let day = request.recovered_on.map(|day| day.to_string()).unwrap_or_default();
+            Some(format!(
+                "the recovery on {day} lies before the first retail sale: one of the dates or the reading is wrong"
+            ))
+        }
+        TimeToCrime::Unknown => None,
+    }
+}
+
+fn ambiguous(issued: &[Code], elsewhere: &[Code]) -> Vec<String> {
+    let mut lines = vec![format!(
+        "the reading leaves more than one code open; issued of those: {}. A better reading is needed before a chain is told",
+        list(issued)
+    )];
+    if !elsewhere.is_empty() {
+        lines.push(format!("{} belongs to another issuer; ask the directory of prefixes", list(elsewhere)));
+    }
+    lines
+}
+
+fn list(codes: &[Code]) -> String {
+    codes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
