@@ -10,17 +10,17 @@ use rand::rngs::ChaCha8Rng;
 mod tool;
 
 fn strikes(criterion: &mut Criterion) {
-    let tool = tool::pin("K73MXP");
+    let tool = tool::pin();
     let (firearm, ammunition) = (Firearm::default(), Ammunition::default());
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     for preset in ["level-1", "level-3", "level-4"] {
         let shot = Conditions::preset(preset).expect("it is built in");
         criterion.bench_function(&format!("strike {preset}"), |b| {
-            b.iter(|| strike(&tool, &firearm, &ammunition, &shot, None, &mut rng).expect("it strikes"));
+            b.iter(|| strike(tool, &firearm, &ammunition, &shot, None, &mut rng).expect("it strikes"));
         });
     }
     let shot = Conditions::preset("level-3").expect("it is built in");
-    let case = strike(&tool, &firearm, &ammunition, &shot, None, &mut rng).expect("it strikes").surface;
+    let case = strike(tool, &firearm, &ammunition, &shot, None, &mut rng).expect("it strikes").surface;
     let (light, scope) = (Light::under(&shot), Confocal::under(&shot));
     criterion.bench_function("confocal", |b| b.iter(|| confocal(&case, &scope, &mut rng)));
     criterion.bench_function("oblique", |b| b.iter(|| oblique(&case, &light, &mut rng)));

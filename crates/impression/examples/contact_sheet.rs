@@ -21,12 +21,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if presets.is_empty() {
         presets = (0..5).map(|level| format!("level-{level}")).collect();
     }
-    let tool = tool::pin("K73MXP");
+    let tool = tool::pin();
     let mut sheet = GrayImage::new(TILE * presets.len() as u32, TILE * 5);
     for (column, preset) in presets.iter().enumerate() {
         let shot = Conditions::preset(preset)?;
         let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let struck = strike(&tool, &Firearm::default(), &Ammunition::default(), &shot, None, &mut rng)?;
+        let struck = strike(tool, &Firearm::default(), &Ammunition::default(), &shot, None, &mut rng)?;
         let light = Light::under(&shot);
         let pictures = [
             heights(&confocal(&struck.surface, &Confocal::under(&shot), &mut rng)),

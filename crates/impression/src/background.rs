@@ -9,7 +9,9 @@ use crate::frame::Frame;
 /// The least share of measured points that a region must have.
 const LEAST_VALID: f64 = 0.5;
 /// Regions within this share of the best one are as good.
-const TOLERANCE: f64 = 0.03;
+const TOLERANCE: f64 = 0.06;
+/// The part of a region's side that counts: marks do not reach the edges.
+const CORE: f64 = 0.8;
 
 /// A region of a scan on the frame's grid, with the scan's own texture and its missing points, and where it lay.
 pub(crate) struct Region {
@@ -17,7 +19,7 @@ pub(crate) struct Region {
     pub(crate) heights: Grid<f32>,
     /// The region's first corner in the scan, in micrometres.
     pub(crate) corner: (f64, f64),
-    /// The share of measured points.
+    /// The share of measured points in its core.
     pub(crate) valid: f64,
 }
 
@@ -51,7 +53,7 @@ pub(crate) fn region(scan: &Topography, frame: Frame, rng: &mut impl Rng) -> Res
     Ok(Region { heights, corner, valid })
 }
 
-/// Every eighth place a window can take, with its share of measured points.
+/// Every eighth place a window can take, with the share of measured points in its core.
 fn places(heights: &Grid<f64>, window: (usize, usize)) -> Vec<(usize, usize, f64)> {
     let (width, height) = (heights.width(), heights.height());
     let mut sums = Grid::filled(width + 1, height + 1, 0u32);
@@ -62,12 +64,15 @@ fn places(heights: &Grid<f64>, window: (usize, usize)) -> Vec<(usize, usize, f64
             sums[(x + 1, y + 1)] = sums[(x + 1, y)] + line;
         }
     }
-    let all = (window.0 * window.1) as f64;
+    let rim = |side: usize| (0.5 * (1.0 - CORE) * side as f64) as usize;
+    let (across, down) = (rim(window.0), rim(window.1));
+    let all = ((window.0 - 2 * across) * (window.1 - 2 * down)) as f64;
     let mut places = Vec::new();
     for y in (0..=height - window.1).step_by(8) {
         for x in (0..=width - window.0).step_by(8) {
-            let (right, bottom) = (x + window.0, y + window.1);
-            let count = sums[(right, bottom)] + sums[(x, y)] - sums[(right, y)] - sums[(x, bottom)];
+            let (left, top) = (x + across, y + down);
+            let (right, bottom) = (x + window.0 - across, y + window.1 - down);
+            let count = sums[(right, bottom)] + sums[(left, top)] - sums[(right, top)] - sums[(left, bottom)];
             places.push((x, y, f64::from(count) / all));
         }
     }

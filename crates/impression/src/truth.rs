@@ -34,7 +34,8 @@ pub struct Truth {
     pub first_strike: Option<FirstStrike>,
     /// Particles of debris.
     pub particles: usize,
-    /// The first corner of the region taken from a real background, and its share of measured points.
+    /// The first corner of the region taken from a real background, and the share of measured points in the middle
+    /// four fifths of its sides.
     pub region: Option<((Length, Length), f64)>,
 }
 

@@ -1,5 +1,7 @@
 //! An engraved pin to strike with: symbols drawn straight from their geometry, mirrored, raised.
 
+use std::sync::OnceLock;
+
 use symbology::geometry::{Element, Point};
 use symbology::{Mark, Scheme, geometry};
 use topography::{Grid, Length, Pitch, Topography};
@@ -18,9 +20,10 @@ pub(crate) fn engraved(text: &str, marks: &[Mark], module: Length) -> Topography
     raise(&elements, half as usize, (module, pitch))
 }
 
-/// The pin mark of `open-1` at 19 µm a module.
-pub(crate) fn pin(text: &str) -> Topography {
-    engraved(text, &[Mark::Characters, Mark::Gear], Length::um(19.0))
+/// The pin mark of `open-1` at 19 µm a module, drawn once.
+pub(crate) fn pin() -> &'static Topography {
+    static PIN: OnceLock<Topography> = OnceLock::new();
+    PIN.get_or_init(|| engraved("K73MXP", &[Mark::Characters, Mark::Gear], Length::um(19.0)))
 }
 
 fn raise(elements: &[Element], half: usize, (module, pitch): (f64, f64)) -> Topography {
@@ -53,7 +56,11 @@ fn bounds(element: &Element) -> (Point, f64) {
             let reach = points.iter().map(|p| (p.x - middle.x).hypot(p.y - middle.y)).fold(0.0, f64::max);
             (middle, reach + width)
         }
-        Element::Sector { outer, .. } => (Point::default(), *outer),
+        Element::Sector { inner, outer, from, to } => {
+            let (radius, angle) = (0.5 * (inner + outer), 0.5 * (from + to));
+            let middle = Point { x: radius * angle.cos(), y: radius * angle.sin() };
+            (middle, outer - inner + outer * (to - from))
+        }
         Element::Dot { centre, diameter } => (*centre, *diameter),
         Element::Square { centre, side } => (*centre, *side),
     }
