@@ -94,6 +94,6 @@ impl fmt::Display for Fit {
 fn hint(largest: Option<&Fit>) -> String {
     match largest {
         Some(fit) => format!("the largest that fits is {fit}"),
-        None => "no mark of this scheme fits there".to_owned(),
+        None => "none of these marks fits there, however small".to_owned(),
     }
 }

@@ -84,6 +84,42 @@ impl<T> Grid<T> {
 }
 
 impl<T: Clone> Grid<T> {
+    /// The part that begins at `(left, top)`, cut to what lies inside the grid.
+    ///
+    /// ```
+    /// use topography::Grid;
+    /// let grid = Grid::from_fn(4, 3, |x, y| 10 * y + x);
+    /// assert_eq!(grid.crop(1, 1, 2, 9).samples(), [11, 12, 21, 22]);
+    /// ```
+    #[must_use]
+    pub fn crop(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
+        let (left, top) = (left.min(self.width), top.min(self.height));
+        let (width, height) = (width.min(self.width - left), height.min(self.height - top));
+        let rows = (top..top + height).flat_map(|y| self.row(y)[left..left + width].iter().cloned());
+        Self { width, height, samples: rows.collect() }
+    }
+
+    /// The mirror image with left and right exchanged, as a tool is seen against what it marked.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        let rows = (0..self.height).flat_map(|y| self.row(y).iter().rev().cloned());
+        Self { width: self.width, height: self.height, samples: rows.collect() }
+    }
+
+    /// Turned by a quarter, clockwise as seen; exact, without any blending.
+    ///
+    /// ```
+    /// use topography::Grid;
+    /// let grid = Grid::from_vec(2, 1, vec!["left", "right"]);
+    /// assert_eq!(grid.quarter_turned().samples(), ["left", "right"]);
+    /// assert_eq!(grid.quarter_turned().width(), 1);
+    /// ```
+    #[must_use]
+    pub fn quarter_turned(&self) -> Self {
+        let at = |x: usize, y: usize| self[(y, self.height - 1 - x)].clone();
+        Self::from_fn(self.height, self.width, at)
+    }
+
     /// A grid filled with one value.
     pub fn filled(width: usize, height: usize, value: T) -> Self {
         Self { width, height, samples: vec![value; width * height] }

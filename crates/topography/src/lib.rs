@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod files;
+pub mod filter;
 mod grid;
+pub mod resample;
 mod surface;
 mod units;
 pub mod x3p;

@@ -3,24 +3,30 @@
 //! # Why this room opens files
 //!
 //! The house rule is that only `cli`, `server` and `cluster` open files. This module is the one exception in
-//! this crate, because the order *write, flush, rename, flush the folder, swap the checkpoint* **is** the
-//! promise that nothing acknowledged is lost. Three rooms need it (`registry`, `casework`, `cli`); written
-//! three times it would be wrong once. It opens only the folder it is given, only under the names of
-//! [`Resource`], never follows a name from outside, and reads no file larger than [`LIMIT`] bytes.
+//! this crate, because the order *journal, flush, tiles, checkpoint* **is** the promise that nothing acknowledged is
+//! lost. Three rooms need it (`registry`, `casework`, `cli`); written three times it would be wrong once. It opens only
+//! the folder it is given, only under the names of [`Resource`] and its own dot files, never follows a name from
+//! outside, and reads no log file larger than 16 MiB.
 
 use std::{
-    collections::BTreeSet,
     fs::{self, File, TryLockError},
-    io::{self, Read as _, Write as _},
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
-use crate::{Resource, StoreError, TileStore};
+use crate::{
+    Resource, StoreError, TileStore,
+    journal::{self, Files, Journal},
+};
 
 /// Largest file of a log: a full bundle of 256 entries of 65,535 bytes, each behind two bytes.
 const LIMIT: u64 = 256 * (65_535 + 2);
 
-/// A log in a folder: `checkpoint`, `tile/…`, and `.lock` while one process writes.
+/// A log in a folder: `checkpoint`, `tile/…`, and for the writer `.lock`, `.journal.0` and `.journal.1`.
+///
+/// An append costs one flush of the disk, whatever its size. Readers see tiles before the checkpoint that names them.
+/// After the machine itself has crashed, open the folder for writing once before reading it: only then are the
+/// acknowledged files all in place again.
 ///
 /// ```
 /// use transparency::{FolderStore, Log, SigningKey};
@@ -32,8 +38,16 @@ const LIMIT: u64 = 256 * (65_535 + 2);
 #[derive(Debug)]
 pub struct FolderStore {
     root: PathBuf,
-    /// Held open and locked by the writer; the system lets go of it when the process ends, however it ends.
-    lock: Option<File>,
+    writer: Option<Writer>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    /// Files handed over since the last checkpoint. Dropped before the lock is let go.
+    pending: Files,
+    journal: Journal,
+    /// Held open and locked; the system lets go of it when the process ends, however it ends.
+    _lock: File,
 }
 
 impl FolderStore {
@@ -62,7 +76,10 @@ impl FolderStore {
             .open(&path)
             .map_err(environment("open", &path))?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { root: root.to_owned(), lock: Some(lock) }),
+            Ok(()) => {
+                let writer = Some(Writer::recover(root, lock)?);
+                Ok(Self { root: root.to_owned(), writer })
+            }
             Err(TryLockError::WouldBlock) => Err(StoreError::Locked(root.display().to_string())),
             Err(TryLockError::Error(source)) => Err(environment("lock", &path)(source)),
         }
@@ -70,28 +87,27 @@ impl FolderStore {
 
     /// Opens a folder for reading; a writer may be at work in it.
     pub fn read_only(root: &Path) -> Self {
-        Self { root: root.to_owned(), lock: None }
+        Self { root: root.to_owned(), writer: None }
     }
 
     fn path(&self, resource: &Resource) -> PathBuf {
         self.root.join(resource.to_string())
     }
+}
 
-    fn writable(&self) -> Result<(), StoreError> {
-        if self.lock.is_some() { Ok(()) } else { Err(StoreError::ReadOnly) }
-    }
-
-    /// Makes the folders above `path` and remembers which folders have to be flushed.
-    fn prepare(&self, path: &Path, dirty: &mut BTreeSet<PathBuf>) -> Result<(), StoreError> {
-        let parent = path.parent().unwrap_or(&self.root);
-        dirty.insert(parent.to_owned());
-        if parent.is_dir() {
-            return Ok(());
+impl Writer {
+    /// Puts in place what an earlier writer had acknowledged and may not have put there.
+    fn recover(root: &Path, lock: File) -> Result<Self, StoreError> {
+        let (mut journal, records) = Journal::open(root)?;
+        let mut placed = std::collections::BTreeSet::new();
+        for files in &records {
+            journal::place(root, files)?;
+            placed.extend(files.iter().map(|(resource, _)| root.join(resource.to_string())));
         }
-        fs::create_dir_all(parent).map_err(environment("make folder", parent))?;
-        let above = parent.ancestors().skip(1).take_while(|folder| folder.starts_with(&self.root));
-        dirty.extend(above.map(Path::to_owned));
-        Ok(())
+        journal::flush(root, &placed)?;
+        journal.clear()?;
+        flush_folder(root)?;
+        Ok(Self { pending: Vec::new(), journal, _lock: lock })
     }
 }
 
@@ -113,27 +129,30 @@ impl TileStore for FolderStore {
     }
 
     fn write(&mut self, files: &[(Resource, Vec<u8>)]) -> Result<(), StoreError> {
-        self.writable()?;
-        let mut dirty = BTreeSet::new();
-        for (resource, bytes) in files {
-            let path = self.path(resource);
-            self.prepare(&path, &mut dirty)?;
-            place(&path, bytes)?;
-        }
-        dirty.iter().try_for_each(|folder| flush_folder(folder))
+        let writer = self.writer.as_mut().ok_or(StoreError::ReadOnly)?;
+        writer.pending.clear();
+        writer.pending.extend_from_slice(files);
+        Ok(())
     }
 
     fn swap_checkpoint(&mut self, expected: Option<&[u8]>, new: &[u8]) -> Result<(), StoreError> {
-        self.writable()?;
-        if self.read(&Resource::Checkpoint)?.as_deref() != expected {
+        let found = self.read(&Resource::Checkpoint)?;
+        let writer = self.writer.as_mut().ok_or(StoreError::ReadOnly)?;
+        if found.as_deref() != expected {
             return Err(StoreError::Conflict);
         }
-        place(&self.path(&Resource::Checkpoint), new)?;
-        flush_folder(&self.root)
+        let mut files = std::mem::take(&mut writer.pending);
+        files.push((Resource::Checkpoint, new.to_vec()));
+        writer.journal.commit(&files)?;
+        journal::place(&self.root, &files)?;
+        let paths = files.iter().map(|(resource, _)| self.root.join(resource.to_string()));
+        writer.journal.placed(paths)
     }
 
     fn remove_partials(&mut self, full: &[Resource]) -> Result<(), StoreError> {
-        self.writable()?;
+        if self.writer.is_none() {
+            return Err(StoreError::ReadOnly);
+        }
         for resource in full.iter().filter(|resource| resource.is_full()) {
             let mut name = self.path(resource).into_os_string();
             name.push(".p");
@@ -149,25 +168,12 @@ impl TileStore for FolderStore {
     }
 }
 
-/// Writes beside the final name, flushes, renames. The folder still has to be flushed.
-fn place(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".tmp");
-    let temporary = PathBuf::from(name);
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_data()
-    });
-    written.map_err(environment("write", &temporary))?;
-    fs::rename(&temporary, path).map_err(environment("rename to", path))
-}
-
 /// Makes renames within a folder durable.
 fn flush_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder).and_then(|file| file.sync_all()).map_err(environment("flush", folder))
 }
 
-fn environment(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+pub(crate) fn environment(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.display().to_string();
     move |source| StoreError::Environment { action, path, source }
 }

@@ -9,6 +9,7 @@ mod edge;
 mod folder;
 mod fsck;
 mod hash;
+mod journal;
 mod keys;
 mod log;
 mod merkle;

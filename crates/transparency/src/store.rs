@@ -44,9 +44,9 @@ pub enum StoreError {
 
 /// Storage of one tiled log: immutable files and one checkpoint that is swapped.
 ///
-/// The order of calls is the log's promise: [`TileStore::write`] returns only when every file is durable,
-/// [`TileStore::swap_checkpoint`] comes after it and is atomic. A crash between the two leaves files that no
-/// checkpoint names; they are overwritten later, so `write` must replace what is there.
+/// The order of calls is the log's promise: [`TileStore::write`] hands over all files of an append, then
+/// [`TileStore::swap_checkpoint`] makes them and the checkpoint durable, all or none, and only then returns. A crash may
+/// leave files that no checkpoint names; they are overwritten later, so a store must replace what is there.
 /// Implementations: [`crate::MemoryStore`], [`crate::FolderStore`], and the fault injector in this crate's tests.
 pub trait TileStore {
     /// Bytes of one file, `None` if there is no such file.
@@ -55,10 +55,10 @@ pub trait TileStore {
     /// When the store cannot be read.
     fn read(&self, resource: &Resource) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// Writes files and returns when they are durable. Never called for the checkpoint.
+    /// Takes the files of one append. They need be durable and readable only when the checkpoint that follows is.
     ///
     /// # Errors
-    /// When not all files are known to be durable.
+    /// When the files cannot be taken; the append may be tried again.
     fn write(&mut self, files: &[(Resource, Vec<u8>)]) -> Result<(), StoreError>;
 
     /// Replaces the checkpoint by `new` if its bytes are still `expected` (`None`: there is none yet).

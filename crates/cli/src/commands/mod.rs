@@ -1,5 +1,6 @@
 //! One file per command: its arguments, and what it does with them.
 
+mod engrave;
 mod shell;
 
 use clap::Subcommand;
@@ -9,6 +10,8 @@ use crate::exit::{Exit, Failure};
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Draw a code for engraving on a firing pin or breech face: SVG, DXF, X3P height map.
+    Engrave(engrave::Engrave),
     /// Print a completion script for a shell.
     Completions(shell::Completions),
     /// Print the manual page, or write one page per command into a folder.
@@ -18,6 +21,7 @@ pub(crate) enum Command {
 /// Runs one command.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Engrave(arguments) => engrave::engrave(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     }

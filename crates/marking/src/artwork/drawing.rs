@@ -2,6 +2,7 @@
 
 use symbology::geometry::{Element, Point};
 
+use super::lattice;
 use crate::contour;
 use crate::shape::{Shape, polar};
 
@@ -46,7 +47,7 @@ impl Layer {
         Self { name: format!("{mark}-centre-lines"), figures }
     }
 
-    /// The borders. Strokes that touch are outlined together.
+    /// The borders. Strokes that touch are outlined together, and so are squares that share a side.
     pub(super) fn outlines(mark: &str, shapes: &[Shape]) -> Self {
         let is_stroke = |shape: &&Shape| matches!(shape.element(), Element::Stroke { .. });
         let strokes: Vec<&Shape> = shapes.iter().filter(is_stroke).collect();
@@ -54,6 +55,7 @@ impl Layer {
         for group in touching(&strokes) {
             figures.extend(contour::outlines(&group).iter().map(|polygon| closed(polygon.iter().copied())));
         }
+        figures.extend(lattice::outlines(shapes).into_iter().map(closed));
         figures.extend(shapes.iter().filter_map(outline));
         Self { name: format!("{mark}-outlines"), figures }
     }
@@ -95,17 +97,12 @@ fn centre_line(shape: &Shape) -> Figure {
     }
 }
 
-/// The border of one element that is not a stroke.
+/// The border of an element that is outlined alone.
 fn outline(shape: &Shape) -> Option<Figure> {
     match shape.element() {
-        Element::Stroke { .. } => None,
+        Element::Stroke { .. } | Element::Square { .. } => None,
         Element::Dot { centre, diameter } => {
             Some(Figure::Circle { centre: mm(*centre), radius: diameter / 2.0 * MM_PER_UM })
-        }
-        Element::Square { centre, side } => {
-            let half = side / 2.0;
-            let corner = |x: f64, y: f64| Point { x: centre.x + x * half, y: centre.y + y * half };
-            Some(closed([corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)]))
         }
         &Element::Sector { inner, outer, from, to } => {
             let mut vertices = arc(outer, from, to);

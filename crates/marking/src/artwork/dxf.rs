@@ -90,6 +90,9 @@ impl Groups {
     fn figure(&mut self, layer: &str, figure: &Figure) {
         match figure {
             Figure::Line { vertices, closed, pen } => {
+                // Wide lines of this release end straight and have spiked corners: only pens that end straight are
+                // drawn with their width, that of round pens is in the comments.
+                let pen = pen.filter(|pen| !pen.round);
                 self.polyline(layer, vertices, *closed, pen.map(|pen| pen.width));
             }
             Figure::Circle { centre, radius } => {
@@ -139,7 +142,8 @@ fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
+/// Millimetres to the nanometre.
 fn number(mm: f64) -> String {
-    // Adding zero turns -0 into 0.
-    format!("{:.6}", mm + 0.0)
+    let text = format!("{mm:.6}");
+    if text == "-0.000000" { text[1..].to_owned() } else { text }
 }

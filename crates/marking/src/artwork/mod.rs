@@ -2,7 +2,10 @@
 
 mod drawing;
 mod dxf;
+mod lattice;
 mod svg;
+
+use symbology::geometry::Element;
 
 use crate::{PlacedMark, Relief, View};
 use drawing::Layer;
@@ -52,8 +55,9 @@ pub fn svg(mark: &PlacedMark, options: ArtworkOptions) -> String {
 /// The mark as an ASCII DXF of release 12 in millimetres, the origin in the middle of the mark.
 ///
 /// DXF has `y` **up**: the file's `y` is the negative of the mark's, which turns nothing round to the eye. Layers are
-/// those of [`svg()`]; centre lines are `POLYLINE` with a width (round dots: `POINT`), outlines are closed `POLYLINE`
-/// with bulges for arcs, and `CIRCLE`. What is drawn is written in comments (group 999) at the head of the file.
+/// those of [`svg()`]; centre lines are `POLYLINE` (round dots: `POINT`), outlines are closed `POLYLINE` with bulges for
+/// arcs, and `CIRCLE`. Teeth and squares carry their width, round pens do not, because wide lines of release 12 end
+/// straight: their width is the `pen-um` of the comments. What is drawn is written in comments (group 999) at the head of the file.
 ///
 /// ```
 /// # use marking::{ArtworkOptions, LayoutOptions, dxf, lay_out};
@@ -98,8 +102,23 @@ fn metadata(mark: &PlacedMark, options: ArtworkOptions) -> Vec<(&'static str, St
         ("relief-height-um", mark.relief_height().to_um().to_string()),
         ("edge-rounding-um", mark.edge_rounding().to_um().to_string()),
         ("module-um", mark.module().to_um().to_string()),
+        ("pen-um", pens(mark)),
         ("diameter-um", format!("{:.1}", 2.0 * mark.extent().to_um())),
         ("units", "mm".to_owned()),
         ("scale", "1:1".to_owned()),
     ]
+}
+
+/// The widths of the round pens: strokes and dots.
+fn pens(mark: &PlacedMark) -> String {
+    let width = |element: &Element| match element {
+        Element::Stroke { width, .. } => Some(*width),
+        Element::Dot { diameter, .. } => Some(*diameter),
+        Element::Sector { .. } | Element::Square { .. } => None,
+    };
+    let modules = mark.elements().filter_map(|(_, element)| width(element));
+    let mut pens: Vec<String> = modules.map(|pen| format!("{:.1}", (mark.module() * pen).to_um())).collect();
+    pens.sort_unstable();
+    pens.dedup();
+    if pens.is_empty() { "none".to_owned() } else { pens.join(",") }
 }

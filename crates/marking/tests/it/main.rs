@@ -1,5 +1,6 @@
 //! Tests of marking through its public face.
 
+mod artwork;
 mod layout;
 mod relief;
 mod tips;

@@ -6,8 +6,11 @@
     reason = "tests may stop, and must say aloud what they could not test"
 )]
 
+mod filters;
+mod forms;
 mod handmade;
 mod real_scans;
+mod resampling;
 mod x3p_refusals;
 mod x3p_round_trip;
 mod x3p_traps;

@@ -5,6 +5,7 @@
 
 mod audit;
 mod bundle;
+mod crash;
 mod merkle;
 mod notes;
 mod vectors;
