@@ -2,6 +2,7 @@
 
 mod artwork;
 mod layout;
+mod quality;
 mod relief;
 mod tips;
 
