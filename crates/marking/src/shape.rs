@@ -1,13 +1,17 @@
 //! Elements in micrometres: inside or outside, how far, and how large.
 
-use std::f64::consts::{FRAC_PI_2, TAU};
+use std::f64::consts::{FRAC_PI_2, PI, TAU};
 
 use symbology::geometry::{Element, Point};
 use topography::Length;
 
 /// An element in micrometres, in the frame of the mark as seen on the case.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Shape(Element);
+pub(crate) struct Shape {
+    element: Element,
+    /// For a sector the directions of its two sides, which every distance needs.
+    sides: [Point; 2],
+}
 
 /// An upright box in micrometres: left, top, right, bottom.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,7 +55,7 @@ impl Shape {
     pub(crate) fn new(element: &Element, module: Length) -> Self {
         let um = module.to_um();
         let at = |point: &Point| Point { x: point.x * um, y: point.y * um };
-        Self(match element {
+        let element = match element {
             Element::Stroke { points, width } => {
                 Element::Stroke { points: points.iter().map(at).collect(), width: width * um }
             }
@@ -60,30 +64,35 @@ impl Shape {
             }
             Element::Dot { centre, diameter } => Element::Dot { centre: at(centre), diameter: diameter * um },
             Element::Square { centre, side } => Element::Square { centre: at(centre), side: side * um },
-        })
+        };
+        let sides = match element {
+            Element::Sector { from, to, .. } => [polar(1.0, from), polar(1.0, to)],
+            _ => [Point::default(); 2],
+        };
+        Self { element, sides }
     }
 
     /// The element, its numbers in micrometres.
     pub(crate) fn element(&self) -> &Element {
-        &self.0
+        &self.element
     }
 
     /// The distance to the border, positive inside.
     pub(crate) fn distance_inside(&self, at: Point) -> f64 {
-        match &self.0 {
+        match &self.element {
             Element::Stroke { points, width } => width / 2.0 - distance_to_line(at, points),
             Element::Dot { centre, diameter } => diameter / 2.0 - distance(at, *centre),
             Element::Square { centre, side } => {
                 let (dx, dy) = ((at.x - centre.x).abs() - side / 2.0, (at.y - centre.y).abs() - side / 2.0);
                 if dx <= 0.0 && dy <= 0.0 { -dx.max(dy) } else { -dx.max(0.0).hypot(dy.max(0.0)) }
             }
-            &Element::Sector { inner, outer, from, to } => inside_sector(at, (inner, outer), (from, to)),
+            &Element::Sector { inner, outer, from, to } => self.inside_sector(at, (inner, outer), to - from),
         }
     }
 
     /// The box around it.
     pub(crate) fn bounds(&self) -> Bounds {
-        match &self.0 {
+        match &self.element {
             Element::Stroke { points, width } => Bounds::around(points.iter().copied()).grown(width / 2.0),
             Element::Dot { centre, diameter } => Bounds::around([*centre]).grown(diameter / 2.0),
             Element::Square { centre, side } => Bounds::around([*centre]).grown(side / 2.0),
@@ -98,16 +107,13 @@ impl Shape {
 
     /// The width that the engraver sees: pen, dot diameter, side of a square, the smaller side of a sector.
     pub(crate) fn stroke_width(&self) -> f64 {
-        match &self.0 {
+        match &self.element {
             Element::Stroke { width, .. } => *width,
             Element::Dot { diameter, .. } => *diameter,
             Element::Square { side, .. } => *side,
             &Element::Sector { inner, outer, from, to } => {
-                let across = if to - from < std::f64::consts::PI {
-                    2.0 * inner * ((to - from) / 2.0).sin()
-                } else {
-                    f64::INFINITY
-                };
+                let across =
+                    if to - from < PI { 2.0 * inner * ((to - from) / 2.0).sin() } else { f64::INFINITY };
                 (outer - inner).min(across)
             }
         }
@@ -115,7 +121,7 @@ impl Shape {
 
     /// Points along its border (for a stroke also some inside it), no further apart than `step`.
     pub(crate) fn border(&self, step: f64) -> Vec<Point> {
-        match &self.0 {
+        match &self.element {
             Element::Stroke { points, width } => stroke_border(points, *width, step),
             Element::Dot { centre, diameter } => arc(*centre, diameter / 2.0, (0.0, TAU), step),
             Element::Square { centre, side } => {
@@ -145,10 +151,36 @@ impl Shape {
         least(self.border(step), other).min(least(other.border(step), self))
     }
 
+    fn inside_sector(&self, at: Point, (inner, outer): (f64, f64), span: f64) -> f64 {
+        let radius = (at.x * at.x + at.y * at.y).sqrt();
+        let [from, to] = self.sides;
+        let beyond = |a: Point, b: Point| a.x * b.y - a.y * b.x >= 0.0;
+        let in_range = if span >= TAU {
+            true
+        } else if span < PI {
+            beyond(from, at) && beyond(at, to)
+        } else {
+            beyond(from, at) || beyond(at, to)
+        };
+        let mut nearest = f64::INFINITY;
+        if in_range {
+            nearest = if inner > 0.0 { (radius - inner).abs() } else { f64::INFINITY };
+            nearest = nearest.min((radius - outer).abs());
+        }
+        if span < TAU {
+            let side = |way: Point| {
+                let along = (at.x * way.x + at.y * way.y).clamp(inner, outer);
+                squared(at.x - along * way.x, at.y - along * way.y)
+            };
+            nearest = nearest.min(side(from).min(side(to)).sqrt());
+        }
+        if in_range && (inner..=outer).contains(&radius) { nearest } else { -nearest }
+    }
+
     /// The distance of its furthest point from the middle of the mark.
     pub(crate) fn reach(&self) -> f64 {
         let far = |point: &Point| point.x.hypot(point.y);
-        match &self.0 {
+        match &self.element {
             Element::Stroke { points, width } => points.iter().map(far).fold(0.0, f64::max) + width / 2.0,
             Element::Dot { centre, diameter } => far(centre) + diameter / 2.0,
             Element::Square { centre, side } => {
@@ -166,29 +198,15 @@ pub(crate) fn distance_to_line(at: Point, points: &[Point]) -> f64 {
         [only] => distance(at, *only),
         _ => points
             .windows(2)
-            .map(|ends| distance_to_segment(at, ends[0], ends[1]))
-            .fold(f64::INFINITY, f64::min),
+            .map(|ends| squared_distance_to_segment(at, ends[0], ends[1]))
+            .fold(f64::INFINITY, f64::min)
+            .sqrt(),
     }
 }
 
 /// A point at a radius and an angle about the middle of the mark.
 pub(crate) fn polar(radius: f64, angle: f64) -> Point {
     Point { x: radius * libm::cos(angle), y: radius * libm::sin(angle) }
-}
-
-fn inside_sector(at: Point, (inner, outer): (f64, f64), (from, to): (f64, f64)) -> f64 {
-    let radius = at.x.hypot(at.y);
-    let in_range = between(libm::atan2(at.y, at.x), from, to);
-    let mut nearest = f64::INFINITY;
-    if in_range {
-        nearest = if inner > 0.0 { (radius - inner).abs() } else { f64::INFINITY };
-        nearest = nearest.min((radius - outer).abs());
-    }
-    if to - from < TAU {
-        nearest = nearest.min(distance_to_segment(at, polar(inner, from), polar(outer, from)));
-        nearest = nearest.min(distance_to_segment(at, polar(inner, to), polar(outer, to)));
-    }
-    if in_range && (inner..=outer).contains(&radius) { nearest } else { -nearest }
 }
 
 /// Whether `angle`, plus any number of turns, lies in `from..=to`.
@@ -198,18 +216,21 @@ fn between(angle: f64, from: f64, to: f64) -> bool {
 }
 
 fn distance(a: Point, b: Point) -> f64 {
-    (a.x - b.x).hypot(a.y - b.y)
+    squared(a.x - b.x, a.y - b.y).sqrt()
 }
 
-fn distance_to_segment(at: Point, from: Point, to: Point) -> f64 {
+fn squared(x: f64, y: f64) -> f64 {
+    x * x + y * y
+}
+
+fn squared_distance_to_segment(at: Point, from: Point, to: Point) -> f64 {
     let (dx, dy) = (to.x - from.x, to.y - from.y);
-    let length_squared = dx * dx + dy * dy;
+    let length_squared = squared(dx, dy);
     if length_squared == 0.0 {
-        return distance(at, from);
+        return squared(at.x - from.x, at.y - from.y);
     }
     let along = (((at.x - from.x) * dx + (at.y - from.y) * dy) / length_squared).clamp(0.0, 1.0);
-    let (rx, ry) = (at.x - from.x - along * dx, at.y - from.y - along * dy);
-    (rx * rx + ry * ry).sqrt()
+    squared(at.x - from.x - along * dx, at.y - from.y - along * dy)
 }
 
 fn stroke_border(points: &[Point], width: f64, step: f64) -> Vec<Point> {
