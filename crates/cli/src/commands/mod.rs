@@ -1,5 +1,6 @@
 //! One file per command: its arguments, and what it does with them.
 
+mod audit;
 mod engrave;
 mod shell;
 
@@ -10,6 +11,8 @@ use crate::exit::{Exit, Failure};
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Check a log and the evidence out of it.
+    Audit(audit::Audit),
     /// Draw a code for engraving on a firing pin or breech face: SVG, DXF, X3P height map.
     Engrave(engrave::Engrave),
     /// Print a completion script for a shell.
@@ -21,6 +24,7 @@ pub(crate) enum Command {
 /// Runs one command.
 pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
+        Command::Audit(arguments) => audit::audit(&arguments),
         Command::Engrave(arguments) => engrave::engrave(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),

@@ -1,0 +1,358 @@
+//! `audit`: checks a log and the evidence out of it, trusting nobody but the keys that are given.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use transparency::{
+    Approval, Bundle, EntryProof, Finding, FolderStore, LogError, Policy, Resource, Salt, SignedCheckpoint,
+    SigningKey, TileStore as _, Tree, VerifierKey, fsck, watch,
+};
+
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Check evidence offline (a bundle or a proof), or the newest checkpoint of a log folder.
+    Verify(Verify),
+    /// Check that a log extends what was seen before, and remember what was seen now.
+    Watch(Watch),
+    /// Read a whole log and check every entry, tile and signature.
+    Fsck(Fsck),
+    /// Pack entries with their records, salts and proofs into one file that verifies offline.
+    Bundle(Pack),
+}
+
+/// Whom to trust. Without either, the key in the issuer's own folder is used.
+#[derive(Debug, Args)]
+struct Trust {
+    /// A C2SP tlog-policy file: known logs, witnesses, and the quorum.
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    policy: Option<PathBuf>,
+    /// The log's verifier key `name+hash+base64`, or a file that holds it; no witness is asked for.
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Verify {
+    /// A bundle, a `.tlog-proof`, or the folder of a log.
+    #[arg(value_name = "FILE|DIR")]
+    path: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Watch {
+    /// The folder of a log, or an issuer's folder.
+    #[arg(value_name = "DIR")]
+    log: PathBuf,
+    /// Where the last checkpoint seen is kept. Keep it out of the log's reach.
+    #[arg(long, value_name = "FILE")]
+    state: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Fsck {
+    /// The folder of a log, or an issuer's folder.
+    #[arg(value_name = "DIR")]
+    log: PathBuf,
+    /// A checkpoint seen before, one's own or a witness's; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    remembered: Vec<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct Pack {
+    /// The folder of a log, or an issuer's folder.
+    #[arg(value_name = "DIR")]
+    log: PathBuf,
+    /// Number of the entry; may be repeated, each with its salt and its record in the same order.
+    #[arg(long, value_name = "N", required = true)]
+    entry: Vec<u64>,
+    /// The record's salt, 64 hexadecimal digits.
+    #[arg(long, value_name = "HEX", required = true)]
+    salt: Vec<String>,
+    /// The record's canonical bytes.
+    #[arg(long, value_name = "FILE", required = true)]
+    record: Vec<PathBuf>,
+    /// The bundle; `-` for standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Runs `audit`.
+pub(crate) fn audit(arguments: &Audit) -> Result<Exit, Failure> {
+    match &arguments.what {
+        What::Verify(arguments) => verify(arguments),
+        What::Watch(arguments) => watch_log(arguments),
+        What::Fsck(arguments) => check_all(arguments),
+        What::Bundle(arguments) => pack(arguments),
+    }
+}
+
+fn verify(arguments: &Verify) -> Result<Exit, Failure> {
+    let policy = arguments.trust.policy(&arguments.path)?;
+    let checked = if arguments.path.is_dir() {
+        let signed = newest(&log_folder(&arguments.path))?;
+        policy.check(&signed).map(|approval| (approval, vec![], signed)).map_err(|error| error.to_string())
+    } else {
+        verify_evidence(&files::read(&arguments.path)?, &policy)
+    };
+    let answer = match &checked {
+        Ok((approval, entries, signed)) => verified(approval, entries, signed),
+        Err(reason) => json!({"schema": "microstamp.audit/1", "ok": false, "findings": [reason]}),
+    };
+    if arguments.json {
+        files::print_line(&answer)?;
+    } else {
+        match &checked {
+            Ok((approval, entries, signed)) => tell_verified(approval, entries, signed)?,
+            Err(reason) => files::print_line(format!("does not verify: {reason}"))?,
+        }
+    }
+    Ok(if checked.is_ok() { Exit::Done } else { Exit::Negative })
+}
+
+type Verified = (Approval, Vec<EntryProof>, SignedCheckpoint);
+
+/// Checks a bundle or a single proof; the reason in words if it does not hold.
+fn verify_evidence(bytes: &[u8], policy: &Policy) -> Result<Verified, String> {
+    let bundle = if bytes.starts_with(b"c2sp.org/") {
+        EntryProof::parse(bytes).map(|entry| Bundle { entries: vec![entry] })
+    } else {
+        Bundle::parse(bytes)
+    };
+    let bundle = bundle.map_err(|error| error.to_string())?;
+    let approval = bundle.verify(policy).map_err(|error| error.to_string())?;
+    let signed = bundle.entries[0].signed.clone();
+    Ok((approval, bundle.entries, signed))
+}
+
+fn verified(approval: &Approval, entries: &[EntryProof], signed: &SignedCheckpoint) -> Value {
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|entry| {
+            let record = String::from_utf8_lossy(&entry.record);
+            json!({"index": entry.inclusion.index, "record": serde_json::from_str(&record).unwrap_or(json!(record))})
+        })
+        .collect();
+    let witnesses: Vec<_> =
+        approval.witnesses.iter().map(|(name, time)| json!({"name": name, "time": time})).collect();
+    json!({
+        "schema": "microstamp.audit/1", "ok": true, "log": approval.log, "size": signed.checkpoint.size,
+        "root": signed.checkpoint.root.to_string(), "witnesses": witnesses, "entries": entries, "findings": [],
+    })
+}
+
+fn tell_verified(
+    approval: &Approval,
+    entries: &[EntryProof],
+    signed: &SignedCheckpoint,
+) -> Result<(), Failure> {
+    let checkpoint = &signed.checkpoint;
+    files::print_line(format!(
+        "verified: log {}, {} entries, root {}",
+        approval.log, checkpoint.size, checkpoint.root
+    ))?;
+    for (name, time) in &approval.witnesses {
+        let time = i64::try_from(*time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
+        let time = time.map_or_else(|| "at an impossible time".to_owned(), |time| time.to_string());
+        files::print_line(format!("witness {name}: {time}"))?;
+    }
+    for entry in entries {
+        files::print_line(format!("entry {}: {}", entry.inclusion.index, printable(&entry.record)))?;
+    }
+    Ok(())
+}
+
+/// A record as text that cannot move the cursor of a terminal.
+fn printable(record: &[u8]) -> String {
+    let safe = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    String::from_utf8_lossy(record).chars().map(safe).collect()
+}
+
+fn watch_log(arguments: &Watch) -> Result<Exit, Failure> {
+    let policy = arguments.trust.policy(&arguments.log)?;
+    let folder = log_folder(&arguments.log);
+    let key = key_of(&policy, &newest(&folder)?)?;
+    let remembered = if arguments.state.exists() {
+        Some(checkpoint_in(&arguments.state)?)
+    } else {
+        files::remark("nothing is remembered yet: this first look is taken on trust");
+        None
+    };
+    let seen = watch(&FolderStore::read_only(&folder), &key, remembered.as_ref()).map_err(broken)?;
+    let seen = seen.map_err(|finding| finding.to_string());
+    let seen = seen.and_then(|new| policy.check(&new).map(|_| new).map_err(|error| error.to_string()));
+    let findings: Vec<_> = seen.as_ref().err().cloned().into_iter().collect();
+    report(arguments.json, seen.as_ref().ok(), None, &findings)?;
+    match seen {
+        Ok(new) => {
+            files::write(&arguments.state, new.to_string().as_bytes())?;
+            Ok(Exit::Done)
+        }
+        Err(_) => Ok(Exit::Negative),
+    }
+}
+
+fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
+    let policy = arguments.trust.policy(&arguments.log)?;
+    let folder = log_folder(&arguments.log);
+    let remembered =
+        arguments.remembered.iter().map(|path| checkpoint_in(path)).collect::<Result<Vec<_>, _>>()?;
+    let [key, ..] = policy.logs() else {
+        return Err(Exit::BadInput.because("the policy names no log"));
+    };
+    let key = newest(&folder).ok().and_then(|signed| key_of(&policy, &signed).ok()).unwrap_or(key.clone());
+    let found = fsck(&FolderStore::read_only(&folder), &key, &remembered).map_err(broken)?;
+    let mut findings: Vec<_> = found.findings.iter().map(Finding::to_string).collect();
+    if let Some(signed) = &found.checkpoint {
+        findings.extend(policy.check(signed).err().map(|error| error.to_string()));
+    }
+    report(arguments.json, found.checkpoint.as_ref(), Some(found.entries), &findings)?;
+    Ok(if findings.is_empty() { Exit::Done } else { Exit::Negative })
+}
+
+fn report(
+    json: bool,
+    signed: Option<&SignedCheckpoint>,
+    read: Option<u64>,
+    findings: &[String],
+) -> Result<(), Failure> {
+    let checkpoint = signed.map(|signed| &signed.checkpoint);
+    if json {
+        return files::print_line(json!({
+            "schema": "microstamp.audit/1", "ok": findings.is_empty(),
+            "log": checkpoint.map(|checkpoint| &checkpoint.origin),
+            "size": checkpoint.map(|checkpoint| checkpoint.size),
+            "root": checkpoint.map(|checkpoint| checkpoint.root.to_string()),
+            "entries_read": read, "findings": findings,
+        }));
+    }
+    for finding in findings {
+        files::print_line(finding)?;
+    }
+    match checkpoint {
+        Some(checkpoint) if findings.is_empty() => {
+            let (origin, size, root) = (&checkpoint.origin, checkpoint.size, checkpoint.root);
+            files::print_line(format!("whole: log {origin}, {size} entries, root {root}"))
+        }
+        _ => files::print_line(format!("{} finding(s)", findings.len())),
+    }
+}
+
+fn pack(arguments: &Pack) -> Result<Exit, Failure> {
+    let Pack { entry, salt, record, .. } = arguments;
+    if entry.len() != salt.len() || entry.len() != record.len() {
+        return Err(Exit::BadInput.because(
+            "the numbers of --entry, --salt and --record differ\nhint: give all three for each entry, in the same order",
+        ));
+    }
+    let folder = log_folder(&arguments.log);
+    let signed = newest(&folder)?;
+    let store = FolderStore::read_only(&folder);
+    let tree = Tree::new(&store, signed.checkpoint.size);
+    let mut entries = Vec::new();
+    for ((index, salt), record) in entry.iter().zip(salt).zip(record) {
+        let bytes = hex::decode(salt).ok().and_then(|bytes| bytes.try_into().ok());
+        let bytes = bytes.ok_or_else(|| Exit::BadInput.because("a salt is not 64 hexadecimal digits"))?;
+        let opening = (&Salt::from_bytes(bytes), files::read(record)?);
+        let proof = EntryProof::new(&tree, &signed, *index, (opening.0, &opening.1));
+        entries.push(proof.or_exit(Exit::BadInput, format!("entry {index}"))?);
+    }
+    files::write(&arguments.output, Bundle { entries }.to_string().as_bytes())?;
+    Ok(Exit::Done)
+}
+
+impl Trust {
+    fn policy(&self, place: &Path) -> Result<Policy, Failure> {
+        if let Some(path) = &self.policy {
+            let text = files::read_text(path)?;
+            return text.parse().or_exit(Exit::BadInput, format!("policy `{}`", path.display()));
+        }
+        let key = match &self.key {
+            Some(key) if Path::new(key).is_file() => parse_key(files::read_text(Path::new(key))?.trim())?,
+            Some(key) => parse_key(key)?,
+            None => own_key(place)?,
+        };
+        Policy::log_alone(key).or_exit(Exit::BadInput, "--key")
+    }
+}
+
+fn parse_key(text: &str) -> Result<VerifierKey, Failure> {
+    text.parse().or_exit(Exit::BadInput, "--key")
+}
+
+/// The public half of the key in an issuer's own folder.
+fn own_key(place: &Path) -> Result<VerifierKey, Failure> {
+    let path = place.join("keys/log.key");
+    if !path.is_file() {
+        return Err(Exit::BadInput.because(
+            "whom to trust is not said\nhint: give --policy FILE or --key KEY, from a source other than the log itself",
+        ));
+    }
+    let key: SigningKey = files::read_text(&path)?.trim().parse().or_exit(Exit::BadInput, path.display())?;
+    Ok(key.verifier().clone())
+}
+
+/// An issuer's folder holds its log in `log`.
+fn log_folder(path: &Path) -> PathBuf {
+    let inner = path.join("log");
+    if !path.join("checkpoint").exists() && inner.join("checkpoint").exists() {
+        inner
+    } else {
+        path.to_owned()
+    }
+}
+
+fn newest(folder: &Path) -> Result<SignedCheckpoint, Failure> {
+    let store = FolderStore::read_only(folder);
+    let bytes = store.read(&Resource::Checkpoint).or_exit(Exit::Environment, folder.display())?;
+    let bytes = bytes.ok_or_else(|| {
+        Exit::BadInput.because(format!("`{}` holds no log: there is no checkpoint", folder.display()))
+    })?;
+    SignedCheckpoint::parse(&bytes)
+        .map_err(|error| Exit::Negative.because(format!("`{}`: checkpoint: {error}", folder.display())))
+}
+
+fn checkpoint_in(path: &Path) -> Result<SignedCheckpoint, Failure> {
+    SignedCheckpoint::parse(&files::read(path)?).or_exit(Exit::BadInput, path.display())
+}
+
+fn key_of(policy: &Policy, signed: &SignedCheckpoint) -> Result<VerifierKey, Failure> {
+    let origin = &signed.checkpoint.origin;
+    let key = policy.logs().iter().find(|key| key.name() == origin && signed.verify(key).is_ok());
+    let key = key.or_else(|| policy.logs().iter().find(|key| key.name() == origin));
+    key.cloned().ok_or_else(|| {
+        Exit::Negative
+            .because(format!("the log here is `{origin}`, which is not one of those that are trusted"))
+    })
+}
+
+/// The disk failed, not the log.
+fn broken(error: LogError) -> Failure {
+    Exit::Environment.because(error)
+}

@@ -1,0 +1,5 @@
+//! The program as a shell sees it: exit codes, standard output, standard error.
+
+#![allow(clippy::unwrap_used, reason = "a failed test should panic where it fails")]
+
+mod audit;
