@@ -36,6 +36,18 @@ pub enum MarkingError {
         "a pitch of {0} is outside 0.5 µm to 5 µm\nhint: 1um draws walls well, 2um is what readers are judged at"
     )]
     Pitch(Length),
+    /// A field of more samples than a height map may have.
+    #[error(
+        "a field {side} across has {samples} samples at this pitch, the limit is {limit}\nhint: use a coarser pitch"
+    )]
+    Field {
+        /// The side of the field.
+        side: Length,
+        /// How many samples it would have.
+        samples: usize,
+        /// How many it may have.
+        limit: usize,
+    },
     /// A module, relief or rounding that is not a sensible positive length.
     #[error("a {what} of {seen} is outside {low} to {high}")]
     Range {

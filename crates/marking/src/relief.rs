@@ -65,6 +65,8 @@ impl View {
 
 /// The pitches that a height map can have, in micrometres.
 const PITCHES_UM: std::ops::RangeInclusive<f64> = 0.5..=5.0;
+/// The most samples of a height map: half a gibibyte of heights.
+const MOST_SAMPLES: usize = 64_000_000;
 
 /// The marked surface, seen in one view, its middle sample on the middle of the mark.
 ///
@@ -76,7 +78,8 @@ const PITCHES_UM: std::ops::RangeInclusive<f64> = 0.5..=5.0;
 ///
 /// # Errors
 ///
-/// [`MarkingError::Pitch`] when `pitch` lies outside 0.5 µm to 5 µm.
+/// [`MarkingError::Pitch`] when `pitch` lies outside 0.5 µm to 5 µm, [`MarkingError::Field`] when the field would have more
+/// than 64 million samples.
 ///
 /// ```
 /// use marking::{Form, LayoutOptions, Relief, View, height_map, lay_out};
@@ -122,7 +125,8 @@ pub fn height_map(
 ///
 /// # Errors
 ///
-/// [`MarkingError::Pitch`] when `pitch` lies outside 0.5 µm to 5 µm.
+/// [`MarkingError::Pitch`] when `pitch` lies outside 0.5 µm to 5 µm, [`MarkingError::Field`] when the field would have more
+/// than 64 million samples.
 pub fn picture(mark: &PlacedMark, pitch: Length, view: View) -> Result<Micrograph, MarkingError> {
     let raster = Raster { rounding: 0.0, ..raster(mark, pitch)? };
     Ok(Micrograph { intensity: cover(mark, raster, view), pitch: Some(Pitch::square(pitch)) })
@@ -135,7 +139,13 @@ fn raster(mark: &PlacedMark, pitch: Length) -> Result<Raster, MarkingError> {
     let half = (mark.extent() + PlacedMark::FIELD_MARGIN) / pitch;
     // A whole number of samples up to a rounding error is that whole number.
     let half = (half - 1e-6).ceil() as usize;
-    Ok(Raster { pitch: pitch.to_um(), half, rounding: mark.edge_rounding().to_um() })
+    let raster = Raster { pitch: pitch.to_um(), half, rounding: mark.edge_rounding().to_um() };
+    let samples = raster.side() * raster.side();
+    if samples > MOST_SAMPLES {
+        let side = (mark.extent() + PlacedMark::FIELD_MARGIN) * 2.0;
+        return Err(MarkingError::Field { side, samples, limit: MOST_SAMPLES });
+    }
+    Ok(raster)
 }
 
 fn cover(mark: &PlacedMark, raster: Raster, view: View) -> Grid<f32> {

@@ -223,9 +223,11 @@ fn rim_radius(half_side: f64) -> f64 {
 /// borders are ellipses: `z = c(q - 1)`, `q² = 1 - x²/a² - y²/b²`, slope² = `c²(x²/a⁴ + y²/b⁴)/q²`.
 fn domed_region(a: f64, b: f64, guards: &Guards) -> Region {
     let height = a.min(b);
-    let steepest = guards.slope.to_radians().clamp(0.0, 1.5).tan();
+    // A guard that is no number leaves nothing usable.
+    let at_most = |value: f64, most: f64| if value.is_nan() { 0.0 } else { value.clamp(0.0, most) };
+    let steepest = at_most(guards.slope.to_radians(), 1.5).tan();
     let gentle = |half: f64| steepest / (height / (half * half)).hypot(steepest / half);
-    let depth = (guards.contact_depth.to_um() / height).clamp(0.0, 1.0);
+    let depth = at_most(guards.contact_depth.to_um() / height, 1.0);
     let touching = (1.0 - (1.0 - depth).powi(2)).sqrt();
     Region::Ellipses(vec![(gentle(a), gentle(b)), (touching * a, touching * b)])
 }

@@ -73,6 +73,9 @@ fn every_guard_refuses_in_its_own_words() {
         ),
         (with(Guards { contact_depth: Length::um(50.0), ..Guards::default() }), "does not fit"),
         (with(Guards { edge: Length::um(100.0), ..Guards::default() }), "does not fit"),
+        (with(Guards { slope: Angle::degrees(f64::NAN), ..Guards::default() }), "does not fit"),
+        (with(Guards { contact_depth: Length::um(f64::NAN), ..Guards::default() }), "does not fit"),
+        (with(Guards { relief: Length::um(f64::NAN), ..Guards::default() }), "relief: 25.0 µm"),
         (LayoutOptions { module: Some(Length::um(-3.0)), ..options }, "a module of -3 µm is outside"),
         (LayoutOptions { relief: Length::um(f64::NAN), ..options }, "a relief of NaN µm is outside"),
     ];

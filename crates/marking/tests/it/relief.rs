@@ -1,9 +1,9 @@
 //! Height maps: mirror, relief, form, area, exactness.
 
-use marking::{Form, PlacedMark, Relief, View, height_map, picture};
+use marking::{Form, LayoutOptions, MarkingError, PlacedMark, Relief, View, height_map, lay_out, picture};
 use proptest::prelude::*;
-use symbology::Mark;
 use symbology::geometry::Element;
+use symbology::{Mark, Scheme};
 use topography::{Grid, Length, Topography};
 
 use crate::placed;
@@ -43,7 +43,7 @@ fn a_strike_turns_the_tool_into_the_case() {
 fn the_case_reads_from_left_to_right() {
     // L: the upright is on the left as read on the case, on the right on the tool.
     let mark = placed("LLLLLL", &[Mark::Characters], TIP);
-    let layout = symbology::geometry::layout(&symbology::Scheme::open_1(), Mark::Characters).expect("it has");
+    let layout = symbology::geometry::layout(&Scheme::open_1(), Mark::Characters).expect("it has");
     let first = &layout.places()[0];
     let at = |map: &Topography, mirror: f64| {
         let middle = (map.heights.width() / 2) as f64;
@@ -75,6 +75,15 @@ fn the_field_is_centred_and_about_a_millimetre() {
         let refused = height_map(&pin, Length::um(pitch), Relief::Raised, View::Tool, Form::With);
         assert!(refused.is_err(), "{pitch}");
     }
+}
+
+#[test]
+fn a_field_too_large_for_its_pitch_is_refused() {
+    let options = LayoutOptions { module: Some(Length::um(200.0)), ..LayoutOptions::default() };
+    let tip = "flat:10mm".parse().expect("a tip");
+    let large = lay_out(&Scheme::open_1(), "K73MXP", &PIN, &tip, &options).expect("it fits");
+    let refused = height_map(&large, Length::um(0.5), Relief::Raised, View::Tool, Form::Without);
+    assert!(matches!(refused, Err(MarkingError::Field { samples: 295_874_401, .. })));
 }
 
 #[test]
