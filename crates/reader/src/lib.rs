@@ -1,1 +1,59 @@
 #![doc = include_str!("../README.md")]
+
+mod align;
+mod bank;
+mod bowl;
+mod decide;
+mod field;
+mod fourier;
+mod fuse;
+mod locate;
+mod observation;
+mod observe;
+mod pose;
+mod raster;
+mod reading;
+mod search;
+mod transfer;
+mod vectors;
+mod whiten;
+
+pub use fuse::fuse;
+pub use observation::{Observation, observe_micrograph, observe_topography};
+pub use reading::{
+    CodeCandidate, Grade, MarkReading, Outcome, ReadError, ReadOptions, Reading, SymbolReading,
+};
+
+use topography::{Micrograph, Topography};
+
+/// Reads one height map.
+///
+/// ```
+/// use reader::{Outcome, ReadOptions, read_topography};
+/// use symbology::Scheme;
+/// use topography::{Grid, Length, Pitch, Topography};
+///
+/// let blank = Topography {
+///     heights: Grid::from_fn(300, 300, |x, y| ((x * 7 + y * 13) % 11) as f64 * 0.05),
+///     pitch: Pitch::square(Length::um(3.0)),
+/// };
+/// let reading = read_topography(&blank, &ReadOptions::new(Scheme::open_1()))?;
+/// assert_eq!(reading.outcome, Outcome::NoMark);
+/// # Ok::<(), reader::ReadError>(())
+/// ```
+///
+/// # Errors
+///
+/// [`ReadError`] when the options make no sense or the surface cannot hold a mark.
+pub fn read_topography(topography: &Topography, options: &ReadOptions) -> Result<Reading, ReadError> {
+    fuse(&[observe_topography(topography, options)?], options)
+}
+
+/// Reads one photograph or electron micrograph.
+///
+/// # Errors
+///
+/// [`ReadError`] when the options make no sense or the picture cannot hold a mark.
+pub fn read_micrograph(picture: &Micrograph, options: &ReadOptions) -> Result<Reading, ReadError> {
+    fuse(&[observe_micrograph(picture, options)?], options)
+}

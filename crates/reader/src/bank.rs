@@ -1,0 +1,140 @@
+//! Every shape that a symbol of a mark can take, drawn once.
+
+use symbology::geometry::{self, Element, MarkLayout, Place};
+use symbology::{Mark, Scheme};
+
+use crate::raster::{Canvas, bounds};
+
+/// A rectangle of canvas samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) x: usize,
+    pub(crate) y: usize,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+}
+
+/// Something that takes one of several shapes: a glyph (32), or one bit of a ring or dot symbol (2).
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) mark: Mark,
+    /// The place of its symbol in the mother code.
+    pub(crate) symbol: usize,
+    /// The bit of the symbol that it shows, or nothing where it shows the whole symbol.
+    pub(crate) bit: Option<u32>,
+    /// The middle of its symbol, in modules.
+    pub(crate) centre: [f32; 2],
+    /// The samples that its shapes can touch, with room for blur.
+    pub(crate) window: Window,
+    /// Coverage of each shape over the window, row by row.
+    pub(crate) shapes: Vec<Vec<f32>>,
+}
+
+/// All parts of the marks that are looked for, on one canvas.
+#[derive(Clone, Debug)]
+pub(crate) struct Bank {
+    pub(crate) canvas: Canvas,
+    pub(crate) parts: Vec<Part>,
+    /// What is drawn whatever the code.
+    pub(crate) fixed: Vec<f32>,
+    /// How far the marks reach, in modules.
+    pub(crate) extent: f32,
+    pub(crate) marks: Vec<Mark>,
+}
+
+impl Bank {
+    /// Draws the shapes of some marks of a scheme, `per_module` samples to a module.
+    pub(crate) fn draw(scheme: &Scheme, marks: &[Mark], per_module: f32) -> Self {
+        let layouts: Vec<MarkLayout> =
+            marks.iter().filter_map(|&mark| geometry::layout(scheme, mark)).collect();
+        let extent = layouts.iter().map(|layout| layout.extent() as f32).fold(0.0, f32::max);
+        let size = (2.0 * (extent + 3.0) * per_module / 16.0).ceil() as usize * 16;
+        let canvas = Canvas { size, per_module };
+        let mut fixed = vec![0.0; size * size];
+        let mut parts = Vec::new();
+        for layout in &layouts {
+            let mark = layout.mark();
+            canvas.draw(layout.fixed(), &mut fixed);
+            parts.extend(layout.places().iter().flat_map(|place| parts_of(place, mark, canvas)));
+        }
+        Self { canvas, parts, fixed, extent, marks: layouts.iter().map(MarkLayout::mark).collect() }
+    }
+
+    /// The mark drawn with a weight for every shape of every part.
+    pub(crate) fn expected(&self, weights: &[Vec<f32>]) -> Vec<f32> {
+        let mut drawn = self.fixed.clone();
+        for (part, weights) in self.parts.iter().zip(weights) {
+            for (shape, &weight) in part.shapes.iter().zip(weights) {
+                if weight > 1e-4 {
+                    add(&mut drawn, self.canvas.size, part.window, shape, weight);
+                }
+            }
+        }
+        drawn
+    }
+
+    /// Equal weights for all shapes.
+    pub(crate) fn ignorance(&self) -> Vec<Vec<f32>> {
+        self.parts.iter().map(|part| vec![1.0 / part.shapes.len() as f32; part.shapes.len()]).collect()
+    }
+}
+
+/// Adds a shape to a canvas.
+pub(crate) fn add(canvas: &mut [f32], size: usize, window: Window, shape: &[f32], weight: f32) {
+    for (y, row) in shape.chunks_exact(window.width).enumerate() {
+        let from = (window.y + y) * size + window.x;
+        for (sample, value) in canvas[from..from + window.width].iter_mut().zip(row) {
+            *sample += weight * value;
+        }
+    }
+}
+
+/// Room left about a shape for blur, drag and double strikes, in modules.
+const ROOM: f32 = 1.75;
+
+fn parts_of(place: &Place, mark: Mark, canvas: Canvas) -> Vec<Part> {
+    if place.bits.is_empty() {
+        return vec![part(mark, place, None, &place.values, canvas)];
+    }
+    let last = place.bits.len() as u32 - 1;
+    (0..)
+        .zip(&place.bits)
+        .map(|(order, shapes)| part(mark, place, Some(last - order), shapes, canvas))
+        .collect()
+}
+
+fn part(mark: Mark, place: &Place, bit: Option<u32>, shapes: &[Vec<Element>], canvas: Canvas) -> Part {
+    let mut box_of = [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY];
+    for element in shapes.iter().flatten() {
+        let (low, high) = bounds(element);
+        box_of = [
+            box_of[0].min(low.x as f32),
+            box_of[1].min(low.y as f32),
+            box_of[2].max(high.x as f32),
+            box_of[3].max(high.y as f32),
+        ];
+    }
+    let clamp = |sample: f32| (sample.max(0.0) as usize).min(canvas.size - 1);
+    let (x, y) = (clamp(canvas.sample_of(box_of[0] - ROOM)), clamp(canvas.sample_of(box_of[1] - ROOM)));
+    let (right, bottom) =
+        (clamp(canvas.sample_of(box_of[2] + ROOM).ceil()), clamp(canvas.sample_of(box_of[3] + ROOM).ceil()));
+    let window = Window { x, y, width: right - x + 1, height: bottom - y + 1 };
+    let mut drawn = vec![0.0; canvas.size * canvas.size];
+    let shapes = shapes
+        .iter()
+        .map(|elements| {
+            drawn.fill(0.0);
+            canvas.draw(elements, &mut drawn);
+            cut(&drawn, canvas.size, window)
+        })
+        .collect();
+    let centre = [place.centre.x as f32, place.centre.y as f32];
+    Part { mark, symbol: place.index, bit, centre, window, shapes }
+}
+
+/// The samples of a canvas inside a window.
+pub(crate) fn cut(canvas: &[f32], size: usize, window: Window) -> Vec<f32> {
+    (window.y..window.y + window.height)
+        .flat_map(|y| canvas[y * size + window.x..y * size + window.x + window.width].iter().copied())
+        .collect()
+}

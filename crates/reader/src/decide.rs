@@ -1,0 +1,179 @@
+//! From evidence to an answer.
+
+use symbology::decode::{DecodeOptions, Decoding, SymbolEvidence, decode};
+use symbology::{CheckRule, Mark, Scheme, geometry};
+
+use crate::observation::{Observation, PartSeen, SymbolSeen};
+use crate::reading::{
+    CodeCandidate, Grade, MarkReading, Outcome, ReadError, ReadOptions, Reading, SymbolReading,
+};
+
+/// Prior probability that legible symbols are not a word of the code.
+const FOREIGN: f64 = 1e-3;
+/// Prior probability that a symbol did not come over; what is lost within a symbol is in its evidence already.
+const ERASURE: f64 = 0.02;
+/// Bits beyond those of a code that an accepted reading must carry.
+const SPARE_BITS: f64 = 20.0;
+/// Codes listed only when they are this probable.
+const LISTED: f64 = 1e-6;
+
+/// Answers from observations that are taken to show one code.
+pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Result<Reading, ReadError> {
+    let scheme = &options.scheme;
+    let evidence = evidence_of(observations);
+    let decoding = decode(scheme, &evidence, &decode_options(options))?;
+    let symbols = symbols_of(scheme, observations, &decoding);
+    let bits_carried: f64 = symbols.iter().map(|symbol| symbol.bits.max(0.0)).sum();
+    let found = observations.iter().flat_map(|seen| &seen.parts).any(|part| part.found);
+    let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
+    let bits_needed = 5.0 * 6.0_f64.min(scheme.length() as f64);
+    let spare: f64 = decoding.bits.iter().sum::<f64>() - bits_needed;
+    let trusted = scheme.check() == CheckRule::Mother && spare >= SPARE_BITS && decoding.margin >= 1;
+    let outcome = if !found {
+        Outcome::NoMark
+    } else if best > 1.0 - options.bound && trusted {
+        Outcome::Accepted
+    } else if best > 1e-3 {
+        Outcome::Candidates
+    } else {
+        Outcome::Unreadable
+    };
+    let listed = if found { candidates_of(scheme, &decoding, options.list) } else { Vec::new() };
+    let accepted = outcome == Outcome::Accepted;
+    Ok(Reading {
+        scheme: scheme.name().to_owned(),
+        outcome,
+        code: listed.first().filter(|_| accepted).map(|candidate| candidate.code.clone()),
+        posterior: accepted.then_some(best),
+        bound: options.bound,
+        other: 1.0 - listed.iter().map(|candidate| candidate.posterior).sum::<f64>(),
+        candidates: listed,
+        symbols,
+        marks: observations
+            .iter()
+            .enumerate()
+            .flat_map(|(input, seen)| marks_of(scheme, seen, input))
+            .collect(),
+        margin: decoding.margin,
+        bits_carried,
+        bits_needed,
+        left_out: Vec::new(),
+        firearms: usize::from(found),
+        warnings: observations.iter().flat_map(|seen| seen.warnings.clone()).collect(),
+    })
+}
+
+fn decode_options(options: &ReadOptions) -> DecodeOptions {
+    DecodeOptions { erasure: ERASURE, foreign: FOREIGN, list: options.list, ..DecodeOptions::default() }
+}
+
+/// The evidence of all parts that were found.
+pub(crate) fn evidence_of(observations: &[&Observation]) -> Vec<SymbolEvidence> {
+    observations
+        .iter()
+        .flat_map(|seen| &seen.parts)
+        .filter(|part| part.found)
+        .flat_map(|part| part.symbols.iter().map(|symbol| symbol.evidence.clone()))
+        .collect()
+}
+
+fn candidates_of(scheme: &Scheme, decoding: &Decoding, list: usize) -> Vec<CodeCandidate> {
+    decoding
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.posterior > LISTED)
+        .take(list.min(20))
+        .map(|candidate| CodeCandidate { code: scheme.text(&candidate.word), posterior: candidate.posterior })
+        .collect()
+}
+
+fn symbols_of(scheme: &Scheme, observations: &[&Observation], decoding: &Decoding) -> Vec<SymbolReading> {
+    let seen: Vec<&SymbolSeen> = observations
+        .iter()
+        .flat_map(|seen| &seen.parts)
+        .filter(|part| part.found)
+        .flat_map(|part| &part.symbols)
+        .collect();
+    let mut indices: Vec<usize> = seen.iter().map(|symbol| symbol.evidence.index).collect();
+    indices.sort_unstable();
+    indices.dedup();
+    indices
+        .into_iter()
+        .map(|index| {
+            let of: Vec<&&SymbolSeen> = seen.iter().filter(|symbol| symbol.evidence.index == index).collect();
+            symbol_of(scheme, &of, decoding.bits.get(index).copied().unwrap_or(0.0))
+        })
+        .collect()
+}
+
+fn symbol_of(scheme: &Scheme, seen: &[&&SymbolSeen], bits: f64) -> SymbolReading {
+    let first = seen[0];
+    let mut logs = vec![0.0f32; scheme.alphabet().len()];
+    for one in seen {
+        for (sum, log) in logs.iter_mut().zip(&one.evidence.log_likelihoods) {
+            *sum += log;
+        }
+    }
+    let mut values: Vec<(usize, f64)> =
+        crate::vectors::softmax(&logs).into_iter().map(f64::from).enumerate().collect();
+    values.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let shown = |value: usize| scheme.alphabet()[value];
+    let presence = seen.iter().map(|one| one.presence).fold(0.0, f32::max);
+    SymbolReading {
+        index: first.evidence.index,
+        mark: first.mark,
+        value: shown(values[0].0),
+        posterior: values[0].1,
+        erased: presence < 0.15 && values[0].1 < 0.5,
+        alternatives: values[1..4].iter().filter(|(_, p)| *p > 1e-4).map(|&(v, p)| (shown(v), p)).collect(),
+        centre_um: (seen.len() == 1).then_some(first.centre_um),
+        bits,
+        grade: grade(f64::from(presence), values[0].1),
+    }
+}
+
+/// Relief that came over (as modulation is graded in ISO/IEC 15415), one grade less where the value is not sure.
+fn grade(presence: f64, posterior: f64) -> Grade {
+    let sure = if posterior > 0.99 { 0.0 } else { 0.2 };
+    match presence - sure {
+        p if p > 0.8 => Grade::A,
+        p if p > 0.65 => Grade::B,
+        p if p > 0.45 => Grade::C,
+        p if p > 0.25 => Grade::D,
+        _ => Grade::F,
+    }
+}
+
+fn marks_of(scheme: &Scheme, seen: &Observation, input: usize) -> Vec<MarkReading> {
+    seen.parts
+        .iter()
+        .flat_map(|part| part.marks.iter().map(move |&mark| mark_of(scheme, part, mark, input)))
+        .collect()
+}
+
+fn mark_of(scheme: &Scheme, part: &PartSeen, mark: Mark, input: usize) -> MarkReading {
+    let (mut half_width, mut half_height) = (0.0f64, 0.0f64);
+    if let Some(layout) = geometry::layout(scheme, mark) {
+        for place in layout.places() {
+            half_width = half_width.max(place.centre.x.abs() + place.half_width);
+            half_height = half_height.max(place.centre.y.abs() + place.half_height);
+        }
+    }
+    let corner = |u: f64, v: f64| {
+        let (x, y) = part.pose_um.place((u * half_width) as f32, (v * half_height) as f32);
+        [f64::from(x), f64::from(y)]
+    };
+    let of: Vec<f64> =
+        part.symbols.iter().filter(|s| s.mark == mark).map(|symbol| f64::from(symbol.presence)).collect();
+    let mean = of.iter().sum::<f64>() / of.len().max(1) as f64;
+    MarkReading {
+        mark,
+        input,
+        found: part.found,
+        rotation_deg: f64::from(part.pose_um.rotation()).to_degrees(),
+        mirrored: part.pose_um.mirrored(),
+        scale: f64::from(part.pose_um.module() / part.module_um),
+        corners_um: [corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)],
+        grade: if part.found { grade(mean, 1.0) } else { Grade::F },
+    }
+}

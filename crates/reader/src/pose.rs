@@ -1,0 +1,84 @@
+//! Where a mark lies on a surface.
+
+use crate::field::Field;
+use crate::raster::Canvas;
+
+/// Turns places of a mark (modules) into places of a field (samples): `centre + matrix * (u, v)`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Pose {
+    /// The middle of the mark, in samples of the field.
+    pub(crate) centre: [f32; 2],
+    /// Samples of the field to a module, row by row; a negative determinant is a mirrored mark.
+    pub(crate) matrix: [f32; 4],
+}
+
+impl Pose {
+    /// A similar picture of the mark: `module` samples to a module, turned by `rotation` radians (from +x to +y).
+    pub(crate) fn similar(centre: [f32; 2], module: f32, rotation: f32, mirrored: bool) -> Self {
+        let (sin, cos) = rotation.sin_cos();
+        let side = if mirrored { -1.0 } else { 1.0 };
+        Self { centre, matrix: [module * cos * side, -module * sin, module * sin * side, module * cos] }
+    }
+
+    /// The field place of a mark place.
+    pub(crate) fn place(&self, u: f32, v: f32) -> (f32, f32) {
+        let [a, b, c, d] = self.matrix;
+        (self.centre[0] + a * u + b * v, self.centre[1] + c * u + d * v)
+    }
+
+    /// Samples of the field to a module.
+    pub(crate) fn module(&self) -> f32 {
+        self.determinant().abs().sqrt()
+    }
+
+    /// Whether the mark is seen from behind.
+    pub(crate) fn mirrored(&self) -> bool {
+        self.determinant() < 0.0
+    }
+
+    /// The turn from upright, radians, from +x to +y of the field.
+    pub(crate) fn rotation(&self) -> f32 {
+        let [a, b, c, d] = self.matrix;
+        if self.mirrored() { (-b - c).atan2(d - a) } else { (c - b).atan2(a + d) }
+    }
+
+    fn determinant(&self) -> f32 {
+        let [a, b, c, d] = self.matrix;
+        a * d - b * c
+    }
+
+    /// The same pose in a field with another pitch whose samples begin at another corner.
+    pub(crate) fn moved(&self, factor: f32, shift: [f32; 2]) -> Self {
+        Self {
+            centre: [self.centre[0] * factor + shift[0], self.centre[1] * factor + shift[1]],
+            matrix: self.matrix.map(|value| value * factor),
+        }
+    }
+
+    /// First this change of the mark's own frame (modules), then the pose.
+    pub(crate) fn after(&self, shift: [f32; 2], change: [f32; 4]) -> Self {
+        let [a, b, c, d] = self.matrix;
+        let [p, q, r, s] = change;
+        let (x, y) = self.place(shift[0], shift[1]);
+        Self { centre: [x, y], matrix: [a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s] }
+    }
+
+    /// The field seen in the frame of the mark: values and shares known, row by row.
+    pub(crate) fn rectify(&self, field: &Field, canvas: Canvas) -> (Vec<f32>, Vec<f32>) {
+        let mut values = Vec::with_capacity(canvas.size * canvas.size);
+        let mut known = Vec::with_capacity(canvas.size * canvas.size);
+        let [a, _, c, _] = self.matrix;
+        let step = 1.0 / canvas.per_module;
+        for y in 0..canvas.size {
+            let (mut px, mut py) = self.place(canvas.modules_of(0.0), canvas.modules_of(y as f32));
+            for _ in 0..canvas.size {
+                let (value, share) = field.at(px, py);
+                values.push(value);
+                known.push(share);
+                px += a * step;
+                py += c * step;
+            }
+        }
+        (values, known)
+    }
+}

@@ -1,0 +1,184 @@
+//! What a reading says.
+
+use symbology::{Mark, Scheme};
+
+/// What to look for, and how sure to be.
+///
+/// ```
+/// use reader::ReadOptions;
+/// use symbology::Scheme;
+/// let options = ReadOptions { bound: 1e-6, ..ReadOptions::new(Scheme::open_1()) };
+/// assert_eq!(options.marks.len(), 2);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReadOptions {
+    /// The scheme whose marks are looked for.
+    pub scheme: Scheme,
+    /// The marks that may be there; those of one part of the firearm are looked for together.
+    pub marks: Vec<Mark>,
+    /// The share of accepted codes that may be wrong in the long run.
+    pub bound: f64,
+    /// How many candidates a reading lists at most.
+    pub list: usize,
+}
+
+impl ReadOptions {
+    /// The marks on the firing pin (characters and gear ring, as far as the scheme has them), bound 1e-4, 20 candidates.
+    pub fn new(scheme: Scheme) -> Self {
+        let pin = [Mark::Characters, Mark::Gear];
+        let marks = scheme.marks().into_iter().filter(|mark| pin.contains(mark)).collect();
+        Self { scheme, marks, bound: 1e-4, list: 20 }
+    }
+}
+
+/// How a reading ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The posterior of the best code is above what the bound asks for, and nothing speaks against the model.
+    Accepted,
+    /// Some codes are more probable than chance, none is sure.
+    Candidates,
+    /// A mark is there, but it does not carry enough.
+    Unreadable,
+    /// No mark of the scheme was found.
+    NoMark,
+}
+
+/// A grade in the spirit of ISO/IEC TR 29158, from the share of relief that came over and what it says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub enum Grade {
+    /// As engraved.
+    A,
+    /// Good.
+    B,
+    /// Usable.
+    C,
+    /// Poor.
+    D,
+    /// Lost.
+    F,
+}
+
+/// The answer to one question: one input, or several that were fused.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    /// The name of the scheme.
+    pub scheme: String,
+    /// How it ends.
+    pub outcome: Outcome,
+    /// The code as written, only when accepted.
+    pub code: Option<String>,
+    /// Its posterior probability, only when accepted.
+    pub posterior: Option<f64>,
+    /// The bound that was asked for.
+    pub bound: f64,
+    /// The most probable codes, best first.
+    pub candidates: Vec<CodeCandidate>,
+    /// The probability left over; with the candidates it sums to 1.
+    pub other: f64,
+    /// Every symbol that was looked at.
+    pub symbols: Vec<SymbolReading>,
+    /// Every mark that was looked for.
+    pub marks: Vec<MarkReading>,
+    /// How many further legible symbols could be lost before another code fits as well.
+    pub margin: usize,
+    /// Bits that the evidence carries about the symbols, all marks together.
+    pub bits_carried: f64,
+    /// Bits that a code needs.
+    pub bits_needed: f64,
+    /// Inputs (by their order) that were left out of a fusion because they speak for another code.
+    pub left_out: Vec<usize>,
+    /// How many firearms are needed to explain all inputs.
+    pub firearms: usize,
+    /// What a person should know.
+    pub warnings: Vec<String>,
+}
+
+/// A code and how probable it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodeCandidate {
+    /// The code as written.
+    pub code: String,
+    /// Its posterior probability.
+    pub posterior: f64,
+}
+
+/// One symbol, judged by its own evidence alone (the code is not used).
+#[derive(Clone, Debug, PartialEq)]
+pub struct SymbolReading {
+    /// Its place in the word.
+    pub index: usize,
+    /// The mark that carries it.
+    pub mark: Mark,
+    /// Its most probable value.
+    pub value: char,
+    /// The probability of that value.
+    pub posterior: f64,
+    /// Whether next to nothing of it came over.
+    pub erased: bool,
+    /// The next values and their probabilities, best first.
+    pub alternatives: Vec<(char, f64)>,
+    /// Where its middle lies, in micrometres right and down from the first sample; nothing after fusion.
+    pub centre_um: Option<[f64; 2]>,
+    /// Bits it contributes about the code.
+    pub bits: f64,
+    /// How well it came over.
+    pub grade: Grade,
+}
+
+/// One mark, found or not.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MarkReading {
+    /// Which mark.
+    pub mark: Mark,
+    /// Which input (by order) it was looked for in.
+    pub input: usize,
+    /// Whether it was found.
+    pub found: bool,
+    /// How it is turned, degrees clockwise as seen.
+    pub rotation_deg: f64,
+    /// Whether it is seen from behind, as on a replica.
+    pub mirrored: bool,
+    /// Its size against the nominal one.
+    pub scale: f64,
+    /// The corners of the box around it (top left, top right, bottom right, bottom left of the mark) in micrometres.
+    pub corners_um: [[f64; 2]; 4],
+    /// The mean grade of its symbols.
+    pub grade: Grade,
+}
+
+/// Why nothing could be read.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ReadError {
+    /// The caller asked for marks that the scheme does not have.
+    #[error("the scheme has no such marks: {0}\nhint: leave the marks out to look for all that it has")]
+    Marks(String),
+    /// The bound is not a probability.
+    #[error("the bound {0} is not between 0 and 1\nhint: 1e-4 accepts one wrong code in ten thousand")]
+    Bound(f64),
+    /// The surface is too small to hold a mark.
+    #[error("a surface of {width_um:.0} x {height_um:.0} µm cannot hold a mark\nhint: check the pitch")]
+    TooSmall {
+        /// Its width.
+        width_um: f64,
+        /// Its height.
+        height_um: f64,
+    },
+    /// The surface is larger than the reader looks through.
+    #[error(
+        "a surface of {width_um:.0} x {height_um:.0} µm is too large\nhint: check the pitch, or cut out the primer"
+    )]
+    TooLarge {
+        /// Its width.
+        width_um: f64,
+        /// Its height.
+        height_um: f64,
+    },
+    /// No inputs were given.
+    #[error("there is nothing to fuse\nhint: give at least one observation")]
+    Nothing,
+    /// The decoder refused the evidence: an error of this program.
+    #[error("the evidence cannot be decoded: {0}")]
+    Evidence(#[from] symbology::decode::DecodeError),
+}

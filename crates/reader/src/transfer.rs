@@ -1,0 +1,85 @@
+//! The transfer kernel: what blur, drag, a second strike and the light make of a thin stroke.
+
+use rustfft::num_complex::Complex32;
+
+use crate::fourier::Transform;
+use crate::vectors::solve_symmetric;
+use crate::whiten::Whitener;
+
+/// Samples from the middle of the kernel to its edge.
+const REACH: isize = 9;
+
+/// A kernel on a square canvas, as its (transposed) spectrum.
+#[derive(Clone)]
+pub(crate) struct Kernel {
+    pub(crate) spectrum: Vec<Complex32>,
+}
+
+impl Kernel {
+    /// A Gaussian of `sigma` samples and unit sum; with a direction, its derivative along it.
+    pub(crate) fn gaussian(size: usize, sigma: f32, direction: Option<[f32; 2]>) -> Self {
+        let transform = Transform::of(size, size);
+        let tau = std::f32::consts::TAU;
+        let spectrum = (0..size * size)
+            .map(|place| {
+                let (fx, fy) = transform.frequency(place);
+                let gain = (-0.5 * (tau * sigma).powi(2) * (fx * fx + fy * fy)).exp();
+                match direction {
+                    None => Complex32::new(gain, 0.0),
+                    Some([c, s]) => Complex32::new(0.0, gain * tau * (c * fx + s * fy)),
+                }
+            })
+            .collect();
+        Self { spectrum }
+    }
+
+    /// The same kernel, stronger.
+    pub(crate) fn times(mut self, factor: f32) -> Self {
+        self.spectrum.iter_mut().for_each(|value| *value *= factor);
+        self
+    }
+
+    /// The kernel that best turns `drawn` into `seen` where noise is what `whitener` makes white (maximum a posteriori:
+    /// taps are small, smaller far out).
+    pub(crate) fn fitted(
+        seen: &[Complex32],
+        drawn: &[Complex32],
+        whitener: &Whitener,
+        size: usize,
+    ) -> Option<Self> {
+        let transform = Transform::of(size, size);
+        let squared: Vec<f32> = whitener.gain.iter().map(|gain| gain * gain).collect();
+        let product = |a: &[Complex32], b: &[Complex32]| -> Vec<f32> {
+            let spectrum = a.iter().zip(b).zip(&squared).map(|((a, b), w)| a * b.conj() * w).collect();
+            transform.real(spectrum)
+        };
+        let (own, cross) = (product(drawn, drawn), product(seen, drawn));
+        let wrapped = |k: isize| k.rem_euclid(size as isize) as usize;
+        let at = |plane: &[f32], x: isize, y: isize| f64::from(plane[wrapped(y) * size + wrapped(x)]);
+        let taps: Vec<(isize, isize)> = (-REACH..=REACH)
+            .flat_map(|y| (-REACH..=REACH).map(move |x| (x, y)))
+            .filter(|(x, y)| x * x + y * y <= REACH * REACH)
+            .collect();
+        let n = taps.len();
+        let mut matrix = vec![0.0; n * n];
+        for (i, &(xi, yi)) in taps.iter().enumerate() {
+            for (j, &(xj, yj)) in taps.iter().enumerate().take(i + 1) {
+                matrix[i * n + j] = at(&own, xi - xj, yi - yj);
+            }
+            matrix[i * n + i] += 1.0 / believed(xi, yi).powi(2);
+        }
+        let right = taps.iter().map(|&(x, y)| at(&cross, x, y)).collect();
+        let solution = solve_symmetric(matrix, right)?;
+        let mut plane = vec![0.0; size * size];
+        for (&(x, y), value) in taps.iter().zip(solution) {
+            plane[wrapped(y) * size + wrapped(x)] = value as f32;
+        }
+        Some(Self { spectrum: transform.spectrum(&plane) })
+    }
+}
+
+/// How large a tap may well be (standard deviation) for values of unit mean square.
+fn believed(x: isize, y: isize) -> f64 {
+    let squared = (x * x + y * y) as f64;
+    0.3 * (-squared / 30.0).exp() + 0.02
+}

@@ -1,0 +1,4 @@
+//! The reader against simulated marks and against things that must not read.
+
+mod generator;
+mod reads;
