@@ -35,6 +35,8 @@ pub(crate) struct Sighting {
     pub(crate) pose_um: Pose,
     /// Evidence for a mark over none, natural log.
     pub(crate) support: f32,
+    /// The share of the surface inside the mark that the model explains.
+    pub(crate) explained: f32,
     /// The share of each part that came over.
     pub(crate) presence: Vec<f32>,
     pub(crate) evidence: Vec<Vec<f32>>,
@@ -98,6 +100,7 @@ fn watch(
     Sighting {
         pose_um: um(observer.pose, fine),
         support: observer.support(),
+        explained: observer.explained(),
         presence: observer.presences(),
         evidence: observer
             .evidence

@@ -93,7 +93,7 @@ fn observe(
         let best = renderings
             .iter()
             .flat_map(|&rendering| sight(surface, region, &banks, rendering, 3))
-            .max_by(|a, b| a.support.total_cmp(&b.support));
+            .max_by(|a, b| a.explained.total_cmp(&b.explained));
         parts.extend(best.map(|sighting| seen(&options.scheme, &banks, &sighting)));
     }
     Ok(Observation { parts, warnings: Vec::new() })

@@ -326,6 +326,22 @@ impl<'a> Observer<'a> {
         self.evidence.iter().map(of).sum()
     }
 
+    /// The share of the square sum inside the mark (slow waves left out) that the model explains.
+    pub(crate) fn explained(&self) -> f32 {
+        let size = self.bank.canvas.size;
+        let transform = Transform::of(size, size);
+        let drawn = transform.spectrum(&self.drawn());
+        let presumed = Whitener::presumed(size, 0.02);
+        let power = |plane: &[f32]| {
+            let mut spectrum = transform.spectrum(plane);
+            presumed.apply(&mut spectrum);
+            let plane = transform.real(spectrum);
+            let inside = |place: &usize| radius(self.bank.canvas, *place) < self.bank.extent;
+            (0..size * size).filter(inside).map(|place| plane[place].powi(2)).sum::<f32>()
+        };
+        1.0 - power(&self.residual(&drawn)) / power(&self.seen).max(1e-9)
+    }
+
     /// For each part the share of its relief that came over.
     pub(crate) fn presences(&self) -> Vec<f32> {
         let size = self.bank.canvas.size;

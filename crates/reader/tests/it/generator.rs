@@ -2,7 +2,7 @@
 //! and a camera under oblique or ring light. Everything here is invented statistics, not measured primers.
 
 // Two programs use different parts of this file; plain loops over planes say what they do.
-#![allow(dead_code, clippy::pedantic, clippy::let_and_return, clippy::needless_range_loop)]
+#![allow(dead_code, unreachable_pub, clippy::pedantic, clippy::let_and_return, clippy::needless_range_loop)]
 
 use rand::{Rng, RngExt, SeedableRng, rngs::ChaCha8Rng};
 use symbology::geometry::Element;
