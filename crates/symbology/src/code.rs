@@ -55,8 +55,7 @@ impl Code {
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let characters = self.characters();
-        write!(f, "{} {}", &characters[..4], &characters[4..])
+        f.write_str(&grouped(whitened(*self, [0, 0])))
     }
 }
 
@@ -84,21 +83,7 @@ impl FromStr for Code {
     /// [`CodeError::Character`] and [`CodeError::Length`] for text that cannot be a code, [`CodeError::Check`] when
     /// the two check symbols do not belong to the other six.
     fn from_str(text: &str) -> Result<Self, CodeError> {
-        let symbols = parse_symbols(text)?;
-        let payload = |symbols: &[Symbol]| std::array::from_fn(|i| symbols[i]);
-        match symbols.len() {
-            DIMENSION => Ok(Self(payload(&symbols))),
-            8 => {
-                let code = Self(payload(&symbols));
-                if code.symbols()[..8] == symbols[..] {
-                    Ok(code)
-                } else {
-                    let typed: [Symbol; 8] = std::array::from_fn(|i| symbols[i]);
-                    Err(CodeError::Check { typed: text.trim().to_owned(), nearest: nearest::codes(typed) })
-                }
-            }
-            count => Err(CodeError::Length { typed: text.trim().to_owned(), count }),
-        }
+        parse(text, [0, 0])
     }
 }
 
@@ -234,8 +219,8 @@ pub enum CodeError {
     Check {
         /// The whole text.
         typed: String,
-        /// Valid codes near to it, the nearest first, at most five.
-        nearest: Vec<Code>,
+        /// Valid codes near to it as they are written, the nearest first, at most five.
+        nearest: Vec<String>,
     },
     /// A prefix that is not two characters long.
     #[error("`{typed}` is not a prefix\nhint: a prefix has two characters, like `K7`")]
@@ -261,6 +246,41 @@ pub enum CodeError {
         /// How many characters a mark of the scheme has.
         expected: usize,
     },
+}
+
+/// Reads a code whose two check characters were whitened.
+pub(crate) fn parse(text: &str, whitening: [u8; 2]) -> Result<Code, CodeError> {
+    let symbols = parse_symbols(text)?;
+    let typed = text.trim().to_owned();
+    if ![DIMENSION, 8].contains(&symbols.len()) {
+        return Err(CodeError::Length { typed, count: symbols.len() });
+    }
+    let code = Code(std::array::from_fn(|i| symbols[i]));
+    let written = |code: Code| whitened(code, whitening);
+    if symbols.len() == DIMENSION || written(code)[..] == symbols[..] {
+        return Ok(code);
+    }
+    let read = std::array::from_fn(|i| match i.checked_sub(DIMENSION) {
+        Some(check) => Symbol::masked(u32::from(symbols[i].value() ^ whitening[check])),
+        None => symbols[i],
+    });
+    let nearest = nearest::codes(read).iter().map(|code| grouped(written(*code))).collect();
+    Err(CodeError::Check { typed, nearest })
+}
+
+/// The eight characters as they are drawn.
+fn whitened(code: Code, whitening: [u8; 2]) -> [Symbol; 8] {
+    let symbols = code.symbols();
+    std::array::from_fn(|i| match i.checked_sub(DIMENSION) {
+        Some(check) => Symbol::masked(u32::from(symbols[i].value() ^ whitening[check])),
+        None => symbols[i],
+    })
+}
+
+/// Two groups of four characters.
+fn grouped(symbols: [Symbol; 8]) -> String {
+    let characters: String = symbols.iter().map(|symbol| symbol.to_char()).collect();
+    format!("{} {}", &characters[..4], &characters[4..])
 }
 
 /// Whether a character only groups the others.

@@ -32,7 +32,7 @@ pub(crate) fn codes(typed: [Symbol; 8]) -> Vec<Code> {
 }
 
 /// The second half of the error message.
-pub(crate) fn hint(nearest: &[Code]) -> String {
+pub(crate) fn hint(nearest: &[String]) -> String {
     match nearest {
         [] => String::new(),
         [only] => format!("\nhint: the nearest valid code is `{only}`"),
@@ -43,7 +43,7 @@ pub(crate) fn hint(nearest: &[Code]) -> String {
     }
 }
 
-/// Ten for every changed character, less for a common confusion or a swap of neighbours.
+/// Ten for every changed character, less for a common confusion; eleven for a swap of neighbours.
 fn cost(typed: [Symbol; 8], word: &[Symbol]) -> u32 {
     let changed: Vec<usize> = (0..8).filter(|&i| typed[i] != word[i]).collect();
     if let [a, b] = changed[..]
@@ -51,7 +51,7 @@ fn cost(typed: [Symbol; 8], word: &[Symbol]) -> u32 {
         && typed[a] == word[b]
         && typed[b] == word[a]
     {
-        return 8;
+        return 11;
     }
     changed.iter().map(|&i| if confused(typed[i], word[i]) { 6 } else { 10 }).sum()
 }

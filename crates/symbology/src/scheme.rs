@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use crate::code::is_separator;
-use crate::{Code, CodeError, Mark, Symbol, mother};
+use crate::code::{self, is_separator};
+use crate::{Code, CodeError, Mark, mother};
 
 /// A scheme: alphabet, check rule, and the geometry of each mark in modules.
 ///
@@ -187,18 +187,7 @@ impl Scheme {
     ///
     /// [`CodeError`] when the text is not a code of this scheme.
     pub fn code(&self, text: &str) -> Result<Code, CodeError> {
-        let characters: Vec<char> = text.chars().filter(|&c| !is_separator(c)).collect();
-        let plain: String = characters
-            .iter()
-            .enumerate()
-            .map(|(i, &c)| match Symbol::from_char(c) {
-                Some(symbol) if i < 8 => {
-                    Symbol::new(symbol.value() ^ self.whitening(i)).map_or(c, Symbol::to_char)
-                }
-                _ => c,
-            })
-            .collect();
-        plain.parse()
+        code::parse(text, [self.whitening(6), self.whitening(7)])
     }
 
     /// What is added (exclusive or) to the symbol at a place before it is drawn.

@@ -1,6 +1,7 @@
 //! One file per command: its arguments, and what it does with them.
 
 mod audit;
+mod code;
 mod engrave;
 mod shell;
 
@@ -15,6 +16,8 @@ pub(crate) enum Command {
     Audit(audit::Audit),
     /// Draw a code for engraving on a firing pin or breech face: SVG, DXF, X3P height map.
     Engrave(engrave::Engrave),
+    /// Encode, restore or check a code.
+    Code(code::Code),
     /// Print a completion script for a shell.
     Completions(shell::Completions),
     /// Print the manual page, or write one page per command into a folder.
@@ -26,6 +29,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Engrave(arguments) => engrave::engrave(&arguments),
+        Command::Code(arguments) => code::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     }
