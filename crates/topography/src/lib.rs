@@ -3,6 +3,8 @@
 mod files;
 pub mod filter;
 mod grid;
+pub mod picture;
+pub mod render;
 pub mod resample;
 mod surface;
 mod units;

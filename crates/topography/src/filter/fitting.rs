@@ -112,10 +112,7 @@ const ROUNDS: usize = 12;
 const MOST_POINTS: usize = 50_000;
 
 /// The distance of points from the form with these coefficients.
-fn distances(
-    model: &impl Fn(&Point, &mut [f64]),
-    coefficients: Vec<f64>,
-) -> impl FnMut(&Point) -> f64 {
+fn distances(model: &impl Fn(&Point, &mut [f64]), coefficients: Vec<f64>) -> impl FnMut(&Point) -> f64 {
     let mut row = vec![0.0; coefficients.len()];
     move |point| {
         model(point, &mut row);

@@ -9,7 +9,9 @@
 mod filters;
 mod forms;
 mod handmade;
+mod pictures;
 mod real_scans;
+mod renderings;
 mod resampling;
 mod x3p_refusals;
 mod x3p_round_trip;
