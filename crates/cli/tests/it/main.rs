@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should panic where it fails")]
 
 mod audit;
+mod engrave;
