@@ -5,7 +5,9 @@
 
 mod audit;
 mod bundle;
+mod canonical;
 mod crash;
+mod independent;
 mod merkle;
 mod notes;
 mod vectors;
