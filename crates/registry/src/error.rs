@@ -62,7 +62,7 @@ pub enum BooksError {
 pub enum Refusal {
     /// A block of 2^20 units is used up.
     #[error(
-        "block {prefix} has {left} codes left and {wanted} are needed\nhint: open another block with `issuer init --add-prefix`"
+        "block {prefix} has {left} codes left and {wanted} are needed\nhint: open another block with `issuer add-prefix`"
     )]
     BlockExhausted {
         /// The block.

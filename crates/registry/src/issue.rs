@@ -94,10 +94,7 @@ impl Books {
         now: Timestamp,
         mut take: impl FnMut(&[Issued]),
     ) -> Result<u64, BooksError> {
-        not_in_the_future(run.made_on, now)?;
-        refuse_doubles(&run.serials)?;
-        let known = self.known_serials(run).await?;
-        let prefix = self.block_for(run.prefix, (run.serials.len() - known.len()) as u32).await?;
+        let (prefix, known) = self.admit(run, now).await?;
         let mut new = 0;
         for serials in run.serials.chunks(CHUNK) {
             let (old, fresh) = self.split_known(run, serials, &known).await?;
@@ -119,6 +116,15 @@ impl Books {
             take(&chunk.issued);
         }
         Ok(new)
+    }
+
+    /// Checks a run as [`Books::issue`] would and issues nothing; returns how many codes would be new.
+    ///
+    /// # Errors
+    /// As [`Books::issue`].
+    pub async fn rehearse(&self, run: &IssueRun, now: Timestamp) -> Result<u64, BooksError> {
+        let (_, known) = self.admit(run, now).await?;
+        Ok((run.serials.len() - known.len()) as u64)
     }
 
     /// Issues a code of its own for a single part: a replacement pin, or a spare that is not yet in any firearm.
@@ -170,6 +176,15 @@ impl Books {
         }
         session.commit().await?;
         Ok(code)
+    }
+
+    /// The block a run takes its codes from and the serial numbers that have theirs, if nothing speaks against it.
+    async fn admit(&self, run: &IssueRun, now: Timestamp) -> Result<(Prefix, HashSet<Serial>), BooksError> {
+        not_in_the_future(run.made_on, now)?;
+        refuse_doubles(&run.serials)?;
+        let known = self.known_serials(run).await?;
+        let prefix = self.block_for(run.prefix, (run.serials.len() - known.len()) as u32).await?;
+        Ok((prefix, known))
     }
 
     /// The block to issue from: the one asked for, or the oldest with room.

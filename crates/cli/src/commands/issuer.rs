@@ -1,0 +1,128 @@
+//! `issuer`: a new issuer's books, keys and log; further blocks of codes.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use registry::names::{LicenceNumber, PartyName};
+use registry::{Books, Database, NewIssuer};
+use serde_json::json;
+use symbology::Prefix;
+
+use super::registry::{failure, open, wait};
+use crate::exit::{Exit, Failure};
+use crate::files;
+
+/// Arguments of `issuer`.
+#[derive(Debug, Args)]
+pub(crate) struct Issuer {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make a new issuer: a folder with books, keys and log.
+    Init(Init),
+    /// Open another block of 1,048,576 codes.
+    AddPrefix(AddPrefix),
+    /// Show an issuer's blocks and how full they are.
+    Show(Show),
+    /// Compare the books with the log: every act must stand in both.
+    Check(Show),
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// The folder to make.
+    dir: PathBuf,
+    /// The first block's two characters, as given by the directory of prefixes.
+    #[arg(long)]
+    prefix: Prefix,
+    /// Name as it stands on certificates.
+    #[arg(long)]
+    name: PartyName,
+    /// Firearms licence; a maker of components may have none.
+    #[arg(long, value_name = "NUMBER")]
+    licence: Option<LicenceNumber>,
+    /// Keep the tables on a PostgreSQL server instead of in the folder.
+    #[arg(long, value_name = "postgres://…")]
+    database: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct AddPrefix {
+    /// The issuer's folder.
+    dir: PathBuf,
+    /// The block's two characters.
+    #[arg(long)]
+    prefix: Prefix,
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// The issuer's folder.
+    dir: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Makes, extends or shows an issuer.
+pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
+    match &arguments.what {
+        What::Init(init) => wait(make(init)),
+        What::AddPrefix(add) => wait(async {
+            open(&add.dir).await?.open_block(add.prefix, Timestamp::now()).await.map_err(failure)?;
+            Ok(Exit::Done)
+        }),
+        What::Show(show) => wait(blocks(show)),
+        What::Check(show) => wait(check(show)),
+    }
+}
+
+async fn make(init: &Init) -> Result<Exit, Failure> {
+    let database = init.database.clone().map_or(Database::Embedded, Database::Postgres);
+    let (name, licence) = (init.name.clone(), init.licence.clone());
+    let new = NewIssuer { name, licence, prefix: init.prefix, database };
+    let books = Books::create(&init.dir, &new, Timestamp::now()).await.map_err(failure)?;
+    books.close().await;
+    files::remark(format!("{}: block {} is open", init.dir.display(), init.prefix));
+    files::remark("hint: copy the folder `keys` to a safe place; without it no code can be issued or unsealed");
+    Ok(Exit::Done)
+}
+
+async fn blocks(show: &Show) -> Result<Exit, Failure> {
+    let books = open(&show.dir).await?;
+    for block in books.blocks().await.map_err(failure)? {
+        if show.json {
+            files::print_line(json!({"prefix": block.prefix, "issued": block.issued, "left": block.left}))?;
+        } else {
+            files::print_line(format!("{}  {} issued  {} left", block.prefix, block.issued, block.left))?;
+        }
+    }
+    Ok(Exit::Done)
+}
+
+async fn check(show: &Show) -> Result<Exit, Failure> {
+    let found = open(&show.dir).await?.reconcile().await.map_err(failure)?;
+    let agree = found.altered.is_empty() && found.unexplained.is_empty();
+    if show.json {
+        files::print_line(json!({
+            "schema": "microstamp.books-check/1", "agree": agree, "log_entries": found.log_entries,
+            "agreed": found.agreed, "without_effect": found.without_effect, "altered": found.altered,
+            "unexplained": found.unexplained,
+        }))?;
+    } else {
+        files::print_line(format!("{} of {} log entries agree with the books", found.agreed, found.log_entries))?;
+        let lists = [
+            (&found.without_effect, "records without effect, cut off by a crash or refused"),
+            (&found.altered, "records altered after the fact"),
+            (&found.unexplained, "log entries without a record"),
+        ];
+        for (list, what) in lists.iter().filter(|(list, _)| !list.is_empty()) {
+            files::print_line(format!("{what}: {list:?}"))?;
+        }
+    }
+    Ok(if agree { Exit::Done } else { Exit::Negative })
+}

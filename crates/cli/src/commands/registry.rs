@@ -1,0 +1,105 @@
+//! What the commands on the issuer's books share: opening them, waiting for them, and how their errors end a run.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry::names::{LicenceNumber, Model, PartyName, Person, Serial};
+use registry::{Books, BooksError, FirearmKey, Licensee, Refusal};
+
+use crate::exit::{Exit, Failure, OrExit as _};
+
+/// Which books, and who writes in them.
+#[derive(Debug, Args)]
+pub(crate) struct InBooks {
+    /// The issuer's folder.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) registry: PathBuf,
+    /// Who does this, as it is written into the books.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    pub(crate) by: Person,
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which firearm: licensee, model and serial number together.
+#[derive(Debug, Args)]
+pub(crate) struct WhichFirearm {
+    /// Model, as marked.
+    #[arg(long)]
+    pub(crate) model: Model,
+    /// Serial number, as marked.
+    #[arg(long)]
+    pub(crate) serial: Serial,
+    /// Licence of the maker or importer who marked it [default: the issuer's].
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) licence: Option<LicenceNumber>,
+}
+
+impl WhichFirearm {
+    pub(crate) fn key(&self, books: &Books) -> FirearmKey {
+        FirearmKey {
+            licence: self.licence.clone().unwrap_or_else(|| books.issuer().licence),
+            model: self.model.clone(),
+            serial: self.serial.clone(),
+        }
+    }
+}
+
+/// Whose act it was.
+#[derive(Debug, Args)]
+pub(crate) struct Holder {
+    /// Licence of the licensee whose act it was [default: the issuer's].
+    #[arg(long, value_name = "NUMBER", requires = "holder_name")]
+    holder_licence: Option<LicenceNumber>,
+    /// Name of that licensee.
+    #[arg(long, value_name = "NAME", requires = "holder_licence")]
+    holder_name: Option<PartyName>,
+}
+
+impl Holder {
+    pub(crate) fn licensee(&self, books: &Books) -> Licensee {
+        match (&self.holder_licence, &self.holder_name) {
+            (Some(licence), Some(name)) => Licensee { licence: licence.clone(), name: name.clone() },
+            _ => books.issuer(),
+        }
+    }
+}
+
+/// Opens an issuer's books.
+pub(crate) async fn open(folder: &Path) -> Result<Books, Failure> {
+    Books::open(folder, Timestamp::now()).await.map_err(failure)
+}
+
+/// Runs a command on the books to its end.
+pub(crate) fn wait<T>(task: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.or_exit(Exit::Environment, "cannot start")?.block_on(task)
+}
+
+/// The day given, or today.
+pub(crate) fn day(given: Option<Date>) -> Date {
+    given.unwrap_or_else(|| jiff::Zoned::now().date())
+}
+
+/// The exit code that tells who must act.
+pub(crate) fn failure(error: BooksError) -> Failure {
+    let exit = match &error {
+        BooksError::Name(_) | BooksError::Table(_) => Exit::BadInput,
+        BooksError::Refused(
+            Refusal::UnknownFirearm(_)
+            | Refusal::UnknownCode(_)
+            | Refusal::UnknownEntry(_)
+            | Refusal::SerialTwice(_)
+            | Refusal::Rows { .. },
+        ) => Exit::BadInput,
+        BooksError::Refused(_) => Exit::Refused,
+        BooksError::Folder { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Exit::BadInput,
+        BooksError::Folder { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => Exit::Refused,
+        _ => Exit::Environment,
+    };
+    exit.because(error)
+}

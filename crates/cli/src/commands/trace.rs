@@ -1,0 +1,246 @@
+//! `trace`: a reading becomes a firearm and its chain.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
+use registry::{
+    Books, CandidateCode, ChainEnd, Link, Part, Priority, RetailSale, TimeToCrime, TraceAnswer, TraceOutcome,
+    TraceRequest, Traced,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use symbology::Code;
+
+use super::registry::{failure, open, wait};
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+/// Arguments of `trace`.
+#[derive(Debug, Args)]
+pub(crate) struct Trace {
+    /// Codes, each with its posterior where it is not certain: `K73M XPKA` or `"K73M XPKA=0.97"`.
+    #[arg(value_name = "CODE[=P]", required_unless_present = "reading")]
+    codes: Vec<String>,
+    /// A reading as `read --json` printed it, in place of codes; its hash goes into the question.
+    #[arg(long, value_name = "FILE", conflicts_with = "codes")]
+    reading: Option<PathBuf>,
+    /// An issuer's folder on this machine; several may be named, and the one whose block it is answers.
+    #[arg(long, value_name = "DIR", required = true)]
+    local: Vec<PathBuf>,
+    /// The agency's ORI number.
+    #[arg(long)]
+    ori: Ori,
+    /// The agency's case number.
+    #[arg(long = "case", value_name = "NUMBER")]
+    case_number: CaseNumber,
+    /// Why it is asked.
+    #[arg(long)]
+    reason: Reason,
+    /// Who asks.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    requester: Person,
+    /// Who approved that the Form 4473 reference is told; another person than the requester.
+    #[arg(long, value_name = "PERSON")]
+    approver: Option<Person>,
+    /// NCIC code of the crime, four digits.
+    #[arg(long, value_name = "NNNN")]
+    crime_code: Option<CrimeCode>,
+    /// Ask urgently, for this reason.
+    #[arg(long, value_name = "REASON")]
+    urgent: Option<Reason>,
+    /// Day on which the case was recovered.
+    #[arg(long, value_name = "DATE")]
+    recovered_on: Option<Date>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The part of `microstamp.reading/1` that a question needs.
+#[derive(Deserialize)]
+struct ReadingFile {
+    candidates: Vec<CandidateLine>,
+}
+
+#[derive(Deserialize)]
+struct CandidateLine {
+    code: Code,
+    posterior: f64,
+}
+
+/// Asks and prints the answer. Exit code 1 when no single firearm was found.
+pub(crate) fn trace(arguments: &Trace) -> Result<Exit, Failure> {
+    wait(async {
+        let request = request(arguments)?;
+        let books = owner(arguments, &request).await?;
+        let answer = books.trace(&request, Timestamp::now()).await.map_err(failure)?;
+        books.close().await;
+        if arguments.json {
+            files::print_line(answer_json(&answer))?;
+        } else {
+            for line in &answer.statement {
+                files::print_line(line)?;
+            }
+        }
+        Ok(match answer.outcome {
+            TraceOutcome::Found(_) | TraceOutcome::ChainEnds(_) => Exit::Done,
+            _ => Exit::Negative,
+        })
+    })
+}
+
+fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {
+    let (codes, reading_sha256) = match &arguments.reading {
+        Some(file) => {
+            let bytes = files::read(file)?;
+            let reading: ReadingFile = serde_json::from_slice(&bytes)
+                .or_exit(Exit::BadInput, format!("`{}` is not a reading", file.display()))?;
+            let codes = reading.candidates.iter();
+            let codes = codes.map(|one| CandidateCode { code: one.code, posterior: one.posterior }).collect();
+            (codes, Some(hex::encode(Sha256::digest(&bytes))))
+        }
+        None => (arguments.codes.iter().map(|text| candidate(text)).collect::<Result<_, _>>()?, None),
+    };
+    Ok(TraceRequest {
+        codes,
+        reading_sha256,
+        ori: arguments.ori.clone(),
+        case_number: arguments.case_number.clone(),
+        crime_code: arguments.crime_code.clone(),
+        priority: arguments.urgent.clone().map_or(Priority::Routine, Priority::Urgent),
+        reason: arguments.reason.clone(),
+        requester: arguments.requester.clone(),
+        approver: arguments.approver.clone(),
+        recovered_on: arguments.recovered_on,
+    })
+}
+
+fn candidate(text: &str) -> Result<CandidateCode, Failure> {
+    let (code, posterior) = text.split_once('=').unwrap_or((text, "1"));
+    let code = code.parse().or_exit(Exit::BadInput, "cannot ask")?;
+    let posterior = posterior.trim().parse().or_exit(Exit::BadInput, format!("`{posterior}` is no probability"))?;
+    Ok(CandidateCode { code, posterior })
+}
+
+/// The books that own the likeliest code's block, or the first ones, which then say that it is not theirs.
+async fn owner(arguments: &Trace, request: &TraceRequest) -> Result<Books, Failure> {
+    let likeliest = request.codes.iter().max_by(|a, b| a.posterior.total_cmp(&b.posterior));
+    let prefix = likeliest.map(|candidate| candidate.code.prefix());
+    let mut first = None;
+    for folder in &arguments.local {
+        let books = open(folder).await?;
+        let blocks = books.blocks().await.map_err(failure)?;
+        if blocks.iter().any(|block| Some(block.prefix) == prefix) {
+            return Ok(books);
+        }
+        first.get_or_insert(books);
+    }
+    first.ok_or_else(|| Exit::BadInput.because("name an issuer's folder with --local"))
+}
+
+/// An answer as JSON, schema `microstamp.trace/1`; also what the demo keeps.
+pub(crate) fn answer_json(answer: &TraceAnswer) -> Value {
+    let mut object = json!({
+        "schema": "microstamp.trace/1",
+        "case_number": answer.case_number,
+        "question": answer.question,
+        "answered_at": answer.answered_at,
+        "outcome": null,
+        "firearm": null,
+        "chain": null,
+        "time_to_crime_days": null,
+        "statement": answer.statement,
+        "log": {"origin": answer.log, "question": answer.log_entries[0], "answer": answer.log_entries[1]},
+    });
+    let fields = match &answer.outcome {
+        TraceOutcome::Found(traced) => traced_json("found", traced),
+        TraceOutcome::ChainEnds(traced) => traced_json("chain-ends", traced),
+        TraceOutcome::PartNotFitted { code, parts } => {
+            let parts: Vec<&str> = parts.iter().map(|part| part.part.as_str()).collect();
+            json!({"outcome": "part-not-fitted", "code": code, "parts": parts})
+        }
+        TraceOutcome::Ambiguous { issued, elsewhere } => {
+            json!({"outcome": "ambiguous", "issued": issued, "elsewhere": elsewhere})
+        }
+        TraceOutcome::NotIssued { codes } => json!({"outcome": "not-issued", "codes": codes}),
+        TraceOutcome::NotOurs { elsewhere, not_issued } => {
+            json!({"outcome": "not-ours", "elsewhere": elsewhere, "not_issued": not_issued})
+        }
+    };
+    if let (Value::Object(object), Value::Object(fields)) = (&mut object, fields) {
+        object.extend(fields);
+    }
+    object
+}
+
+fn traced_json(outcome: &str, traced: &Traced) -> Value {
+    let (days, note) = match &traced.time_to_crime {
+        TimeToCrime::Days(days) => (Some(*days), "known"),
+        TimeToCrime::SuppressedByLoss(_) => (None, "suppressed-by-loss"),
+        TimeToCrime::BeforeSale => (None, "before-sale"),
+        TimeToCrime::Unknown => (None, "unknown"),
+    };
+    let part = |part: &registry::PartState| PartLine { part: part.part, fitted: part.fitted, since: part.since };
+    json!({
+        "outcome": outcome,
+        "code": traced.code,
+        "posterior": traced.posterior,
+        "posterior_given_issued": traced.posterior_given_issued,
+        "firearm": traced.firearm,
+        "parts": traced.parts.iter().map(part).collect::<Vec<_>>(),
+        "chain": traced.chain.links.iter().map(link_json).collect::<Vec<_>>(),
+        "chain_end": end_json(&traced.chain.end),
+        "first_sale": traced.chain.first_sale.as_ref().map(sale_json),
+        "reference_withheld": traced.reference_withheld,
+        "time_to_crime_days": days,
+        "time_to_crime": note,
+    })
+}
+
+#[derive(Serialize)]
+struct PartLine {
+    part: Part,
+    fitted: bool,
+    since: Date,
+}
+
+fn link_json(link: &Link) -> Value {
+    json!({
+        "role": link.role, "name": link.licensee.name, "licence": link.licensee.licence,
+        "from": link.from, "until": link.until,
+    })
+}
+
+fn sale_json(sale: &RetailSale) -> Value {
+    json!({"dealer": sale.dealer.name, "licence": sale.dealer.licence, "on": sale.on, "form_4473": sale.form_4473})
+}
+
+fn end_json(end: &ChainEnd) -> Value {
+    match end {
+        ChainEnd::RetailSale(sale) => {
+            let mut value = sale_json(sale);
+            value["end"] = json!("retail-sale");
+            value
+        }
+        ChainEnd::Lost { holder, on, loss } => json!({
+            "end": loss.how, "holder": holder.name, "on": on, "incident": loss.incident,
+            "police_report": loss.police_report,
+        }),
+        ChainEnd::Government { agency, on } => json!({"end": "government", "agency": agency, "on": on}),
+        ChainEnd::Export { country, permit, on } => {
+            json!({"end": "export", "country": country, "permit": permit, "on": on})
+        }
+        ChainEnd::Destroyed { on, reason } => json!({"end": "destroyed", "on": on, "reason": reason}),
+        ChainEnd::OutOfBusiness { holder, closed_on, records_at } => json!({
+            "end": "out-of-business", "holder": holder.name, "licence": holder.licence, "closed_on": closed_on,
+            "records_at": records_at,
+        }),
+        ChainEnd::WithLicensee { holder, since } => {
+            json!({"end": "with-licensee", "holder": holder.name, "licence": holder.licence, "since": since})
+        }
+    }
+}
