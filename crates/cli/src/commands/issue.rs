@@ -1,6 +1,6 @@
 //! `issue`: codes for a run of serial numbers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use registry::{Books, Description, FirearmKind, IssueRun, Issued, Part, serial_r
 use serde::Serialize;
 use symbology::Prefix;
 
-use super::registry::{InBooks, day, failure, open, wait};
+use super::books::{InBooks, day, failure, open, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -119,7 +119,7 @@ fn run_of(arguments: &Issue, books: &Books) -> Result<IssueRun, Failure> {
     })
 }
 
-fn serials_in(file: &PathBuf) -> Result<Vec<Serial>, Failure> {
+fn serials_in(file: &Path) -> Result<Vec<Serial>, Failure> {
     let text = if file.as_os_str() == "-" {
         std::io::read_to_string(std::io::stdin()).or_exit(Exit::Environment, "cannot read standard input")?
     } else {
@@ -148,7 +148,13 @@ fn print(arguments: &Issue, run: &IssueRun, chunk: &[Issued]) -> Result<(), Fail
             };
             text.push_str(&serde_json::to_string(&line).or_exit(Exit::Environment, "cannot write JSON")?);
         } else {
-            text.push_str(&format!("{}  {}  {}", issued.code, issued.serial, components.join(",")));
+            text.extend([
+                &issued.code.to_string(),
+                "  ",
+                issued.serial.as_str(),
+                "  ",
+                &components.join(","),
+            ]);
         }
         text.push('\n');
     }

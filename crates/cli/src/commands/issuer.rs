@@ -9,7 +9,7 @@ use registry::{Books, Database, NewIssuer};
 use serde_json::json;
 use symbology::Prefix;
 
-use super::registry::{failure, open, wait};
+use super::books::{failure, open, wait};
 use crate::exit::{Exit, Failure};
 use crate::files;
 
@@ -88,7 +88,9 @@ async fn make(init: &Init) -> Result<Exit, Failure> {
     let books = Books::create(&init.dir, &new, Timestamp::now()).await.map_err(failure)?;
     books.close().await;
     files::remark(format!("{}: block {} is open", init.dir.display(), init.prefix));
-    files::remark("hint: copy the folder `keys` to a safe place; without it no code can be issued or unsealed");
+    files::remark(
+        "hint: copy the folder `keys` to a safe place; without it no code can be issued or unsealed",
+    );
     Ok(Exit::Done)
 }
 
@@ -114,7 +116,10 @@ async fn check(show: &Show) -> Result<Exit, Failure> {
             "unexplained": found.unexplained,
         }))?;
     } else {
-        files::print_line(format!("{} of {} log entries agree with the books", found.agreed, found.log_entries))?;
+        files::print_line(format!(
+            "{} of {} log entries agree with the books",
+            found.agreed, found.log_entries
+        ))?;
         let lists = [
             (&found.without_effect, "records without effect, cut off by a crash or refused"),
             (&found.altered, "records altered after the fact"),

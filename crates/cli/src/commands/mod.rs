@@ -1,9 +1,15 @@
 //! One file per command: its arguments, and what it does with them.
 
 mod audit;
+mod book;
+mod books;
 mod code;
 mod engrave;
+mod entries;
+mod issue;
+mod issuer;
 mod shell;
+mod trace;
 
 use clap::Subcommand;
 
@@ -18,6 +24,28 @@ pub(crate) enum Command {
     Engrave(engrave::Engrave),
     /// Encode, restore or check a code.
     Code(code::Code),
+    /// Make an issuer's books, keys and log; open further blocks of codes; check books against log.
+    Issuer(issuer::Issuer),
+    /// Issue codes for a run of serial numbers.
+    Issue(issue::Issue),
+    /// Enter that a firearm was received, made or imported.
+    Record(entries::Record),
+    /// Enter that a firearm went to a licensee, a buyer, a government body, abroad, or was destroyed.
+    Dispose(entries::Dispose),
+    /// Enter a theft or loss, or the recovery that ends it.
+    Theft(entries::Theft),
+    /// Enter that a marked part was fitted or removed; give a replacement a code of its own.
+    Part(entries::PartCommand),
+    /// Correct an entry by a new one; the old one stays.
+    Correct(book::Correct),
+    /// Show everything written about one firearm.
+    Book(book::Book),
+    /// Write the bound book as CSV.
+    Export(book::Export),
+    /// Write a signed certificate for one firearm.
+    Certificate(book::Certificate),
+    /// Ask which firearm carries a code, and where it went.
+    Trace(trace::Trace),
     /// Print a completion script for a shell.
     Completions(shell::Completions),
     /// Print the manual page, or write one page per command into a folder.
@@ -30,6 +58,17 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Engrave(arguments) => engrave::engrave(&arguments),
         Command::Code(arguments) => code::run(&arguments),
+        Command::Issuer(arguments) => issuer::issuer(&arguments),
+        Command::Issue(arguments) => issue::issue(&arguments),
+        Command::Record(arguments) => entries::record(&arguments),
+        Command::Dispose(arguments) => entries::dispose(&arguments),
+        Command::Theft(arguments) => entries::theft(&arguments),
+        Command::Part(arguments) => entries::part(&arguments),
+        Command::Correct(arguments) => book::correct(&arguments),
+        Command::Book(arguments) => book::book(&arguments),
+        Command::Export(arguments) => book::export(&arguments),
+        Command::Certificate(arguments) => book::certificate(&arguments),
+        Command::Trace(arguments) => trace::trace(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     }

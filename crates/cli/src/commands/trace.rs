@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use symbology::Code;
 
-use super::registry::{failure, open, wait};
+use super::books::{failure, open, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -122,7 +122,8 @@ fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {
 fn candidate(text: &str) -> Result<CandidateCode, Failure> {
     let (code, posterior) = text.split_once('=').unwrap_or((text, "1"));
     let code = code.parse().or_exit(Exit::BadInput, "cannot ask")?;
-    let posterior = posterior.trim().parse().or_exit(Exit::BadInput, format!("`{posterior}` is no probability"))?;
+    let posterior =
+        posterior.trim().parse().or_exit(Exit::BadInput, format!("`{posterior}` is no probability"))?;
     Ok(CandidateCode { code, posterior })
 }
 
@@ -184,7 +185,8 @@ fn traced_json(outcome: &str, traced: &Traced) -> Value {
         TimeToCrime::BeforeSale => (None, "before-sale"),
         TimeToCrime::Unknown => (None, "unknown"),
     };
-    let part = |part: &registry::PartState| PartLine { part: part.part, fitted: part.fitted, since: part.since };
+    let part =
+        |part: &registry::PartState| PartLine { part: part.part, fitted: part.fitted, since: part.since };
     json!({
         "outcome": outcome,
         "code": traced.code,

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use registry::names::{LicenceNumber, Model, PartyName, Person, Serial};
-use registry::{Books, BooksError, FirearmKey, Licensee, Refusal};
+use registry::names::{Calibre, Country, LicenceNumber, Model, PartyName, Person, Serial};
+use registry::{Books, BooksError, Description, FirearmKey, FirearmKind, Licensee, Refusal};
+use serde_json::json;
 
 use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
 
 /// Which books, and who writes in them.
 #[derive(Debug, Args)]
@@ -69,6 +71,38 @@ impl Holder {
     }
 }
 
+/// What the firearm is; needed for a firearm that is not in the books yet.
+#[derive(Debug, Args)]
+pub(crate) struct Described {
+    /// Calibre or gauge.
+    #[arg(long)]
+    calibre: Option<Calibre>,
+    /// Manufacturer [default: the issuer].
+    #[arg(long, value_name = "NAME")]
+    manufacturer: Option<PartyName>,
+    /// Importer.
+    #[arg(long, value_name = "NAME")]
+    importer: Option<PartyName>,
+    /// Type: pistol, revolver, rifle, shotgun, receiver or other.
+    #[arg(long = "type", default_value = "pistol")]
+    kind: FirearmKind,
+    /// Country of manufacture.
+    #[arg(long, default_value = "US")]
+    country: Country,
+}
+
+impl Described {
+    pub(crate) fn description(&self, books: &Books) -> Option<Description> {
+        Some(Description {
+            manufacturer: self.manufacturer.clone().unwrap_or_else(|| books.issuer().name),
+            importer: self.importer.clone(),
+            kind: self.kind,
+            calibre: self.calibre.clone()?,
+            country: self.country.clone(),
+        })
+    }
+}
+
 /// Opens an issuer's books.
 pub(crate) async fn open(folder: &Path) -> Result<Books, Failure> {
     Books::open(folder, Timestamp::now()).await.map_err(failure)
@@ -85,11 +119,22 @@ pub(crate) fn day(given: Option<Date>) -> Date {
     given.unwrap_or_else(|| jiff::Zoned::now().date())
 }
 
+/// Prints the number of an entry that was written.
+pub(crate) fn entered(in_books: &InBooks, number: u64) -> Result<Exit, Failure> {
+    if in_books.json {
+        files::print_line(json!({"schema": "microstamp.entry/1", "entry": number}))?;
+    } else {
+        files::print_line(format!("entry {number}"))?;
+    }
+    Ok(Exit::Done)
+}
+
 /// The exit code that tells who must act.
 pub(crate) fn failure(error: BooksError) -> Failure {
     let exit = match &error {
-        BooksError::Name(_) | BooksError::Table(_) => Exit::BadInput,
-        BooksError::Refused(
+        BooksError::Name(_)
+        | BooksError::Table(_)
+        | BooksError::Refused(
             Refusal::UnknownFirearm(_)
             | Refusal::UnknownCode(_)
             | Refusal::UnknownEntry(_)
@@ -98,7 +143,9 @@ pub(crate) fn failure(error: BooksError) -> Failure {
         ) => Exit::BadInput,
         BooksError::Refused(_) => Exit::Refused,
         BooksError::Folder { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Exit::BadInput,
-        BooksError::Folder { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => Exit::Refused,
+        BooksError::Folder { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            Exit::Refused
+        }
         _ => Exit::Environment,
     };
     exit.because(error)

@@ -1,0 +1,254 @@
+//! Entries of the bound book: `record`, `dispose`, `theft`, `part`.
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry::names::{Country, LicenceNumber, PartyName, Reason, Reference};
+use registry::{Books, Description, Event, Licensee, Loss, LossKind, NewEntry, Part, Recipient, Source};
+use serde_json::json;
+use symbology::Code;
+
+use super::books::{Described, Holder, InBooks, WhichFirearm, day, entered, failure, open, wait};
+use crate::exit::{Exit, Failure};
+use crate::files;
+
+/// Arguments of `record`.
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    #[command(flatten)]
+    books: InBooks,
+    #[command(flatten)]
+    firearm: WhichFirearm,
+    #[command(flatten)]
+    holder: Holder,
+    /// How it came: acquired, manufactured or imported.
+    #[arg(long, default_value = "acquired", value_parser = ["acquired", "manufactured", "imported"])]
+    how: String,
+    /// Licence of the licensee it came from.
+    #[arg(long, value_name = "NUMBER", requires = "from_name")]
+    from_licence: Option<LicenceNumber>,
+    /// Name of that licensee.
+    #[arg(long, value_name = "NAME", requires = "from_licence")]
+    from_name: Option<PartyName>,
+    /// The dealer's own reference when it came from the public; never a name.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "from_licence")]
+    reference: Option<Reference>,
+    /// Day of receipt [default: today].
+    #[arg(long, value_name = "DATE")]
+    on: Option<Date>,
+    #[command(flatten)]
+    description: Described,
+}
+
+/// Arguments of `dispose`.
+#[derive(Debug, Args)]
+pub(crate) struct Dispose {
+    #[command(flatten)]
+    books: InBooks,
+    #[command(flatten)]
+    firearm: WhichFirearm,
+    #[command(flatten)]
+    holder: Holder,
+    /// Licence of the licensee it went to.
+    #[arg(long, value_name = "NUMBER", requires = "to_name", group = "recipient")]
+    to_licence: Option<LicenceNumber>,
+    /// Name of that licensee.
+    #[arg(long, value_name = "NAME", requires = "to_licence")]
+    to_name: Option<PartyName>,
+    /// Sold at retail: the Form 4473 transaction number at the dealer, in place of the purchaser.
+    #[arg(long, value_name = "NUMBER", group = "recipient")]
+    form_4473: Option<Reference>,
+    /// Sold to this government body.
+    #[arg(long, value_name = "AGENCY", group = "recipient")]
+    government: Option<PartyName>,
+    /// Exported to this country.
+    #[arg(long, value_name = "COUNTRY", requires = "permit", group = "recipient")]
+    export: Option<Country>,
+    /// Export permit or licence.
+    #[arg(long, value_name = "NUMBER", requires = "export")]
+    permit: Option<Reference>,
+    /// Destroyed, for this reason.
+    #[arg(long, value_name = "REASON", group = "recipient")]
+    destroyed: Option<Reason>,
+    /// Day of disposition [default: today].
+    #[arg(long, value_name = "DATE")]
+    on: Option<Date>,
+}
+
+/// Arguments of `theft`.
+#[derive(Debug, Args)]
+pub(crate) struct Theft {
+    #[command(flatten)]
+    books: InBooks,
+    #[command(flatten)]
+    firearm: WhichFirearm,
+    #[command(flatten)]
+    holder: Holder,
+    /// Incident number given by the authority.
+    #[arg(long, value_name = "NUMBER")]
+    incident: Reference,
+    /// How it went missing: theft, loss or in-transit.
+    #[arg(long, default_value = "theft", value_parser = ["theft", "loss", "in-transit"])]
+    how: String,
+    /// Number of the local police report.
+    #[arg(long, value_name = "NUMBER")]
+    police_report: Option<Reference>,
+    /// It was found again: this ends the incident.
+    #[arg(long)]
+    recovered: bool,
+    /// Day on which the loss was found out, or the firearm found again [default: today].
+    #[arg(long, value_name = "DATE")]
+    on: Option<Date>,
+}
+
+/// Arguments of `part`.
+#[derive(Debug, Args)]
+pub(crate) struct PartCommand {
+    /// What happened to the part.
+    #[command(subcommand)]
+    what: PartWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum PartWhat {
+    /// Issue a code of its own to a replacement part and enter it as fitted.
+    Replace(PartArguments),
+    /// Enter that a marked part was fitted.
+    Fitted(PartArguments),
+    /// Enter that a marked part was removed.
+    Removed(PartArguments),
+}
+
+#[derive(Debug, Args)]
+struct PartArguments {
+    #[command(flatten)]
+    books: InBooks,
+    #[command(flatten)]
+    firearm: WhichFirearm,
+    #[command(flatten)]
+    holder: Holder,
+    /// The part: firing-pin or breech-face.
+    #[arg(long)]
+    part: Part,
+    /// The code on the part that was fitted or removed; with `replace`, the code on the part that was taken out.
+    #[arg(long)]
+    code: Option<Code>,
+    /// Day of the work [default: today].
+    #[arg(long, value_name = "DATE")]
+    on: Option<Date>,
+}
+
+/// Enters an acquisition.
+pub(crate) fn record(arguments: &Record) -> Result<Exit, Failure> {
+    enter(&arguments.books, &arguments.firearm, arguments.on, |books| {
+        let holder = arguments.holder.licensee(books);
+        let from = arguments.from_licence.clone().zip(arguments.from_name.clone());
+        let event = match (arguments.how.as_str(), from, &arguments.reference) {
+            ("manufactured", ..) => Event::Manufactured { by: holder },
+            ("imported", ..) => Event::Imported { by: holder },
+            (_, Some((licence, name)), _) => {
+                Event::Acquired { holder, source: Source::Licensee(Licensee { licence, name }) }
+            }
+            (_, None, Some(reference)) => {
+                Event::Acquired { holder, source: Source::Public(reference.clone()) }
+            }
+            _ => {
+                return Err(Exit::BadInput
+                    .because("say where it came from: --from-licence and --from-name, or --reference"));
+            }
+        };
+        Ok((event, arguments.description.description(books)))
+    })
+}
+
+/// Enters a disposition.
+pub(crate) fn dispose(arguments: &Dispose) -> Result<Exit, Failure> {
+    enter(&arguments.books, &arguments.firearm, arguments.on, |books| {
+        let holder = arguments.holder.licensee(books);
+        if let Some(reason) = &arguments.destroyed {
+            return Ok((Event::Destroyed { holder, reason: reason.clone() }, None));
+        }
+        let licensee = arguments.to_licence.clone().zip(arguments.to_name.clone());
+        let export = arguments.export.clone().zip(arguments.permit.clone());
+        let to = licensee
+            .map(|(licence, name)| Recipient::Licensee(Licensee { licence, name }))
+            .or(arguments.form_4473.clone().map(Recipient::Form4473))
+            .or(arguments.government.clone().map(Recipient::Government))
+            .or(export.map(|(country, permit)| Recipient::Export { country, permit }));
+        let nowhere = "say where it went: --to-licence and --to-name, --form-4473, --government, --export or --destroyed";
+        Ok((Event::Disposed { holder, to: to.ok_or_else(|| Exit::BadInput.because(nowhere))? }, None))
+    })
+}
+
+/// Enters a theft or loss, or the recovery that ends it.
+pub(crate) fn theft(arguments: &Theft) -> Result<Exit, Failure> {
+    enter(&arguments.books, &arguments.firearm, arguments.on, |books| {
+        let (holder, incident) = (arguments.holder.licensee(books), arguments.incident.clone());
+        if arguments.recovered {
+            return Ok((Event::Recovered { holder, incident }, None));
+        }
+        let how = match arguments.how.as_str() {
+            "loss" => LossKind::Loss,
+            "in-transit" => LossKind::InTransit,
+            _ => LossKind::Theft,
+        };
+        let loss = Loss { how, incident, police_report: arguments.police_report.clone() };
+        Ok((Event::Lost { holder, loss }, None))
+    })
+}
+
+/// Enters what happened to a marked part.
+pub(crate) fn part(arguments: &PartCommand) -> Result<Exit, Failure> {
+    let code_of = |arguments: &PartArguments| {
+        arguments.code.ok_or_else(|| Exit::BadInput.because("name the code on the part with --code"))
+    };
+    match &arguments.what {
+        PartWhat::Replace(arguments) => wait(replace(arguments)),
+        PartWhat::Fitted(arguments) => enter(&arguments.books, &arguments.firearm, arguments.on, |books| {
+            let (by, code) = (arguments.holder.licensee(books), code_of(arguments)?);
+            Ok((Event::PartFitted { by, part: arguments.part, code }, None))
+        }),
+        PartWhat::Removed(arguments) => enter(&arguments.books, &arguments.firearm, arguments.on, |books| {
+            let (by, code) = (arguments.holder.licensee(books), code_of(arguments)?);
+            Ok((Event::PartRemoved { by, part: arguments.part, code }, None))
+        }),
+    }
+}
+
+async fn replace(arguments: &PartArguments) -> Result<Exit, Failure> {
+    let books = open(&arguments.books.registry).await?;
+    let (firearm, on, now) = (arguments.firearm.key(&books), day(arguments.on), Timestamp::now());
+    let by = &arguments.books.by;
+    if let Some(code) = arguments.code {
+        let event = Event::PartRemoved { by: arguments.holder.licensee(&books), part: arguments.part, code };
+        let new = NewEntry { firearm: firearm.clone(), event, on, description: None };
+        books.record(&new, by, now).await.map_err(failure)?;
+    }
+    let code = books.issue_part(arguments.part, Some((&firearm, on)), by, now).await.map_err(failure)?;
+    books.close().await;
+    if arguments.books.json {
+        files::print_line(json!({
+            "code": code, "serial": firearm.serial, "model": firearm.model, "component": arguments.part,
+            "issued_at": now,
+        }))?;
+    } else {
+        files::print_line(format!("{code}  {}  {}", firearm.serial, arguments.part))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn enter(
+    in_books: &InBooks,
+    which: &WhichFirearm,
+    on: Option<Date>,
+    event: impl FnOnce(&Books) -> Result<(Event, Option<Description>), Failure>,
+) -> Result<Exit, Failure> {
+    wait(async {
+        let books = open(&in_books.registry).await?;
+        let (event, description) = event(&books)?;
+        let new = NewEntry { firearm: which.key(&books), event, on: day(on), description };
+        let number = books.record(&new, &in_books.by, Timestamp::now()).await.map_err(failure)?;
+        books.close().await;
+        entered(in_books, number)
+    })
+}
