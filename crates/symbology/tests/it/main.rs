@@ -9,3 +9,4 @@ mod glyphs;
 mod mother_code;
 mod schemes;
 mod sealing;
+mod specification;

@@ -121,7 +121,7 @@ fn wrong_files_end_in_one_sentence() {
         "the scheme's `gear` must have radii in modules that grow outwards",
     );
     check(
-        "ring_pitch = 3.25",
+        "ring_pitch = 1.7",
         "ring_pitch = -1",
         "the scheme's `ring_pitch` must be a positive number of modules",
     );
