@@ -27,7 +27,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut rng = ChaCha8Rng::seed_from_u64(column as u64);
         let (firearm, ammunition) = (Firearm::default(), Ammunition::default());
         let struck = strike(tool::pin(), &firearm, &ammunition, &shot, Some(&scan), &mut rng)?;
-        eprintln!("{name}: region and its measured share {:?}", struck.truth.region);
         let light = Light::under(&shot);
         let pictures = [
             oblique(&struck.surface, &light, &mut rng),

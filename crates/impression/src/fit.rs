@@ -43,7 +43,7 @@ impl Form {
 /// area, to either side, has no say in the end.
 pub(crate) fn form(heights: &Grid<f64>, pitch: (f64, f64)) -> Option<Form> {
     let (points, reach) = ground_points(heights, pitch);
-    if points.len() < 10 * TERMS {
+    if points.len() < 10 * TERMS || mostly_flat(&points) {
         return None;
     }
     let mut form = Form { coefficients: [0.0; TERMS], reach };
@@ -72,6 +72,14 @@ fn ground_points(heights: &Grid<f64>, pitch: (f64, f64)) -> (Vec<(f64, f64, f64)
         }
     }
     (points, reach)
+}
+
+/// Whether more than half of the points lie within half a micrometre of their median: a ground without form.
+fn mostly_flat(points: &[(f64, f64, f64)]) -> bool {
+    let mut heights: Vec<f64> = points.iter().map(|point| point.2).collect();
+    let middle = heights.len() / 2;
+    let median = *heights.select_nth_unstable_by(middle, f64::total_cmp).1;
+    2 * heights.iter().filter(|height| (*height - median).abs() < 0.5).count() > heights.len()
 }
 
 fn terms(x: f64, y: f64) -> [f64; TERMS] {

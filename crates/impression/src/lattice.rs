@@ -16,7 +16,8 @@ const DEVIATION: f32 = 0.692_366;
 /// A random field of mean 0 and standard deviation 1 over a rectangle.
 pub(crate) struct Lattice {
     coefficients: Grid<f32>,
-    spacing: (f64, f64),
+    /// Spacings per micrometre.
+    density: (f64, f64),
     origin: (f64, f64),
 }
 
@@ -32,7 +33,8 @@ impl Lattice {
         let columns = ((high.0 - low.0) / spacing.0) as usize + 5;
         let rows = ((high.1 - low.1) / spacing.1) as usize + 5;
         let coefficients = Grid::from_fn(columns, rows, |_, _| chance::normal(rng) / (DEVIATION * DEVIATION));
-        Self { coefficients, spacing, origin: (low.0 - spacing.0, low.1 - spacing.1) }
+        let density = (1.0 / spacing.0, 1.0 / spacing.1);
+        Self { coefficients, density, origin: (low.0 - spacing.0, low.1 - spacing.1) }
     }
 
     /// Over a square about the origin that still covers it when turned.
@@ -80,12 +82,12 @@ impl Lattice {
 
     /// The first of four coefficients and their weights along one axis.
     fn weights(&self, place: f64, axis: usize) -> (usize, [f32; 4]) {
-        let (spacing, origin, count) = if axis == 0 {
-            (self.spacing.0, self.origin.0, self.coefficients.width())
+        let (density, origin, count) = if axis == 0 {
+            (self.density.0, self.origin.0, self.coefficients.width())
         } else {
-            (self.spacing.1, self.origin.1, self.coefficients.height())
+            (self.density.1, self.origin.1, self.coefficients.height())
         };
-        let step = ((place - origin) / spacing - 1.0).clamp(0.0, (count - 4) as f64);
+        let step = ((place - origin) * density - 1.0).clamp(0.0, (count - 4) as f64);
         let first = (step as usize).min(count - 4);
         let t = (step - first as f64) as f32;
         let u = 1.0 - t;

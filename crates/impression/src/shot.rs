@@ -94,7 +94,7 @@ impl Shot<'_> {
 
     fn wear(&self) -> f64 {
         let left = libm::exp(-self.conditions.rounds / self.firearm.pin_life);
-        1.0 - (1.0 - self.conditions.wear) * left
+        self.conditions.wear + (1.0 - self.conditions.wear) * (1.0 - left)
     }
 
     /// The share of the tool's relief that the metal takes over.

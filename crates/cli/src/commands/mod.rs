@@ -10,6 +10,7 @@ mod issue;
 mod issuer;
 mod shell;
 mod trace;
+mod strike;
 
 use clap::Subcommand;
 
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Certificate(book::Certificate),
     /// Ask which firearm carries a code, and where it went.
     Trace(trace::Trace),
+    /// Strike an engraved tool into a primer and look at the case: a simulated scan or picture.
+    Strike(strike::Strike),
     /// Print a completion script for a shell.
     Completions(shell::Completions),
     /// Print the manual page, or write one page per command into a folder.
@@ -69,6 +72,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Export(arguments) => book::export(&arguments),
         Command::Certificate(arguments) => book::certificate(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
+        Command::Strike(arguments) => strike::strike(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     }
