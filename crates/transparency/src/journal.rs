@@ -173,8 +173,11 @@ pub(crate) fn place(root: &Path, files: &Files) -> Result<(), StoreError> {
 }
 
 fn truncate(file: &mut File) -> io::Result<()> {
-    file.set_len(0)?;
     file.rewind()?;
+    if file.metadata()?.len() == 0 {
+        return Ok(());
+    }
+    file.set_len(0)?;
     file.sync_data()
 }
 

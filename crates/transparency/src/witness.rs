@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::{
     Checkpoint, ConsistencyProof, Hash, LogError, Note, NoteError, ProofError, Resource, SignedCheckpoint,
     SigningKey, StoreError, TileStore, Tree, VerifierKey, checkpoint::parse_decimal,
@@ -158,6 +160,17 @@ impl Witness {
             Ok(body) => WitnessAnswer { status: 200, content_type: "text/plain; charset=utf-8", body },
             Err(refusal) => refusal.into(),
         }
+    }
+
+    /// Where the memory of a log lies below the witness's folder, and below its monitoring URL: the SHA-256 of the
+    /// log's origin in hexadecimal.
+    ///
+    /// ```
+    /// let name = transparency::Witness::memory_name("example.com/log");
+    /// assert_eq!(name.len(), 64);
+    /// ```
+    pub fn memory_name(origin: &str) -> String {
+        hex::encode(Sha256::digest(origin))
     }
 
     /// Decides on a request without touching any store: the checkpoint to keep, with the log's signature and
