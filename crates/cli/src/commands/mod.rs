@@ -9,8 +9,8 @@ mod entries;
 mod issue;
 mod issuer;
 mod shell;
-mod trace;
 mod strike;
+mod trace;
 
 use clap::Subcommand;
 
