@@ -11,7 +11,7 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    /// Reads the edge of a tree of `size` entries.
+    /// Reads the edge of a tree of `size` entries, and checks the entries that the next append would copy.
     pub(crate) fn load<S: TileStore>(store: &S, size: u64) -> Result<Self, LogError> {
         let tree = Tree::new(store, size);
         let mut edge = Self { size, ..Self::default() };
@@ -23,8 +23,13 @@ impl Edge {
             hashes = index;
         }
         if !size.is_multiple_of(u64::from(FULL)) {
-            for entry in tree.bundle(size / u64::from(FULL))? {
-                push_entry(&mut edge.bundle, &entry);
+            let (index, width) = (size / u64::from(FULL), (size % u64::from(FULL)) as u16);
+            for (entry, leaf) in tree.bundle(index)?.iter().zip(&edge.levels[0]) {
+                if Hash::leaf(entry) != *leaf {
+                    let path = Resource::Entries { index, width }.to_string();
+                    return Err(LogError::Corrupt { path, reason: "an entry does not fit its leaf hash" });
+                }
+                push_entry(&mut edge.bundle, entry);
             }
         }
         Ok(edge)

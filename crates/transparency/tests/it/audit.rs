@@ -83,6 +83,15 @@ fn every_flipped_bit_is_caught() {
 }
 
 #[test]
+fn a_writer_does_not_carry_damage_on() {
+    let log = log(600);
+    let mut store = log.store().clone();
+    store.files.get_mut(&Resource::Entries { index: 2, width: 88 }).unwrap()[9] ^= 1;
+    let error = Log::open(store, key()).unwrap_err().to_string();
+    assert!(error.contains("tile/entries/002.p/88") && error.contains("leaf hash"), "{error}");
+}
+
+#[test]
 fn bytes_appended_to_a_file_are_caught() {
     let log = log(600);
     for name in log.store().files.keys() {
