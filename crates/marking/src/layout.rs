@@ -79,8 +79,11 @@ pub fn lay_out(
     check_marks(scheme, marks)?;
     let tip = tip.validated()?;
     check_lengths(options)?;
-    let module =
-        options.module.unwrap_or(if tip == Tip::BreechFace { BREECH_FACE_MODULE } else { PIN_MODULE });
+    let module = options.module.unwrap_or(if matches!(tip, Tip::BreechFace { .. }) {
+        BREECH_FACE_MODULE
+    } else {
+        PIN_MODULE
+    });
     let mut sorted = marks.to_vec();
     sorted.sort_unstable();
     let parts = sorted.iter().map(|&mark| Part::new(scheme, mark, &word, module)).collect();

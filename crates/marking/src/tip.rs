@@ -48,20 +48,26 @@ pub enum Tip {
         /// The side along `y`, rounded edges included.
         length: Length,
     },
-    /// The plane that the primer is pressed against, around the aperture of the firing pin: `breech-face`.
-    BreechFace,
+    /// The plane that the primer is pressed against, around the aperture of the firing pin: `breech-face` for
+    /// [`Tip::BREECH_FACE`], `breech-face:2.2x4.2mm` for others.
+    BreechFace {
+        /// The diameter of the aperture.
+        aperture: Length,
+        /// The diameter of the flat disc of the primer that touches the face.
+        flat: Length,
+    },
 }
 
 /// The radius of the rounded rim of flat and chisel tips, as long as it is less than a fifth of the smaller side.
 const RIM_RADIUS_UM: f64 = 100.0;
-/// The flat disc that breech-face impressions show on small pistol primers: 3.4 mm to 3.6 mm wide on public scans.
-const FLAT_DISC_RADIUS_UM: f64 = 1750.0;
-/// The aperture for the firing pin: 2.4 mm to 2.6 mm wide on a public picture (a Ruger).
-const APERTURE_RADIUS_UM: f64 = 1200.0;
 /// Pins outside these sizes are typing errors, not parts of a firearm.
 const DIMENSIONS_UM: std::ops::RangeInclusive<f64> = 200.0..=10_000.0;
 
 impl Tip {
+    /// The breech face of a small pistol primer (4.45 mm): an aperture of 2.4 mm, which public pictures show as 2.4 mm to
+    /// 2.6 mm (a Ruger), in a flat of 3.5 mm, which public scans show as 3.4 mm to 3.6 mm.
+    pub const BREECH_FACE: Self = Self::BreechFace { aperture: Length::mm(2.4), flat: Length::mm(3.5) };
+
     /// How far the surface of the tool lies from its foremost point, at a place of the mark: 0 in the middle,
     /// negative further back; nothing where the tip ends.
     ///
@@ -78,7 +84,7 @@ impl Tip {
     pub fn height(&self, x: Length, y: Length) -> Option<Length> {
         let (x, y) = (x.to_um(), y.to_um());
         let z = match *self {
-            Self::BreechFace => Some(0.0),
+            Self::BreechFace { .. } => Some(0.0),
             Self::Hemispherical { diameter } => dome(x, y, diameter.to_um() / 2.0, diameter.to_um() / 2.0),
             Self::Elliptical { x: along_x, y: along_y } => {
                 dome(x, y, along_x.to_um() / 2.0, along_y.to_um() / 2.0)
@@ -107,7 +113,10 @@ impl Tip {
             Self::Hemispherical { diameter } | Self::Flat { diameter } => vec![diameter],
             Self::Elliptical { x, y } => vec![x, y],
             Self::Chisel { width, length } => vec![width, length],
-            Self::BreechFace => Vec::new(),
+            Self::BreechFace { aperture, flat } if aperture < flat => vec![aperture, flat],
+            Self::BreechFace { .. } => {
+                return Err(MarkingError::Tip(format!("{self}: the aperture is no smaller than the flat")));
+            }
         };
         match sizes.into_iter().find(|size| !DIMENSIONS_UM.contains(&size.to_um())) {
             Some(size) => Err(MarkingError::Tip(format!("{self}: {size} is not the size of a firing pin"))),
@@ -118,7 +127,9 @@ impl Tip {
     /// The part of the tip that may carry relief under `guards`, before the edge guard is taken off.
     pub(crate) fn usable(&self, guards: &Guards) -> Region {
         match *self {
-            Self::BreechFace => Region::Ring { inner: APERTURE_RADIUS_UM, outer: FLAT_DISC_RADIUS_UM },
+            Self::BreechFace { aperture, flat } => {
+                Region::Ring { inner: aperture.to_um() / 2.0, outer: flat.to_um() / 2.0 }
+            }
             Self::Hemispherical { diameter } => {
                 domed_region(diameter.to_um() / 2.0, diameter.to_um() / 2.0, guards)
             }
@@ -145,7 +156,10 @@ impl fmt::Display for Tip {
             Self::Chisel { width, length } => {
                 write!(f, "chisel:{}x{}mm", millimetres(*width), millimetres(*length))
             }
-            Self::BreechFace => f.write_str("breech-face"),
+            _ if *self == Self::BREECH_FACE => f.write_str("breech-face"),
+            Self::BreechFace { aperture, flat } => {
+                write!(f, "breech-face:{}x{}mm", millimetres(*aperture), millimetres(*flat))
+            }
         }
     }
 }
@@ -158,7 +172,11 @@ impl FromStr for Tip {
         let text = text.trim();
         let (kind, sizes) = text.split_once(':').unwrap_or((text, ""));
         let tip = match kind {
-            "breech-face" if sizes.is_empty() => Self::BreechFace,
+            "breech-face" if sizes.is_empty() => Self::BREECH_FACE,
+            "breech-face" => {
+                let (aperture, flat) = two_sizes(sizes, text)?;
+                Self::BreechFace { aperture, flat }
+            }
             "hemispherical" => Self::Hemispherical { diameter: one_size(sizes, text)? },
             "flat" => Self::Flat { diameter: one_size(sizes, text)? },
             "elliptical" => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use marking::{ArtworkOptions, Form, LayoutOptions, MarkingError, PlacedMark, Relief, Tip, View};
 use symbology::{Mark, Scheme};
-use topography::{Length, x3p};
+use topography::{Length, picture, x3p};
 
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -85,7 +85,7 @@ fn scheme(name: &str) -> Result<Scheme, Failure> {
 /// What is put on such a part unless marks are named.
 fn usual_marks(scheme: &Scheme, tip: &Tip) -> Vec<Mark> {
     let usual: &[Mark] =
-        if *tip == Tip::BreechFace { &[Mark::Dots] } else { &[Mark::Characters, Mark::Gear] };
+        if matches!(tip, Tip::BreechFace { .. }) { &[Mark::Dots] } else { &[Mark::Characters, Mark::Gear] };
     let offered = scheme.marks();
     usual.iter().copied().filter(|mark| offered.contains(mark)).collect()
 }
@@ -105,9 +105,15 @@ fn artwork(mark: &PlacedMark, arguments: &Engrave) -> Result<Vec<u8>, Failure> {
         "svg" => Ok(marking::svg(mark, options).into_bytes()),
         "dxf" => Ok(marking::dxf(mark, options).into_bytes()),
         "x3p" => height_map(mark, arguments),
+        "png" => {
+            let drawn = marking::picture(mark, arguments.pitch, arguments.view)
+                .or_exit(Exit::BadInput, "cannot draw")?;
+            picture::write_png(&drawn, picture::Depth::Eight)
+                .or_exit(Exit::BadInput, "cannot write the picture")
+        }
         "" if arguments.output == Path::new("-") => Ok(marking::svg(mark, options).into_bytes()),
         _ => Err(Exit::BadInput.because(format!(
-            "`{}` names no kind of artwork\nhint: end it in .svg, .dxf or .x3p",
+            "`{}` names no kind of artwork\nhint: end it in .svg, .dxf, .x3p or .png",
             arguments.output.display()
         ))),
     }

@@ -16,12 +16,18 @@ fn engrave(arguments: &[&str]) -> (i32, String, String) {
 #[test]
 fn every_kind_of_artwork_is_written() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, head) in [("pin.svg", "<?xml"), ("pin.dxf", "999\r\ncode: K73M XPKA"), ("pin.x3p", "PK")] {
+    let heads: [(&str, &[u8]); 4] = [
+        ("pin.svg", b"<?xml"),
+        ("pin.dxf", b"999\r\ncode: K73M XPKA"),
+        ("pin.x3p", b"PK"),
+        ("pin.png", b"\x89PNG"),
+    ];
+    for (name, head) in heads {
         let path = folder.path().join(name);
         let (exit, out, remark) = engrave(&["K73M XPKA", "-o", path.to_str().unwrap()]);
         assert_eq!((exit, out.as_str()), (0, ""), "{remark}");
         assert_eq!(remark, "K73M XPKA on hemispherical:1.7mm: module 19.0 µm, 798 µm across, tool raised\n");
-        assert!(fs::read(path).unwrap().starts_with(head.as_bytes()), "{name}");
+        assert!(fs::read(path).unwrap().starts_with(head), "{name}");
     }
     let (exit, out, _) = engrave(&["0H5K B4M3", "--scheme", "plain-8", "--view", "case", "-o", "-"]);
     assert_eq!(exit, 0);

@@ -129,6 +129,16 @@ fn outlines_enclose_what_is_drawn() {
 }
 
 #[test]
+fn breech_face_marks_are_outlined_as_well() {
+    for marks in [[Mark::Dots], [Mark::Radial]] {
+        let mark = placed("K73MXP", &marks, "breech-face");
+        let (outlined, drawn) = (outlined_area_um(&svg(&mark, case()), &marks), drawn_area_um(&mark, 5.0));
+        assert!((outlined / drawn - 1.0).abs() < 3e-3, "{marks:?}: {outlined} against {drawn}");
+        assert_eq!(mark.module(), Length::um(60.0));
+    }
+}
+
+#[test]
 fn the_tool_is_the_mirror_image_of_the_case() {
     for (mark, _) in samples() {
         let tool = svg(&mark, ArtworkOptions { view: View::Tool, ..case() });

@@ -41,21 +41,29 @@ fn a_strike_turns_the_tool_into_the_case() {
 
 #[test]
 fn the_case_reads_from_left_to_right() {
-    // L: the upright is on the left as read on the case, on the right on the tool.
-    let mark = placed("LLLLLL", &[Mark::Characters], TIP);
-    let layout = symbology::geometry::layout(&Scheme::open_1(), Mark::Characters).expect("it has");
-    let first = &layout.places()[0];
-    let at = |map: &Topography, mirror: f64| {
+    // The middle of every stroke's first piece, in modules as seen on the case; the tool has it at the negative of x.
+    let mark = placed("K73MXP", &[Mark::Characters], TIP);
+    let middles: Vec<(f64, f64)> = mark
+        .elements()
+        .filter_map(|(_, element)| match element {
+            Element::Stroke { points, .. } => {
+                let (a, b) = (points[0], points[1]);
+                Some((f64::midpoint(a.x, b.x), f64::midpoint(a.y, b.y)))
+            }
+            _ => None,
+        })
+        .collect();
+    let heights = |map: &Topography, mirror: f64| -> Vec<f64> {
         let middle = (map.heights.width() / 2) as f64;
-        let x = first.centre.x - first.half_width + 0.6;
-        let (x, y) = (mirror * x * 19.0 / 2.0 + middle, (first.centre.y - 2.0) * 19.0 / 2.0 + middle);
-        map.heights[(x.round() as usize, y.round() as usize)]
+        let sample = |modules: f64| (modules * 19.0 / 2.0 + middle).round() as usize;
+        middles.iter().map(|&(x, y)| map.heights[(sample(mirror * x), sample(y))]).collect()
     };
     for (view, mirror) in [(View::Case, 1.0), (View::Tool, -1.0)] {
-        let heights = map(&mark, 2.0, Relief::Raised, view, Form::Without);
-        assert!(at(&heights, mirror) > 24.0, "{view}");
-        let heights = map(&mark, 2.0, Relief::Sunk, view, Form::Without);
-        assert!(at(&heights, mirror) < -24.0, "{view}");
+        let raised = map(&mark, 2.0, Relief::Raised, view, Form::Without);
+        assert!(heights(&raised, mirror).iter().all(|&z| z > 24.0), "{view}");
+        assert!(!heights(&raised, -mirror).iter().all(|&z| z > 24.0), "{view}");
+        let sunk = map(&mark, 2.0, Relief::Sunk, view, Form::Without);
+        assert!(heights(&sunk, mirror).iter().all(|&z| z < -24.0), "{view}");
     }
 }
 

@@ -11,7 +11,8 @@ fn tips_are_read_and_written() {
         ("flat:1.5mm", Tip::Flat { diameter: Length::mm(1.5) }),
         ("elliptical:1x2mm", Tip::Elliptical { x: Length::mm(1.0), y: Length::mm(2.0) }),
         ("chisel:0.8x1.6mm", Tip::Chisel { width: Length::mm(0.8), length: Length::mm(1.6) }),
-        ("breech-face", Tip::BreechFace),
+        ("breech-face", Tip::BREECH_FACE),
+        ("breech-face:2.2x4.2mm", Tip::BreechFace { aperture: Length::mm(2.2), flat: Length::mm(4.2) }),
     ];
     for (text, tip) in cases {
         assert_eq!(text.parse(), Ok(tip), "{text}");
@@ -40,6 +41,7 @@ fn wrong_tips_are_refused_with_the_right_ones() {
         "chisel:0.8x1.6",
         "chisel:0.01x1.6mm",
         "breech-face:3mm",
+        "breech-face:4x3mm",
     ] {
         let error = text.parse::<Tip>().expect_err(text).to_string();
         assert!(error.contains("hint: hemispherical:1.7mm, flat:1.5mm"), "{error}");
