@@ -8,6 +8,7 @@ mod mark;
 pub mod mother;
 mod nearest;
 mod scheme;
+mod scheme_file;
 mod seal;
 mod symbol;
 

@@ -49,7 +49,7 @@ pub(super) fn words(scores: &Scores, list: usize, effort: usize) -> Found {
             if round >= effort || search.is_precise() {
                 break;
             }
-            round = (round * GROWTH).min(effort);
+            round = round.saturating_mul(GROWTH).min(effort);
         }
     }
     if search.seen.best.is_empty() {
@@ -161,9 +161,9 @@ impl<'a> Search<'a> {
         }
         // All others are known exactly: only the list must hold the best words, and none weighs more than its first
         // six symbols.
-        let last = self.seen.best.get(self.seen.list - 1);
-        last.is_some_and(|(weight, _)| *weight >= self.sets[0].ceiling())
-            || self.sets[0].ceiling().nats() <= self.seen.weight() + PRECISION
+        let ceiling = self.sets[0].ceiling();
+        let sure = self.seen.best.iter().filter(|(weight, _)| *weight >= ceiling).count();
+        sure >= self.seen.list || ceiling.nats() <= self.seen.weight() + PRECISION
     }
 
     fn finish(mut self) -> Found {

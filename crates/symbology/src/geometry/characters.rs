@@ -1,7 +1,7 @@
 //! Rows of characters.
 
 use super::{Element, GlyphSize, MarkLayout, Place, Point, glyphs};
-use crate::scheme::CharacterBlock;
+use crate::scheme_file::CharacterBlock;
 use crate::{Mark, Scheme};
 
 /// The rows are centred on the origin, each row on the vertical axis.

@@ -7,7 +7,7 @@
 use std::f64::consts::{FRAC_PI_2, TAU};
 
 use super::{Element, MarkLayout, Point, place_of_bits};
-use crate::scheme::DotRings;
+use crate::scheme_file::DotRings;
 use crate::{Mark, Scheme};
 
 const BITS: usize = 5;

@@ -5,7 +5,7 @@
 use std::f64::consts::{FRAC_PI_2, TAU};
 
 use super::{Element, MarkLayout, place_of_bits};
-use crate::scheme::GearRing;
+use crate::scheme_file::GearRing;
 use crate::{Mark, Scheme};
 
 /// Cells of the start mark, centred on the top: two filled on both tracks, then (clockwise) two left empty.

@@ -10,7 +10,7 @@ use datamatrix::placement::MatrixMap;
 use datamatrix::{DataMatrix, DataMatrixBuilder, EncodationType, SymbolList, SymbolSize};
 
 use super::{Element, MarkLayout, Point, place_of_bits};
-use crate::scheme::MatrixGrid;
+use crate::scheme_file::MatrixGrid;
 use crate::{Mark, Scheme};
 
 const BITS: usize = 5;

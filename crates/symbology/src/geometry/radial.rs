@@ -5,7 +5,7 @@
 use std::f64::consts::{FRAC_PI_2, TAU};
 
 use super::{Element, MarkLayout, place_of_bits};
-use crate::scheme::RadialRing;
+use crate::scheme_file::RadialRing;
 use crate::{Mark, Scheme};
 
 /// Cells of the start mark, centred on the top: three cells filled without a gap, then (clockwise) two left empty.

@@ -1,5 +1,6 @@
 //! Soft decoding: against counting all words by hand, against simulated channels, and at the edges.
 
+use proptest::prelude::*;
 use rand::rngs::ChaCha8Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -334,4 +335,34 @@ fn senseless_evidence_is_refused() {
     }
     let options = DecodeOptions { foreign: 1.0, ..DecodeOptions::default() };
     assert_eq!(decode(&scheme, &[good], &options), Err(DecodeError::Prior));
+}
+
+fn any_log() -> impl Strategy<Value = f32> {
+    prop_oneof![8 => -40.0..40.0_f32, 1 => Just(IMPOSSIBLE), 1 => -f32::MAX..f32::MAX, 2 => Just(0.0)]
+}
+
+fn any_evidence() -> impl Strategy<Value = SymbolEvidence> {
+    (0..31_usize, proptest::collection::vec(any_log(), 32), any_log())
+        .prop_map(|(index, log_likelihoods, erased)| SymbolEvidence { index, log_likelihoods, erased })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_evidence_gives_probabilities(
+        evidence in proptest::collection::vec(any_evidence(), 0..20),
+        list in 0..30_usize,
+        effort in 0..3000_usize,
+    ) {
+        let decoding = open_1(&evidence, &DecodeOptions { list, effort, ..DecodeOptions::default() });
+        prop_assert!(decoding.candidates.len() <= list);
+        prop_assert!(decoding.candidates.is_sorted_by(|a, b| a.posterior >= b.posterior));
+        let listed: f64 = decoding.candidates.iter().map(|candidate| candidate.posterior).sum();
+        prop_assert!((listed + decoding.other - 1.0).abs() < 1e-6, "{listed} {}", decoding.other);
+        for candidate in &decoding.candidates {
+            let code = candidate.code.expect("open-1 has codes");
+            prop_assert_eq!(code.symbols().map(Symbol::value).to_vec(), candidate.word.clone());
+        }
+    }
 }
