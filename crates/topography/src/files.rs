@@ -40,11 +40,11 @@ impl Limits {
     pub(crate) fn check_size(&self, width: u64, height: u64) -> Result<usize, FileError> {
         let side = width.max(height);
         if side > self.side as u64 {
-            return Err(FileError::limit("the picture has too many samples a side", side, self.side as u64));
+            return Err(FileError::limit("there are too many samples a side", side, self.side as u64));
         }
         let samples = width * height;
         if samples > self.samples as u64 {
-            return Err(FileError::limit("the picture has too many samples", samples, self.samples as u64));
+            return Err(FileError::limit("there are too many samples", samples, self.samples as u64));
         }
         Ok(samples as usize)
     }

@@ -11,6 +11,7 @@ mod issuer;
 mod shell;
 mod strike;
 mod trace;
+mod x3p;
 
 use clap::Subcommand;
 
@@ -49,6 +50,9 @@ pub(crate) enum Command {
     Trace(trace::Trace),
     /// Strike an engraved tool into a primer and look at the case: a simulated scan or picture.
     Strike(strike::Strike),
+    /// Look into X3P scans, convert them, draw them.
+    #[command(subcommand)]
+    X3p(x3p::Command),
     /// Print a completion script for a shell.
     Completions(shell::Completions),
     /// Print the manual page, or write one page per command into a folder.
@@ -73,6 +77,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Certificate(arguments) => book::certificate(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Strike(arguments) => strike::strike(&arguments),
+        Command::X3p(arguments) => x3p::run(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     }

@@ -122,7 +122,7 @@ fn draw_legend(picture: &mut Grid<[u8; 3]>, range: (f64, f64), frame: &Frame) {
         fill(picture, (left + 8 * dots, y), (2 * dots, dots.div_ceil(2)), INK);
         let top = y.saturating_sub(LETTER_HEIGHT * dots / 2);
         // Adding zero turns a minus zero into a plain one.
-        write(picture, (left + 11 * dots, top), &format!("{:.digits$} µm", height + 0.0), dots, INK);
+        write(picture, (left + 12 * dots, top), &format!("{:.digits$} µm", height + 0.0), dots, INK);
         tick += 1.0;
     }
 }
