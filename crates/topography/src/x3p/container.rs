@@ -10,7 +10,7 @@ use crate::{FileError, Limits};
 const MOST_ENTRIES: usize = 10_000;
 /// Deflate cannot do better than about 1,030 to 1; a surface is never that empty where it is this large.
 const BOMB_RATIO: u64 = 200;
-const BOMB_BYTES: u64 = 128 << 20;
+const BOMB_BYTES: u64 = 64 << 20;
 
 pub(super) struct Container<'a> {
     archive: ZipArchive<Cursor<&'a [u8]>>,
