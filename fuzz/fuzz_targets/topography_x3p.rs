@@ -9,6 +9,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Ok(scan) = x3p::read(bytes, &limits) {
         let again = x3p::write(&scan).and_then(|bytes| x3p::read(&bytes, &Limits::default()));
         let again = again.expect("what was read can be written and read");
-        assert_eq!(again.topography.valid_points(), scan.topography.valid_points());
+        // Absurd increments may carry heights beyond what 32 bits hold; none may appear from nowhere.
+        assert!(again.topography.valid_points() <= scan.topography.valid_points());
     }
 });
