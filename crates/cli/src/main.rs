@@ -1,9 +1,12 @@
 //! `microstamp`: the one executable. It reads arguments, opens files, calls the rooms and prints what they answer.
 
 mod commands;
+mod demo;
 mod exit;
 mod files;
 mod progress;
+mod surfaces;
+mod wire;
 
 use std::process::ExitCode;
 

@@ -7,6 +7,7 @@ use marking::{ArtworkOptions, Form, LayoutOptions, MarkingError, PlacedMark, Rel
 use symbology::{Mark, Scheme};
 use topography::{Length, picture, x3p};
 
+use crate::commands::scheme;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -50,7 +51,7 @@ pub(crate) struct Engrave {
 
 /// Lays the code out and writes the artwork.
 pub(crate) fn engrave(arguments: &Engrave) -> Result<Exit, Failure> {
-    let scheme = scheme(&arguments.scheme)?;
+    let scheme = scheme::named(&arguments.scheme)?;
     let marks = if arguments.marks.is_empty() {
         usual_marks(&scheme, &arguments.tip)
     } else {
@@ -70,16 +71,6 @@ pub(crate) fn engrave(arguments: &Engrave) -> Result<Exit, Failure> {
         arguments.relief
     ));
     Ok(Exit::Done)
-}
-
-fn scheme(name: &str) -> Result<Scheme, Failure> {
-    let path = Path::new(name);
-    if files::extension(path) == "toml" {
-        let text = files::read_text(path)?;
-        Scheme::from_toml(&text).or_exit(Exit::BadInput, format!("cannot use `{name}`"))
-    } else {
-        Scheme::by_name(name).or_exit(Exit::BadInput, "cannot engrave")
-    }
 }
 
 /// What is put on such a part unless marks are named.

@@ -8,6 +8,8 @@ mod engrave;
 mod entries;
 mod issue;
 mod issuer;
+pub(crate) mod read;
+pub(crate) mod scheme;
 mod shell;
 mod strike;
 mod trace;
@@ -53,6 +55,10 @@ pub(crate) enum Command {
     /// Look into X3P scans, convert them, draw them.
     #[command(subcommand)]
     X3p(x3p::Command),
+    /// Read the marks on cases from scans and pictures.
+    Read(read::Read),
+    /// Run the whole story on synthetic material: two makers, 1,000 pistols, two scenes, five cases.
+    Demo(Box<crate::demo::Demo>),
     /// Print a completion script for a shell.
     Completions(shell::Completions),
     /// Print the manual page, or write one page per command into a folder.
@@ -78,6 +84,8 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Strike(arguments) => strike::strike(&arguments),
         Command::X3p(arguments) => x3p::run(&arguments),
+        Command::Read(arguments) => read::read(&arguments),
+        Command::Demo(arguments) => crate::demo::demo(&arguments),
         Command::Completions(arguments) => shell::completions(&arguments),
         Command::Man(arguments) => shell::man(&arguments),
     }
