@@ -1,7 +1,7 @@
 //! The closer look: how well do the shapes of every part fit at a pose, whatever the code?
 
 use crate::bank::{Bank, Part, cut};
-use crate::bowl::take_bowl;
+use crate::bowl::{bowl_centre, take_bowl};
 use crate::field::{Field, blur};
 use crate::search::{Candidate, Rendering, banded, slopes};
 use crate::vectors::{dot, log_sum_exp, softmax};
@@ -141,14 +141,17 @@ fn correlation(shape: &Shape, window: &[f32], towards: [f32; 2]) -> f32 {
 }
 
 /// The field as the search and the climb want it: form and slow waves off, no feature ruling, averaged to their pitch.
-pub(crate) fn prepared(field: &Field, module: f32) -> Field {
+pub(crate) fn prepared(field: &Field, module: f32, shaded: bool) -> (Field, [f32; 2]) {
     let mut flat = field.clone();
     flat.take_quadric();
-    take_bowl(&mut flat, 8.0 * module);
+    let mut fine = flat.clone();
+    fine.take_slow_waves(SLOW * module);
+    let centre = bowl_centre(&fine, 8.0 * module, shaded);
+    take_bowl(&mut flat, centre);
     let fine = blur(flat.values.samples(), flat.values.width(), flat.values.height(), 0.3 * module);
     flat.values = topography::Grid::from_vec(flat.values.width(), flat.values.height(), fine);
     flat.take_slow_waves(SLOW * module);
-    flat.evened(2.0 * SLOW * module, 2.5)
+    (flat.evened(2.0 * SLOW * module, 2.5), centre)
 }
 
 const SLOW: f32 = crate::search::SLOW_MODULES;

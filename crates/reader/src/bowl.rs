@@ -5,47 +5,49 @@ use crate::field::Field;
 /// Terms around the circle: mean, one turn, two turns.
 const TERMS: usize = 5;
 /// Samples that move together because strokes and texture are wide.
-const CORRELATED: f32 = 12.0;
+const CORRELATED: f32 = 6.0;
+/// Samples on a circle that is fitted.
+const FULL: f32 = 30.0;
 
-/// Takes off the part of a field that is concentric about the best centre within `reach` samples of the middle.
-pub(crate) fn take_bowl(field: &mut Field, reach: f32) {
+/// The best centre of circles within `reach` samples of the middle of a field; where light comes from one side
+/// (`shaded`) circles also turn once from light to dark.
+pub(crate) fn bowl_centre(field: &Field, reach: f32, shaded: bool) -> [f32; 2] {
+    let harmonic = if shaded { 1.0 } else { 0.0 };
     let middle = [field.values.width() as f32 / 2.0, field.values.height() as f32 / 2.0];
-    let mut centre = middle;
-    let mut best = explained(field, centre);
-    let mut step = reach / 4.0;
-    for y in -4..=4i32 {
-        for x in -4..=4i32 {
+    let mut step = reach / 5.0;
+    let mut best = (0.0, middle);
+    for y in -5..=5i32 {
+        for x in -5..=5i32 {
             let next = [middle[0] + x as f32 * step, middle[1] + y as f32 * step];
-            (best, centre) = better(field, next, (best, centre));
+            best = better(field, next, (step, harmonic), best);
         }
     }
-    while step > 0.4 {
+    while step > 0.15 {
         step *= 0.5;
-        for (x, y) in [
-            (-1.0, 0.0),
-            (1.0, 0.0),
-            (0.0, -1.0),
-            (0.0, 1.0),
-            (-1.0, -1.0),
-            (1.0, 1.0),
-            (-1.0, 1.0),
-            (1.0, -1.0),
-        ] {
-            let next = [centre[0] + x * step, centre[1] + y * step];
-            (best, centre) = better(field, next, (best, centre));
+        best.0 = explained(field, best.1, (step, harmonic));
+        for _ in 0..2 {
+            let centre = best.1;
+            for (x, y) in AROUND {
+                best = better(field, [centre[0] + x * step, centre[1] + y * step], (step, harmonic), best);
+            }
         }
     }
-    subtract(field, centre);
+    best.1
 }
 
-fn better(field: &Field, next: [f32; 2], kept: (f32, [f32; 2])) -> (f32, [f32; 2]) {
-    let score = explained(field, next);
+const AROUND: [(f32, f32); 8] =
+    [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0)];
+
+fn better(field: &Field, next: [f32; 2], how: (f32, f32), kept: (f32, [f32; 2])) -> (f32, [f32; 2]) {
+    let score = explained(field, next, how);
     if score > kept.0 { (score, next) } else { kept }
 }
 
-/// How much of the square sum of every other sample is explained by its circle's mean and first turn.
-fn explained(field: &Field, centre: [f32; 2]) -> f32 {
+/// How much of the square sum of every other sample is explained by its circle's mean and first turn; circles are as
+/// wide as the centre is uncertain.
+fn explained(field: &Field, centre: [f32; 2], (step, harmonic): (f32, f32)) -> f32 {
     let (width, height) = (field.values.width(), field.values.height());
+    let per_sample = 1.0 / step.max(1.0);
     let bins = width.max(height);
     let mut sums = vec![[0.0f32; 4]; bins];
     for y in (0..height).step_by(2) {
@@ -54,23 +56,24 @@ fn explained(field: &Field, centre: [f32; 2]) -> f32 {
         for x in ((y / 2) % 2..width).step_by(2) {
             let dx = x as f32 - centre[0];
             let r = (dx * dx + dy * dy).sqrt().max(1e-3);
-            let bin = &mut sums[(r as usize).min(bins - 1)];
+            let bin = &mut sums[((r * per_sample) as usize).min(bins - 1)];
             let value = known[x] * values[x];
             *bin = [bin[0] + known[x], bin[1] + value, bin[2] + value * dx / r, bin[3] + value * dy / r];
         }
     }
-    sums.iter().filter(|bin| bin[0] > 8.0).map(|[n, a, c, s]| (a * a + 2.0 * c * c + 2.0 * s * s) / n).sum()
+    let of = |[n, a, c, s]: &[f32; 4]| (a * a + harmonic * (c * c + s * s)) / n;
+    sums.iter().filter(|bin| bin[0] > 8.0).map(of).sum()
 }
 
 /// Fits each circle by least squares, shrinks what could be chance, and takes it off.
-fn subtract(field: &mut Field, centre: [f32; 2]) {
+pub(crate) fn take_bowl(field: &mut Field, centre: [f32; 2]) {
     let (width, height) = (field.values.width(), field.values.height());
-    let bins = width.max(height) + 2;
+    let bins = 2 * width.max(height) + 2;
     let terms = |x: usize, y: usize| {
         let (dx, dy) = (x as f32 - centre[0], y as f32 - centre[1]);
         let r = (dx * dx + dy * dy).sqrt().max(1e-3);
         let (c, s) = (dx / r, dy / r);
-        (r, [1.0, c, s, c * c - s * s, 2.0 * c * s])
+        (2.0 * r, [1.0, c, s, c * c - s * s, 2.0 * c * s])
     };
     let mut normal = vec![[0.0f32; TERMS * TERMS]; bins];
     let mut right = vec![[0.0f32; TERMS + 1]; bins];
@@ -95,7 +98,15 @@ fn subtract(field: &mut Field, centre: [f32; 2]) {
             }
         }
     }
-    let profile: Vec<[f32; TERMS]> = normal.iter().zip(&right).map(|(n, r)| shrunk(n, r)).collect();
+    let mut profile: Vec<[f32; TERMS]> = normal.iter().zip(&right).map(|(n, r)| shrunk(n, r)).collect();
+    // Circles with too few samples get the mean of the one beside them.
+    let full = normal.iter().position(|circle| circle[0] >= FULL).unwrap_or(0);
+    for circle in (0..full).rev().chain(full + 1..bins) {
+        if normal[circle][0] < FULL {
+            let beside = if circle < full { circle + 1 } else { circle - 1 };
+            profile[circle] = [profile[beside][0], 0.0, 0.0, 0.0, 0.0];
+        }
+    }
     for y in 0..height {
         for x in 0..width {
             let (r, row) = terms(x, y);
@@ -112,7 +123,7 @@ fn subtract(field: &mut Field, centre: [f32; 2]) {
 
 fn shrunk(normal: &[f32; TERMS * TERMS], right: &[f32; TERMS + 1]) -> [f32; TERMS] {
     let count = normal[0];
-    if count < 12.0 {
+    if count < FULL {
         return [0.0; TERMS];
     }
     let mut matrix: Vec<f64> = normal.iter().map(|&value| f64::from(value)).collect();

@@ -29,17 +29,18 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
     let bits_needed = 5.0 * 6.0_f64.min(scheme.length() as f64);
     let spare: f64 = decoding.bits.iter().sum::<f64>() - bits_needed;
     let trusted = scheme.check() == CheckRule::Mother && spare >= SPARE_BITS && decoding.margin >= 1;
-    let outcome = if !found {
-        Outcome::NoMark
-    } else if best > 1.0 - options.bound && trusted {
+    let accepted = best > 1.0 - options.bound && trusted;
+    let found = found || accepted;
+    let outcome = if accepted {
         Outcome::Accepted
+    } else if !found {
+        Outcome::NoMark
     } else if best > 1e-3 {
         Outcome::Candidates
     } else {
         Outcome::Unreadable
     };
     let listed = if found { candidates_of(scheme, &decoding, options.list) } else { Vec::new() };
-    let accepted = outcome == Outcome::Accepted;
     Ok(Reading {
         scheme: scheme.name().to_owned(),
         outcome,
@@ -72,7 +73,7 @@ pub(crate) fn evidence_of(observations: &[&Observation]) -> Vec<SymbolEvidence> 
     observations
         .iter()
         .flat_map(|seen| &seen.parts)
-        .filter(|part| part.found)
+        .filter(|part| part.possible)
         .flat_map(|part| part.symbols.iter().map(|symbol| symbol.evidence.clone()))
         .collect()
 }
@@ -91,7 +92,7 @@ fn symbols_of(scheme: &Scheme, observations: &[&Observation], decoding: &Decodin
     let seen: Vec<&SymbolSeen> = observations
         .iter()
         .flat_map(|seen| &seen.parts)
-        .filter(|part| part.found)
+        .filter(|part| part.possible)
         .flat_map(|part| &part.symbols)
         .collect();
     let mut indices: Vec<usize> = seen.iter().map(|symbol| symbol.evidence.index).collect();

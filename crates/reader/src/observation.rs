@@ -5,8 +5,8 @@ use symbology::decode::SymbolEvidence;
 use symbology::{Mark, Scheme};
 use topography::{Length, Micrograph, Pitch, Topography};
 
-use crate::field::{Region, Surface};
-use crate::locate::{Banks, Sighting, sight};
+use crate::field::Surface;
+use crate::locate::{Banks, Sighting, regions, sight};
 use crate::reading::{ReadError, ReadOptions};
 use crate::search::Rendering;
 
@@ -25,6 +25,9 @@ pub(crate) struct PartSeen {
     pub(crate) module_um: f32,
     /// Evidence for a mark over none, natural log, before any code is thought of.
     pub(crate) support: f32,
+    /// Whether it is worth decoding.
+    pub(crate) possible: bool,
+    /// Whether a mark is there even if it cannot be decoded.
     pub(crate) found: bool,
     pub(crate) symbols: Vec<SymbolSeen>,
 }
@@ -38,8 +41,13 @@ pub(crate) struct SymbolSeen {
     pub(crate) presence: f32,
 }
 
-/// Support (nats) below which a surface is said to have no mark; above it the code decides.
-const SUPPORT_NEEDED: f32 = 60.0;
+/// Fits (nats) below this are not decoded at all. Blank *simulated* impressions reach 80, unmarked *real* breech faces 122.
+const POSSIBLE_FIT: f32 = 85.0;
+/// With at least this share of the surface explained, a mark is there from this fit on.
+const LIKELY_SHARE: f32 = 0.2;
+const LIKELY_FIT: f32 = 90.0;
+/// From this fit on a mark is there.
+const SURE_FIT: f32 = 130.0;
 
 /// Looks at a height map.
 ///
@@ -89,10 +97,13 @@ fn observe(
     let mut parts = Vec::new();
     for (marks, module) in grouped(&options.scheme, &options.marks)? {
         let banks = Banks::draw(&options.scheme, &marks, module);
-        let region: Region = [0.0, 0.0, width, height];
         let best = renderings
             .iter()
-            .flat_map(|&rendering| sight(surface, region, &banks, rendering, 3))
+            .flat_map(|&rendering| {
+                let regions = regions(surface, &banks, rendering);
+                regions.into_iter().map(move |region| (region, rendering))
+            })
+            .flat_map(|(region, rendering)| sight(surface, region, &banks, rendering, 3))
             .max_by(|a, b| a.explained.total_cmp(&b.explained));
         parts.extend(best.map(|sighting| seen(&options.scheme, &banks, &sighting)));
     }
@@ -141,7 +152,8 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
         marks: banks.fine.marks.clone(),
         pose_um: sighting.pose_um,
         module_um: banks.module_um,
-        found: sighting.support > SUPPORT_NEEDED,
+        possible: sighting.fit >= POSSIBLE_FIT,
+        found: sighting.fit >= SURE_FIT || (sighting.fit >= LIKELY_FIT && sighting.explained >= LIKELY_SHARE),
         support: sighting.support,
         symbols,
     }

@@ -39,36 +39,61 @@ pub(crate) struct SearchRange {
     pub(crate) module: f32,
     /// The smallest and largest scale.
     pub(crate) scales: [f32; 2],
-    /// How many centres are looked at closely.
+    /// How many centres are looked at closely beside the middle of the bowl.
     pub(crate) centres: usize,
+    /// The middle of the bowl, in samples.
+    pub(crate) bowl: [f32; 2],
 }
 
 const SCALE_STEP: f32 = 1.03;
 /// Angles of the polar form.
-const ANGLES: usize = 256;
+const ANGLES: usize = 128;
 /// Modules between circles of the polar form.
-const CIRCLE_STEP: f32 = 0.5;
+const CIRCLE_STEP: f32 = 0.6;
 const KEPT: usize = 16;
 
 /// Finds the poses where the mean mark fits best, over all turns, scales, places and both sides.
 pub(crate) fn search(field: &Field, bank: &Bank, rendering: Rendering, range: SearchRange) -> Vec<Candidate> {
     let master = Master::of(bank, rendering);
     let mut found = Vec::new();
+    let steps = (range.scales[1] / range.scales[0]).ln() / SCALE_STEP.ln();
+    let middle = (range.scales[0] * range.scales[1]).sqrt();
+    let around = Around {
+        centre: range.bowl,
+        step: 1.0,
+        reach: 3,
+        scale: middle,
+        scales: (steps / 2.0).ceil() as i32,
+    };
+    master.look_around(field, range, around, &mut found);
     for (centre, scale) in master.centres(field, range) {
-        for dy in -2..=2 {
-            for dx in -2..=2 {
-                let step = 0.7 * range.module * scale;
-                let near = [centre[0] + dx as f32 * step, centre[1] + dy as f32 * step];
-                for finer in [0.97, 1.0, 1.03] {
-                    let scale = scale * finer;
-                    if scale > range.scales[0] * 0.97 && scale < range.scales[1] * 1.03 {
-                        master.turns(field, near, range.module * scale, &mut found);
-                    }
-                }
-            }
-        }
+        let around = Around { centre, step: 0.8, reach: 1, scale, scales: 1 };
+        master.look_around(field, range, around, &mut found);
     }
     distinct(found, range.module)
+}
+
+/// Centres where the circular mean of the marks fits best, at any scale.
+pub(crate) fn ring_centres(
+    field: &Field,
+    bank: &Bank,
+    rendering: Rendering,
+    range: SearchRange,
+) -> Vec<[f32; 2]> {
+    Master::of(bank, rendering).centres(field, range).into_iter().map(|(centre, _)| centre).collect()
+}
+
+/// A neighbourhood of centres and scales.
+#[derive(Clone, Copy)]
+struct Around {
+    centre: [f32; 2],
+    /// Modules between centres.
+    step: f32,
+    /// Steps to each side.
+    reach: i32,
+    scale: f32,
+    /// Steps of scale to each side.
+    scales: i32,
 }
 
 /// The mean mark without its slow waves, in polar form.
@@ -121,6 +146,20 @@ impl Master {
             circles.extend(circle);
         }
         Self { rendering, radii, profile, circles }
+    }
+
+    /// The best turns at all centres and scales of a neighbourhood.
+    fn look_around(&self, field: &Field, range: SearchRange, around: Around, found: &mut Vec<Candidate>) {
+        for finer in -around.scales..=around.scales {
+            let scale = around.scale * SCALE_STEP.powi(finer);
+            let step = around.step * range.module * scale;
+            for dy in -around.reach..=around.reach {
+                for dx in -around.reach..=around.reach {
+                    let near = [around.centre[0] + dx as f32 * step, around.centre[1] + dy as f32 * step];
+                    self.turns(field, near, range.module * scale, found);
+                }
+            }
+        }
     }
 
     /// Centres and scales where the circular mean fits best.
@@ -240,8 +279,8 @@ impl Master {
                     pose: Pose::similar(centre, module, rotation, side == 1),
                     azimuth,
                 });
-                for k in 0..9 {
-                    sum[(turn + ANGLES + k - 4) % ANGLES] = Complex32::default();
+                for k in 0..5 {
+                    sum[(turn + ANGLES + k - 2) % ANGLES] = Complex32::default();
                 }
             }
         }

@@ -1,4 +1,5 @@
 //! The reader against simulated marks and against things that must not read.
 
 mod generator;
+mod nulls;
 mod reads;
