@@ -6,9 +6,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use symbology::{Prefix, SealingKey};
 use tokio::sync::Mutex;
 
+use crate::batch::Batch;
 use crate::chain;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
@@ -17,7 +19,7 @@ use crate::firearm::{Description, Firearm, FirearmKey, Licensee};
 use crate::folder::{Database, Folder, Issuer, Keys, NewIssuer, SCHEME};
 use crate::ledger::{self, Ledger};
 use crate::names::{LicenceNumber, Person, Reason};
-use crate::store::{EntryRow, FirearmRow, Session, Store};
+use crate::store::{EntryRow, Session, Store};
 
 /// The books of one issuer, open.
 ///
@@ -227,23 +229,50 @@ impl Books {
         by: &Person,
         now: Timestamp,
     ) -> Result<EntryNumber, BooksError> {
-        not_in_the_future(new.on, now)?;
+        let numbers = self.write_all(&json!({"entry": new, "by": by}), &[vec![new.clone()]], by, now).await?;
+        numbers.first().copied().ok_or_else(|| BooksError::damaged("an entry was written without a number"))
+    }
+
+    /// Writes many entries, all or none: one record, one log entry, one transaction.
+    ///
+    /// # Errors
+    /// As [`Books::record`], for the first entry that the book does not admit.
+    pub async fn record_all(
+        &self,
+        new: &[NewEntry],
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<Vec<EntryNumber>, BooksError> {
+        let mut hash = Sha256::new();
+        for entry in new {
+            hash.update(encode::json(entry)?);
+            hash.update([b'\n']);
+        }
+        let body = json!({"entries": new.len(), "entries_sha256": hex::encode(hash.finalize()), "by": by});
+        let groups: Vec<Vec<NewEntry>> = new.iter().map(|entry| vec![entry.clone()]).collect();
+        self.write_all(&body, &groups, by, now).await
+    }
+
+    async fn write_all(
+        &self,
+        record: &Value,
+        groups: &[Vec<NewEntry>],
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<Vec<EntryNumber>, BooksError> {
         let mut ledger = self.ledger.lock().await;
-        self.admissible(new).await?;
-        let body = json!({"entry": new, "by": by});
-        let entered = self.enter(&mut ledger, "entry", &body, now).await?;
+        // What the book does not admit is refused before it is in the log.
+        let mut rehearsal = self.store.write().await?;
+        let taken = Batch::new(by, now).take(&mut rehearsal, groups).await?;
+        drop(rehearsal);
+        if let Some((_, refusal)) = taken.refused.into_iter().next() {
+            return Err(refusal.into());
+        }
+        let entered = self.enter(&mut ledger, "entry", record, now).await?;
         let mut session = self.effect(&entered).await?;
-        let firearm_id = match self.firearm_id(&mut session, &new.firearm).await? {
-            Some(id) => id,
-            None => put_firearm(&mut session, new).await?,
-        };
-        let mut row = entry_row(&mut session, &new.event, new.on).await?;
-        row.firearm_id = firearm_id;
-        row.recorded_at = now.as_microsecond();
-        row.recorded_by = by.to_string();
-        let number = self.put_entry(&mut session, row, &new.event).await?;
+        let taken = Batch::new(by, now).take(&mut session, groups).await?;
         session.commit().await?;
-        Ok(number)
+        Ok(taken.numbers)
     }
 
     /// Corrects an entry by a new one (ATF Ruling 2016-1); the old entry stays as it is.
@@ -325,18 +354,6 @@ impl Books {
         match session.find_line(key.licence.as_str(), key.model.as_str()).await? {
             Some(line) => session.find_firearm(line, key.serial.as_str()).await,
             None => Ok(None),
-        }
-    }
-
-    async fn admissible(&self, new: &NewEntry) -> Result<(), BooksError> {
-        if let Event::PartFitted { code, .. } | Event::PartRemoved { code, .. } = &new.event {
-            let known = self.store.read().await?.code(encode::code_number(*code)).await?;
-            known.ok_or_else(|| Refusal::UnknownCode(code.to_string()))?;
-        }
-        match self.history(&new.firearm).await? {
-            Some(history) => Ok(chain::check(&View::Corrected.of(&history.entries), &new.event, new.on)?),
-            None if new.description.is_some() && brings_in(&new.event) => Ok(()),
-            None => Err(Refusal::UnknownFirearm(new.firearm.clone()).into()),
         }
     }
 
@@ -440,18 +457,4 @@ pub(crate) async fn history(session: &mut Session, firearm: i64) -> Result<Histo
 /// Whether an event can be the first that the books hold of a firearm.
 pub(crate) fn brings_in(event: &Event) -> bool {
     matches!(event, Event::Manufactured { .. } | Event::Imported { .. } | Event::Acquired { .. })
-}
-
-async fn put_firearm(session: &mut Session, new: &NewEntry) -> Result<i64, BooksError> {
-    let unknown = || Refusal::UnknownFirearm(new.firearm.clone());
-    let description = new.description.as_ref().ok_or_else(unknown)?;
-    let firearm_id = session.take_numbers("firearm", 1).await?;
-    let row = FirearmRow {
-        firearm_id,
-        line_id: session.line(new.firearm.licence.as_str(), new.firearm.model.as_str()).await?,
-        serial: new.firearm.serial.to_string(),
-        description_id: session.description(&encode::json(description)?).await?,
-    };
-    session.put_firearms(&[row]).await?;
-    Ok(firearm_id)
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod batch;
 mod books;
 mod certificate;
 mod chain;
@@ -10,6 +11,7 @@ mod event;
 mod export;
 mod firearm;
 mod folder;
+mod import;
 mod issue;
 mod ledger;
 pub mod names;
@@ -24,6 +26,7 @@ pub use error::{BooksError, Refusal};
 pub use event::{Corrects, Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source, View};
 pub use firearm::{Description, Firearm, FirearmKey, FirearmKind, Licensee, Part};
 pub use folder::{Database, NewIssuer};
+pub use import::{ImportOptions, Imported, Mapping, Rejected};
 pub use issue::{IssueRun, Issued, serial_run};
 pub use trace::{
     CERTAIN, CandidateCode, MAX_CANDIDATES, PartState, Priority, TraceAnswer, TraceOutcome, TraceRequest,

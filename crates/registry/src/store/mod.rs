@@ -172,6 +172,7 @@ session_calls! {
     "find the code of a serial number": issued_to_serial(line: i64, serial: &str) -> Option<(i64, i64)>;
     "look a code up": code(code: i64) -> Option<StoredCode>;
     "read the entries of a firearm": entries_of_firearm(firearm: i64) -> Vec<StoredEntry>;
+    "read the entries of firearms": entries_of_firearms(firearms: &[i64]) -> Vec<StoredEntry>;
     "read the entries of a code": entries_of_code(code: i64) -> Vec<StoredEntry>;
     "read a page of the book": book_page(after: i64, limit: i64, view: i64) -> Vec<BookRow>;
     "write firearms": put_firearms(rows: &[FirearmRow]) -> ();

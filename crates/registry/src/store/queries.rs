@@ -199,6 +199,20 @@ pub(crate) async fn entries_of_firearm(conn: &mut Connection, firearm: i64) -> D
     rows.iter().map(stored_entry).collect()
 }
 
+pub(crate) async fn entries_of_firearms(conn: &mut Connection, firearms: &[i64]) -> Done<Vec<StoredEntry>> {
+    let mut entries = Vec::new();
+    for (statement, part) in sql::ENTRIES_OF_FIREARMS.split(firearms) {
+        let mut query = sqlx::query::<Db>(statement);
+        for firearm in part {
+            query = query.bind(*firearm);
+        }
+        for row in query.fetch_all(&mut *conn).await? {
+            entries.push(stored_entry(&row)?);
+        }
+    }
+    Ok(entries)
+}
+
 pub(crate) async fn entries_of_code(conn: &mut Connection, code: i64) -> Done<Vec<StoredEntry>> {
     let rows = sqlx::query::<Db>(sql::ENTRIES_OF_CODE).bind(code).fetch_all(&mut *conn).await?;
     rows.iter().map(stored_entry).collect()

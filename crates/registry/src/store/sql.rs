@@ -56,6 +56,17 @@ pub(super) const ENTRIES_OF_FIREARM: &str =
     FROM entry e JOIN party h ON h.party_id = e.holder LEFT JOIN party o ON o.party_id = e.other
     LEFT JOIN description d ON d.description_id = e.description_id
     WHERE e.firearm_id = $1 ORDER BY e.entry_id";
+pub(super) static ENTRIES_OF_FIREARMS: ManyRows = ManyRows {
+    head: "SELECT e.entry_id, e.firearm_id, e.kind, h.licence, h.name, o.licence, o.name,
+    e.happened_on, e.recorded_at, e.recorded_by, d.body, e.code, e.corrects, e.void, e.body
+    FROM entry e JOIN party h ON h.party_id = e.holder LEFT JOIN party o ON o.party_id = e.other
+    LEFT JOIN description d ON d.description_id = e.description_id
+    WHERE e.firearm_id IN (",
+    before: 0,
+    columns: 1,
+    tail: ") ORDER BY e.entry_id",
+    texts: OnceLock::new(),
+};
 /// Only entries that stand: no void ones and none that was corrected.
 pub(super) const ENTRIES_OF_CODE: &str =
     "SELECT e.entry_id, e.firearm_id, e.kind, h.licence, h.name, o.licence, o.name,

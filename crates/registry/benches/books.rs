@@ -1,0 +1,95 @@
+//! What issuing and looking up cost: `cargo bench -p registry`.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use jiff::Timestamp;
+use registry::{
+    Books, CandidateCode, Database, Description, FirearmKind, IssueRun, NewIssuer, Part, Priority,
+    TraceRequest, serial_run,
+};
+use symbology::Code;
+use tokio::runtime::{Builder, Runtime};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn run(first: &str, count: u32) -> Result<IssueRun, Failure> {
+    Ok(IssueRun {
+        model: "M9 (synthetic)".parse()?,
+        description: Description {
+            manufacturer: "Example Arms (synthetic)".parse()?,
+            importer: None,
+            kind: FirearmKind::Pistol,
+            calibre: "9 mm Luger".parse()?,
+            country: "US".parse()?,
+        },
+        serials: serial_run(&first.parse()?, count)?,
+        parts: Part::ALL.to_vec(),
+        prefix: None,
+        made_on: "2024-01-02".parse()?,
+        resume: false,
+    })
+}
+
+/// Books in a folder with codes for `count` firearms.
+fn books(runtime: &Runtime, count: u32) -> Result<(tempfile::TempDir, Books, Vec<Code>), Failure> {
+    let folder = tempfile::tempdir()?;
+    let name = "Example Arms (synthetic)".parse()?;
+    let issuer = NewIssuer { name, licence: None, prefix: "K7".parse()?, database: Database::Embedded };
+    let books = runtime.block_on(Books::create(folder.path(), &issuer, Timestamp::now()))?;
+    let mut codes = Vec::new();
+    let take = |chunk: &[registry::Issued]| codes.extend(chunk.iter().map(|one| one.code));
+    runtime.block_on(books.issue(&run("A0000000", count)?, &"line 1".parse()?, Timestamp::now(), take))?;
+    Ok((folder, books, codes))
+}
+
+fn question(code: Code) -> Result<TraceRequest, Failure> {
+    Ok(TraceRequest {
+        codes: vec![CandidateCode { code, posterior: 1.0 }],
+        reading_sha256: None,
+        ori: "CA0194200".parse()?,
+        case_number: "26-0001".parse()?,
+        crime_code: None,
+        priority: Priority::Routine,
+        reason: "case recovered at a scene".parse()?,
+        requester: "det. example".parse()?,
+        approver: None,
+        recovered_on: None,
+    })
+}
+
+fn measure(criterion: &mut Criterion) {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+    let (_folder, books, codes) = books(&runtime, 100_000).expect("books can be made in a temporary folder");
+    let by = "line 1".parse().expect("a valid name");
+    let mut at = 0;
+    let mut next = move || {
+        at = (at + 7919) % 100_000;
+        at
+    };
+    criterion.bench_function("look a code up, 100 k firearms", |bench| {
+        bench.iter(|| runtime.block_on(books.issued(codes[next()])).expect("the books can be read"));
+    });
+    criterion.bench_function("trace, two log entries, 100 k firearms", |bench| {
+        let request = question(codes[1]).expect("valid words");
+        bench.iter(|| {
+            runtime.block_on(books.trace(&request, Timestamp::now())).expect("the log takes entries")
+        });
+    });
+    let mut group = criterion.benchmark_group("issue");
+    group
+        .throughput(Throughput::Elements(10_000))
+        .sample_size(10)
+        .warm_up_time(std::time::Duration::from_millis(500))
+        .measurement_time(std::time::Duration::from_secs(5));
+    let mut series = 0;
+    group.bench_function("10 000 codes", |bench| {
+        bench.iter(|| {
+            series += 1;
+            let run = run(&format!("B{series}-00000"), 10_000).expect("valid words");
+            runtime.block_on(books.issue(&run, &by, Timestamp::now(), |_| ())).expect("the block has room")
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, measure);
+criterion_main!(benches);

@@ -1,0 +1,267 @@
+//! Many entries in few round trips, with the same checks as one.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::books::{NewEntry, brings_in, not_in_the_future};
+use crate::chain;
+use crate::encode;
+use crate::error::{BooksError, Refusal};
+use crate::event::{Entry, EntryNumber, Event, View};
+use crate::firearm::{Description, FirearmKey, Licensee};
+use crate::names::{LicenceNumber, Model, Person, Serial};
+use crate::store::{EntryRow, FirearmRow, Session};
+
+/// Writes entries in one session. Names that come again are looked up once.
+pub(crate) struct Batch<'b> {
+    by: &'b Person,
+    now: Timestamp,
+    parties: HashMap<Licensee, i64>,
+    lines: HashMap<(LicenceNumber, Model), i64>,
+    descriptions: HashMap<Description, i64>,
+}
+
+/// What became of a batch: the numbers of the entries written, and the groups refused with the reason.
+pub(crate) struct Taken {
+    pub(crate) numbers: Vec<EntryNumber>,
+    pub(crate) refused: Vec<(usize, Refusal)>,
+}
+
+/// What the book says of one firearm, entries of this batch among it.
+struct Known {
+    id: Option<i64>,
+    entries: Vec<Entry>,
+    description: Option<Description>,
+}
+
+impl<'b> Batch<'b> {
+    pub(crate) fn new(by: &'b Person, now: Timestamp) -> Self {
+        Self { by, now, parties: HashMap::new(), lines: HashMap::new(), descriptions: HashMap::new() }
+    }
+
+    /// Checks groups of entries in their order and writes those that the book admits. A group is taken whole or not
+    /// at all: a row of a table, or a single entry.
+    pub(crate) async fn take(
+        &mut self,
+        session: &mut Session,
+        groups: &[Vec<NewEntry>],
+    ) -> Result<Taken, BooksError> {
+        let mut known = self.known(session, groups).await?;
+        let mut refused = Vec::new();
+        for (place, group) in groups.iter().enumerate() {
+            if let Err(error) = self.admit(session, &mut known, group).await {
+                match error {
+                    BooksError::Refused(refusal) => refused.push((place, refusal)),
+                    other => return Err(other),
+                }
+            }
+        }
+        let refused_places: std::collections::HashSet<usize> =
+            refused.iter().map(|(place, _)| *place).collect();
+        let admitted = groups.iter().enumerate().filter(|(place, _)| !refused_places.contains(place));
+        let admitted: Vec<&NewEntry> = admitted.flat_map(|(_, group)| group).collect();
+        self.put_firearms(session, &mut known).await?;
+        let numbers = self.put_entries(session, &known, &admitted).await?;
+        Ok(Taken { numbers, refused })
+    }
+
+    /// What the book says of every firearm that the groups name.
+    async fn known(
+        &mut self,
+        session: &mut Session,
+        groups: &[Vec<NewEntry>],
+    ) -> Result<HashMap<FirearmKey, Known>, BooksError> {
+        let mut known: HashMap<FirearmKey, Known> = HashMap::new();
+        let mut serials: HashMap<(&LicenceNumber, &Model), Vec<&str>> = HashMap::new();
+        for new in groups.iter().flatten() {
+            if !known.contains_key(&new.firearm) {
+                let nothing = Known { id: None, entries: Vec::new(), description: None };
+                known.insert(new.firearm.clone(), nothing);
+                let FirearmKey { licence, model, serial } = &new.firearm;
+                serials.entry((licence, model)).or_default().push(serial.as_str());
+            }
+        }
+        let mut by_id = HashMap::new();
+        for ((licence, model), serials) in serials {
+            let Some(line) = session.find_line(licence.as_str(), model.as_str()).await? else { continue };
+            for (serial, id) in session.known_firearms(line, &serials).await? {
+                let serial: Serial = serial.parse()?;
+                by_id.insert(id, FirearmKey { licence: licence.clone(), model: model.clone(), serial });
+            }
+        }
+        let ids: Vec<i64> = by_id.keys().copied().collect();
+        for (id, key) in &by_id {
+            known.get_mut(key).expect("only firearms that were asked for are found").id = Some(*id);
+        }
+        for row in session.entries_of_firearms(&ids).await? {
+            let key = by_id.get(&row.firearm_id);
+            let firearm = key.and_then(|key| known.get_mut(key)).expect("only entries asked for are found");
+            firearm.entries.push(encode::entry(row)?);
+        }
+        Ok(known)
+    }
+
+    /// Adds a group to what is known when nothing speaks against any of its entries.
+    async fn admit(
+        &self,
+        session: &mut Session,
+        known: &mut HashMap<FirearmKey, Known>,
+        group: &[NewEntry],
+    ) -> Result<(), BooksError> {
+        for (done, new) in group.iter().enumerate() {
+            if let Err(error) = self.admit_one(session, known, new).await {
+                for new in &group[..done] {
+                    let firearm = known.get_mut(&new.firearm).expect("it was admitted before");
+                    firearm.entries.pop();
+                    if firearm.id.is_none() && firearm.entries.is_empty() {
+                        firearm.description = None;
+                    }
+                }
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    async fn admit_one(
+        &self,
+        session: &mut Session,
+        known: &mut HashMap<FirearmKey, Known>,
+        new: &NewEntry,
+    ) -> Result<(), BooksError> {
+        not_in_the_future(new.on, self.now)?;
+        if let Event::PartFitted { code, .. } | Event::PartRemoved { code, .. } = &new.event {
+            let issued = session.code(encode::code_number(*code)).await?;
+            issued.ok_or_else(|| Refusal::UnknownCode(code.to_string()))?;
+        }
+        let firearm = known.get_mut(&new.firearm).expect("every firearm of the groups is there");
+        if firearm.id.is_none() && firearm.entries.is_empty() {
+            if new.description.is_none() || !brings_in(&new.event) {
+                return Err(Refusal::UnknownFirearm(new.firearm.clone()).into());
+            }
+            firearm.description.clone_from(&new.description);
+        } else {
+            chain::check(&View::Corrected.of(&firearm.entries), &new.event, new.on)?;
+        }
+        firearm.entries.push(Entry {
+            number: u64::MAX,
+            event: new.event.clone(),
+            on: new.on,
+            recorded_at: self.now,
+            recorded_by: self.by.clone(),
+            description: None,
+            corrects: None,
+        });
+        Ok(())
+    }
+
+    async fn put_firearms(
+        &mut self,
+        session: &mut Session,
+        known: &mut HashMap<FirearmKey, Known>,
+    ) -> Result<(), BooksError> {
+        let mut new: Vec<_> = known
+            .iter_mut()
+            .filter(|(_, firearm)| firearm.id.is_none() && !firearm.entries.is_empty())
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        new.sort_by(|a, b| a.0.cmp(b.0));
+        let first = session.take_numbers("firearm", new.len() as i64).await?;
+        let mut rows = Vec::with_capacity(new.len());
+        for (firearm_id, (key, firearm)) in (first..).zip(new) {
+            let description = firearm.description.as_ref();
+            let description = description.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
+            rows.push(FirearmRow {
+                firearm_id,
+                line_id: self.line(session, key).await?,
+                serial: key.serial.to_string(),
+                description_id: self.description(session, description).await?,
+            });
+            firearm.id = Some(firearm_id);
+        }
+        session.put_firearms(&rows).await
+    }
+
+    async fn put_entries(
+        &mut self,
+        session: &mut Session,
+        known: &HashMap<FirearmKey, Known>,
+        admitted: &[&NewEntry],
+    ) -> Result<Vec<EntryNumber>, BooksError> {
+        if admitted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let first = session.take_numbers("entry", admitted.len() as i64).await?;
+        let (mut rows, mut fittings) = (Vec::with_capacity(admitted.len()), Vec::new());
+        for (entry_id, new) in (first..).zip(admitted) {
+            let firearm_id = known.get(&new.firearm).and_then(|firearm| firearm.id);
+            let firearm_id = firearm_id.expect("admitted entries are of firearms just written or known");
+            let row =
+                self.row(session, &new.event, (entry_id, firearm_id), encode::day_number(new.on)).await?;
+            fittings.extend(row.code.map(|code| (entry_id, code)));
+            rows.push(row);
+        }
+        session.put_entries(&rows).await?;
+        session.put_fittings(&fittings).await?;
+        Ok((first as u64..).take(admitted.len()).collect())
+    }
+
+    async fn row(
+        &mut self,
+        session: &mut Session,
+        event: &Event,
+        (entry_id, firearm_id): (i64, i64),
+        happened_on: i64,
+    ) -> Result<EntryRow, BooksError> {
+        let (other, code, body) = encode::columns(event);
+        Ok(EntryRow {
+            entry_id,
+            firearm_id,
+            kind: event.kind(),
+            holder: self.party(session, event.holder()).await?,
+            other: match other {
+                Some(other) => Some(self.party(session, other).await?),
+                None => None,
+            },
+            happened_on,
+            recorded_at: self.now.as_microsecond(),
+            recorded_by: self.by.to_string(),
+            description_id: None,
+            code,
+            corrects: None,
+            void: false,
+            body: body.map(|body| encode::json(&body)).transpose()?,
+        })
+    }
+
+    async fn party(&mut self, session: &mut Session, licensee: &Licensee) -> Result<i64, BooksError> {
+        if let Some(number) = self.parties.get(licensee) {
+            return Ok(*number);
+        }
+        let number = session.party(licensee.licence.as_str(), licensee.name.as_str()).await?;
+        self.parties.insert(licensee.clone(), number);
+        Ok(number)
+    }
+
+    async fn line(&mut self, session: &mut Session, key: &FirearmKey) -> Result<i64, BooksError> {
+        let line = (key.licence.clone(), key.model.clone());
+        if let Some(number) = self.lines.get(&line) {
+            return Ok(*number);
+        }
+        let number = session.line(key.licence.as_str(), key.model.as_str()).await?;
+        self.lines.insert(line, number);
+        Ok(number)
+    }
+
+    async fn description(&mut self, session: &mut Session, wanted: &Description) -> Result<i64, BooksError> {
+        if let Some(number) = self.descriptions.get(wanted) {
+            return Ok(*number);
+        }
+        let number = session.description(&encode::json(wanted)?).await?;
+        self.descriptions.insert(wanted.clone(), number);
+        Ok(number)
+    }
+}

@@ -1,0 +1,392 @@
+//! Bound-book rows from a table: any CSV, with a file that says which column is what.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::batch::Batch;
+use crate::books::{Books, NewEntry};
+use crate::error::{BooksError, Refusal};
+use crate::event::{Event, Recipient, Source};
+use crate::firearm::{Description, FirearmKey, FirearmKind, Licensee};
+use crate::names::Person;
+use crate::store::Session;
+
+/// Rows checked and written at a time, so that a table of any length takes the same memory.
+const CHUNK: usize = 2_048;
+
+/// What a column can be. A row is one acquisition, one disposition, or both, as a bound book prints them.
+const FIELDS: [&str; 22] = [
+    "licence",
+    "model",
+    "serial",
+    "manufacturer",
+    "importer",
+    "type",
+    "calibre",
+    "country",
+    "holder_licence",
+    "holder_name",
+    "made_on",
+    "acquired_on",
+    "source_licence",
+    "source_name",
+    "source_reference",
+    "disposed_on",
+    "to_licence",
+    "to_name",
+    "form_4473",
+    "government",
+    "export_country",
+    "permit",
+];
+
+/// Which column of a table is what, from a TOML file.
+///
+/// `columns` names the table's heading for a field, `defaults` gives a value where the table has none, and `dates` is
+/// the form of its days (`strptime`, such as `%m/%d/%Y`; without it, `2024-01-31`). Fields that are not named are
+/// looked for under their own names: `licence`, `model`, `serial`, `manufacturer`, `importer`, `type`, `calibre`,
+/// `country`, `holder_licence`, `holder_name`, `made_on`, `acquired_on`, `source_licence`, `source_name`,
+/// `source_reference`, `disposed_on`, `to_licence`, `to_name`, `form_4473`, `government`, `export_country`, `permit`.
+///
+/// ```
+/// let mapping = registry::Mapping::from_toml(r#"
+///     dates = "%m/%d/%Y"
+///     [columns]
+///     serial = "Serial No."
+///     [defaults]
+///     country = "US"
+/// "#)?;
+/// assert!(registry::Mapping::from_toml("[columns]\nowner = 'Name'").is_err(), "there is no field for a purchaser");
+/// # Ok::<(), registry::BooksError>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mapping {
+    columns: BTreeMap<String, String>,
+    defaults: BTreeMap<String, String>,
+    dates: Option<String>,
+}
+
+impl Mapping {
+    /// Reads a mapping file.
+    ///
+    /// # Errors
+    /// [`BooksError::Table`] names what is not TOML or not a field.
+    pub fn from_toml(text: &str) -> Result<Self, BooksError> {
+        let mapping: Self =
+            toml::from_str(text).map_err(|error| BooksError::Table(error.message().to_owned()))?;
+        let mut named = mapping.columns.keys().chain(mapping.defaults.keys());
+        match named.find(|field| !FIELDS.contains(&field.as_str())) {
+            None => Ok(mapping),
+            Some(field) => {
+                let fields = FIELDS.join(", ");
+                Err(BooksError::Table(format!(
+                    "`{field}` is not a field of the bound book\nhint: fields are {fields}"
+                )))
+            }
+        }
+    }
+}
+
+/// How a table is taken, for [`Books::import`].
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// Which column is what.
+    pub mapping: Mapping,
+    /// Check everything, write nothing.
+    pub dry_run: bool,
+    /// Take the rows that can be taken; without it one rejected row keeps out the whole table.
+    pub skip_rejected: bool,
+}
+
+/// What came of a table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Rows in the table.
+    pub rows: u64,
+    /// Rows that cannot be taken.
+    pub rejected: u64,
+    /// Entries written, or in a dry run those that would be.
+    pub entries: u64,
+}
+
+/// A row that cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Line in the file, the heading being line 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+impl Books {
+    /// Takes the rows of a CSV table with a heading: one record, one log entry, one transaction.
+    ///
+    /// `rejected` is called with each row that cannot be taken, in order. Rows are checked against the books and
+    /// against the rows above them.
+    ///
+    /// # Errors
+    /// [`Refusal::Rows`] when rows were rejected and `skip_rejected` is not set: nothing was taken.
+    /// [`BooksError::Table`] when the table is no CSV or lacks the columns of a firearm's key.
+    pub async fn import(
+        &self,
+        mut table: impl Read + Seek,
+        options: &ImportOptions,
+        (by, now): (&Person, Timestamp),
+        mut rejected: impl FnMut(Rejected),
+    ) -> Result<Imported, BooksError> {
+        let mut ledger = self.ledger.lock().await;
+        let mut session = if options.dry_run {
+            self.store.write().await?
+        } else {
+            let sha256 = hash(&mut table)?;
+            let body = json!({
+                "table_sha256": sha256, "mapping": options.mapping, "skip_rejected": options.skip_rejected, "by": by,
+            });
+            let entered = self.enter(&mut ledger, "import", &body, now).await?;
+            self.effect(&entered).await?
+        };
+        let mut rows = Rows::open(table, &options.mapping, self.issuer())?;
+        let mut batch = Batch::new(by, now);
+        let mut imported = Imported::default();
+        loop {
+            let (lines, groups) = rows.chunk(&mut imported, &mut rejected)?;
+            if lines.is_empty() && rows.done {
+                break;
+            }
+            take(&mut batch, &mut session, (&lines, &groups), &mut imported, &mut rejected).await?;
+        }
+        if options.dry_run {
+            return Ok(imported);
+        }
+        if imported.rejected > 0 && !options.skip_rejected {
+            return Err(Refusal::Rows { rejected: imported.rejected, rows: imported.rows }.into());
+        }
+        session.commit().await?;
+        Ok(imported)
+    }
+}
+
+async fn take(
+    batch: &mut Batch<'_>,
+    session: &mut Session,
+    (lines, groups): (&[u64], &[Vec<NewEntry>]),
+    imported: &mut Imported,
+    rejected: &mut impl FnMut(Rejected),
+) -> Result<(), BooksError> {
+    let taken = batch.take(session, groups).await?;
+    imported.entries += taken.numbers.len() as u64;
+    for (place, refusal) in taken.refused {
+        imported.rejected += 1;
+        rejected(Rejected { line: lines[place], reason: first_line(&refusal) });
+    }
+    Ok(())
+}
+
+/// SHA-256 of a table, which is then read from its beginning.
+fn hash(table: &mut (impl Read + Seek)) -> Result<String, BooksError> {
+    let unreadable = |error: std::io::Error| BooksError::Table(error.to_string());
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        let read = table.read(&mut buffer).map_err(unreadable)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+    }
+    table.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    Ok(hex::encode(hash.finalize()))
+}
+
+/// A table's rows as groups of entries.
+struct Rows<R> {
+    reader: csv::Reader<R>,
+    /// For each of [`FIELDS`], its column.
+    columns: [Option<usize>; FIELDS.len()],
+    defaults: [String; FIELDS.len()],
+    dates: Option<String>,
+    issuer: Licensee,
+    record: csv::ByteRecord,
+    done: bool,
+}
+
+impl<R: Read> Rows<R> {
+    fn open(table: R, mapping: &Mapping, issuer: Licensee) -> Result<Self, BooksError> {
+        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(table);
+        let heading = reader.headers().map_err(|error| BooksError::Table(error.to_string()))?.clone();
+        let column = |field: &str| {
+            let name = mapping.columns.get(field).map_or(field, String::as_str);
+            let found = heading.iter().position(|heading| heading.trim_start_matches('\u{feff}') == name);
+            match (found, mapping.columns.contains_key(field)) {
+                (None, true) => {
+                    Err(BooksError::Table(format!("there is no column `{name}`, named for {field}")))
+                }
+                (found, _) => Ok(found),
+            }
+        };
+        let mut columns = [None; FIELDS.len()];
+        for (place, field) in columns.iter_mut().zip(FIELDS) {
+            *place = column(field)?;
+        }
+        let defaults = FIELDS.map(|field| mapping.defaults.get(field).cloned().unwrap_or_default());
+        for needed in ["model", "serial"] {
+            let place = place_of(needed);
+            if columns[place].is_none() && defaults[place].is_empty() {
+                let hint = "name it in the mapping file, or give a default there";
+                return Err(BooksError::Table(format!("there is no column `{needed}`\nhint: {hint}")));
+            }
+        }
+        let dates = mapping.dates.clone();
+        Ok(Self { reader, columns, defaults, dates, issuer, record: csv::ByteRecord::new(), done: false })
+    }
+
+    /// The next rows: their lines and their entries. Rows that cannot be parsed are rejected here.
+    fn chunk(
+        &mut self,
+        imported: &mut Imported,
+        rejected: &mut impl FnMut(Rejected),
+    ) -> Result<(Vec<u64>, Vec<Vec<NewEntry>>), BooksError> {
+        let (mut lines, mut groups) = (Vec::new(), Vec::new());
+        while groups.len() < CHUNK {
+            if !self
+                .reader
+                .read_byte_record(&mut self.record)
+                .map_err(|error| BooksError::Table(error.to_string()))?
+            {
+                self.done = true;
+                break;
+            }
+            imported.rows += 1;
+            let line = self.record.position().map_or(0, csv::Position::line);
+            match self.entries() {
+                Ok(entries) => {
+                    lines.push(line);
+                    groups.push(entries);
+                }
+                Err(reason) => {
+                    imported.rejected += 1;
+                    rejected(Rejected { line, reason });
+                }
+            }
+        }
+        Ok((lines, groups))
+    }
+
+    fn entries(&self) -> Result<Vec<NewEntry>, String> {
+        let firearm = FirearmKey {
+            licence: self.optional("licence")?.unwrap_or_else(|| self.issuer.licence.clone()),
+            model: self.needed("model")?,
+            serial: self.needed("serial")?,
+        };
+        let holder = self.licensee("holder_licence", "holder_name")?.unwrap_or_else(|| self.issuer.clone());
+        let mut events = Vec::new();
+        if let Some(on) = self.date("made_on")? {
+            events.push((Event::Manufactured { by: holder.clone() }, on));
+        }
+        if let Some(on) = self.date("acquired_on")? {
+            events.push((Event::Acquired { holder: holder.clone(), source: self.source()? }, on));
+        }
+        if let Some(on) = self.date("disposed_on")? {
+            events.push((Event::Disposed { holder, to: self.recipient()? }, on));
+        }
+        if events.is_empty() {
+            return Err("the row has no day of making, acquisition or disposition".to_owned());
+        }
+        let description = self.description()?;
+        let entry = |(place, (event, on))| NewEntry {
+            firearm: firearm.clone(),
+            event,
+            on,
+            description: if place == 0 { description.clone() } else { None },
+        };
+        Ok(events.into_iter().enumerate().map(entry).collect())
+    }
+
+    fn description(&self) -> Result<Option<Description>, String> {
+        if self.cell("calibre")?.is_empty() {
+            return Ok(None);
+        }
+        let manufacturer = self.optional("manufacturer")?.unwrap_or_else(|| self.issuer.name.clone());
+        let importer = self.optional("importer")?;
+        let kind = self.optional::<FirearmKind>("type")?.ok_or("type is missing")?;
+        let (calibre, country) = (self.needed("calibre")?, self.needed("country")?);
+        Ok(Some(Description { manufacturer, importer, kind, calibre, country }))
+    }
+
+    fn source(&self) -> Result<Source, String> {
+        if let Some(from) = self.licensee("source_licence", "source_name")? {
+            return Ok(Source::Licensee(from));
+        }
+        let reference = self.optional("source_reference")?;
+        let missing = "an acquisition needs source_licence and source_name, or source_reference";
+        reference.map(Source::Public).ok_or_else(|| missing.to_owned())
+    }
+
+    fn recipient(&self) -> Result<Recipient, String> {
+        if let Some(to) = self.licensee("to_licence", "to_name")? {
+            return Ok(Recipient::Licensee(to));
+        }
+        if let Some(form) = self.optional("form_4473")? {
+            return Ok(Recipient::Form4473(form));
+        }
+        if let Some(agency) = self.optional("government")? {
+            return Ok(Recipient::Government(agency));
+        }
+        if let Some(country) = self.optional("export_country")? {
+            return Ok(Recipient::Export { country, permit: self.needed("permit")? });
+        }
+        Err("a disposition needs to_licence and to_name, form_4473, government, or export_country".to_owned())
+    }
+
+    fn licensee(&self, licence: &str, name: &str) -> Result<Option<Licensee>, String> {
+        match self.optional(licence)? {
+            Some(licence) => Ok(Some(Licensee { licence, name: self.needed(name)? })),
+            None => Ok(None),
+        }
+    }
+
+    fn date(&self, field: &str) -> Result<Option<Date>, String> {
+        let cell = self.cell(field)?;
+        if cell.is_empty() {
+            return Ok(None);
+        }
+        let parsed = match &self.dates {
+            Some(form) => Date::strptime(form, cell),
+            None => cell.parse(),
+        };
+        parsed.map(Some).map_err(|_| format!("{field} `{cell}` is not a day in the form the mapping names"))
+    }
+
+    fn needed<T: FromStr<Err: ToString>>(&self, field: &str) -> Result<T, String> {
+        self.optional(field)?.ok_or_else(|| format!("{field} is missing"))
+    }
+
+    fn optional<T: FromStr<Err: ToString>>(&self, field: &str) -> Result<Option<T>, String> {
+        let cell = self.cell(field)?;
+        if cell.is_empty() { Ok(None) } else { cell.parse().map(Some).map_err(|error| first_line(&error)) }
+    }
+
+    /// A cell's text, or the field's default where the cell is empty.
+    fn cell(&self, field: &str) -> Result<&str, String> {
+        let place = place_of(field);
+        let bytes = self.columns[place].and_then(|column| self.record.get(column)).unwrap_or_default();
+        let text = std::str::from_utf8(bytes).map_err(|_| format!("{field} is not UTF-8"))?.trim();
+        Ok(if text.is_empty() { &self.defaults[place] } else { text })
+    }
+}
+
+fn place_of(field: &str) -> usize {
+    FIELDS.iter().position(|one| *one == field).expect("only fields of the list are asked for")
+}
+
+/// An error without its hint: a list of rejected rows has one line for each.
+fn first_line(error: &impl ToString) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}

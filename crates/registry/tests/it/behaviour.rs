@@ -1,0 +1,429 @@
+//! What the books do, the same over SQLite and PostgreSQL.
+
+use registry::{
+    CandidateCode, ChainEnd, Correction, Event, Loss, LossKind, Part, PartState, Priority, Recipient, Role,
+    Source, TimeToCrime, TraceAnswer, TraceOutcome, TraceRequest, Traced, View,
+};
+use symbology::Code;
+
+use crate::place::{self, Place, dealer, description, now, sold, wholesaler};
+
+macro_rules! behaviour {
+    ($($name:ident)*) => {
+        mod sqlite {$(
+            #[tokio::test]
+            async fn $name() {
+                if let Some(place) = super::Place::sqlite().await {
+                    super::$name(place).await;
+                }
+            }
+        )*}
+        mod postgres {$(
+            #[tokio::test]
+            async fn $name() {
+                if let Some(place) = super::Place::postgres().await {
+                    super::$name(place).await;
+                }
+            }
+        )*}
+    };
+}
+
+behaviour! {
+    issues_and_finds_again
+    refuses_what_was_issued
+    refuses_when_a_block_is_exhausted
+    tells_the_chain_and_time_to_crime
+    withholds_the_reference_until_approved
+    words_a_theft_and_suppresses_the_time
+    keeps_corrections_beside_the_original
+    refuses_contradictions
+    follows_parts
+    tells_only_what_is_issued_when_in_doubt
+    names_every_end_of_a_chain
+    refuses_improper_questions
+    enters_everything_in_the_log
+    takes_all_entries_or_none
+    certifies
+    exports_three_views
+}
+
+fn question(codes: &[(Code, f64)]) -> TraceRequest {
+    TraceRequest {
+        codes: codes.iter().map(|&(code, posterior)| CandidateCode { code, posterior }).collect(),
+        reading_sha256: None,
+        ori: "CA0194200".parse().unwrap(),
+        case_number: "26-0001".parse().unwrap(),
+        crime_code: Some("0999".parse().unwrap()),
+        priority: Priority::Routine,
+        reason: "case recovered at a scene".parse().unwrap(),
+        requester: "det. example".parse().unwrap(),
+        approver: Some("sgt. example".parse().unwrap()),
+        recovered_on: Some("2025-04-01".parse().unwrap()),
+    }
+}
+
+async fn ask(place: &Place, codes: &[(Code, f64)]) -> TraceAnswer {
+    place.books.trace(&question(codes), now()).await.unwrap()
+}
+
+async fn traced(place: &Place, code: Code) -> Traced {
+    match ask(place, &[(code, 1.0)]).await.outcome {
+        TraceOutcome::Found(traced) | TraceOutcome::ChainEnds(traced) => *traced,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn issues_and_finds_again(place: Place) {
+    let issued = place.issue(&place::run("AB0001", 300)).await;
+    assert_eq!(issued.len(), 300);
+    let place = place.reopened().await;
+    assert_eq!(place.books.blocks().await.unwrap()[0].issued, 300);
+    for one in [&issued[0], &issued[150], &issued[299]] {
+        assert_eq!(place.books.issued(one.code).await.unwrap(), Some(now()));
+        assert_eq!(traced(&place, one.code).await.firearm.key.serial, one.serial);
+    }
+    let codes: std::collections::BTreeSet<Code> = issued.iter().map(|one| one.code).collect();
+    assert_eq!(codes.len(), 300);
+    let more = place.issue(&place::run("AC0001", 300)).await;
+    assert!(more.iter().all(|one| !codes.contains(&one.code)), "a code was issued twice");
+}
+
+async fn refuses_what_was_issued(place: Place) {
+    place.issue(&place::run("AB0001", 3)).await;
+    let by = "line 1".parse().unwrap();
+    let refused = place.books.issue(&place::run("AB0003", 2), &by, now(), |_| ()).await.unwrap_err();
+    assert!(refused.to_string().contains("AB0003"), "{refused}");
+    let mut twice = place::run("AD0001", 2);
+    twice.serials.push("ad0001".parse().unwrap());
+    let refused = place.books.issue(&twice, &by, now(), |_| ()).await.unwrap_err();
+    assert!(refused.to_string().contains("stands twice"), "{refused}");
+    assert_eq!(place.books.blocks().await.unwrap()[0].issued, 3);
+    let mut elsewhere = place::run("AE0001", 1);
+    elsewhere.prefix = Some("M3".parse().unwrap());
+    let refused = place.books.issue(&elsewhere, &by, now(), |_| ()).await.unwrap_err();
+    assert!(refused.to_string().contains("M3 is not one of"), "{refused}");
+}
+
+async fn refuses_when_a_block_is_exhausted(place: Place) {
+    let mut run = place::run("A0000000", (1 << 20) + 1);
+    let refused = place.books.rehearse(&run, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("block K7 has 1048576 codes left and 1048577 are needed"), "{refused}");
+    run.serials.pop();
+    assert_eq!(place.books.rehearse(&run, now()).await.unwrap(), 1 << 20);
+    place.books.open_block("K8".parse().unwrap(), now()).await.unwrap();
+    let refused = place.books.open_block("K8".parse().unwrap(), now()).await.unwrap_err().to_string();
+    assert!(refused.contains("open already"), "{refused}");
+    let mut second = place::run("AB0001", 1);
+    second.prefix = Some("K8".parse().unwrap());
+    assert_eq!(place.issue(&second).await[0].code.prefix().to_string(), "K8");
+}
+
+async fn tells_the_chain_and_time_to_crime(place: Place) {
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    place.ship_and_sell("AB0001").await;
+    let answer = ask(&place, &[(code, 0.9999)]).await;
+    assert!(matches!(answer.outcome, TraceOutcome::Found(_)));
+    assert!(answer.statement.iter().any(|line| line.contains("Form 4473 transaction T-0815")));
+    assert!(answer.statement.iter().any(|line| line.contains("time to crime: 365 days")));
+    let found = traced(&place, code).await;
+    let roles: Vec<Role> = found.chain.links.iter().map(|link| link.role).collect();
+    assert_eq!(roles, [Role::Manufacturer, Role::Distributor, Role::Retailer]);
+    let days: Vec<_> = found.chain.links.iter().map(|link| (link.from, link.until)).collect();
+    let day = |text: &str| Some(text.parse().unwrap());
+    assert_eq!(days[1], (day("2024-02-01"), day("2024-03-01")));
+    assert_eq!(found.time_to_crime, TimeToCrime::Days(365));
+    let mut early = question(&[(code, 1.0)]);
+    early.recovered_on = day("2024-03-31");
+    let TraceOutcome::Found(early) = place.books.trace(&early, now()).await.unwrap().outcome else {
+        panic!()
+    };
+    assert_eq!(early.time_to_crime, TimeToCrime::BeforeSale);
+}
+
+async fn withholds_the_reference_until_approved(place: Place) {
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    place.ship_and_sell("AB0001").await;
+    let mut request = question(&[(code, 1.0)]);
+    request.approver = None;
+    let answer = place.books.trace(&request, now()).await.unwrap();
+    assert!(!serde_json::to_string(&answer).unwrap().contains("T-0815"), "the reference leaked");
+    let TraceOutcome::Found(found) = answer.outcome else { panic!() };
+    assert!(found.reference_withheld);
+    assert_eq!(found.chain.links.len(), 3);
+    request.approver = Some(request.requester.clone());
+    let refused = place.books.trace(&request, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("same person"), "{refused}");
+}
+
+fn theft(holder: registry::Licensee) -> Event {
+    let incident = "I-77".parse().unwrap();
+    Event::Lost { holder, loss: Loss { how: LossKind::Theft, incident, police_report: None } }
+}
+
+async fn words_a_theft_and_suppresses_the_time(place: Place) {
+    let codes = place.issue(&place::run("AB0001", 2)).await;
+    place.ship_and_sell("AB0001").await;
+    place.record("AB0001", theft(dealer()), "2024-05-01").await.unwrap();
+    let answer = ask(&place, &[(codes[0].code, 1.0)]).await;
+    let text = answer.statement.join("\n");
+    assert!(text.contains("lawful possession ends on 2024-05-01"), "{text}");
+    assert!(text.contains("time to crime is not given"), "{text}");
+    let TraceOutcome::ChainEnds(found) = answer.outcome else { panic!("{:?}", answer.outcome) };
+    assert_eq!(found.time_to_crime, TimeToCrime::SuppressedByLoss("I-77".parse().unwrap()));
+    let refused = place.record("AB0001", sold(), "2024-06-01").await.unwrap_err();
+    assert!(refused.contains("missing under incident I-77"), "{refused}");
+    let wrong = Event::Recovered { holder: dealer(), incident: "I-78".parse().unwrap() };
+    assert!(place.record("AB0001", wrong, "2024-06-01").await.is_err());
+    let found_again = Event::Recovered { holder: dealer(), incident: "I-77".parse().unwrap() };
+    place.record("AB0001", found_again, "2024-06-01").await.unwrap();
+    place.record("AB0001", sold(), "2024-07-01").await.unwrap();
+    let found = traced(&place, codes[0].code).await;
+    assert_eq!(found.time_to_crime, TimeToCrime::Days(365), "it counts from the first sale");
+    assert_eq!(found.chain.losses.len(), 1);
+}
+
+async fn keeps_corrections_beside_the_original(place: Place) {
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    place.ship_and_sell("AB0001").await;
+    let by = "clerk".parse().unwrap();
+    let key = place.key("AB0001");
+    let mut correction = Correction {
+        firearm: key.clone(),
+        entry: 4,
+        becomes: Some((sold(), "2024-04-11".parse().unwrap())),
+        description: None,
+        reason: "the dealer gave the wrong day".parse().unwrap(),
+    };
+    assert_eq!(place.books.correct(&correction, &by, now()).await.unwrap(), 5);
+    let refused = place.books.correct(&correction, &by, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("corrected by entry 5"), "{refused}");
+    assert_eq!(traced(&place, code).await.time_to_crime, TimeToCrime::Days(355));
+    (correction.entry, correction.becomes) = (5, None);
+    place.books.correct(&correction, &by, now()).await.unwrap();
+    let history = place.books.history(&key).await.unwrap().unwrap();
+    let numbers = |view: View| view.of(&history.entries).iter().map(|entry| entry.number).collect::<Vec<_>>();
+    assert_eq!(numbers(View::Original), [1, 2, 3, 4]);
+    assert_eq!(numbers(View::Corrected), [1, 2, 3]);
+    assert_eq!(numbers(View::Both), [1, 2, 3, 4, 5, 6]);
+    assert!(matches!(traced(&place, code).await.chain.end, ChainEnd::WithLicensee { .. }));
+    let mut right = description();
+    right.calibre = ".40 S&W".parse().unwrap();
+    let made = history.entries[0].clone();
+    correction =
+        Correction { entry: 1, becomes: Some((made.event, made.on)), description: Some(right), ..correction };
+    place.books.correct(&correction, &by, now()).await.unwrap();
+    let history = place.books.history(&key).await.unwrap().unwrap();
+    assert_eq!(history.recorded_as.description.calibre.as_str(), "9 mm Luger");
+    assert_eq!(history.firearm.description.calibre.as_str(), ".40 S&W");
+}
+
+async fn refuses_contradictions(place: Place) {
+    place.issue(&place::run("AB0001", 1)).await;
+    let maker = place.books.issuer();
+    let cases = [
+        (
+            "AB0001",
+            Event::Manufactured { by: maker.clone() },
+            "2024-01-03",
+            "says already that it was manufactured",
+        ),
+        ("AB0001", sold(), "2023-12-31", "lies before it was manufactured"),
+        ("AB0001", sold(), "2026-02-01", "in the future"),
+        ("ZZ0001", sold(), "2024-02-01", "not in the books"),
+        (
+            "AB0001",
+            Event::PartRemoved { by: maker.clone(), part: Part::FiringPin, code: "K70000".parse().unwrap() },
+            "2024-02-01",
+            "never issued",
+        ),
+    ];
+    for (serial, event, on, expected) in cases {
+        let refused = place.record(serial, event, on).await.unwrap_err();
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let destroyed = Event::Destroyed { holder: maker, reason: "crushed, two witnesses".parse().unwrap() };
+    place.record("AB0001", destroyed, "2024-02-01").await.unwrap();
+    let refused = place.record("AB0001", sold(), "2024-03-01").await.unwrap_err();
+    assert!(refused.contains("destroyed on 2024-02-01"), "{refused}");
+}
+
+async fn follows_parts(place: Place) {
+    let codes = place.issue(&place::run("AB0001", 2)).await;
+    let (first, by) = (codes[0].code, "bench 2".parse().unwrap());
+    let removed = Event::PartRemoved { by: dealer(), part: Part::FiringPin, code: first };
+    place.record("AB0001", removed, "2026-01-12").await.unwrap();
+    let (part, on) = (Part::FiringPin, "2026-01-12".parse().unwrap());
+    let key = place.key("AB0001");
+    let new = place.books.issue_part(part, Some((&key, on)), &by, now()).await.unwrap();
+    assert_ne!(new, first);
+    let mut later = question(&[(first, 1.0)]);
+    later.recovered_on = Some("2026-01-14".parse().unwrap());
+    let state = |answer: TraceAnswer| match answer.outcome {
+        TraceOutcome::ChainEnds(traced) => (traced.firearm.key.serial.to_string(), traced.parts),
+        other => panic!("{other:?}"),
+    };
+    let (serial, parts) = state(place.books.trace(&later, now()).await.unwrap());
+    let fitted = |parts: &[PartState]| parts.iter().map(|part| part.fitted).collect::<Vec<_>>();
+    assert_eq!((serial.as_str(), fitted(&parts)), ("AB0001", vec![false, true]));
+    // The old pin turns up in another firearm.
+    let moved = Event::PartFitted { by: dealer(), part: Part::FiringPin, code: first };
+    place.record("AB0002", moved, "2026-01-13").await.unwrap();
+    later.codes[0].code = new;
+    let (serial, parts) = state(place.books.trace(&later, now()).await.unwrap());
+    assert_eq!((serial.as_str(), fitted(&parts)), ("AB0001", vec![true]));
+    let spare = place.books.issue_part(Part::FiringPin, None, &by, now()).await.unwrap();
+    let answer = ask(&place, &[(spare, 1.0)]).await;
+    assert!(matches!(answer.outcome, TraceOutcome::PartNotFitted { .. }), "{:?}", answer.outcome);
+}
+
+async fn tells_only_what_is_issued_when_in_doubt(place: Place) {
+    let issued = place.issue(&place::run("AB0001", 2)).await;
+    let [a, b] = [issued[0].code, issued[1].code];
+    let free: Vec<Code> =
+        ["K70000", "K70001", "K70002", "K70003"].iter().map(|text| text.parse().unwrap()).collect();
+    let free: Vec<Code> = free.into_iter().filter(|code| *code != a && *code != b).collect();
+    let foreign: Code = "M3AAAA".parse().unwrap();
+    let outcome = async |codes: &[(Code, f64)]| ask(&place, codes).await.outcome;
+    assert_eq!(
+        outcome(&[(a, 0.5), (b, 0.4)]).await,
+        TraceOutcome::Ambiguous { issued: vec![a, b], elsewhere: vec![] }
+    );
+    assert_eq!(
+        outcome(&[(foreign, 0.5), (b, 0.5)]).await,
+        TraceOutcome::Ambiguous { issued: vec![b], elsewhere: vec![foreign] }
+    );
+    assert_eq!(outcome(&[(free[0], 0.9)]).await, TraceOutcome::NotIssued { codes: vec![free[0]] });
+    assert_eq!(
+        outcome(&[(free[0], 0.5), (foreign, 0.5)]).await,
+        TraceOutcome::NotOurs { elsewhere: vec![foreign], not_issued: vec![free[0]] }
+    );
+    let TraceOutcome::ChainEnds(found) = outcome(&[(free[0], 0.6), (b, 0.4)]).await else { panic!() };
+    assert_eq!((found.code, found.posterior, found.posterior_given_issued), (b, 0.4, 1.0));
+    let vague = outcome(&[(a, 0.3)]).await;
+    assert_eq!(vague, TraceOutcome::Ambiguous { issued: vec![a], elsewhere: vec![] });
+}
+
+async fn names_every_end_of_a_chain(place: Place) {
+    let issued = place.issue(&place::run("AB0001", 6)).await;
+    let maker = || place.books.issuer();
+    let disposed = |to| Event::Disposed { holder: maker(), to };
+    let export = Recipient::Export { country: "AT".parse().unwrap(), permit: "X-1".parse().unwrap() };
+    let events = [
+        disposed(Recipient::Government("Example County Sheriff (synthetic)".parse().unwrap())),
+        disposed(export),
+        Event::Destroyed { holder: maker(), reason: "failed proof firing".parse().unwrap() },
+        theft(maker()),
+        disposed(Recipient::Licensee(wholesaler())),
+        Event::Acquired { holder: dealer(), source: Source::Licensee(wholesaler()) },
+    ];
+    let closed = "2024-12-31".parse().unwrap();
+    place.books.close_licensee(&wholesaler().licence, closed, "the tracing centre", now()).await.unwrap();
+    let expected = [
+        "sale to Example County",
+        "export to AT",
+        "was destroyed",
+        "incident I-77",
+        "out of business",
+        "ask there",
+    ];
+    for ((one, event), expected) in issued.iter().zip(events).zip(expected) {
+        place.record(one.serial.as_str(), event, "2024-02-01").await.unwrap();
+        let answer = ask(&place, &[(one.code, 1.0)]).await;
+        assert!(matches!(answer.outcome, TraceOutcome::ChainEnds(_)), "{expected}");
+        assert!(
+            answer.statement.iter().any(|line| line.contains(expected)),
+            "{expected}: {:?}",
+            answer.statement
+        );
+    }
+    let bridged = traced(&place, issued[5].code).await;
+    let names: Vec<_> = bridged.chain.links.iter().map(|link| link.licensee.name.as_str()).collect();
+    assert_eq!(names, ["Example Arms (synthetic)", "Wholesale One (synthetic)", "Corner Guns (synthetic)"]);
+}
+
+async fn refuses_improper_questions(place: Place) {
+    let code: Code = "K70000".parse().unwrap();
+    let other: Code = "K70001".parse().unwrap();
+    let cases: [(&[(Code, f64)], &str); 4] = [
+        (&[], "1 to 20 codes"),
+        (&[(code, 1.5)], "no probabilities"),
+        (&[(code, 0.7), (other, 0.7)], "no probabilities"),
+        (&[(code, 0.5), (code, 0.5)], "stands twice"),
+    ];
+    for (codes, expected) in cases {
+        let refused = place.books.trace(&question(codes), now()).await.unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let mut request = question(&[(code, 1.0)]);
+    request.reading_sha256 = Some("abc".to_owned());
+    assert!(place.books.trace(&request, now()).await.is_err());
+}
+
+async fn enters_everything_in_the_log(place: Place) {
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    place.ship_and_sell("AB0001").await;
+    let answer = ask(&place, &[(code, 1.0)]).await;
+    // The opening of the block, the issue, three dispositions, question and answer.
+    assert_eq!(answer.log_entries, [5, 6]);
+    let found = place.books.reconcile().await.unwrap();
+    assert_eq!((found.log_entries, found.agreed), (7, 7));
+    assert!(found.without_effect.is_empty() && found.altered.is_empty() && found.unexplained.is_empty());
+}
+
+async fn takes_all_entries_or_none(place: Place) {
+    place.issue(&place::run("AB0001", 50)).await;
+    let by = "clerk".parse().unwrap();
+    let maker = place.books.issuer();
+    let ship = |serial: &str| {
+        let to = Recipient::Licensee(wholesaler());
+        place.entry(serial, Event::Disposed { holder: maker.clone(), to }, "2024-02-01")
+    };
+    let mut entries: Vec<_> = (1..=50).map(|number| ship(&format!("AB{number:04}"))).collect();
+    entries.push(ship("ZZ0001"));
+    let refused = place.books.record_all(&entries, &by, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("ZZ0001"), "{refused}");
+    entries.pop();
+    let numbers = place.books.record_all(&entries, &by, now()).await.unwrap();
+    assert_eq!((numbers.len(), numbers[0]), (50, 51));
+    let history = place.books.history(&place.key("AB0050")).await.unwrap().unwrap();
+    assert_eq!(history.entries.len(), 2);
+}
+
+async fn certifies(place: Place) {
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    let signer = "quality control".parse().unwrap();
+    let note = place.books.certificate(&place.key("AB0001"), &signer, now()).await.unwrap();
+    let public = std::fs::read_to_string(place.folder.path().join("keys/signing.pub")).unwrap();
+    note.verify(&public.trim().parse().unwrap()).unwrap();
+    assert!(note.text.contains(&format!("firing-pin: {code}, issued in log entry 1")), "{}", note.text);
+    assert!(place.books.certificate(&place.key("ZZ1"), &signer, now()).await.is_err());
+}
+
+async fn exports_three_views(place: Place) {
+    place.issue(&place::run("AB0001", 1)).await;
+    place.ship_and_sell("AB0001").await;
+    let by = "clerk".parse().unwrap();
+    let correction = Correction {
+        firearm: place.key("AB0001"),
+        entry: 4,
+        becomes: None,
+        description: None,
+        reason: "entered for the wrong pistol".parse().unwrap(),
+    };
+    place.books.correct(&correction, &by, now()).await.unwrap();
+    for (view, expected) in
+        [(View::Original, "1 2 3 4"), (View::Corrected, "1 2 3"), (View::Both, "1 2 3 4 5")]
+    {
+        let mut table = Vec::new();
+        place.books.export(view, &by, now(), &mut table).await.unwrap();
+        let mut reader = csv::Reader::from_reader(table.as_slice());
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        let numbers: Vec<&str> = rows.iter().map(|row| &row[0]).collect();
+        assert_eq!(numbers.join(" "), expected, "{view:?}");
+        assert_eq!(
+            (&rows[0][3], &rows[0][7], &rows[2][13]),
+            ("AB0001", "9 mm Luger", "1-23-456-01-9A-33333")
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! The registry from outside. `behaviour` runs over every database that this machine has.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed test should panic and say so")]
+
+mod behaviour;
+mod codes;
+mod faults;
+mod names;
+mod place;
+mod resume;
+mod table;

@@ -1,0 +1,40 @@
+//! Forms of names.
+
+use registry::names::{CaseNumber, Country, CrimeCode, LicenceNumber, Ori, Reason, Serial};
+
+fn check<T: std::str::FromStr + std::fmt::Display>(input: &str, expected: Option<&str>) {
+    let got = input.parse::<T>().ok().map(|value| value.to_string());
+    assert_eq!(got.as_deref(), expected, "{input:?}");
+}
+
+#[test]
+fn names_have_one_spelling_or_none() {
+    check::<Serial>(" ab  12-3 ", Some("AB 12-3"));
+    check::<Serial>("", None);
+    check::<Serial>("ab\u{7}1", None);
+    check::<Serial>("äb1", None);
+    check::<Serial>(&"1".repeat(33), None);
+    check::<Ori>("ca0194200", Some("CA0194200"));
+    check::<Ori>("990194200", None);
+    check::<Ori>("CA01942", None);
+    check::<CrimeCode>("0999", Some("0999"));
+    check::<CrimeCode>("999", None);
+    check::<Country>("at", Some("AT"));
+    check::<Country>("AUT", None);
+    check::<LicenceNumber>("1 23 456 78 9a 12345", Some("1-23-456-78-9A-12345"));
+    check::<LicenceNumber>("1-23-456-78-99-12345", None);
+    check::<LicenceNumber>("at:123/4", Some("AT:123/4"));
+    check::<LicenceNumber>("at:", None);
+    check::<Reason>("why", None);
+    check::<CaseNumber>("26-000 1", Some("26-000 1"));
+}
+
+#[test]
+fn errors_name_the_field_and_help() {
+    let error = "x".parse::<Ori>().unwrap_err();
+    assert_eq!(error.field(), "ORI");
+    assert_eq!(
+        error.to_string(),
+        "ORI `x` does not have nine places\nhint: an ORI has nine places, such as CA0194200"
+    );
+}

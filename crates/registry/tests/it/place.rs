@@ -1,0 +1,206 @@
+//! Where the books of a test lie: a folder with SQLite, or a PostgreSQL server that the test starts itself.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, Weak};
+
+use jiff::Timestamp;
+use registry::{
+    Books, Database, Description, Event, FirearmKey, FirearmKind, IssueRun, Issued, Licensee, NewEntry,
+    NewIssuer, Part, Recipient, serial_run,
+};
+use tempfile::TempDir;
+
+/// A test's books and what keeps them alive.
+pub(crate) struct Place {
+    pub(crate) books: Books,
+    pub(crate) folder: TempDir,
+    server: Option<Arc<Server>>,
+}
+
+pub(crate) const MODEL: &str = "M9 (synthetic)";
+
+pub(crate) fn now() -> Timestamp {
+    "2026-01-15T12:00:00Z".parse().unwrap()
+}
+
+pub(crate) fn issuer(database: Database) -> NewIssuer {
+    NewIssuer {
+        name: "Example Arms (synthetic)".parse().unwrap(),
+        licence: Some("1-23-456-78-9A-12345".parse().unwrap()),
+        prefix: "K7".parse().unwrap(),
+        database,
+    }
+}
+
+pub(crate) fn run(first: &str, count: u32) -> IssueRun {
+    IssueRun {
+        model: MODEL.parse().unwrap(),
+        description: description(),
+        serials: serial_run(&first.parse().unwrap(), count).unwrap(),
+        parts: Part::ALL.to_vec(),
+        prefix: None,
+        made_on: "2024-01-02".parse().unwrap(),
+        resume: false,
+    }
+}
+
+pub(crate) fn description() -> Description {
+    Description {
+        manufacturer: "Example Arms (synthetic)".parse().unwrap(),
+        importer: None,
+        kind: FirearmKind::Pistol,
+        calibre: "9 mm Luger".parse().unwrap(),
+        country: "US".parse().unwrap(),
+    }
+}
+
+pub(crate) fn wholesaler() -> Licensee {
+    Licensee::new("1-23-456-01-9A-22222", "Wholesale One (synthetic)").unwrap()
+}
+
+pub(crate) fn dealer() -> Licensee {
+    Licensee::new("1-23-456-01-9A-33333", "Corner Guns (synthetic)").unwrap()
+}
+
+pub(crate) fn sold() -> Event {
+    Event::Disposed { holder: dealer(), to: Recipient::Form4473("T-0815".parse().unwrap()) }
+}
+
+impl Place {
+    pub(crate) async fn sqlite() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let books = Books::create(folder.path(), &issuer(Database::Embedded), now()).await.unwrap();
+        Some(Self { books, folder, server: None })
+    }
+
+    /// `None`, said loudly, where PostgreSQL is not installed.
+    pub(crate) async fn postgres() -> Option<Self> {
+        let server = Server::shared()?;
+        let folder = tempfile::tempdir().unwrap();
+        let url = server.new_database();
+        let books = Books::create(folder.path(), &issuer(Database::Postgres(url)), now()).await.unwrap();
+        Some(Self { books, folder, server: Some(server) })
+    }
+
+    /// Closes the books and opens them again, as after a restart.
+    pub(crate) async fn reopened(self) -> Self {
+        let Self { books, folder, server } = self;
+        books.close().await;
+        let books = Books::open(folder.path(), now()).await.unwrap();
+        Self { books, folder, server }
+    }
+
+    pub(crate) async fn issue(&self, run: &IssueRun) -> Vec<Issued> {
+        let mut issued = Vec::new();
+        let by = "line 1".parse().unwrap();
+        self.books.issue(run, &by, now(), |chunk| issued.extend_from_slice(chunk)).await.unwrap();
+        issued
+    }
+
+    pub(crate) fn key(&self, serial: &str) -> FirearmKey {
+        FirearmKey {
+            licence: self.books.issuer().licence,
+            model: MODEL.parse().unwrap(),
+            serial: serial.parse().unwrap(),
+        }
+    }
+
+    pub(crate) fn entry(&self, serial: &str, event: Event, on: &str) -> NewEntry {
+        NewEntry { firearm: self.key(serial), event, on: on.parse().unwrap(), description: None }
+    }
+
+    pub(crate) async fn record(&self, serial: &str, event: Event, on: &str) -> Result<u64, String> {
+        let new = self.entry(serial, event, on);
+        self.books.record(&new, &"clerk".parse().unwrap(), now()).await.map_err(|error| error.to_string())
+    }
+
+    /// Manufacturer to wholesaler to dealer to a buyer.
+    pub(crate) async fn ship_and_sell(&self, serial: &str) {
+        let maker = self.books.issuer();
+        let first = Event::Disposed { holder: maker, to: Recipient::Licensee(wholesaler()) };
+        let second = Event::Disposed { holder: wholesaler(), to: Recipient::Licensee(dealer()) };
+        self.record(serial, first, "2024-02-01").await.unwrap();
+        self.record(serial, second, "2024-03-01").await.unwrap();
+        self.record(serial, sold(), "2024-04-01").await.unwrap();
+    }
+}
+
+/// A PostgreSQL server on a Unix socket in a folder of its own; it stops when the last test lets go of it.
+pub(crate) struct Server {
+    folder: PathBuf,
+    programs: PathBuf,
+}
+
+static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+
+impl Server {
+    fn shared() -> Option<Arc<Self>> {
+        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(server) = shared.upgrade() {
+            return Some(server);
+        }
+        let Some(programs) = programs() else {
+            eprintln!(
+                "PostgreSQL is not installed under /usr/lib/postgresql: its half of the suite did not run"
+            );
+            return None;
+        };
+        let server = Arc::new(Self::start(programs));
+        *shared = Arc::downgrade(&server);
+        Some(server)
+    }
+
+    fn start(programs: PathBuf) -> Self {
+        let folder = tempfile::tempdir().unwrap().keep();
+        let server = Self { folder, programs };
+        let data = server.folder.join("data");
+        let (folder, data) = (server.folder.display(), data.display());
+        if is_root() {
+            assert!(shell(&format!("chown postgres {folder}")), "the folder goes to the server's user");
+        }
+        server.run(&format!("initdb -D {data} -U microstamp -A trust --no-sync"));
+        let options = format!("-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off");
+        server.run(&format!("pg_ctl -D {data} -l {folder}/log -o '{options}' -w start"));
+        server
+    }
+
+    fn new_database(&self) -> String {
+        let name = format!("books_{}", uuid::Uuid::now_v7().simple());
+        let socket = self.folder.display();
+        self.run(&format!("createdb -h {socket} -U microstamp {name}"));
+        let socket = socket.to_string().replace('/', "%2F");
+        format!("postgres://microstamp@{socket}/{name}")
+    }
+
+    /// Runs a program of PostgreSQL, as its own user where the test runs as root, because it refuses root.
+    fn run(&self, command: &str) {
+        let command =
+            format!("{}/{command} >>{}/output 2>&1", self.programs.display(), self.folder.display());
+        let command = if is_root() { format!("su postgres -s /bin/sh -c \"{command}\"") } else { command };
+        assert!(shell(&command), "`{command}` failed; see {}", self.folder.display());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.run(&format!("pg_ctl -D {}/data -m immediate -w stop", self.folder.display()));
+        std::fs::remove_dir_all(&self.folder).unwrap();
+    }
+}
+
+fn programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let mut versions: Vec<PathBuf> = versions.flatten().map(|entry| entry.path().join("bin")).collect();
+    versions.sort();
+    versions.into_iter().rev().find(|programs| programs.join("initdb").is_file())
+}
+
+fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output().unwrap();
+    output.stdout.trim_ascii() == b"0"
+}
+
+fn shell(command: &str) -> bool {
+    Command::new("sh").arg("-c").arg(command).current_dir(Path::new("/")).status().unwrap().success()
+}
