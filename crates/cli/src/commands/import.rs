@@ -37,7 +37,8 @@ pub(crate) fn import(arguments: &Import) -> Result<Exit, Failure> {
         None => Mapping::default(),
     };
     let table = Cursor::new(files::read(&arguments.file)?);
-    let options = ImportOptions { mapping, dry_run: arguments.dry_run, skip_rejected: arguments.skip_rejected };
+    let options =
+        ImportOptions { mapping, dry_run: arguments.dry_run, skip_rejected: arguments.skip_rejected };
     wait(async {
         let books = open(&arguments.books.registry).await?;
         let mut printed = Ok(());
@@ -52,14 +53,19 @@ pub(crate) fn import(arguments: &Import) -> Result<Exit, Failure> {
         let done = done.map_err(failure)?;
         books.close().await;
         let verb = if arguments.dry_run { "would be written" } else { "written" };
-        files::remark(format!("{} rows, {} rejected, {} entries {verb}", done.rows, done.rejected, done.entries));
+        files::remark(format!(
+            "{} rows, {} rejected, {} entries {verb}",
+            done.rows, done.rejected, done.entries
+        ));
         Ok(if done.rejected > 0 { Exit::Negative } else { Exit::Done })
     })
 }
 
 fn print(arguments: &Import, row: &Rejected) -> Result<(), Failure> {
     if arguments.books.json {
-        files::print_line(json!({"schema": "microstamp.rejected-row/1", "line": row.line, "reason": row.reason}))
+        files::print_line(
+            json!({"schema": "microstamp.rejected-row/1", "line": row.line, "reason": row.reason}),
+        )
     } else {
         files::print_line(format!("line {}: {}", row.line, row.reason))
     }

@@ -6,6 +6,7 @@ mod books;
 mod code;
 mod engrave;
 mod entries;
+mod import;
 mod issue;
 mod issuer;
 pub(crate) mod read;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Correct(book::Correct),
     /// Show everything written about one firearm.
     Book(book::Book),
+    /// Take bound-book rows from a CSV table.
+    Import(import::Import),
     /// Write the bound book as CSV.
     Export(book::Export),
     /// Write a signed certificate for one firearm.
@@ -79,6 +82,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Part(arguments) => entries::part(&arguments),
         Command::Correct(arguments) => book::correct(&arguments),
         Command::Book(arguments) => book::book(&arguments),
+        Command::Import(arguments) => import::import(&arguments),
         Command::Export(arguments) => book::export(&arguments),
         Command::Certificate(arguments) => book::certificate(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
