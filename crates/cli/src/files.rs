@@ -31,6 +31,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// The first bytes of a file, eight at most: enough to tell what it is.
+pub(crate) fn head(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut head = Vec::with_capacity(8);
+    let read = |file: File| file.take(8).read_to_end(&mut head);
+    File::open(path).and_then(read).map_err(|error| unreadable(path, &error))?;
+    Ok(head)
+}
+
 /// Reads a whole text file.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     String::from_utf8(read(path)?)
@@ -39,7 +47,9 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 
 fn unreadable(path: &Path, error: &io::Error) -> Failure {
     let exit = match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied => Exit::BadInput,
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::IsADirectory => {
+            Exit::BadInput
+        }
         _ => Exit::Environment,
     };
     exit.because(format!("cannot read `{}`: {error}", path.display()))

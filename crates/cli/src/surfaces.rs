@@ -64,7 +64,7 @@ pub(crate) enum PitchSource {
 
 /// Reads a scan or a picture; a pitch given by the user replaces that of the file.
 pub(crate) fn load(path: &Path, given: Option<Length>) -> Result<Loaded, Failure> {
-    let bytes = files::read(path)?;
+    let bytes = read_recognised(path)?;
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let (mut surface, mut warnings) = decode(path, &bytes)?;
     let pitch_source = match (given, surface.pitch()) {
@@ -103,6 +103,19 @@ pub(crate) fn load_heights(path: &Path) -> Result<Topography, Failure> {
             path.display()
         ))),
     }
+}
+
+/// Reads a file whose first bytes are those of a scan or a picture; anything else is refused before it is read.
+pub(crate) fn read_recognised(path: &Path) -> Result<Vec<u8>, Failure> {
+    const HEADS: [&[u8]; 6] = [b"PK", b"\x89PNG", b"\xFF\xD8", b"II", b"MM", b"BM"];
+    let head = files::head(path)?;
+    if HEADS.iter().any(|known| head.starts_with(known)) {
+        return files::read(path);
+    }
+    Err(Exit::BadInput.because(format!(
+        "cannot read `{}`: it begins like neither an X3P scan nor a PNG, TIFF, JPEG or BMP picture",
+        path.display()
+    )))
 }
 
 fn decode(path: &Path, bytes: &[u8]) -> Result<(Surface, Vec<String>), Failure> {

@@ -11,7 +11,7 @@ use topography::x3p::{self, X3p, ZType};
 use topography::{Angle, Length, Limits, Pitch, Topography, resample};
 
 use crate::exit::{Exit, Failure, OrExit as _};
-use crate::files;
+use crate::{files, surfaces};
 
 /// Arguments of `x3p`.
 #[derive(Debug, Subcommand)]
@@ -210,7 +210,11 @@ fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     let mut scan = match files::extension(&arguments.file).as_str() {
         "tif" | "tiff" | "png" => {
             let scale = HeightScale { step: arguments.step, pitch: arguments.pitch.map(Pitch::square) };
-            let heights = picture::read_heights(&files::read(&arguments.file)?, &Limits::default(), &scale);
+            let heights = picture::read_heights(
+                &surfaces::read_recognised(&arguments.file)?,
+                &Limits::default(),
+                &scale,
+            );
             X3p::new(heights.or_exit(Exit::BadInput, format!("cannot read `{}`", arguments.file.display()))?)
         }
         _ => read_scan(&arguments.file)?,
@@ -265,12 +269,11 @@ fn draw(arguments: &Render) -> Result<Exit, Failure> {
         Drawing::Oblique => Some(Light::Oblique { azimuth, elevation }),
         Drawing::Sem => Some(Light::Sem),
     };
-    let png = match light {
-        Some(light) => picture::write_png(&render::shade(&surface, light), Depth::Eight),
-        None => {
-            let how = FalseColour { range: None, shaded: true };
-            picture::write_colours(&render::false_colour(&surface, &how), None)
-        }
+    let png = if let Some(light) = light {
+        picture::write_png(&render::shade(&surface, light), Depth::Eight)
+    } else {
+        let how = FalseColour { range: None, shaded: true };
+        picture::write_colours(&render::false_colour(&surface, &how), None)
     };
     files::write(&arguments.output, &png.or_exit(Exit::BadInput, "cannot draw")?)?;
     Ok(Exit::Done)
@@ -294,6 +297,6 @@ fn prepare(mut surface: Topography, arguments: &Render) -> Result<Topography, Fa
 }
 
 fn read_scan(path: &Path) -> Result<X3p, Failure> {
-    x3p::read(&files::read(path)?, &Limits::default())
+    x3p::read(&surfaces::read_recognised(path)?, &Limits::default())
         .or_exit(Exit::BadInput, format!("cannot read `{}`", path.display()))
 }

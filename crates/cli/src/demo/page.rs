@@ -136,11 +136,12 @@ fn text(rows: &[Row]) -> String {
 
 fn exhibit_on(page: Page, exhibit: &Exhibit, alone: &Alone) -> Page {
     let shot = &exhibit.shot;
+    let settings: Vec<_> = shot.settings.iter().map(|(name, value)| format!(", {name} {value}")).collect();
     let mut page = page.heading(&format!("Exhibit {}: {}", shot.exhibit, shot.scene)).paragraph(&format!(
         "{}; conditions {}{}; measured on {}. Read alone: {}.",
         shot.look.describe(),
         shot.preset,
-        shot.settings.iter().map(|(name, value)| format!(", {name} {value}")).collect::<String>(),
+        settings.join(""),
         exhibit.background,
         headline(&alone.reading)
     ));

@@ -4,3 +4,5 @@
 
 mod audit;
 mod engrave;
+mod help;
+mod read;

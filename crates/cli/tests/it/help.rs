@@ -1,0 +1,60 @@
+//! Every word of help, as a user sees it.
+
+use assert_cmd::Command;
+
+#[test]
+fn every_command_explains_itself() {
+    let commands = [
+        "audit",
+        "engrave",
+        "code",
+        "issuer",
+        "issue",
+        "record",
+        "dispose",
+        "theft",
+        "part",
+        "correct",
+        "book",
+        "export",
+        "certificate",
+        "trace",
+        "strike",
+        "x3p",
+        "read",
+        "demo",
+        "completions",
+        "man",
+    ];
+    let mut help = String::new();
+    for command in commands {
+        let output = Command::cargo_bin("microstamp")
+            .unwrap()
+            .args([command, "--help"])
+            .env("COLUMNS", "100")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}");
+        help += &format!("$ microstamp {command} --help\n{}\n", String::from_utf8(output.stdout).unwrap());
+    }
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn completions_and_manual_pages_name_every_command() {
+    for arguments in [&["completions", "bash"][..], &["man"]] {
+        let output = Command::cargo_bin("microstamp").unwrap().args(arguments).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        for command in ["read", "engrave", "trace", "demo"] {
+            assert!(text.contains(command), "{arguments:?} lacks {command}");
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_ends_with_2() {
+    for arguments in [&["reed"][..], &["read"], &["--threads", "0", "man"], &["engrave", "K73MXP"]] {
+        let output = Command::cargo_bin("microstamp").unwrap().args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+    }
+}

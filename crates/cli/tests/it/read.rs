@@ -1,0 +1,121 @@
+//! `read`, `strike` and `x3p` from the shell: a case is struck and read, and what is no case is told apart.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// Runs `microstamp …` and returns exit code, standard output and standard error.
+fn microstamp(arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("microstamp").unwrap().args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// Engraves a pin and strikes it once; the file's ending chooses the kind of case.
+fn strike(folder: &Path, code: &str, case: &str, settings: &[&str]) -> PathBuf {
+    let (tool, case) = (folder.join("tool.x3p"), folder.join(case));
+    let engraved =
+        microstamp(&["engrave", code, "--form", "without", "--pitch", "2um", "-o", tool.to_str().unwrap()]);
+    assert_eq!(engraved.0, 0, "{}", engraved.2);
+    let files = [tool.to_str().unwrap(), "-o", case.to_str().unwrap()];
+    let struck = microstamp(&[&["strike"], &files[..], settings].concat());
+    assert_eq!(struck.0, 0, "{}", struck.2);
+    case
+}
+
+fn real_scans() -> Option<PathBuf> {
+    let root = std::env::var_os("MICROSTAMP_REALDATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/realdata"),
+        PathBuf::from,
+    );
+    let folder = root.join("csafe-fadul");
+    if !folder.is_dir() {
+        eprintln!("NOT TESTED: no real scans at {}; set MICROSTAMP_REALDATA", folder.display());
+        return None;
+    }
+    Some(folder)
+}
+
+#[test]
+fn a_struck_case_is_read_as_the_contract_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = strike(folder.path(), "K73MXP", "case.x3p", &["--preset", "level-1", "--seed", "11"]);
+    let (exit, out, _) = microstamp(&["read", case.to_str().unwrap(), "--json"]);
+    let reading: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (exit, reading["outcome"].as_str(), reading["code"].as_str()),
+        (0, Some("accepted"), Some("K73M XPKA"))
+    );
+    assert_eq!(reading["schema"], "microstamp.reading/1");
+    assert_eq!(reading["inputs"][0]["kind"], "topography");
+    assert_eq!(reading["inputs"][0]["pitch_source"], "file");
+    assert_eq!(reading["wrong_accept_bound"], 1e-4);
+    assert_eq!(reading["calibration"]["measured_on"], "simulation");
+    let listed: f64 =
+        reading["candidates"].as_array().unwrap().iter().map(|c| c["posterior"].as_f64().unwrap()).sum();
+    assert!((listed + reading["other"].as_f64().unwrap() - 1.0).abs() < 1e-9);
+    assert_eq!(reading["symbols"].as_array().unwrap().len(), 16);
+    for member in ["marks", "margin", "warnings", "posterior", "scheme"] {
+        assert!(!reading[member].is_null(), "{member} is missing");
+    }
+}
+
+#[test]
+fn a_photograph_is_read_with_the_pitch_that_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["--preset", "level-1", "--instrument", "oblique", "--seed", "5"];
+    let case = strike(folder.path(), "R4W0ZT", "case.png", &settings);
+    let (exit, out, _) = microstamp(&["read", case.to_str().unwrap(), "--pitch", "2um", "--json"]);
+    let reading: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(reading["inputs"][0]["pitch_source"], "given");
+    assert_eq!((exit, &reading["code"].as_str().unwrap_or_default()[..6]), (0, "R4W0 Z"), "{out}");
+}
+
+#[test]
+fn no_real_unmarked_case_carries_a_mark() {
+    let Some(folder) = real_scans() else { return };
+    let scans: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "x3p"))
+        .map(|path| path.to_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(scans.len(), 40);
+    let arguments: Vec<&str> =
+        ["read", "--json"].into_iter().chain(scans.iter().map(String::as_str)).collect();
+    let (exit, out, _) = microstamp(&arguments);
+    assert_eq!(exit, 1);
+    for line in out.lines() {
+        let reading: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(reading["outcome"], "no_mark", "{}", reading["inputs"][0]["file"]);
+    }
+    assert_eq!(out.lines().count(), 40);
+}
+
+#[test]
+fn what_is_no_case_ends_in_one_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let inputs = [
+        file("garbage.x3p", b"this is no scan"),
+        file("empty.png", b""),
+        file("cut.x3p", b"PK\x03\x04\x14\x00"),
+        file("cut.png", b"\x89PNG\r\n\x1a\n\x00\x00"),
+        folder.path().join("missing.x3p").to_str().unwrap().to_owned(),
+        folder.path().to_str().unwrap().to_owned(),
+    ];
+    for input in &inputs {
+        for command in [&["read", input.as_str()][..], &["x3p", "info", input.as_str()]] {
+            let (exit, out, error) = microstamp(command);
+            assert_eq!((exit, out.as_str()), (2, ""), "{command:?}: {error}");
+            let sentence = error.strip_prefix("error: ").unwrap_or_else(|| panic!("{error}"));
+            assert_eq!(sentence.lines().filter(|line| !line.starts_with("hint: ")).count(), 1, "{error}");
+        }
+    }
+}
