@@ -1,0 +1,176 @@
+//! Two prepared surfaces in, one comparison out.
+
+use topography::{Angle, Length};
+
+use crate::cmc::{self, Direction};
+use crate::direction::{self, Scratch};
+use crate::error::ComparisonError;
+use crate::pose;
+use crate::preset::Preset;
+use crate::surface::Surface;
+
+/// What the comparison of two surfaces found, with everything needed to repeat it.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// The parameters.
+    pub preset: Preset,
+    /// Congruent matching cells.
+    pub cmc: CmcCounts,
+    /// Cells of A and of B.
+    pub cells_of_each: [usize; 2],
+    /// Cells with enough measured points on both, of A on B and of B on A.
+    pub evaluated: [usize; 2],
+    /// Whether freely searching cells of both directions came together in one place (Chen 2017, conditions I and II).
+    pub converged: bool,
+    /// The areal cross-correlation of the whole surfaces where they lie best on each other, -1 to 1.
+    pub accf_max: f64,
+    /// How far B must be turned, counter-clockwise as seen, to lie as A does.
+    pub rotation: Angle,
+    /// How far the middle of B then lies from the middle of A, to the right and down.
+    pub shift: (Length, Length),
+    /// The one number by which results are ranked: congruent cells of the poorer direction, and behind the point the mean
+    /// squared coefficient of the cells that agree on the pose.
+    pub score: f64,
+    /// Every evaluated cell of A.
+    pub cells: Vec<CellResult>,
+    /// What the reader of the result should know.
+    pub warnings: Vec<String>,
+}
+
+/// Counts under each decision rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CmcCounts {
+    /// Song 2013: A on B, B on A.
+    pub original: [usize; 2],
+    /// Tong 2015.
+    pub high: usize,
+    /// Within the tolerances about the reference: A on B, B on A.
+    pub total: [usize; 2],
+    /// Chen 2017: A on B, B on A.
+    pub convergence: [usize; 2],
+    /// Chen 2018: area of the congruent cells over the area of all evaluated ones, 0 to 1, the poorer direction.
+    pub ncma: f64,
+}
+
+/// One cell of A and where it was found on B.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CellResult {
+    /// The middle of the cell on A, from the upper left corner of the measured area.
+    pub on_a: (Length, Length),
+    /// The middle of its place on B, likewise.
+    pub on_b: (Length, Length),
+    /// Edge of the cell.
+    pub side: Length,
+    /// The areal cross-correlation there, -1 to 1.
+    pub accf: f64,
+    /// Turn beyond that of the whole surface.
+    pub turn: Angle,
+    /// Displacement beyond that of the whole surface.
+    pub displacement: (Length, Length),
+    /// Whether the cell is congruent with the others.
+    pub congruent: bool,
+}
+
+impl Comparison {
+    /// Congruent cells under convergence of the poorer direction.
+    pub fn congruent(&self) -> usize {
+        self.cmc.convergence[0].min(self.cmc.convergence[1])
+    }
+
+    /// Cells of the surface that has fewer.
+    pub fn smaller_cells(&self) -> usize {
+        self.cells_of_each[0].min(self.cells_of_each[1])
+    }
+}
+
+/// Compares two prepared surfaces, both directions.
+///
+/// The search runs over the full circle and all shifts that leave a fifth of the smaller surface in overlap: a masked
+/// correlation of the whole surfaces proposes poses, then all cells search freely about each of them.
+///
+/// # Errors
+///
+/// [`ComparisonError::Mismatch`] where the two were not prepared with the same preset.
+pub fn compare(a: &Surface, b: &Surface) -> Result<Comparison, ComparisonError> {
+    thread_local! {
+        static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::default();
+    }
+    if a.preset.mark != b.preset.mark {
+        return Err(ComparisonError::Mismatch("one is a breech face, the other a firing pin".to_owned()));
+    }
+    if a.preset != b.preset {
+        let (a, b) = (a.preset.name, b.preset.name);
+        return Err(ComparisonError::Mismatch(format!("`{a}` and `{b}`")));
+    }
+    SCRATCH.with_borrow_mut(|scratch| Ok(compared(a, b, scratch)))
+}
+
+fn compared(a: &Surface, b: &Surface, scratch: &mut Scratch) -> Comparison {
+    let poses = pose::search(a, b, &mut scratch.planner);
+    let back: Vec<_> = poses.iter().map(pose::Pose::inverse).collect();
+    let forward = cmc::direction(a, b, &poses, scratch).unwrap_or_default();
+    let backward = cmc::direction(b, a, &back, scratch).unwrap_or_default();
+    let preset = &a.preset;
+    let converged = cmc::converged(&forward, &backward, preset);
+    let convergence = [&forward, &backward].map(|d| if converged { d.total } else { d.about_reference });
+    let accf_max = direction::whole(a, b, &forward.pose, scratch).max(direction::whole(b, a, &backward.pose, scratch));
+    let support = (forward.support / a.cells.len().max(1) as f64).min(backward.support / b.cells.len().max(1) as f64);
+    let counts = CmcCounts {
+        original: [forward.original, backward.original],
+        high: cmc::high(&forward, &backward, preset),
+        total: [forward.total, backward.total],
+        convergence,
+        ncma: if converged { ncma(a, &forward).min(ncma(b, &backward)) } else { 0.0 },
+    };
+    Comparison {
+        preset: preset.clone(),
+        cmc: counts,
+        cells_of_each: [a.cells.len(), b.cells.len()],
+        evaluated: [forward.evaluated, backward.evaluated],
+        converged,
+        accf_max,
+        // The pose turns A onto B in a frame whose y axis points down; B turns back, counter-clockwise positive.
+        rotation: Angle::radians(principal(forward.pose.turn)),
+        shift: (Length::um(-forward.pose.shift[0]), Length::um(-forward.pose.shift[1])),
+        score: convergence[0].min(convergence[1]) as f64 + support.clamp(0.0, 0.999),
+        cells: cells(a, b, &forward),
+        warnings: a.warnings.iter().chain(&b.warnings).cloned().collect(),
+    }
+}
+
+/// The same turn between minus half a circle and half a circle.
+fn principal(turn: f64) -> f64 {
+    let turn = turn.rem_euclid(std::f64::consts::TAU);
+    if turn > std::f64::consts::PI { turn - std::f64::consts::TAU } else { turn }
+}
+
+fn ncma(surface: &Surface, direction: &Direction) -> f64 {
+    let (mut congruent, mut evaluated) = (0.0, 0.0);
+    for (cell, &c) in surface.cells.iter().zip(&direction.congruent) {
+        evaluated += cell.valid;
+        congruent += if c { cell.valid } else { 0.0 };
+    }
+    if evaluated > 0.0 { congruent / evaluated } else { 0.0 }
+}
+
+fn cells(a: &Surface, b: &Surface, forward: &Direction) -> Vec<CellResult> {
+    let length = |at: [f64; 2]| (Length::um(at[0]), Length::um(at[1]));
+    let close = forward.close.iter().zip(&forward.congruent);
+    a.cells
+        .iter()
+        .zip(close)
+        .map(|(cell, (close, &congruent))| {
+            let middle = cell.middle();
+            let moved = [0, 1].map(|k| middle[k] + close.shift[k]);
+            CellResult {
+                on_a: length(middle),
+                on_b: length(direction::place_on_b(a, b, &forward.pose, moved)),
+                side: Length::um(cell.side),
+                accf: close.accf,
+                turn: Angle::degrees(-close.turn),
+                displacement: length(close.shift),
+                congruent,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,134 @@
+//! From a scan to a surface that can be compared.
+
+use topography::filter::{self, Fit, Form, Gaussian, Order, Spikes};
+use topography::{Length, Pitch, Topography, resample};
+
+use crate::error::ComparisonError;
+use crate::fourier::Planner;
+use crate::preset::{MarkKind, Preset};
+use crate::raster::Raster;
+use crate::region;
+use crate::surface::Surface;
+
+/// Scans coarser than this many times the base pitch are refused.
+const COARSEST: f64 = 2.4;
+/// Fewer cells cannot be compared.
+const LEAST_CELLS: usize = 4;
+/// Below this share of measured points in the frame the result carries a warning.
+const FEW_POINTS: f64 = 0.15;
+/// Relief below this root mean square is no relief.
+const FLAT_UM: f64 = 0.002;
+/// The largest frame in samples along an axis after resampling.
+const LARGEST: f64 = 4096.0;
+
+/// Prepares a scan: spikes away, one pitch, the mark found and levelled where the scan is raw, the band of the preset.
+///
+/// A scan whose waves beyond the long cut-off are already gone counts as processed: it is neither masked nor levelled,
+/// only narrowed to the band. Order: spikes, pitch, (region, form,) long waves, short waves. Filters are second-order
+/// Gaussian regressions with 50 % transmission at the cut-offs, missing points left out; the one for long waves is robust
+/// (Chen et al. 2017).
+///
+/// # Errors
+///
+/// One sentence in [`ComparisonError`] for a scan that is too coarse, too small, too empty, or flat.
+///
+/// ```no_run
+/// # let scan: topography::Topography = todo!();
+/// let preset = comparison::Preset::default_for(comparison::MarkKind::BreechFace);
+/// let surface = comparison::prepare(&scan, &preset)?;
+/// # Ok::<(), comparison::ComparisonError>(())
+/// ```
+pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, ComparisonError> {
+    let mut warnings = Vec::new();
+    let measured = checked(scan, preset, &mut warnings)?;
+    let despiked = filter::remove_spikes(&cropped(scan, measured), &Spikes::default());
+    let even = resample::to_square(&despiked);
+    let base = if (even.pitch.x / preset.pitch - 1.0).abs() < 0.01 {
+        Topography { pitch: Pitch::square(preset.pitch), ..even }
+    } else {
+        resample::to_pitch(&even, Pitch::square(preset.pitch))
+    };
+    let shaped = if is_processed(&base, preset)? {
+        base
+    } else {
+        let region = match preset.mark {
+            MarkKind::BreechFace => region::breech_face(&base)?,
+            MarkKind::FiringPin => region::firing_pin(&base)?,
+        };
+        warnings.push("the scan is raw: its mark was found, masked and levelled here".to_owned());
+        region
+    };
+    let narrowed = narrowed(&shaped, preset)?;
+    if narrowed.sq().is_none_or(|sq| sq.to_um() < FLAT_UM) {
+        return Err(ComparisonError::Flat);
+    }
+    let mut surface = Surface::build(&Raster::from_topography(&narrowed), preset, &mut Planner::default())
+        .ok_or(ComparisonError::Flat)?;
+    if surface.cells.len() < LEAST_CELLS {
+        return Err(ComparisonError::TooFewCells { cells: surface.cells.len(), needed: LEAST_CELLS });
+    }
+    surface.warnings = warnings;
+    Ok(surface)
+}
+
+/// The rectangle of measured points, after looking at size, pitch and coverage.
+fn checked(scan: &Topography, preset: &Preset, warnings: &mut Vec<String>) -> Result<[usize; 4], ComparisonError> {
+    let [x, y] = [scan.pitch.x, scan.pitch.y];
+    let coarser = if x > y { x } else { y };
+    let needed = preset.pitch * COARSEST;
+    if !(x > Length::ZERO && y > Length::ZERO) || coarser > needed {
+        return Err(ComparisonError::TooCoarse { pitch: coarser, needed, preset: preset.name });
+    }
+    let size = [x * scan.heights.width() as f64, y * scan.heights.height() as f64];
+    if size.iter().any(|&s| s / preset.pitch > LARGEST) {
+        let what = "no primer is that large, look at the pitch in the file";
+        return Err(ComparisonError::Size { width: size[0], height: size[1], what });
+    }
+    let share = scan.valid_points() as f64 / scan.heights.samples().len().max(1) as f64;
+    let Some(bounds) = Raster::from_topography(scan).bounds() else {
+        return Err(ComparisonError::TooFewPoints { percent: 0.0 });
+    };
+    if coarser > preset.pitch * 1.05 {
+        warnings.push(format!("the scan has a sample every {coarser}, coarser than the {} compared at", preset.pitch));
+    }
+    if share < FEW_POINTS {
+        warnings.push(format!("only {:.1} % of the scan is measured: expect little evidence", 100.0 * share));
+    }
+    Ok(bounds)
+}
+
+fn cropped(scan: &Topography, [x0, y0, x1, y1]: [usize; 4]) -> Topography {
+    Topography { heights: scan.heights.crop(x0, y0, x1 - x0, y1 - y0), pitch: scan.pitch }
+}
+
+/// Whether the waves beyond twice the long cut-off are already gone: a second-order form explains next to nothing, and
+/// what a fourfold cut-off lets through is a small part of the relief.
+fn is_processed(base: &Topography, preset: &Preset) -> Result<bool, ComparisonError> {
+    let sq = |t: &Topography| t.sq().map_or(0.0, Length::to_um);
+    let total = sq(base);
+    if total < FLAT_UM {
+        return Err(ComparisonError::Flat);
+    }
+    let coarse = resample::to_pitch(base, Pitch::square(preset.pitch * 8.0));
+    let long = Gaussian { cut_off: preset.band.1 * 4.0, order: Order::Zero, robust: false };
+    let waves = filter::low_pass(&coarse, &long).map_err(|error| ComparisonError::Filter(error.to_string()))?;
+    Ok(sq(&waves) < 0.35 * total)
+}
+
+fn narrowed(shaped: &Topography, preset: &Preset) -> Result<Topography, ComparisonError> {
+    let failed = |error: filter::FilterError| ComparisonError::Filter(error.to_string());
+    let (short, long) = preset.band;
+    let long = Gaussian { cut_off: long, order: Order::Two, robust: true };
+    let high = filter::high_pass(shaped, &long).map_err(failed)?;
+    let short = Gaussian { cut_off: short, order: Order::Two, robust: false };
+    let low = filter::low_pass(&high, &short).map_err(failed)?;
+    // Where the short waves are gone already, another filter would only take more.
+    let sq = |t: &Topography| t.sq().map_or(0.0, Length::to_um);
+    let kept = sq(&low) / sq(&high).max(f64::MIN_POSITIVE);
+    Ok(if kept > 0.995 { high } else { low })
+}
+
+/// Takes the best plane away; a scan that holds no plane is left as it is.
+pub(crate) fn levelled(surface: &Topography, form: Form) -> Result<Topography, ComparisonError> {
+    filter::remove_form(surface, form, Fit::Robust).map_err(|error| ComparisonError::Filter(error.to_string()))
+}

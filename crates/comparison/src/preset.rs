@@ -1,0 +1,126 @@
+//! The published sets of parameters, by name.
+
+use topography::Length;
+
+use crate::error::ComparisonError;
+
+/// Which part of the firearm left the mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MarkKind {
+    /// The breech-face impression on the primer around the firing-pin hole.
+    BreechFace,
+    /// The firing-pin impression.
+    FiringPin,
+}
+
+/// Everything that decides how two surfaces are prepared and compared; every result records it.
+///
+/// ```
+/// let preset = comparison::Preset::named("chen2017")?;
+/// assert_eq!(preset.shift_tolerance.to_um(), 125.0);
+/// # Ok::<(), comparison::ComparisonError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Preset {
+    /// The name under which it is published here.
+    pub name: &'static str,
+    /// The mark it is for.
+    pub mark: MarkKind,
+    /// Sample pitch after preparation.
+    pub pitch: Length,
+    /// Wavelengths let through: 50 % transmission at each end.
+    pub band: (Length, Length),
+    /// Edge of a cell.
+    pub cell: Length,
+    /// A cell is evaluated where at least this share of its points is measured.
+    pub least_valid: f64,
+    /// The smallest areal cross-correlation of a congruent cell.
+    pub least_accf: f64,
+    /// How far in degrees the turn of a congruent cell may lie from the reference.
+    pub turn_tolerance: f64,
+    /// How far the place of a congruent cell may lie from the reference, along each axis.
+    pub shift_tolerance: Length,
+}
+
+/// Fadul and Weller sets, convergence method: Chen, Chu, Soons, Yan 2017, Forensic Sci. Int. 280:213-223.
+const CHEN2017: Preset = Preset {
+    name: "chen2017",
+    mark: MarkKind::BreechFace,
+    pitch: Length::um(6.25),
+    band: (Length::um(16.0), Length::um(250.0)),
+    cell: Length::um(468.75),
+    least_valid: 0.15,
+    least_accf: 0.40,
+    turn_tolerance: 3.0,
+    shift_tolerance: Length::um(125.0),
+};
+
+/// Chen 2017 with a higher threshold and a tighter place, because registration here is finer than a sample.
+const MICROSTAMP: Preset =
+    Preset { name: "microstamp-1", least_accf: 0.50, shift_tolerance: Length::um(75.0), ..CHEN2017 };
+
+const ALL: [Preset; 9] = [
+    MICROSTAMP,
+    CHEN2017,
+    // Chen, Song, Soons, Murdock, Zhao 2018, J. Res. NIST 123:123015: 50-sample cells.
+    Preset { name: "chen2018", cell: Length::um(312.5), least_accf: 0.55, ..CHEN2017 },
+    // Song et al. 2014, Meas. Sci. Technol. 25:064005.
+    Preset {
+        name: "song2014",
+        band: (Length::um(40.0), Length::um(400.0)),
+        least_accf: 0.60,
+        turn_tolerance: 6.0,
+        ..CHEN2017
+    },
+    // Tong, Song, Chu 2015, J. Res. NIST 120:102-112, on topographies.
+    Preset { name: "tong2015", least_accf: 0.60, turn_tolerance: 6.0, ..CHEN2017 },
+    // The band of Weller et al. 2012, J. Forensic Sci. 57:912-917.
+    Preset { name: "weller2012", band: (Length::um(15.0), Length::um(150.0)), ..CHEN2017 },
+    // The band of Ott, Thompson, Song 2017, Forensic Sci. Int. 271:98-106.
+    Preset { name: "ott2017", band: (Length::um(10.0), Length::um(200.0)), ..CHEN2017 },
+    // The defaults of the cmcR package: Zemmels, VanderPlas, Hofmann 2023.
+    Preset {
+        name: "cmcr",
+        band: (Length::um(16.0), Length::um(500.0)),
+        least_accf: 0.50,
+        turn_tolerance: 6.0,
+        ..CHEN2017
+    },
+    // Zhang, Song, Tong, Chu 2021, J. Forensic Sci. 66:571-582: firing pins.
+    Preset {
+        name: "zhang2021",
+        mark: MarkKind::FiringPin,
+        pitch: Length::um(1.5625),
+        band: (Length::um(7.8125), Length::um(93.75)),
+        cell: Length::um(78.125),
+        least_valid: 0.15,
+        least_accf: 0.45,
+        turn_tolerance: 15.0,
+        shift_tolerance: Length::um(39.0625),
+    },
+];
+
+impl Preset {
+    /// The preset of that name.
+    ///
+    /// # Errors
+    ///
+    /// [`ComparisonError::UnknownPreset`] names those there are.
+    pub fn named(name: &str) -> Result<Self, ComparisonError> {
+        ALL.iter().find(|preset| preset.name == name).cloned().ok_or_else(|| ComparisonError::UnknownPreset {
+            name: name.to_owned(),
+            known: Self::names().join(", "),
+        })
+    }
+
+    /// The names of all presets, the default for breech faces first.
+    pub fn names() -> Vec<&'static str> {
+        ALL.iter().map(|preset| preset.name).collect()
+    }
+
+    /// What is used where nobody chose.
+    pub fn default_for(mark: MarkKind) -> Self {
+        ALL.iter().find(|preset| preset.mark == mark).cloned().expect("every mark has a preset in the list")
+    }
+}

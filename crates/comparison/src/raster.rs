@@ -1,0 +1,199 @@
+//! Heights with a mask in single precision, at one pitch: what every kernel of this crate works on.
+
+use topography::{Grid, Pitch, Topography};
+
+/// A square-pitch height map whose missing points are zero and carry weight zero.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Raster {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    /// Micrometres between samples.
+    pub(crate) pitch: f64,
+    /// Micrometres from the origin of the surface to the first sample, along either axis.
+    pub(crate) offset: f64,
+    /// Heights, zero where missing.
+    pub(crate) z: Vec<f32>,
+    /// One where measured, zero where missing.
+    pub(crate) w: Vec<f32>,
+}
+
+/// Where a grid lies in another raster: `source = origin + turn * (place on the grid)`, all in micrometres.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) pitch: f64,
+    /// The source place of the grid's first sample.
+    pub(crate) origin: [f64; 2],
+    /// The turn in radians.
+    pub(crate) turn: f64,
+}
+
+impl Raster {
+    pub(crate) fn from_topography(surface: &Topography) -> Self {
+        let samples = surface.heights.samples();
+        Self {
+            width: surface.heights.width(),
+            height: surface.heights.height(),
+            pitch: surface.pitch.x.to_um(),
+            offset: 0.0,
+            z: samples.iter().map(|&z| if z.is_finite() { z as f32 } else { 0.0 }).collect(),
+            w: samples.iter().map(|&z| f32::from(u8::from(z.is_finite()))).collect(),
+        }
+    }
+
+    pub(crate) fn to_topography(&self) -> Topography {
+        let heights =
+            self.z.iter().zip(&self.w).map(|(&z, &w)| if w > 0.0 { f64::from(z) } else { f64::NAN }).collect();
+        Topography {
+            heights: Grid::from_vec(self.width, self.height, heights),
+            pitch: Pitch::square(topography::Length::um(self.pitch)),
+        }
+    }
+
+    pub(crate) fn valid(&self) -> usize {
+        self.w.iter().filter(|&&w| w > 0.0).count()
+    }
+
+    /// The rectangle of measured points: first column, first row, one past the last column and row.
+    pub(crate) fn bounds(&self) -> Option<[usize; 4]> {
+        let mut bounds = [usize::MAX, usize::MAX, 0, 0];
+        for y in 0..self.height {
+            let row = &self.w[y * self.width..(y + 1) * self.width];
+            let Some(first) = row.iter().position(|&w| w > 0.0) else { continue };
+            let last = row.iter().rposition(|&w| w > 0.0).unwrap_or(first);
+            bounds =
+                [bounds[0].min(first), bounds[1].min(y), bounds[2].max(last + 1), bounds[3].max(y + 1)];
+        }
+        (bounds[2] > 0).then_some(bounds)
+    }
+
+    /// Cuts the rectangle `bounds` out.
+    pub(crate) fn cropped(&self, bounds: [usize; 4]) -> Self {
+        let [x0, y0, x1, y1] = bounds;
+        let cut = |samples: &[f32]| {
+            (y0..y1).flat_map(|y| samples[y * self.width + x0..y * self.width + x1].iter().copied()).collect()
+        };
+        Self { width: x1 - x0, height: y1 - y0, pitch: self.pitch, offset: self.offset, z: cut(&self.z), w: cut(&self.w) }
+    }
+
+    /// The mean of the measured points of every two by two samples, where two or more of the four are measured.
+    ///
+    /// The result keeps the pitch and lies half a sample further right and down.
+    pub(crate) fn boxed(&self) -> Self {
+        let (width, height) = (self.width.saturating_sub(1), self.height.saturating_sub(1));
+        let mut z = Vec::with_capacity(width * height);
+        let mut w = Vec::with_capacity(width * height);
+        for y in 0..height {
+            for x in 0..width {
+                let at = y * self.width + x;
+                let below = at + self.width;
+                let weight = self.w[at] + self.w[at + 1] + self.w[below] + self.w[below + 1];
+                let sum = self.z[at] + self.z[at + 1] + self.z[below] + self.z[below + 1];
+                let measured = weight >= 2.0;
+                z.push(if measured { sum / weight } else { 0.0 });
+                w.push(f32::from(u8::from(measured)));
+            }
+        }
+        Self { width, height, pitch: self.pitch, offset: self.offset + 0.5 * self.pitch, z, w }
+    }
+
+    /// Every other sample along each axis.
+    pub(crate) fn thinned(&self) -> Self {
+        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+        let thin = |samples: &[f32]| {
+            (0..height)
+                .flat_map(|y| samples[2 * y * self.width..(2 * y + 1) * self.width].iter().step_by(2).copied())
+                .collect()
+        };
+        Self { width, height, pitch: 2.0 * self.pitch, offset: self.offset, z: thin(&self.z), w: thin(&self.w) }
+    }
+
+    /// Subtracts the mean of the measured points and limits heights to `limit` standard deviations.
+    pub(crate) fn centred(mut self, limit: f32) -> Self {
+        let n = self.w.iter().sum::<f32>().max(1.0);
+        let mean = self.z.iter().sum::<f32>() / n;
+        let energy: f32 = self.z.iter().zip(&self.w).map(|(&z, &w)| w * (z - mean) * (z - mean)).sum();
+        let bound = limit * (energy / n).sqrt();
+        for (z, &w) in self.z.iter_mut().zip(&self.w) {
+            *z = w * (*z - mean).clamp(-bound, bound);
+        }
+        self
+    }
+
+    /// Divides heights by their root mean square over squares of `2 reach + 1` samples, so that no rough patch outweighs the rest.
+    pub(crate) fn evened(mut self, reach: usize) -> Self {
+        let energy: Vec<f32> = self.z.iter().map(|z| z * z).collect();
+        let energy = self.box_sums(&energy, reach);
+        let points = self.box_sums(&self.w, reach);
+        for (i, z) in self.z.iter_mut().enumerate() {
+            if self.w[i] > 0.0 {
+                *z /= (energy[i] / points[i].max(1.0)).sqrt().max(1e-6);
+            }
+        }
+        self
+    }
+
+    fn box_sums(&self, samples: &[f32], reach: usize) -> Vec<f32> {
+        let mut across = vec![0.0; samples.len()];
+        for (line, out) in samples.chunks_exact(self.width).zip(across.chunks_exact_mut(self.width)) {
+            for (x, out) in out.iter_mut().enumerate() {
+                *out = line[x.saturating_sub(reach)..(x + reach + 1).min(self.width)].iter().sum();
+            }
+        }
+        let mut out = vec![0.0; samples.len()];
+        for y in 0..self.height {
+            for other in y.saturating_sub(reach)..(y + reach + 1).min(self.height) {
+                for x in 0..self.width {
+                    out[y * self.width + x] += across[other * self.width + x];
+                }
+            }
+        }
+        out
+    }
+
+    /// Samples this raster on a turned grid, bilinear over measured points; missing where less than half is measured.
+    pub(crate) fn sampled(&self, frame: &Frame, out: &mut Self) {
+        out.width = frame.width;
+        out.height = frame.height;
+        out.pitch = frame.pitch;
+        out.z.clear();
+        out.z.resize(frame.width * frame.height, 0.0);
+        out.w.clear();
+        out.w.resize(frame.width * frame.height, 0.0);
+        let scale = 1.0 / self.pitch;
+        let (sin, cos) = (libm::sin(frame.turn), libm::cos(frame.turn));
+        let step = [(frame.pitch * cos * scale) as f32, (frame.pitch * sin * scale) as f32];
+        for y in 0..frame.height {
+            let down = y as f64 * frame.pitch;
+            let start = [
+                ((frame.origin[0] - self.offset - sin * down) * scale) as f32,
+                ((frame.origin[1] - self.offset + cos * down) * scale) as f32,
+            ];
+            let row = y * frame.width..(y + 1) * frame.width;
+            self.sample_line(start, step, &mut out.z[row.clone()], &mut out.w[row]);
+        }
+    }
+
+    fn sample_line(&self, start: [f32; 2], step: [f32; 2], z: &mut [f32], w: &mut [f32]) {
+        let (right, bottom) = (self.width as f32 - 1.0, self.height as f32 - 1.0);
+        for (i, (z, w)) in z.iter_mut().zip(w).enumerate() {
+            let x = start[0] + step[0] * i as f32;
+            let y = start[1] + step[1] * i as f32;
+            if !(x >= 0.0 && y >= 0.0 && x < right && y < bottom) {
+                continue;
+            }
+            let at = y as usize * self.width + x as usize;
+            let (u, v) = (x - x.trunc(), y - y.trunc());
+            let below = at + self.width;
+            let (w0, w1) = (&self.w[at..at + 2], &self.w[below..below + 2]);
+            let (z0, z1) = (&self.z[at..at + 2], &self.z[below..below + 2]);
+            let (a, b, c, d) = ((1.0 - u) * (1.0 - v), u * (1.0 - v), (1.0 - u) * v, u * v);
+            let weight = a * w0[0] + b * w0[1] + c * w1[0] + d * w1[1];
+            if weight >= 0.5 {
+                *z = (a * z0[0] + b * z0[1] + c * z1[0] + d * z1[1]) / weight;
+                *w = 1.0;
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! A prepared surface: the levels of detail, the grid of cells, and the spectra that comparisons reuse.
+
+use crate::areal::Patch;
+use crate::fourier::{Planner, Spectrum};
+use crate::preset::Preset;
+use crate::raster::{Frame, Raster};
+
+/// Turns of the coarse search per half circle: 3 degrees each.
+pub(crate) const HALF_TURNS: usize = 60;
+/// Heights beyond this many standard deviations are limited before the coarse search.
+const LIMIT: f32 = 3.0;
+/// Half the square over which roughness is evened before the coarse search, in samples of level 2.
+const EVENED: usize = 8;
+
+/// A breech face or firing pin made ready for comparison: band-passed, cut into cells, its spectra kept.
+///
+/// Made by [`prepare`](crate::prepare); a few megabytes each.
+#[derive(Clone, Debug)]
+pub struct Surface {
+    pub(crate) preset: Preset,
+    /// Sample pitch of the finest level in micrometres; levels 1, 2, 3 have 2, 4, 8 times as much.
+    pub(crate) base: f64,
+    /// What turned copies of level 1 and 2 are sampled from: the next finer level smoothed over two samples.
+    pub(crate) source1: Raster,
+    pub(crate) source2: Raster,
+    source3: Raster,
+    pub(crate) level1: Raster,
+    pub(crate) level2: Raster,
+    /// The middle of the measured area, micrometres from the origin.
+    pub(crate) centre: [f64; 2],
+    pub(crate) cells: Vec<Cell>,
+    pub(crate) turned: Turned,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// A square piece of the surface.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    /// Left and top edge, micrometres from the origin.
+    pub(crate) corner: [f64; 2],
+    /// Edge length in micrometres.
+    pub(crate) side: f64,
+    /// The share of its points that are measured.
+    pub(crate) valid: f64,
+    pub(crate) patch1: Patch,
+    pub(crate) patch2: Patch,
+    pub(crate) spectrum: Spectrum,
+}
+
+/// Spectra of the coarsest level, turned in equal steps over half a circle; the other half are their conjugates.
+#[derive(Clone, Debug)]
+pub(crate) struct Turned {
+    pub(crate) n: usize,
+    pub(crate) heights: Vec<Spectrum>,
+    pub(crate) masks: Vec<Spectrum>,
+}
+
+impl Cell {
+    pub(crate) fn middle(&self) -> [f64; 2] {
+        self.corner.map(|v| v + 0.5 * self.side)
+    }
+}
+
+impl Surface {
+    /// Builds levels, cells and spectra from a band-passed raster at the base pitch; nothing where nothing is measured.
+    pub(crate) fn build(fine: &Raster, preset: &Preset, planner: &mut Planner) -> Option<Self> {
+        let fine = fine.cropped(fine.bounds()?).centred(5.0);
+        let source1 = fine.boxed();
+        let level1 = source1.thinned();
+        Self::from_levels(source1, level1, preset, planner)
+    }
+
+    /// The same from level 1 alone, as a feature store keeps it one level coarser.
+    pub(crate) fn from_levels(source1: Raster, level1: Raster, preset: &Preset, planner: &mut Planner) -> Option<Self> {
+        let base = 0.5 * level1.pitch;
+        let source2 = level1.boxed();
+        let level2 = source2.thinned();
+        let source3 = level2.clone().centred(LIMIT).evened(EVENED).centred(LIMIT).boxed();
+        let centre = middle(&level2)?;
+        let cells = cells(&level1, &level2, preset, planner);
+        let turned = Turned::new(&source3, centre, planner);
+        let preset = preset.clone();
+        let warnings = Vec::new();
+        Some(Self { preset, base, source1, source2, source3, level1, level2, centre, cells, turned, warnings })
+    }
+
+    /// Spectra of the coarsest level as it lies, at a larger size than its own.
+    pub(crate) fn unturned(&self, n: usize, planner: &mut Planner) -> (Spectrum, Spectrum) {
+        turned_spectra(&self.source3, n, self.centre, 0.0, planner)
+    }
+}
+
+fn middle(raster: &Raster) -> Option<[f64; 2]> {
+    let (mut sum, mut at) = (0.0, [0.0, 0.0]);
+    for y in 0..raster.height {
+        for x in 0..raster.width {
+            let w = f64::from(raster.w[y * raster.width + x]);
+            sum += w;
+            at[0] += w * x as f64;
+            at[1] += w * y as f64;
+        }
+    }
+    (sum > 0.0).then(|| at.map(|total| raster.offset + raster.pitch * (total / sum).round()))
+}
+
+/// The grid of cells over the measured area, centred on it; only those with enough measured points.
+fn cells(level1: &Raster, level2: &Raster, preset: &Preset, planner: &mut Planner) -> Vec<Cell> {
+    let side = preset.cell.to_um();
+    let extent = [level1.width as f64 * level1.pitch, level1.height as f64 * level1.pitch];
+    let count = extent.map(|length| ((length / side).round() as usize).max(1));
+    let start = [0, 1].map(|k| level1.offset + 0.5 * (extent[k] - count[k] as f64 * side));
+    let mut cells = Vec::new();
+    for row in 0..count[1] {
+        for column in 0..count[0] {
+            let corner = [start[0] + column as f64 * side, start[1] + row as f64 * side];
+            let patch1 = patch(level1, corner, side);
+            let valid = f64::from(patch1.measured) / (patch1.edge * patch1.edge) as f64;
+            if valid >= preset.least_valid {
+                let patch2 = patch(level2, corner, side);
+                let spectrum = patch2.spectrum(planner);
+                cells.push(Cell { corner, side, valid, patch1, patch2, spectrum });
+            }
+        }
+    }
+    cells
+}
+
+fn patch(level: &Raster, corner: [f64; 2], side: f64) -> Patch {
+    let [x, y] = corner.map(|v| ((v - level.offset) / level.pitch).round() as isize);
+    Patch::cut(level, x, y, (side / level.pitch).round() as usize)
+}
+
+impl Turned {
+    fn new(source: &Raster, centre: [f64; 2], planner: &mut Planner) -> Self {
+        let extent = source.width.max(source.height).div_ceil(2);
+        // Room for the surface and for shifts of a fifth of it without wrapping round.
+        let n = [64, 96, 128, 192, 256].into_iter().find(|n| extent * 6 <= n * 5).unwrap_or(384);
+        let turn = |step: usize| std::f64::consts::PI * step as f64 / HALF_TURNS as f64;
+        let (heights, masks) =
+            (0..HALF_TURNS).map(|step| turned_spectra(source, n, centre, turn(step), planner)).unzip();
+        Self { n, heights, masks }
+    }
+}
+
+/// Spectra of heights and mask on a grid of `n x n` samples turned about its middle sample, which lies at `centre`.
+fn turned_spectra(source: &Raster, n: usize, centre: [f64; 2], turn: f64, planner: &mut Planner) -> (Spectrum, Spectrum) {
+    let pitch = 2.0 * source.pitch;
+    let (sin, cos) = (libm::sin(turn), libm::cos(turn));
+    let half = 0.5 * n as f64 * pitch;
+    let origin = [centre[0] - (cos - sin) * half, centre[1] - (sin + cos) * half];
+    let mut grid = Raster::default();
+    source.sampled(&Frame { width: n, height: n, pitch, origin, turn }, &mut grid);
+    let mask = planner.size(n / 4).spectrum(&mut pooled(&grid.w, n));
+    (planner.size(n).spectrum(&mut grid.z), mask)
+}
+
+/// Sums of the mask over four by four samples, placed so that the middle sample stays in the middle.
+fn pooled(mask: &[f32], n: usize) -> Vec<f32> {
+    let m = n / 4;
+    let mut out = vec![0.0; m * m];
+    for y in 0..n {
+        for x in 0..n {
+            out[((y + 2) / 4 % m) * m + (x + 2) / 4 % m] += mask[y * n + x];
+        }
+    }
+    out
+}
