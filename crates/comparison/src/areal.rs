@@ -54,10 +54,8 @@ impl Patch {
 
     /// The coefficient with the patch laid at `(x, y)` of `b`; none outside or where less than `least` is jointly measured.
     pub(crate) fn accf(&self, b: &Raster, x: isize, y: isize, least: f64) -> Option<Accf> {
-        let inside = x >= 0
-            && y >= 0
-            && x as usize + self.stride <= b.width
-            && y as usize + self.edge <= b.height;
+        let inside =
+            x >= 0 && y >= 0 && x as usize + self.stride <= b.width && y as usize + self.edge <= b.height;
         if !inside {
             return None;
         }
@@ -67,7 +65,12 @@ impl Patch {
             let own = row * self.stride..(row + 1) * self.stride;
             add_row(
                 &mut sums,
-                [&self.z[own.clone()], &self.w[own], &b.z[from..from + self.stride], &b.w[from..from + self.stride]],
+                [
+                    &self.z[own.clone()],
+                    &self.w[own],
+                    &b.z[from..from + self.stride],
+                    &b.w[from..from + self.stride],
+                ],
             );
         }
         let [n, sa, sb, saa, sbb, sab] = sums.map(|lanes| lanes.iter().map(|&v| f64::from(v)).sum::<f64>());
@@ -96,7 +99,11 @@ impl Patch {
 }
 
 fn add_row(sums: &mut [[f32; LANES]; 6], [za, wa, zb, wb]: [&[f32]; 4]) {
-    let abreast = za.chunks_exact(LANES).zip(wa.chunks_exact(LANES)).zip(zb.chunks_exact(LANES)).zip(wb.chunks_exact(LANES));
+    let abreast = za
+        .chunks_exact(LANES)
+        .zip(wa.chunks_exact(LANES))
+        .zip(zb.chunks_exact(LANES))
+        .zip(wb.chunks_exact(LANES));
     for (((za, wa), zb), wb) in abreast {
         for lane in 0..LANES {
             let (a, p, b, q) = (za[lane], wa[lane], zb[lane], wb[lane]);
@@ -167,7 +174,14 @@ impl<'a> Ground<'a> {
     }
 
     /// The best place of the patch within `REACH` samples of `(x, y)`: products by transform, the best few exactly.
-    pub(crate) fn best(&mut self, patch: &Patch, own: &Spectrum, at: [usize; 2], least: f64, planner: &mut Planner) -> Place {
+    pub(crate) fn best(
+        &mut self,
+        patch: &Patch,
+        own: &Spectrum,
+        at: [usize; 2],
+        least: f64,
+        planner: &mut Planner,
+    ) -> Place {
         let n = patch.window();
         self.correlate(patch, own, at, planner);
         let mut best = [(0.0_f64, 0_usize, 0_usize); CANDIDATES];
@@ -206,7 +220,13 @@ impl<'a> Ground<'a> {
     }
 
     /// The candidate with the highest exact coefficient.
-    fn renormalised(&self, patch: &Patch, candidates: &[(f64, usize, usize)], at: [usize; 2], least: f64) -> Place {
+    fn renormalised(
+        &self,
+        patch: &Patch,
+        candidates: &[(f64, usize, usize)],
+        at: [usize; 2],
+        least: f64,
+    ) -> Place {
         let mut found = Place::default();
         for &(_, dx, dy) in candidates.iter().filter(|candidate| candidate.0 > 0.0) {
             let shift = [dx as isize - REACH as isize, dy as isize - REACH as isize];

@@ -18,8 +18,8 @@ pub(crate) struct Direction {
     /// Cells with enough joint points at the reference.
     pub(crate) evaluated: usize,
     pub(crate) original: usize,
-    /// The original count about the turn of the reference, for pairs that do not converge.
-    pub(crate) about_reference: usize,
+    /// Where each cell found itself, searching freely.
+    found: Vec<Best>,
     pub(crate) total: usize,
     /// The median distance in micrometres of freely searching cells to their median place.
     pub(crate) spread: f64,
@@ -34,17 +34,24 @@ pub(crate) struct Sweep {
     pub(crate) congruent: Vec<bool>,
 }
 
+/// The published tolerance of the median distance, in samples of the base pitch.
+const CONVERGED: f64 = 20.0;
 const SWEEP_STEP: f64 = 3.0;
 const SWEEP_STEPS: i32 = 3;
 
 /// Runs one direction: votes under all poses, the reference, and the cells near it.
-pub(crate) fn direction(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut Scratch) -> Option<Direction> {
+pub(crate) fn direction(
+    a: &Surface,
+    b: &Surface,
+    poses: &[Pose],
+    scratch: &mut Scratch,
+) -> Option<Direction> {
     let votes = direction::votes(a, b, poses, scratch);
     let best = votes.iter().reduce(|best, vote| if vote.support > best.support { vote } else { best })?;
     let preset = &a.preset;
     let found: Vec<Best> = (0..a.cells.len()).filter_map(|i| Best::of(i, &votes, a)).collect();
     let close = direction::closely(a, b, &best.pose, scratch);
-    let congruent: Vec<bool> = close.iter().map(|cell| is_congruent(cell, preset)).collect();
+    let congruent: Vec<bool> = close.iter().map(|cell| is_congruent(cell, a)).collect();
     let total = congruent.iter().filter(|&&c| c).count();
     let sweep = if total >= 3 { sweep(a, b, &best.pose, &close, scratch) } else { Vec::new() };
     Some(Direction {
@@ -52,25 +59,28 @@ pub(crate) fn direction(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut 
         support: best.support,
         evaluated: close.iter().filter(|cell| cell.joint > 0.0).count(),
         original: original(&found, preset),
-        about_reference: about(&found, best.pose.turn.to_degrees(), preset).min(total),
+        found,
         total,
-        spread: spread(&best.places),
+        spread: spread(&best.places, &close),
         close,
         congruent,
         sweep,
     })
 }
 
-fn is_congruent(cell: &Close, preset: &Preset) -> bool {
+fn is_congruent(cell: &Close, a: &Surface) -> bool {
+    let preset = &a.preset;
     let shift = preset.shift_tolerance.to_um();
-    cell.accf >= preset.least_accf
+    cell.accf >= preset.threshold(cell.joint, a.level1.pitch)
         && cell.shift.iter().all(|s| s.abs() <= shift)
         && cell.turn.abs() <= preset.turn_tolerance
 }
 
 /// The best place of a cell over all poses.
+#[derive(Clone, Debug)]
 struct Best {
-    accf: f64,
+    /// The coefficient less what it must be at least.
+    above: f64,
     /// Degrees.
     turn: f64,
     /// The middle of the cell, from the middle of A.
@@ -85,7 +95,8 @@ impl Best {
         let place = vote.places[i];
         let own = [0, 1].map(|k| a.cells[i].middle()[k] - a.centre[k]);
         let there = turned([0, 1].map(|k| own[k] + vote.pose.shift[k] + place.shift[k]), vote.pose.turn);
-        (place.accf > 0.0).then(|| Self { accf: place.accf, turn: vote.pose.turn.to_degrees(), own, there })
+        let above = place.accf - a.preset.threshold(place.joint, a.level2.pitch);
+        (place.accf > 0.0).then(|| Self { above, turn: vote.pose.turn.to_degrees(), own, there })
     }
 
     /// Displacement along the axes of A, B turned back by `turn` degrees.
@@ -97,7 +108,7 @@ impl Best {
 
 /// Song 2013: every cell's best place over all poses, counted about the medians over cells of turn and place.
 fn original(found: &[Best], preset: &Preset) -> usize {
-    about(found, circular_median(found.iter().map(|f| f.turn)), preset)
+    about(found, circular_median(&found.iter().map(|f| f.turn).collect::<Vec<_>>()), preset)
 }
 
 /// The same about a given turn, in degrees.
@@ -107,7 +118,7 @@ fn about(found: &[Best], turn: f64, preset: &Preset) -> usize {
     let middle = [0, 1].map(|k| median(within.iter().map(|f| f.shift(turn)[k]).collect()));
     let near = |f: &&&Best| {
         let shift = f.shift(turn);
-        f.accf >= preset.least_accf && (0..2).all(|k| (shift[k] - middle[k]).abs() <= tolerance)
+        f.above >= 0.0 && (0..2).all(|k| (shift[k] - middle[k]).abs() <= tolerance)
     };
     within.iter().filter(near).count()
 }
@@ -124,9 +135,10 @@ pub(crate) fn apart(a: f64, b: f64) -> f64 {
 }
 
 /// The turn that is nearest to all others.
-fn circular_median(turns: impl Iterator<Item = f64> + Clone) -> f64 {
-    let cost = |t: f64| turns.clone().map(|u| apart(t, u)).sum::<f64>();
-    turns.clone().map(|t| (cost(t), t)).fold((f64::INFINITY, 0.0), |best, at| if at.0 < best.0 { at } else { best }).1
+fn circular_median(turns: &[f64]) -> f64 {
+    let cost = |t: f64| turns.iter().map(|&u| apart(t, u)).sum::<f64>();
+    let nearer = |best: (f64, f64), at: (f64, f64)| if at.0 < best.0 { at } else { best };
+    turns.iter().map(|&t| (cost(t), t)).fold((f64::INFINITY, 0.0), nearer).1
 }
 
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
@@ -138,8 +150,10 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// Chen 2017: the median distance to the median place, after leaving out what lies more than three MAD off.
-fn spread(places: &[Place]) -> f64 {
-    let placed = || places.iter().filter(|p| p.accf > 0.0);
+///
+/// Only cells that are measured on both surfaces under the reference can say whether they belong there.
+fn spread(places: &[Place], close: &[Close]) -> f64 {
+    let placed = || places.iter().zip(close).filter(|(p, c)| p.accf > 0.0 && c.joint > 0.0).map(|(p, _)| p);
     let centre = [0, 1].map(|k| median(placed().map(|p| p.shift[k]).collect()));
     let distances: Vec<f64> =
         placed().map(|p| (p.shift[0] - centre[0]).hypot(p.shift[1] - centre[1])).collect();
@@ -159,20 +173,20 @@ fn sweep(a: &Surface, b: &Surface, pose: &Pose, close: &[Close], scratch: &mut S
             .iter()
             .zip(close)
             .map(|(cell, close)| {
-                if close.accf < a.preset.least_accf {
+                let least = a.preset.threshold(close.joint, a.level1.pitch);
+                if close.accf < least {
                     return None;
                 }
                 let accf = direction::at_turn(a, b, pose, (cell, close.shift), turn, &mut local).accf;
                 // At another turn about the middle of A the same place lies elsewhere in the turned frame.
                 let p = [0, 1].map(|k| cell.middle()[k] - a.centre[k] + pose.shift[k]);
                 let q = turned([p[0] + close.shift[0], p[1] + close.shift[1]], -turn.to_radians());
-                (accf >= a.preset.least_accf).then_some([q[0] - p[0], q[1] - p[1]])
+                (accf >= least).then_some([q[0] - p[0], q[1] - p[1]])
             })
             .collect();
         let middle = [0, 1].map(|k| median(found.iter().flatten().map(|s| s[k]).collect()));
-        let near = |s: &Option<[f64; 2]>| {
-            s.is_some_and(|s| (0..2).all(|k| (s[k] - middle[k]).abs() <= tolerance))
-        };
+        let near =
+            |s: &Option<[f64; 2]>| s.is_some_and(|s| (0..2).all(|k| (s[k] - middle[k]).abs() <= tolerance));
         Sweep { turn, congruent: found.iter().map(near).collect() }
     });
     let swept = steps.collect();
@@ -185,7 +199,8 @@ pub(crate) fn high(forward: &Direction, backward: &Direction, preset: &Preset) -
     let tau = 1;
     let (mut turns, mut unions) = (Vec::new(), [0, 0]);
     for (k, direction) in [forward, backward].into_iter().enumerate() {
-        let counts: Vec<usize> = direction.sweep.iter().map(|s| s.congruent.iter().filter(|&&c| c).count()).collect();
+        let counts: Vec<usize> =
+            direction.sweep.iter().map(|s| s.congruent.iter().filter(|&&c| c).count()).collect();
         let largest = counts.iter().copied().max().unwrap_or(0);
         let mut union = vec![false; direction.close.len()];
         for (sweep, &count) in direction.sweep.iter().zip(&counts) {
@@ -204,9 +219,22 @@ pub(crate) fn high(forward: &Direction, backward: &Direction, preset: &Preset) -
 }
 
 /// Chen 2017, conditions I and II; the two directions must also describe the same shift.
-pub(crate) fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {
-    let tolerance = preset.shift_tolerance.to_um();
+fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {
+    let tolerance = CONVERGED * preset.pitch.to_um();
     forward.spread < tolerance && backward.spread < tolerance && same_motion(forward, backward, preset)
+}
+
+/// Chen 2017: total counts where the pair converges; otherwise the original counts about the convergence turn of one
+/// direction, the same for both, whichever gives the larger smaller count, and never more than the original counts.
+pub(crate) fn convergence(forward: &Direction, backward: &Direction, preset: &Preset) -> ([usize; 2], bool) {
+    if converged(forward, backward, preset) {
+        return ([forward.total, backward.total], true);
+    }
+    let count = |d: &Direction, turn: f64| about(&d.found, turn, preset).min(d.original);
+    let at = |turn: f64| [count(forward, turn), count(backward, -turn)];
+    let either = [forward.pose.turn, -backward.pose.turn].map(|turn| at(turn.to_degrees()));
+    let smaller = |counts: [usize; 2]| counts[0].min(counts[1]);
+    (if smaller(either[1]) > smaller(either[0]) { either[1] } else { either[0] }, false)
 }
 
 fn same_motion(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {

@@ -63,7 +63,7 @@ pub struct CellResult {
     pub side: Length,
     /// The areal cross-correlation there, -1 to 1.
     pub accf: f64,
-    /// Turn beyond that of the whole surface.
+    /// Turn beyond that of the whole surface, same sign.
     pub turn: Angle,
     /// Displacement beyond that of the whole surface.
     pub displacement: (Length, Length),
@@ -77,11 +77,19 @@ impl Comparison {
         self.cmc.convergence[0].min(self.cmc.convergence[1])
     }
 
+    /// Whether the two scans show the very same measurement, so that nothing follows about firearms.
+    pub fn is_same_scan(&self) -> bool {
+        self.accf_max > SAME_SCAN
+    }
+
     /// Cells of the surface that has fewer.
     pub fn smaller_cells(&self) -> usize {
         self.cells_of_each[0].min(self.cells_of_each[1])
     }
 }
+
+/// Two measurements of one case never agree this well.
+const SAME_SCAN: f64 = 0.9995;
 
 /// Compares two prepared surfaces, both directions.
 ///
@@ -111,10 +119,11 @@ fn compared(a: &Surface, b: &Surface, scratch: &mut Scratch) -> Comparison {
     let forward = cmc::direction(a, b, &poses, scratch).unwrap_or_default();
     let backward = cmc::direction(b, a, &back, scratch).unwrap_or_default();
     let preset = &a.preset;
-    let converged = cmc::converged(&forward, &backward, preset);
-    let convergence = [&forward, &backward].map(|d| if converged { d.total } else { d.about_reference });
-    let accf_max = direction::whole(a, b, &forward.pose, scratch).max(direction::whole(b, a, &backward.pose, scratch));
-    let support = (forward.support / a.cells.len().max(1) as f64).min(backward.support / b.cells.len().max(1) as f64);
+    let (convergence, converged) = cmc::convergence(&forward, &backward, preset);
+    let accf_max =
+        direction::whole(a, b, &forward.pose, scratch).max(direction::whole(b, a, &backward.pose, scratch));
+    let support =
+        (forward.support / a.cells.len().max(1) as f64).min(backward.support / b.cells.len().max(1) as f64);
     let counts = CmcCounts {
         original: [forward.original, backward.original],
         high: cmc::high(&forward, &backward, preset),
@@ -122,6 +131,11 @@ fn compared(a: &Surface, b: &Surface, scratch: &mut Scratch) -> Comparison {
         convergence,
         ncma: if converged { ncma(a, &forward).min(ncma(b, &backward)) } else { 0.0 },
     };
+    let mut warnings: Vec<String> = a.warnings.iter().chain(&b.warnings).cloned().collect();
+    if accf_max > SAME_SCAN {
+        warnings
+            .push("both scans show the very same measurement: that says nothing about firearms".to_owned());
+    }
     Comparison {
         preset: preset.clone(),
         cmc: counts,
@@ -134,7 +148,7 @@ fn compared(a: &Surface, b: &Surface, scratch: &mut Scratch) -> Comparison {
         shift: (Length::um(-forward.pose.shift[0]), Length::um(-forward.pose.shift[1])),
         score: convergence[0].min(convergence[1]) as f64 + support.clamp(0.0, 0.999),
         cells: cells(a, b, &forward),
-        warnings: a.warnings.iter().chain(&b.warnings).cloned().collect(),
+        warnings,
     }
 }
 
@@ -167,7 +181,7 @@ fn cells(a: &Surface, b: &Surface, forward: &Direction) -> Vec<CellResult> {
                 on_b: length(direction::place_on_b(a, b, &forward.pose, moved)),
                 side: Length::um(cell.side),
                 accf: close.accf,
-                turn: Angle::degrees(-close.turn),
+                turn: Angle::degrees(close.turn),
                 displacement: length(close.shift),
                 congruent,
             }

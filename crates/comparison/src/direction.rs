@@ -55,9 +55,9 @@ pub(crate) fn votes(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut Scra
 }
 
 fn vote(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch) -> Vote {
-    let margin = REACH + 8;
+    let margin = REACH + overhang(a);
     let mut turned = std::mem::take(&mut scratch.turned);
-    lay(a, &a.level2, b, &b.source2, pose, margin, &mut turned);
+    lay((a, &a.level2), (b, &b.source2), pose, margin, &mut turned);
     let mut ground = Ground::new(&turned);
     let places = a
         .cells
@@ -73,12 +73,23 @@ fn vote(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch) -> Vote {
     agreed(a, pose, places)
 }
 
+/// Cells at the edge may stick out of the measured area by nearly their own size.
+fn overhang(a: &Surface) -> usize {
+    a.cells.iter().map(|cell| cell.patch2.edge).max().unwrap_or(0).next_multiple_of(areal::LANES)
+}
+
 fn least_joint(patch: &Patch) -> f64 {
     LEAST_JOINT * f64::from(patch.measured)
 }
 
 /// B sampled on the grid of `level` of A under `pose`, with `margin` samples more on every side.
-fn lay(a: &Surface, level: &Raster, b: &Surface, source: &Raster, pose: &Pose, margin: usize, out: &mut Raster) {
+fn lay(
+    (a, level): (&Surface, &Raster),
+    (b, source): (&Surface, &Raster),
+    pose: &Pose,
+    margin: usize,
+    out: &mut Raster,
+) {
     let first = level.offset - margin as f64 * level.pitch;
     let frame = Frame {
         width: level.width + 2 * margin,
@@ -92,7 +103,7 @@ fn lay(a: &Surface, level: &Raster, b: &Surface, source: &Raster, pose: &Pose, m
 
 /// The areal cross-correlation of all jointly measured points of level 2 under `pose`.
 pub(crate) fn whole(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch) -> f64 {
-    lay(a, &a.level2, b, &b.source2, pose, 0, &mut scratch.turned);
+    lay((a, &a.level2), (b, &b.source2), pose, 0, &mut scratch.turned);
     let mut sums = [0.0_f64; 6];
     for i in 0..a.level2.z.len() {
         if a.level2.w[i] > 0.0 && scratch.turned.w[i] > 0.0 {
@@ -128,7 +139,8 @@ fn agreed(a: &Surface, pose: &Pose, mut places: Vec<Place>) -> Vote {
             seed = (places[i].shift, support);
         }
     }
-    let middles: Vec<[f64; 2]> = a.cells.iter().map(|c| [0, 1].map(|k| c.middle()[k] - a.centre[k])).collect();
+    let middles: Vec<[f64; 2]> =
+        a.cells.iter().map(|c| [0, 1].map(|k| c.middle()[k] - a.centre[k])).collect();
     let mut inliers: Vec<usize> = near(seed.0).copied().collect();
     let mut motion = Motion { turn: 0.0, shift: seed.0 };
     for _ in 0..3 {
@@ -187,9 +199,9 @@ impl Motion {
 /// Looks at every cell within the shift tolerance of the reference pose, down to level 1, sub-sample and sub-degree.
 pub(crate) fn closely(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch) -> Vec<Close> {
     let reach = (a.preset.shift_tolerance.to_um() / a.level2.pitch).round() as isize;
-    let margin = reach as usize + 2;
+    let margin = reach as usize + overhang(a);
     let mut turned = std::mem::take(&mut scratch.turned);
-    lay(a, &a.level2, b, &b.source2, pose, margin, &mut turned);
+    lay((a, &a.level2), (b, &b.source2), pose, margin, &mut turned);
     let close = a
         .cells
         .iter()
@@ -209,7 +221,13 @@ pub(crate) fn closely(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scrat
 }
 
 /// One cell at level 1: three turns about its own place, a parabola between them.
-fn closer(a: &Surface, b: &Surface, pose: &Pose, (cell, start): (&Cell, [f64; 2]), local: &mut Raster) -> Close {
+fn closer(
+    a: &Surface,
+    b: &Surface,
+    pose: &Pose,
+    (cell, start): (&Cell, [f64; 2]),
+    local: &mut Raster,
+) -> Close {
     let at = |turn: f64, local: &mut Raster| at_turn(a, b, pose, (cell, start), turn, local);
     let places = [-TURN_STEP, 0.0, TURN_STEP].map(|turn| at(turn, local));
     let best = (0..3).max_by(|&i, &j| places[i].accf.total_cmp(&places[j].accf)).unwrap_or(1);

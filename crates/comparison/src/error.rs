@@ -13,7 +13,9 @@ pub enum ComparisonError {
         known: String,
     },
     /// Too little of the scan is measured.
-    #[error("only {percent:.1} % of the scan is measured, too little to compare (15 % are needed)\nhint: scan again, or mask less")]
+    #[error(
+        "only {percent:.1} % of the scan is measured, too little to compare (15 % are needed)\nhint: scan again, or mask less"
+    )]
     TooFewPoints {
         /// The measured share of all points, in percent.
         percent: f64,
@@ -22,7 +24,9 @@ pub enum ComparisonError {
     #[error("the scan is flat: nothing is left to compare between the cut-off wavelengths")]
     Flat,
     /// The scan is too coarse for the preset.
-    #[error("the scan has a sample every {pitch} and the preset `{preset}` needs one at least every {needed}\nhint: scan at a higher magnification")]
+    #[error(
+        "the scan has a sample every {pitch} and the preset `{preset}` needs one at least every {needed}\nhint: scan at a higher magnification"
+    )]
     TooCoarse {
         /// The pitch of the scan.
         pitch: topography::Length,
@@ -42,7 +46,9 @@ pub enum ComparisonError {
         what: &'static str,
     },
     /// Too few cells hold enough measured points.
-    #[error("only {cells} cells of the scan hold enough measured points, too few to compare ({needed} are needed)\nhint: scan again, or mask less")]
+    #[error(
+        "only {cells} cells of the scan hold enough measured points, too few to compare ({needed} are needed)\nhint: scan again, or mask less"
+    )]
     TooFewCells {
         /// Cells there are.
         cells: usize,
@@ -59,7 +65,9 @@ pub enum ComparisonError {
     #[error("the two scans were prepared differently: {0}\nhint: prepare both with the same preset")]
     Mismatch(String),
     /// A calibration does not fit the question.
-    #[error("this calibration does not fit: {0}\nhint: calibrate on scans prepared and compared the same way")]
+    #[error(
+        "this calibration does not fit: {0}\nhint: calibrate on scans prepared and compared the same way"
+    )]
     CalibrationMisfit(String),
     /// A calibration cannot be learnt from these scores.
     #[error("no calibration can be learnt: {0}")]

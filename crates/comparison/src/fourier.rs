@@ -87,7 +87,13 @@ impl Fourier {
     ///
     /// With `mirrored`, `b` is taken half a turn round: `out[d] = sum_p a[p] b[-p - d]`.
     /// Line `i` of `out` holds row shift `rows.start + i`; column `dx mod n` holds column shift `dx`.
-    pub(crate) fn correlate(&mut self, [a, b]: [&[Complex32]; 2], mirrored: bool, rows: Range<isize>, out: &mut [f32]) {
+    pub(crate) fn correlate(
+        &mut self,
+        [a, b]: [&[Complex32]; 2],
+        mirrored: bool,
+        rows: Range<isize>,
+        out: &mut [f32],
+    ) {
         let n = self.n;
         if mirrored {
             for ((c, a), b) in self.columns.iter_mut().zip(a).zip(b) {

@@ -5,22 +5,18 @@ mod cmc;
 mod compare;
 mod direction;
 mod error;
+pub mod evidence;
 mod fourier;
+pub mod picture;
 mod pose;
+mod prepare;
 mod preset;
 mod raster;
+mod region;
 mod surface;
-pub mod evidence;
 
 pub use compare::{CellResult, CmcCounts, Comparison, compare};
 pub use error::ComparisonError;
+pub use prepare::prepare;
 pub use preset::{MarkKind, Preset};
 pub use surface::Surface;
-
-#[doc(hidden)]
-pub mod trial {
-    use crate::*;
-    pub fn build(t: &topography::Topography, preset: &Preset) -> Surface {
-        Surface::build(&raster::Raster::from_topography(t), preset, &mut fourier::Planner::default()).unwrap()
-    }
-}

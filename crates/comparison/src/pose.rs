@@ -86,7 +86,8 @@ fn peaks(sums: &[f32], overlaps: &[f32], n: usize, reach: usize, least: f32) -> 
     let rows = 2 * (n / 8 - 1) + 1;
     for row in 1..2 * reach {
         let dy = row as isize - reach as isize;
-        let coarse_row = ((dy as f64 / 4.0).round() as isize + (n / 8 - 1) as isize).clamp(0, rows as isize - 1) as usize;
+        let coarse_row =
+            ((dy as f64 / 4.0).round() as isize + (n / 8 - 1) as isize).clamp(0, rows as isize - 1) as usize;
         for column in 0..n {
             let value = sums[row * n + column];
             if value <= 0.0 {

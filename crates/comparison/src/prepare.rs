@@ -72,7 +72,11 @@ pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, Comparison
 }
 
 /// The rectangle of measured points, after looking at size, pitch and coverage.
-fn checked(scan: &Topography, preset: &Preset, warnings: &mut Vec<String>) -> Result<[usize; 4], ComparisonError> {
+fn checked(
+    scan: &Topography,
+    preset: &Preset,
+    warnings: &mut Vec<String>,
+) -> Result<[usize; 4], ComparisonError> {
     let [x, y] = [scan.pitch.x, scan.pitch.y];
     let coarser = if x > y { x } else { y };
     let needed = preset.pitch * COARSEST;
@@ -89,7 +93,10 @@ fn checked(scan: &Topography, preset: &Preset, warnings: &mut Vec<String>) -> Re
         return Err(ComparisonError::TooFewPoints { percent: 0.0 });
     };
     if coarser > preset.pitch * 1.05 {
-        warnings.push(format!("the scan has a sample every {coarser}, coarser than the {} compared at", preset.pitch));
+        warnings.push(format!(
+            "the scan has a sample every {coarser}, coarser than the {} compared at",
+            preset.pitch
+        ));
     }
     if share < FEW_POINTS {
         warnings.push(format!("only {:.1} % of the scan is measured: expect little evidence", 100.0 * share));
@@ -111,7 +118,8 @@ fn is_processed(base: &Topography, preset: &Preset) -> Result<bool, ComparisonEr
     }
     let coarse = resample::to_pitch(base, Pitch::square(preset.pitch * 8.0));
     let long = Gaussian { cut_off: preset.band.1 * 4.0, order: Order::Zero, robust: false };
-    let waves = filter::low_pass(&coarse, &long).map_err(|error| ComparisonError::Filter(error.to_string()))?;
+    let waves =
+        filter::low_pass(&coarse, &long).map_err(|error| ComparisonError::Filter(error.to_string()))?;
     Ok(sq(&waves) < 0.35 * total)
 }
 
@@ -130,5 +138,6 @@ fn narrowed(shaped: &Topography, preset: &Preset) -> Result<Topography, Comparis
 
 /// Takes the best plane away; a scan that holds no plane is left as it is.
 pub(crate) fn levelled(surface: &Topography, form: Form) -> Result<Topography, ComparisonError> {
-    filter::remove_form(surface, form, Fit::Robust).map_err(|error| ComparisonError::Filter(error.to_string()))
+    filter::remove_form(surface, form, Fit::Robust)
+        .map_err(|error| ComparisonError::Filter(error.to_string()))
 }

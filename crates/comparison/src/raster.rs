@@ -1,6 +1,6 @@
 //! Heights with a mask in single precision, at one pitch: what every kernel of this crate works on.
 
-use topography::{Grid, Pitch, Topography};
+use topography::Topography;
 
 /// A square-pitch height map whose missing points are zero and carry weight zero.
 #[derive(Clone, Debug, Default)]
@@ -42,19 +42,6 @@ impl Raster {
         }
     }
 
-    pub(crate) fn to_topography(&self) -> Topography {
-        let heights =
-            self.z.iter().zip(&self.w).map(|(&z, &w)| if w > 0.0 { f64::from(z) } else { f64::NAN }).collect();
-        Topography {
-            heights: Grid::from_vec(self.width, self.height, heights),
-            pitch: Pitch::square(topography::Length::um(self.pitch)),
-        }
-    }
-
-    pub(crate) fn valid(&self) -> usize {
-        self.w.iter().filter(|&&w| w > 0.0).count()
-    }
-
     /// The rectangle of measured points: first column, first row, one past the last column and row.
     pub(crate) fn bounds(&self) -> Option<[usize; 4]> {
         let mut bounds = [usize::MAX, usize::MAX, 0, 0];
@@ -62,8 +49,7 @@ impl Raster {
             let row = &self.w[y * self.width..(y + 1) * self.width];
             let Some(first) = row.iter().position(|&w| w > 0.0) else { continue };
             let last = row.iter().rposition(|&w| w > 0.0).unwrap_or(first);
-            bounds =
-                [bounds[0].min(first), bounds[1].min(y), bounds[2].max(last + 1), bounds[3].max(y + 1)];
+            bounds = [bounds[0].min(first), bounds[1].min(y), bounds[2].max(last + 1), bounds[3].max(y + 1)];
         }
         (bounds[2] > 0).then_some(bounds)
     }
@@ -74,7 +60,14 @@ impl Raster {
         let cut = |samples: &[f32]| {
             (y0..y1).flat_map(|y| samples[y * self.width + x0..y * self.width + x1].iter().copied()).collect()
         };
-        Self { width: x1 - x0, height: y1 - y0, pitch: self.pitch, offset: self.offset, z: cut(&self.z), w: cut(&self.w) }
+        Self {
+            width: x1 - x0,
+            height: y1 - y0,
+            pitch: self.pitch,
+            offset: self.offset,
+            z: cut(&self.z),
+            w: cut(&self.w),
+        }
     }
 
     /// The mean of the measured points of every two by two samples, where two or more of the four are measured.
@@ -103,10 +96,19 @@ impl Raster {
         let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
         let thin = |samples: &[f32]| {
             (0..height)
-                .flat_map(|y| samples[2 * y * self.width..(2 * y + 1) * self.width].iter().step_by(2).copied())
+                .flat_map(|y| {
+                    samples[2 * y * self.width..(2 * y + 1) * self.width].iter().step_by(2).copied()
+                })
                 .collect()
         };
-        Self { width, height, pitch: 2.0 * self.pitch, offset: self.offset, z: thin(&self.z), w: thin(&self.w) }
+        Self {
+            width,
+            height,
+            pitch: 2.0 * self.pitch,
+            offset: self.offset,
+            z: thin(&self.z),
+            w: thin(&self.w),
+        }
     }
 
     /// Subtracts the mean of the measured points and limits heights to `limit` standard deviations.

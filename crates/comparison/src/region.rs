@@ -46,7 +46,11 @@ pub(crate) fn firing_pin(base: &Topography) -> Result<Topography, ComparisonErro
     let depth = coarse.height_range().map_or(0.0, |(low, _)| low.to_um());
     let below = coarse.heights.map(|&z| z.is_finite() && z < 0.25 * depth);
     let bowl = eroded(&largest(&below), (MARGIN_UM / 2.0 / coarse.pitch.x.to_um()).round() as isize);
-    let kept = if depth < -20.0 { masked(&levelled_to_primer, &levelled_to_primer, &bowl) } else { levelled_to_primer };
+    let kept = if depth < -20.0 {
+        masked(&levelled_to_primer, &levelled_to_primer, &bowl)
+    } else {
+        levelled_to_primer
+    };
     if kept.valid_points() < 100 {
         return Err(ComparisonError::NoMark("no bowl that could be a firing-pin impression"));
     }
@@ -59,16 +63,21 @@ fn flat_area(surface: &Topography) -> Grid<bool> {
     let z = &coarse.heights;
     let mut distances: Vec<f64> = z.samples().iter().filter(|v| v.is_finite()).map(|v| v.abs()).collect();
     let middle = distances.len() / 2;
-    let typical = if distances.is_empty() { 0.0 } else { *distances.select_nth_unstable_by(middle, f64::total_cmp).1 };
+    let typical =
+        if distances.is_empty() { 0.0 } else { *distances.select_nth_unstable_by(middle, f64::total_cmp).1 };
     let allowed = (WITHIN * 1.4826 * typical).clamp(WITHIN_UM.0, WITHIN_UM.1);
     let pitch = coarse.pitch.x.to_um();
     let near = Grid::from_fn(z.width(), z.height(), |x, y| {
         let here = z[(x, y)];
         // A NaN neighbour makes the slope NaN, which is not steep: dropouts are no edges.
         let slope = |other: Option<&f64>| other.map_or(0.0, |o| (o - here).abs() / pitch);
-        let steep = [(x + 1, y), (x, y + 1), (x.wrapping_sub(1), y), (x, y.wrapping_sub(1))]
-            .into_iter()
-            .any(|(x, y)| slope(z.get(x, y)) > STEEPEST);
+        let beside = [
+            z.get(x + 1, y),
+            z.get(x, y + 1),
+            x.checked_sub(1).and_then(|x| z.get(x, y)),
+            y.checked_sub(1).and_then(|y| z.get(x, y)),
+        ];
+        let steep = beside.into_iter().any(|other| slope(other) > STEEPEST);
         here.abs() <= allowed && !steep
     });
     // Close specks (dropouts, pits) before cutting margins, so that they do not grow into holes.

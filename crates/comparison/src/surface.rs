@@ -71,7 +71,12 @@ impl Surface {
     }
 
     /// The same from level 1 alone, as a feature store keeps it one level coarser.
-    pub(crate) fn from_levels(source1: Raster, level1: Raster, preset: &Preset, planner: &mut Planner) -> Option<Self> {
+    pub(crate) fn from_levels(
+        source1: Raster,
+        level1: Raster,
+        preset: &Preset,
+        planner: &mut Planner,
+    ) -> Option<Self> {
         let base = 0.5 * level1.pitch;
         let source2 = level1.boxed();
         let level2 = source2.thinned();
@@ -81,7 +86,19 @@ impl Surface {
         let turned = Turned::new(&source3, centre, planner);
         let preset = preset.clone();
         let warnings = Vec::new();
-        Some(Self { preset, base, source1, source2, source3, level1, level2, centre, cells, turned, warnings })
+        Some(Self {
+            preset,
+            base,
+            source1,
+            source2,
+            source3,
+            level1,
+            level2,
+            centre,
+            cells,
+            turned,
+            warnings,
+        })
     }
 
     /// Spectra of the coarsest level as it lies, at a larger size than its own.
@@ -103,26 +120,53 @@ fn middle(raster: &Raster) -> Option<[f64; 2]> {
     (sum > 0.0).then(|| at.map(|total| raster.offset + raster.pitch * (total / sum).round()))
 }
 
-/// The grid of cells over the measured area, centred on it; only those with enough measured points.
+/// The grid of cells, laid so that its cells hold as much of the measured area as possible; only those with enough of it.
 fn cells(level1: &Raster, level2: &Raster, preset: &Preset, planner: &mut Planner) -> Vec<Cell> {
+    const OFFSETS: usize = 4;
     let side = preset.cell.to_um();
-    let extent = [level1.width as f64 * level1.pitch, level1.height as f64 * level1.pitch];
-    let count = extent.map(|length| ((length / side).round() as usize).max(1));
-    let start = [0, 1].map(|k| level1.offset + 0.5 * (extent[k] - count[k] as f64 * side));
-    let mut cells = Vec::new();
-    for row in 0..count[1] {
-        for column in 0..count[0] {
-            let corner = [start[0] + column as f64 * side, start[1] + row as f64 * side];
-            let patch1 = patch(level1, corner, side);
-            let valid = f64::from(patch1.measured) / (patch1.edge * patch1.edge) as f64;
-            if valid >= preset.least_valid {
-                let patch2 = patch(level2, corner, side);
-                let spectrum = patch2.spectrum(planner);
-                cells.push(Cell { corner, side, valid, patch1, patch2, spectrum });
-            }
+    let mut best: (f64, Vec<[f64; 2]>) = (-1.0, Vec::new());
+    for offset in 0..OFFSETS * OFFSETS {
+        let start = [offset % OFFSETS, offset / OFFSETS]
+            .map(|k| level2.offset - side * (k as f64 + 0.5) / OFFSETS as f64);
+        let (covered, corners) = laid(level2, start, preset);
+        if covered > best.0 {
+            best = (covered, corners);
         }
     }
-    cells
+    let of = |corner: [f64; 2]| {
+        let patch1 = patch(level1, corner, side);
+        let patch2 = patch(level2, corner, side);
+        let valid = f64::from(patch1.measured) / (patch1.edge * patch1.edge) as f64;
+        let spectrum = patch2.spectrum(planner);
+        Cell { corner, side, valid, patch1, patch2, spectrum }
+    };
+    best.1.into_iter().map(of).collect()
+}
+
+/// The corners of usable cells of a grid that begins at `start`, and how well they are filled.
+fn laid(level: &Raster, start: [f64; 2], preset: &Preset) -> (f64, Vec<[f64; 2]>) {
+    let side = preset.cell.to_um();
+    let count = [level.width, level.height].map(|n| (n as f64 * level.pitch / side).ceil() as usize + 1);
+    let mut points = vec![0.0_f64; count[0] * count[1]];
+    for y in 0..level.height {
+        let row = ((level.offset + y as f64 * level.pitch - start[1]) / side) as usize;
+        for x in 0..level.width {
+            let column = ((level.offset + x as f64 * level.pitch - start[0]) / side) as usize;
+            points[row * count[0] + column] += f64::from(level.w[y * level.width + x]);
+        }
+    }
+    let full = (side / level.pitch).powi(2);
+    let (mut covered, mut corners) = (0.0, Vec::new());
+    for (at, points) in points.into_iter().enumerate() {
+        let valid = points / full;
+        if valid >= preset.least_valid {
+            // A cell half full tells nearly as much as a full one; slivers tell little.
+            covered += valid.min(0.5);
+            corners
+                .push([start[0] + (at % count[0]) as f64 * side, start[1] + (at / count[0]) as f64 * side]);
+        }
+    }
+    (covered, corners)
 }
 
 fn patch(level: &Raster, corner: [f64; 2], side: f64) -> Patch {
@@ -143,7 +187,13 @@ impl Turned {
 }
 
 /// Spectra of heights and mask on a grid of `n x n` samples turned about its middle sample, which lies at `centre`.
-fn turned_spectra(source: &Raster, n: usize, centre: [f64; 2], turn: f64, planner: &mut Planner) -> (Spectrum, Spectrum) {
+fn turned_spectra(
+    source: &Raster,
+    n: usize,
+    centre: [f64; 2],
+    turn: f64,
+    planner: &mut Planner,
+) -> (Spectrum, Spectrum) {
     let pitch = 2.0 * source.pitch;
     let (sin, cos) = (libm::sin(turn), libm::cos(turn));
     let half = 0.5 * n as f64 * pitch;

@@ -1,5 +1,6 @@
 //! Calibrations: models fitted on comparisons of known origin, kept as files with their provenance.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{Rng, RngExt as _};
@@ -121,14 +122,23 @@ impl Calibration {
                 })
             })
             .collect();
-        let provenance =
-            Provenance { firearms: firearms.len(), same_source: same, different_source: different, ..provenance };
+        let provenance = Provenance {
+            firearms: firearms.len(),
+            same_source: same,
+            different_source: different,
+            ..provenance
+        };
         Ok(Self { schema: SCHEMA.to_owned(), provenance, models, resampled })
     }
 
     /// The calibration that comes with this crate: breech faces, preset `microstamp-1`, ten consecutively made slides.
+    ///
+    /// # Panics
+    ///
+    /// Never: the file is part of this crate and tested.
     pub fn built_in() -> Self {
-        Self::from_json(include_str!("../../calibration/fadul.json")).expect("the built-in calibration is tested")
+        Self::from_json(include_str!("../../calibration/fadul.json"))
+            .expect("the built-in calibration is tested")
     }
 
     /// Reads a calibration file.
@@ -140,7 +150,9 @@ impl Calibration {
         let malformed = |reason: String| ComparisonError::Malformed { what: "calibration", reason };
         let calibration: Self = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
         let shape = |m: &Models| {
-            [m.same, m.different].iter().all(|b| b.mean > 0.0 && b.mean < 1.0 && b.weight > 0.0 && b.weight.is_finite())
+            [m.same, m.different]
+                .iter()
+                .all(|b| b.mean > 0.0 && b.mean < 1.0 && b.weight > 0.0 && b.weight.is_finite())
         };
         if calibration.schema != SCHEMA {
             return Err(malformed(format!("its schema is `{}`, not `{SCHEMA}`", calibration.schema)));
@@ -152,6 +164,10 @@ impl Calibration {
     }
 
     /// Writes a calibration file.
+    ///
+    /// # Panics
+    ///
+    /// Never: numbers and strings always serialise.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("numbers and strings always serialise")
     }
@@ -164,10 +180,15 @@ impl Calibration {
     pub fn fits(&self, preset: &Preset) -> Result<(), ComparisonError> {
         let own = &self.provenance;
         if own.mark != preset.mark {
-            return Err(ComparisonError::CalibrationMisfit("it was learnt on another kind of mark".to_owned()));
+            return Err(ComparisonError::CalibrationMisfit(
+                "it was learnt on another kind of mark".to_owned(),
+            ));
         }
         if own.preset != preset.name {
-            let reason = format!("it was learnt with preset `{}`, the scans were compared with `{}`", own.preset, preset.name);
+            let reason = format!(
+                "it was learnt with preset `{}`, the scans were compared with `{}`",
+                own.preset, preset.name
+            );
             return Err(ComparisonError::CalibrationMisfit(reason));
         }
         Ok(())
@@ -251,39 +272,40 @@ impl Models {
 /// [`ComparisonError::Unlearnable`] where leaving two firearms out leaves too few pairs.
 pub fn leave_sources_out(references: &[Reference]) -> Result<Vec<f64>, ComparisonError> {
     let mut known: BTreeMap<[&str; 2], Calibration> = BTreeMap::new();
+    let mut out = Vec::with_capacity(references.len());
+    for reference in references {
+        let mut left_out = [reference.firearms[0].as_str(), reference.firearms[1].as_str()];
+        left_out.sort_unstable();
+        let calibration = match known.entry(left_out) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let without = |r: &&Reference| r.firearms.iter().all(|f| !left_out.contains(&f.as_str()));
+                new.insert(unresampled(&references.iter().filter(without).cloned().collect::<Vec<_>>())?)
+            }
+        };
+        out.push(calibration.weigh_count(reference.congruent, reference.cells).log10);
+    }
+    Ok(out)
+}
+
+/// A calibration for counting only: no interval, no origin.
+fn unresampled(references: &[Reference]) -> Result<Calibration, ComparisonError> {
+    let same_source = references.iter().filter(|r| r.is_same_source()).count();
+    let different_source = references.len() - same_source;
+    if same_source == 0 || different_source == 0 {
+        return Err(ComparisonError::Unlearnable("too few firearms to leave two of them out".to_owned()));
+    }
     let provenance = Provenance {
         set: String::new(),
         measured_on: String::new(),
         mark: MarkKind::BreechFace,
         preset: String::new(),
         firearms: 0,
-        same_source: 0,
-        different_source: 0,
+        same_source,
+        different_source,
     };
-    let mut out = Vec::with_capacity(references.len());
-    for reference in references {
-        let mut left_out = [reference.firearms[0].as_str(), reference.firearms[1].as_str()];
-        left_out.sort_unstable();
-        if !known.contains_key(&left_out) {
-            let rest: Vec<Reference> = references
-                .iter()
-                .filter(|r| r.firearms.iter().all(|f| !left_out.contains(&f.as_str())))
-                .cloned()
-                .collect();
-            let models = Models::fitted(&rest, |_| 1.0);
-            let same_source = rest.iter().filter(|r| r.is_same_source()).count();
-            let different_source = rest.len() - same_source;
-            if same_source == 0 || different_source == 0 {
-                return Err(ComparisonError::Unlearnable("too few firearms to leave two of them out".to_owned()));
-            }
-            let provenance = Provenance { same_source, different_source, ..provenance.clone() };
-            let calibration =
-                Calibration { schema: SCHEMA.to_owned(), provenance, models, resampled: Vec::new() };
-            known.insert(left_out, calibration);
-        }
-        out.push(known[&left_out].weigh_count(reference.congruent, reference.cells).log10);
-    }
-    Ok(out)
+    let models = Models::fitted(references, |_| 1.0);
+    Ok(Calibration { schema: SCHEMA.to_owned(), provenance, models, resampled: Vec::new() })
 }
 
 /// The words of the ENFSI guideline for evaluative reporting (2015) for a decimal log ratio; they accompany the number.

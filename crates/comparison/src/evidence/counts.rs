@@ -19,7 +19,10 @@ impl BetaBinomial {
     pub(crate) fn log_probability(&self, k: usize, n: usize) -> f64 {
         let (alpha, beta) = (self.mean * self.weight, (1.0 - self.mean) * self.weight);
         let (k, n) = (k.min(n) as f64, n as f64);
-        log_beta(k + alpha, n - k + beta) - log_beta(alpha, beta) - (n + 1.0).ln() - log_beta(k + 1.0, n - k + 1.0)
+        log_beta(k + alpha, n - k + beta)
+            - log_beta(alpha, beta)
+            - (n + 1.0).ln()
+            - log_beta(k + 1.0, n - k + 1.0)
     }
 
     /// The most likely model, its weight kept within `weights`.
@@ -34,7 +37,9 @@ impl BetaBinomial {
         let (from, to) = (weights.0.ln(), weights.1.ln());
         let best_mean = |log_weight: f64| maximum(-7.0, 7.0, |x| score(logistic(x), log_weight.exp()));
         let log_weight = maximum(from, to, |w| score(logistic(best_mean(w)), w.exp()));
-        Self { mean: logistic(best_mean(log_weight)), weight: log_weight.exp() }
+        // Rounded, so that a calibration read from its file is the one that was written.
+        let rounded = |x: f64| (x * 1e6).round() * 1e-6;
+        Self { mean: rounded(logistic(best_mean(log_weight))).max(1e-6), weight: rounded(log_weight.exp()) }
     }
 }
 

@@ -86,6 +86,9 @@ fn width(scores: &[f64]) -> f64 {
     (1.06 * spread * libm::pow(n, -0.2)).max(1e-6)
 }
 
+/// How strongly intercept and slope are pulled towards nothing.
+const PULL: f64 = 0.05;
+
 /// Logistic regression of the score, both kinds weighing the same, with a mild pull towards no slope.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Logistic {
@@ -94,30 +97,30 @@ pub struct Logistic {
 }
 
 impl Logistic {
-    /// Newton's method on the penalised likelihood.
+    /// Newton's method on the penalised likelihood of the standardised score.
     pub fn fitted(same: &[f64], different: &[f64]) -> Self {
+        let n = (same.len() + different.len()).max(1) as f64;
+        let all = || same.iter().chain(different);
+        let middle = all().sum::<f64>() / n;
+        let spread = (all().map(|x| (x - middle).powi(2)).sum::<f64>() / n).sqrt().max(1e-9);
         let (mut intercept, mut slope) = (0.0, 0.0);
-        let weight = |n: usize| 0.5 * (same.len() + different.len()) as f64 / n.max(1) as f64;
-        for _ in 0..40 {
-            let penalty = 0.01;
-            let (mut g, mut h) = ([0.0, -penalty * slope], [[1e-9, 0.0], [0.0, penalty]]);
+        for _ in 0..60 {
+            let mut g = [-PULL * intercept, -PULL * slope];
+            let mut h = [[PULL, 0.0], [0.0, PULL]];
             for (scores, kind) in [(same, 1.0), (different, 0.0)] {
-                for &x in scores {
+                let weight = 0.5 * n / scores.len().max(1) as f64;
+                for x in scores.iter().map(|x| (x - middle) / spread) {
                     let p = 1.0 / (1.0 + libm::exp(-(intercept + slope * x)));
-                    let w = weight(scores.len());
-                    g[0] += w * (kind - p);
-                    g[1] += w * (kind - p) * x;
-                    let bend = w * p * (1.0 - p);
-                    h[0][0] += bend;
-                    h[0][1] += bend * x;
-                    h[1][1] += bend * x * x;
+                    let (miss, bend) = (weight * (kind - p), weight * p * (1.0 - p));
+                    g = [g[0] + miss, g[1] + miss * x];
+                    h = [[h[0][0] + bend, h[0][1] + bend * x], [0.0, h[1][1] + bend * x * x]];
                 }
             }
             let determinant = h[0][0] * h[1][1] - h[0][1] * h[0][1];
-            intercept += ((h[1][1] * g[0] - h[0][1] * g[1]) / determinant).clamp(-5.0, 5.0);
-            slope += ((h[0][0] * g[1] - h[0][1] * g[0]) / determinant).clamp(-5.0, 5.0);
+            intercept += ((h[1][1] * g[0] - h[0][1] * g[1]) / determinant).clamp(-1.0, 1.0);
+            slope += ((h[0][0] * g[1] - h[0][1] * g[0]) / determinant).clamp(-1.0, 1.0);
         }
-        Self { intercept, slope }
+        Self { intercept: intercept - slope * middle / spread, slope: slope / spread }
     }
 
     /// Decimal log ratio.

@@ -1,0 +1,119 @@
+//! Pairs whose truth is known: made here, and real ones where they are at hand.
+
+use std::path::PathBuf;
+
+use comparison::{Comparison, MarkKind, Preset, Surface, compare, prepare};
+use topography::{Limits, Topography, x3p};
+
+use crate::faces;
+
+fn prepared(scan: &Topography) -> Surface {
+    prepare(scan, &Preset::default_for(MarkKind::BreechFace)).unwrap()
+}
+
+fn compared(a: &Topography, b: &Topography) -> Comparison {
+    compare(&prepared(a), &prepared(b)).unwrap()
+}
+
+#[test]
+fn a_turned_face_is_found_and_its_turn_told() {
+    for degrees in [0.0, 17.3, -141.0, 180.0] {
+        let result = compared(&faces::face(1), &faces::turned(1, degrees));
+        assert!(result.congruent() >= 12, "{degrees}: {:?}", result.cmc);
+        // Turned clockwise, so it must be turned back counter-clockwise by as much.
+        let off = (result.rotation.to_degrees() - degrees).rem_euclid(360.0);
+        assert!(off.min(360.0 - off) < 0.2, "{degrees}: {}", result.rotation);
+    }
+}
+
+#[test]
+fn two_faces_share_nothing() {
+    for seed in 2..6 {
+        let result = compared(&faces::face(1), &faces::face(seed));
+        assert!(result.congruent() <= 1, "{seed}: {:?}", result.cmc);
+        assert!(!result.converged);
+    }
+}
+
+#[test]
+fn heights_may_be_scaled_and_points_missing() {
+    let a = faces::face(3);
+    let mut b = faces::turned(3, 40.0);
+    for (i, z) in b.heights.samples_mut().iter_mut().enumerate() {
+        *z *= 0.7;
+        if i % 10 == 3 {
+            *z = f64::NAN;
+        }
+        if i % 977 == 5 {
+            *z += 30.0;
+        }
+    }
+    let result = compared(&a, &b);
+    assert!(result.congruent() >= 12, "{:?}", result.cmc);
+}
+
+#[test]
+fn both_orders_give_the_same_answer() {
+    let [a, b] = [prepared(&faces::face(4)), prepared(&faces::turned(4, 77.0))];
+    let [one, other] = [compare(&a, &b).unwrap(), compare(&b, &a).unwrap()];
+    assert!(one.congruent().abs_diff(other.congruent()) <= 2, "{:?} {:?}", one.cmc, other.cmc);
+    assert!((one.rotation.to_degrees() + other.rotation.to_degrees()).abs() < 0.3);
+}
+
+#[test]
+fn the_same_question_has_the_same_answer_on_any_thread() {
+    let [a, b] = [prepared(&faces::face(5)), prepared(&faces::turned(5, 12.0))];
+    let here = format!("{:?}", compare(&a, &b).unwrap());
+    let there = std::thread::scope(|s| s.spawn(|| format!("{:?}", compare(&a, &b).unwrap())).join().unwrap());
+    assert_eq!(here, there);
+}
+
+#[test]
+fn a_scan_against_itself_says_so() {
+    let a = prepared(&faces::face(6));
+    let result = compare(&a, &a).unwrap();
+    assert!(result.is_same_scan());
+    assert!(result.warnings.iter().any(|w| w.contains("very same")), "{:?}", result.warnings);
+}
+
+/// A folder of real scans, or nothing, said aloud.
+fn real(folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("MICROSTAMP_REALDATA").map_or_else(
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/realdata")),
+        PathBuf::from,
+    );
+    let path = root.join(folder);
+    if !path.is_dir() {
+        eprintln!("SKIPPED: no real scans at {}; set MICROSTAMP_REALDATA", path.display());
+        return None;
+    }
+    Some(path)
+}
+
+fn read(path: PathBuf) -> Topography {
+    x3p::read(&std::fs::read(path).unwrap(), &Limits::default()).unwrap().topography
+}
+
+#[test]
+fn real_processed_scans_tell_slides_apart() {
+    let Some(folder) = real("csafe-fadul") else { return };
+    let scan = |name: &str| prepared(&read(folder.join(format!("Fadul {name}.x3p"))));
+    let (one, same, also, other) = (scan("2-1"), scan("2-2"), scan("C"), scan("7-1"));
+    for same in [&same, &also] {
+        let result = compare(&one, same).unwrap();
+        assert!(result.congruent() >= 12, "{:?}", result.cmc);
+    }
+    let result = compare(&one, &other).unwrap();
+    assert!(result.congruent() <= 1, "{:?}", result.cmc);
+}
+
+#[test]
+fn real_raw_scans_run_from_raw_to_result() {
+    let Some(folder) = real("cmcr-fadul-raw") else { return };
+    let scan = |name: &str| prepared(&read(folder.join(format!("fadul{name}_raw.x3p"))));
+    let (one, same, other) = (scan("1.1"), scan("1.2"), scan("2.1"));
+    let result = compare(&one, &same).unwrap();
+    assert!(result.congruent() >= 15, "{:?}", result.cmc);
+    let result = compare(&one, &other).unwrap();
+    assert!(result.congruent() <= 1, "{:?}", result.cmc);
+}

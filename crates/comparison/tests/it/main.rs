@@ -1,0 +1,6 @@
+//! Tests of the comparison room.
+
+mod evidence;
+mod faces;
+mod known_pairs;
+mod refusals;

@@ -1,0 +1,51 @@
+//! What cannot be compared gets one sentence.
+
+use comparison::{ComparisonError, MarkKind, Preset, compare, prepare};
+use topography::{Grid, Length, Pitch, Topography};
+
+use crate::faces;
+
+fn refusal(scan: &Topography) -> String {
+    prepare(scan, &Preset::default_for(MarkKind::BreechFace)).expect_err("this scan is refused").to_string()
+}
+
+fn check(heights: Grid<f64>, pitch_um: f64, expected: &str) {
+    let told = refusal(&Topography { heights, pitch: Pitch::square(Length::um(pitch_um)) });
+    assert!(told.contains(expected), "{told}");
+}
+
+#[test]
+fn hopeless_scans_are_refused() {
+    check(Grid::filled(400, 400, 3.0), 6.25, "flat");
+    check(Grid::from_fn(400, 400, |x, y| 0.2 * x as f64 - 0.1 * y as f64), 6.25, "flat");
+    check(Grid::filled(400, 400, f64::NAN), 6.25, "% of the scan is measured");
+    check(Grid::filled(40, 40, f64::NAN), 6.25, "% of the scan is measured");
+    check(faces::face(1).heights, 40.0, "a sample every 40 µm");
+    check(faces::face(1).heights.crop(60, 260, 60, 60), 6.25, "cells");
+    check(Grid::filled(0, 0, 0.0), 6.25, "% of the scan is measured");
+}
+
+#[test]
+fn little_area_is_answered_with_a_warning() {
+    let mut scan = faces::face(1);
+    for y in 0..560 {
+        for x in 0..560 {
+            if y > 130 {
+                scan.heights[(x, y)] = f64::NAN;
+            }
+        }
+    }
+    let preset = Preset::default_for(MarkKind::BreechFace);
+    let [part, whole] = [prepare(&scan, &preset).unwrap(), prepare(&faces::face(1), &preset).unwrap()];
+    let result = compare(&part, &whole).unwrap();
+    assert!(result.warnings.iter().any(|w| w.contains("measured")), "{:?}", result.warnings);
+}
+
+#[test]
+fn surfaces_of_different_kinds_are_not_compared() {
+    let scan = faces::face(1);
+    let face = prepare(&scan, &Preset::named("microstamp-1").unwrap()).unwrap();
+    let other = prepare(&scan, &Preset::named("chen2017").unwrap()).unwrap();
+    assert!(matches!(compare(&face, &other), Err(ComparisonError::Mismatch(_))));
+    assert!(Preset::named("nonesuch").unwrap_err().to_string().contains("chen2017"));
+}
