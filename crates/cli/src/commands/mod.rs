@@ -4,6 +4,7 @@ mod audit;
 mod book;
 mod books;
 mod code;
+mod compare;
 mod engrave;
 mod entries;
 mod import;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Engrave(engrave::Engrave),
     /// Encode, restore or check a code.
     Code(code::Code),
+    /// Compare the firearm's own toolmarks on two cases, or on all pairs of a folder.
+    Compare(compare::Compare),
     /// Make an issuer's books, keys and log; open further blocks of codes; check books against log.
     Issuer(issuer::Issuer),
     /// Issue codes for a run of serial numbers.
@@ -74,6 +77,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Audit(arguments) => audit::audit(&arguments),
         Command::Engrave(arguments) => engrave::engrave(&arguments),
         Command::Code(arguments) => code::run(&arguments),
+        Command::Compare(arguments) => compare::compare(&arguments),
         Command::Issuer(arguments) => issuer::issuer(&arguments),
         Command::Issue(arguments) => issue::issue(&arguments),
         Command::Record(arguments) => entries::record(&arguments),

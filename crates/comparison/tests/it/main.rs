@@ -1,5 +1,11 @@
 //! Tests of the comparison room.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "helpers of tests fail like tests, and skipping is said aloud"
+)]
+
 mod evidence;
 mod faces;
 mod known_pairs;

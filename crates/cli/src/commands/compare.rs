@@ -1,0 +1,393 @@
+//! `compare`: two scans, or all pairs of a folder.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::Args;
+use comparison::evidence::{self, Calibration, LikelihoodRatio};
+use comparison::{Comparison, ComparisonError, MarkKind, Preset, Surface};
+use rayon::prelude::*;
+use serde::Serialize;
+use topography::{Limits, x3p};
+
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::{files, progress};
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// Two X3P scans.
+    #[arg(num_args = 0..=2, value_name = "SCAN", required_unless_present = "all")]
+    scans: Vec<PathBuf>,
+    /// Compare every pair of X3P scans in this folder instead.
+    #[arg(long, value_name = "DIR", conflicts_with = "scans", requires = "output")]
+    all: Option<PathBuf>,
+    /// Where to write the table of all pairs; `-` prints it.
+    #[arg(short, long, value_name = "FILE.csv", requires = "all")]
+    output: Option<PathBuf>,
+    /// The mark: breech-face or firing-pin.
+    #[arg(long, default_value = "breech-face")]
+    mark: Mark,
+    /// A published set of parameters, such as chen2017 [default: microstamp-1, for firing pins zhang2021].
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+    /// A calibration file for likelihood ratios [default: the built-in one where it fits].
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+    /// Write a page with both surfaces, the cells and the alignment.
+    #[arg(long, value_name = "FILE.html", conflicts_with = "all")]
+    picture: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long, conflicts_with = "all")]
+    json: bool,
+}
+
+/// A mark as it is written on the command line.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Mark(pub(crate) MarkKind);
+
+impl FromStr for Mark {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "breech-face" => Ok(Self(MarkKind::BreechFace)),
+            "firing-pin" => Ok(Self(MarkKind::FiringPin)),
+            _ => Err("marks are breech-face and firing-pin".to_owned()),
+        }
+    }
+}
+
+/// Compares what was asked for.
+pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
+    let mark = arguments.mark.0;
+    let preset = match &arguments.preset {
+        Some(name) => Preset::named(name).or_exit(Exit::BadInput, "cannot compare")?,
+        None => Preset::default_for(mark),
+    };
+    if preset.mark != mark {
+        return Err(Exit::BadInput.because(format!("preset `{}` is for the other kind of mark", preset.name)));
+    }
+    let calibration = calibration(arguments.calibration.as_deref(), &preset)?;
+    match (&arguments.all, &arguments.output, &arguments.scans[..]) {
+        (Some(folder), Some(output), _) => all_pairs(folder, output, &preset, calibration.as_ref()),
+        (_, _, [a, b]) => one_pair([a, b], arguments, &preset, calibration.as_ref()),
+        _ => {
+            Err(Exit::BadInput
+                .because("one scan alone cannot be compared\nhint: give two scans, or `--all DIR`"))
+        }
+    }
+}
+
+/// The calibration that was named, or the built-in one where it fits; refused where a named one does not.
+fn calibration(path: Option<&Path>, preset: &Preset) -> Result<Option<Calibration>, Failure> {
+    let Some(path) = path else {
+        let built_in = Calibration::built_in();
+        return Ok(built_in.fits(preset).is_ok().then_some(built_in));
+    };
+    let cannot = format!("cannot use `{}`", path.display());
+    let calibration = Calibration::from_json(&files::read_text(path)?).or_exit(Exit::BadInput, &cannot)?;
+    calibration.fits(preset).or_exit(Exit::Refused, &cannot)?;
+    Ok(Some(calibration))
+}
+
+/// Reads and prepares one scan.
+pub(crate) fn surface(path: &Path, preset: &Preset) -> Result<Surface, Failure> {
+    let cannot = || format!("cannot compare `{}`", path.display());
+    let scan = x3p::read(&files::read(path)?, &Limits::default()).or_exit(Exit::BadInput, cannot())?;
+    comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())
+}
+
+fn one_pair(
+    paths: [&PathBuf; 2],
+    arguments: &Compare,
+    preset: &Preset,
+    calibration: Option<&Calibration>,
+) -> Result<Exit, Failure> {
+    let [a, b] = [surface(paths[0], preset)?, surface(paths[1], preset)?];
+    let result = comparison::compare(&a, &b).or_exit(Exit::BadInput, "cannot compare")?;
+    let ratio = weighed(&result, calibration);
+    let names = paths.map(|path| path.display().to_string());
+    if let Some(path) = &arguments.picture {
+        let page = comparison::picture::page([(&names[0], &a), (&names[1], &b)], &result, ratio.as_ref());
+        files::write(path, page.as_bytes())?;
+    }
+    if arguments.json {
+        let json = Json::new(&names, preset, &result, ratio.as_ref());
+        files::print_line(
+            serde_json::to_string(&json).or_exit(Exit::Environment, "cannot print the result")?,
+        )?;
+    } else {
+        files::print(summary(&names, &result, ratio.as_ref()).as_bytes())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The likelihood ratio, where there is a calibration; a scan against itself says nothing about firearms.
+pub(crate) fn weighed(result: &Comparison, calibration: Option<&Calibration>) -> Option<LikelihoodRatio> {
+    if result.is_same_scan() { None } else { calibration.and_then(|c| c.weigh(result).ok()) }
+}
+
+fn summary(names: &[String; 2], result: &Comparison, ratio: Option<&LikelihoodRatio>) -> String {
+    let cmc = &result.cmc;
+    let mut text = format!(
+        "{} against {}\npreset {}: {} congruent of {} cells (original {} and {}, High {}, NCMA {:.2}), ACCF {:.2}, turned {:.1}°\n",
+        names[0],
+        names[1],
+        result.preset.name,
+        result.congruent(),
+        result.smaller_cells(),
+        cmc.original[0],
+        cmc.original[1],
+        cmc.high,
+        cmc.ncma,
+        result.accf_max,
+        result.rotation.to_degrees(),
+    );
+    if let Some(ratio) = ratio {
+        let [low, high] = ratio.interval_log10;
+        let bound = if ratio.bounded { ", at the bound of the reference set" } else { "" };
+        let words = evidence::verbal(ratio.log10);
+        let _ = writeln!(text, "log10 LR {:.2} ({low:.2} to {high:.2}{bound}): {words}", ratio.log10);
+        let _ = writeln!(text, "calibrated on {}", ratio.calibration);
+    }
+    for warning in &result.warnings {
+        let _ = writeln!(text, "note: {warning}");
+    }
+    text
+}
+
+fn all_pairs(
+    folder: &Path,
+    output: &Path,
+    preset: &Preset,
+    calibration: Option<&Calibration>,
+) -> Result<Exit, Failure> {
+    let paths = scans_in(folder)?;
+    let bar = progress::bar(paths.len() as u64, "preparing");
+    let prepared: Vec<_> = paths
+        .par_iter()
+        .map(|path| {
+            let prepared = surface(path, preset);
+            bar.inc(1);
+            prepared
+        })
+        .collect();
+    bar.finish_and_clear();
+    let mut scans = Vec::new();
+    for (path, surface) in paths.iter().zip(prepared) {
+        match surface {
+            Ok(surface) => scans.push((file_name(path), surface)),
+            Err(failure) => files::remark(format!("left out: {failure}")),
+        }
+    }
+    if scans.len() < 2 {
+        return Err(Exit::BadInput.because(format!("`{}` holds fewer than two scans", folder.display())));
+    }
+    let pairs: Vec<_> = (0..scans.len()).flat_map(|i| (i + 1..scans.len()).map(move |j| (i, j))).collect();
+    let bar = progress::bar(pairs.len() as u64, "comparing");
+    let rows: Result<Vec<String>, ComparisonError> = pairs
+        .par_iter()
+        .map(|&(i, j)| {
+            let row = row(&scans[i], &scans[j], calibration);
+            bar.inc(1);
+            row
+        })
+        .collect();
+    bar.finish_and_clear();
+    let mut table = HEADER.to_owned();
+    rows.or_exit(Exit::BadInput, "cannot compare")?.iter().for_each(|row| table.push_str(row));
+    files::write(output, table.as_bytes())?;
+    Ok(Exit::Done)
+}
+
+const HEADER: &str =
+    "a,b,score,cmc_convergence,cmc_original,cmc_high,ncma,cells,accf_max,log10_lr,cpu_seconds\n";
+
+fn row(
+    (one, a): &(String, Surface),
+    (other, b): &(String, Surface),
+    calibration: Option<&Calibration>,
+) -> Result<String, ComparisonError> {
+    let start = cpu_seconds();
+    let result = comparison::compare(a, b)?;
+    let ratio = weighed(&result, calibration).map(|r| format!("{:.4}", r.log10)).unwrap_or_default();
+    let cmc = &result.cmc;
+    Ok(format!(
+        "{},{},{:.4},{},{},{},{:.4},{},{:.4},{ratio},{:.4}\n",
+        quoted(one),
+        quoted(other),
+        result.score,
+        result.congruent(),
+        cmc.original[0].min(cmc.original[1]),
+        cmc.high,
+        cmc.ncma,
+        result.smaller_cells(),
+        result.accf_max,
+        cpu_seconds() - start,
+    ))
+}
+
+fn quoted(name: &str) -> String {
+    if name.contains([',', '"', '\n']) {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_owned()
+    }
+}
+
+/// The X3P files of a folder, by name.
+pub(crate) fn scans_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let cannot = || format!("cannot list `{}`", folder.display());
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder).or_exit(Exit::BadInput, cannot())? {
+        let path = entry.or_exit(Exit::Environment, cannot())?.path();
+        if files::extension(&path) == "x3p" {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+/// Processor seconds of this thread where the system tells them, else seconds on the clock.
+pub(crate) fn cpu_seconds() -> f64 {
+    thread_local! {
+        static START: std::time::Instant = std::time::Instant::now();
+    }
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
+    let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
+    nanoseconds.map_or_else(|| START.with(|start| start.elapsed().as_secs_f64()), |ns| ns * 1e-9)
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    schema: &'static str,
+    a: &'a str,
+    b: &'a str,
+    mark: MarkKind,
+    preset: &'static str,
+    parameters: Parameters,
+    cells_evaluated: usize,
+    cmc: Cmc,
+    converged: bool,
+    accf_max: f64,
+    rotation_deg: f64,
+    shift_um: [f64; 2],
+    score: f64,
+    likelihood_ratio: Option<Ratio<'a>>,
+    conclusion_support: Option<String>,
+    cells: Vec<Cell>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Parameters {
+    pitch_um: f64,
+    band_um: [f64; 2],
+    cell_um: f64,
+    least_valid: f64,
+    least_accf: f64,
+    accf_rise: f64,
+    turn_tolerance_deg: f64,
+    shift_tolerance_um: f64,
+}
+
+#[derive(Serialize)]
+struct Cmc {
+    original: [usize; 2],
+    high: usize,
+    total: usize,
+    convergence: usize,
+    ncma: f64,
+}
+
+#[derive(Serialize)]
+struct Ratio<'a> {
+    log10: f64,
+    interval_log10: [f64; 2],
+    bounded: bool,
+    calibration: &'a str,
+}
+
+#[derive(Serialize)]
+struct Cell {
+    a_um: [f64; 2],
+    b_um: [f64; 2],
+    side_um: f64,
+    accf: f64,
+    rotation_deg: f64,
+    displacement_um: [f64; 2],
+    congruent: bool,
+}
+
+impl<'a> Json<'a> {
+    fn new(
+        names: &'a [String; 2],
+        preset: &Preset,
+        result: &'a Comparison,
+        ratio: Option<&'a LikelihoodRatio>,
+    ) -> Self {
+        let cmc = &result.cmc;
+        let um = |at: (topography::Length, topography::Length)| [at.0.to_um(), at.1.to_um()];
+        let cell = |cell: &comparison::CellResult| Cell {
+            a_um: um(cell.on_a),
+            b_um: um(cell.on_b),
+            side_um: cell.side.to_um(),
+            accf: cell.accf,
+            rotation_deg: cell.turn.to_degrees(),
+            displacement_um: um(cell.displacement),
+            congruent: cell.congruent,
+        };
+        Self {
+            schema: "microstamp.comparison/1",
+            a: &names[0],
+            b: &names[1],
+            mark: preset.mark,
+            preset: preset.name,
+            parameters: Parameters::new(preset),
+            cells_evaluated: result.smaller_cells(),
+            cmc: Cmc {
+                original: cmc.original,
+                high: cmc.high,
+                total: cmc.total[0].min(cmc.total[1]),
+                convergence: result.congruent(),
+                ncma: cmc.ncma,
+            },
+            converged: result.converged,
+            accf_max: result.accf_max,
+            rotation_deg: result.rotation.to_degrees(),
+            shift_um: um(result.shift),
+            score: result.score,
+            likelihood_ratio: ratio.map(|r| Ratio {
+                log10: r.log10,
+                interval_log10: r.interval_log10,
+                bounded: r.bounded,
+                calibration: &r.calibration,
+            }),
+            conclusion_support: ratio.map(|r| evidence::verbal(r.log10)),
+            cells: result.cells.iter().map(cell).collect(),
+            warnings: &result.warnings,
+        }
+    }
+}
+
+impl Parameters {
+    fn new(preset: &Preset) -> Self {
+        Self {
+            pitch_um: preset.pitch.to_um(),
+            band_um: [preset.band.0.to_um(), preset.band.1.to_um()],
+            cell_um: preset.cell.to_um(),
+            least_valid: preset.least_valid,
+            least_accf: preset.least_accf,
+            accf_rise: preset.rise,
+            turn_tolerance_deg: preset.turn_tolerance,
+            shift_tolerance_um: preset.shift_tolerance.to_um(),
+        }
+    }
+}
