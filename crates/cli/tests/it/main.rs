@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed test should panic where it fails")]
 
 mod audit;
+mod books;
 mod engrave;
 mod help;
 mod read;
