@@ -12,8 +12,8 @@ use crate::reading::{
 const FOREIGN: f64 = 1e-3;
 /// Prior probability that a symbol did not come over; what is lost within a symbol is in its evidence already.
 const ERASURE: f64 = 0.02;
-/// Bits beyond those of a code that an accepted reading must carry.
-const SPARE_BITS: f64 = 20.0;
+/// Bits beyond those of a code that an accepted reading must carry, more than the bound itself asks for.
+const SPARE_BITS: f64 = 4.0;
 /// Codes listed only when they are this probable.
 const LISTED: f64 = 1e-6;
 
@@ -28,7 +28,9 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
     let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
     let bits_needed = 5.0 * 6.0_f64.min(scheme.length() as f64);
     let spare: f64 = decoding.bits.iter().sum::<f64>() - bits_needed;
-    let trusted = scheme.check() == CheckRule::Mother && spare >= SPARE_BITS && decoding.margin >= 1;
+    let trusted = scheme.check() == CheckRule::Mother
+        && spare >= SPARE_BITS - options.bound.log2()
+        && decoding.margin >= 1;
     let accepted = best > 1.0 - options.bound && trusted;
     let found = found || accepted;
     let outcome = if accepted {

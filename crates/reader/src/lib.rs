@@ -10,6 +10,7 @@ mod fuse;
 mod locate;
 mod observation;
 mod observe;
+mod overlay;
 mod pose;
 mod raster;
 mod reading;
@@ -20,6 +21,7 @@ mod whiten;
 
 pub use fuse::fuse;
 pub use observation::{Observation, observe_micrograph, observe_topography};
+pub use overlay::overlay;
 pub use reading::{
     CodeCandidate, Grade, MarkReading, Outcome, ReadError, ReadOptions, Reading, SymbolReading,
 };

@@ -33,6 +33,7 @@ impl Banks {
 pub(crate) struct Sighting {
     /// From modules to micrometres from the first sample of the input.
     pub(crate) pose_um: Pose,
+    pub(crate) rendering: Rendering,
     /// Evidence of the coarse fit, natural log.
     pub(crate) fit: f32,
     /// Evidence for a mark over none, natural log.
@@ -142,6 +143,7 @@ fn watch(
     }
     Sighting {
         pose_um: um(observer.pose, fine),
+        rendering,
         fit: score,
         support: observer.support(),
         explained: observer.explained(),

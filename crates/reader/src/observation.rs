@@ -41,13 +41,21 @@ pub(crate) struct SymbolSeen {
     pub(crate) presence: f32,
 }
 
-/// Fits (nats) below this are not decoded at all. Blank *simulated* impressions reach 80, unmarked *real* breech faces 122.
-const POSSIBLE_FIT: f32 = 85.0;
-/// With at least this share of the surface explained, a mark is there from this fit on.
-const LIKELY_SHARE: f32 = 0.2;
-const LIKELY_FIT: f32 = 90.0;
-/// From this fit on a mark is there.
-const SURE_FIT: f32 = 130.0;
+/// What a fit (nats) must be to be decoded, and to be a mark whatever the decoder says.
+struct Evident {
+    /// Worth decoding.
+    possible: f32,
+    /// A mark, if at least `share` of the surface is explained by it.
+    likely: f32,
+    share: f32,
+    /// A mark.
+    sure: f32,
+}
+
+/// Blank *simulated* impressions fit with up to 80 nats, unmarked *real* breech faces with up to 122.
+const HEIGHTS: Evident = Evident { possible: 85.0, likely: 90.0, share: 0.2, sure: 130.0 };
+/// Blank *simulated* photographs fit with up to 68 nats and 8 % explained.
+const PICTURES: Evident = Evident { possible: 65.0, likely: 72.0, share: 0.12, sure: 100.0 };
 
 /// Looks at a height map.
 ///
@@ -148,12 +156,14 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
         }
         symbol.presence += sighting.presence[index] * if part.bit.is_some() { 0.2 } else { 1.0 };
     }
+    let evident = if sighting.rendering == Rendering::Height { HEIGHTS } else { PICTURES };
     PartSeen {
         marks: banks.fine.marks.clone(),
         pose_um: sighting.pose_um,
         module_um: banks.module_um,
-        possible: sighting.fit >= POSSIBLE_FIT,
-        found: sighting.fit >= SURE_FIT || (sighting.fit >= LIKELY_FIT && sighting.explained >= LIKELY_SHARE),
+        possible: sighting.fit >= evident.possible,
+        found: sighting.fit >= evident.sure
+            || (sighting.fit >= evident.likely && sighting.explained >= evident.share),
         support: sighting.support,
         symbols,
     }

@@ -1,6 +1,6 @@
 //! Marks that must read, at damage that leaves no doubt.
 
-use reader::{Outcome, ReadOptions, Reading, read_micrograph, read_topography};
+use reader::{Outcome, ReadOptions, Reading, fuse, observe_topography, read_micrograph, read_topography};
 use symbology::{Mark, Scheme, geometry};
 
 use crate::generator::{Damage, View, photograph, random_word, seeded, strike};
@@ -40,4 +40,26 @@ fn height_maps_are_accepted() {
 #[test]
 fn photographs_from_one_side_are_accepted() {
     check("level-0", (2, 1), true);
+}
+
+#[test]
+fn two_cases_of_one_gun_are_fused_and_a_foreign_one_is_left_out() {
+    let scheme = Scheme::open_1();
+    let options = ReadOptions::new(scheme.clone());
+    let damage = Damage::named("level-3");
+    let mut rng = seeded(900);
+    let (ours, theirs) = (random_word(&mut rng), random_word(&mut rng));
+    let observations: Vec<_> = [&ours, &ours, &theirs]
+        .into_iter()
+        .map(|word| {
+            let marks = [Mark::Characters, Mark::Gear];
+            let elements: Vec<_> =
+                marks.iter().flat_map(|&mark| geometry::draw(&scheme, mark, word)).collect();
+            let surface = strike(&elements, &damage, &View::anyhow(&mut rng), &mut rng);
+            observe_topography(&surface, &options).expect("a surface of this size is read")
+        })
+        .collect();
+    let reading = fuse(&observations, &options).expect("three observations are fused");
+    assert_eq!(reading.code, Some(scheme.text(&ours)));
+    assert_eq!((reading.left_out, reading.firearms), (vec![2], 2));
 }
