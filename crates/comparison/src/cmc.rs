@@ -225,16 +225,15 @@ fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool
 }
 
 /// Chen 2017: total counts where the pair converges; otherwise the original counts about the convergence turn of one
-/// direction, the same for both, whichever gives the larger smaller count, and never more than the original counts.
+/// direction, the one whose cells agree better, and never more than the original counts.
 pub(crate) fn convergence(forward: &Direction, backward: &Direction, preset: &Preset) -> ([usize; 2], bool) {
     if converged(forward, backward, preset) {
         return ([forward.total, backward.total], true);
     }
-    let count = |d: &Direction, turn: f64| about(&d.found, turn, preset).min(d.original);
-    let at = |turn: f64| [count(forward, turn), count(backward, -turn)];
-    let either = [forward.pose.turn, -backward.pose.turn].map(|turn| at(turn.to_degrees()));
-    let smaller = |counts: [usize; 2]| counts[0].min(counts[1]);
-    (if smaller(either[1]) > smaller(either[0]) { either[1] } else { either[0] }, false)
+    let count = |d: &Direction, turn: f64| about(&d.found, turn.to_degrees(), preset).min(d.original);
+    let share = |d: &Direction| d.support / d.close.len().max(1) as f64;
+    let turn = if share(forward) >= share(backward) { forward.pose.turn } else { -backward.pose.turn };
+    ([count(forward, turn), count(backward, -turn)], false)
 }
 
 fn same_motion(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {

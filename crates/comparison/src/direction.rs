@@ -41,7 +41,7 @@ const AGREE: f64 = 14.4;
 /// Cells below this coefficient have no say in the pose.
 const LEAST_ACCF: f64 = 0.25;
 /// The share of a cell's measured points that must be jointly measured.
-const LEAST_JOINT: f64 = 0.5;
+const LEAST_JOINT: f64 = 0.35;
 /// The largest turn that a refinement may add, in radians.
 const LARGEST_TURN: f64 = 0.06;
 /// Turns between which the turn of a cell is interpolated, in degrees.

@@ -15,7 +15,7 @@ pub(crate) struct Pose {
 }
 
 /// Poses looked at per pair.
-const POSES: usize = 6;
+const POSES: usize = 5;
 /// The smallest overlap that counts, as a share of the smaller measured area.
 const LEAST_OVERLAP: f32 = 0.2;
 
@@ -38,7 +38,8 @@ impl Pose {
 
 /// The strongest poses, best first, no two close to each other.
 pub(crate) fn search(a: &Surface, b: &Surface, fourier: &mut Planner) -> Vec<Pose> {
-    if a.turned.n > b.turned.n {
+    // The smaller one is laid on the turned larger one, so that the order of the question does not matter.
+    if (a.turned.n, a.measured()) > (b.turned.n, b.measured()) {
         return search(b, a, fourier).iter().map(Pose::inverse).collect();
     }
     let n = b.turned.n;

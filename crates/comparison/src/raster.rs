@@ -42,6 +42,10 @@ impl Raster {
         }
     }
 
+    pub(crate) fn valid(&self) -> usize {
+        self.w.iter().filter(|&&w| w > 0.0).count()
+    }
+
     /// The rectangle of measured points: first column, first row, one past the last column and row.
     pub(crate) fn bounds(&self) -> Option<[usize; 4]> {
         let mut bounds = [usize::MAX, usize::MAX, 0, 0];

@@ -101,6 +101,11 @@ impl Surface {
         })
     }
 
+    /// How many points of level 2 are measured.
+    pub(crate) fn measured(&self) -> usize {
+        self.level2.valid()
+    }
+
     /// Spectra of the coarsest level as it lies, at a larger size than its own.
     pub(crate) fn unturned(&self, n: usize, planner: &mut Planner) -> (Spectrum, Spectrum) {
         turned_spectra(&self.source3, n, self.centre, 0.0, planner)
