@@ -70,7 +70,7 @@ const MICROSTAMP: Preset = Preset {
     ..CHEN2017
 };
 
-const ALL: [Preset; 9] = [
+const ALL: [Preset; 8] = [
     MICROSTAMP,
     CHEN2017,
     // Chen, Song, Soons, Murdock, Zhao 2018, J. Res. NIST 123:123015: 50-sample cells.
@@ -83,11 +83,9 @@ const ALL: [Preset; 9] = [
         turn_tolerance: 6.0,
         ..CHEN2017
     },
-    // Tong, Song, Chu 2015, J. Res. NIST 120:102-112, on topographies.
-    Preset { name: "tong2015", least_accf: 0.60, turn_tolerance: 6.0, ..CHEN2017 },
-    // The band of Weller et al. 2012, J. Forensic Sci. 57:912-917.
+    // Only the band of Weller et al. 2012, J. Forensic Sci. 57:912-917; all else is Chen 2017.
     Preset { name: "weller2012", band: (Length::um(15.0), Length::um(150.0)), ..CHEN2017 },
-    // The band of Ott, Thompson, Song 2017, Forensic Sci. Int. 271:98-106.
+    // Only the band of Ott et al. 2017, Forensic Sci. Int. 271:98-106; all else is Chen 2017.
     Preset { name: "ott2017", band: (Length::um(10.0), Length::um(200.0)), ..CHEN2017 },
     // The defaults of the cmcR package: Zemmels, VanderPlas, Hofmann 2023.
     Preset {
@@ -97,7 +95,8 @@ const ALL: [Preset; 9] = [
         turn_tolerance: 6.0,
         ..CHEN2017
     },
-    // Zhang, Song, Tong, Chu 2021, J. Forensic Sci. 66:571-582: firing pins.
+    // Zhang et al. 2021, J. Forensic Sci. 66:571-582: pitch, band, cell and threshold for firing pins. The turn tolerance is
+    // their turn step and the shift tolerance their cluster radius; cells are counted as elsewhere, without clustering.
     Preset {
         name: "zhang2021",
         mark: MarkKind::FiringPin,
