@@ -32,7 +32,9 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
         && spare >= SPARE_BITS - options.bound.log2()
         && decoding.margin >= 1;
     let accepted = best > 1.0 - options.bound && trusted;
-    let found = found || accepted;
+    // Any code fits noise with as many bits as a code has: symbols that agree with no code beyond that are no mark.
+    let agrees = scheme.check() != CheckRule::Mother || spare > 2.0;
+    let found = (found && agrees) || accepted;
     let outcome = if accepted {
         Outcome::Accepted
     } else if !found {

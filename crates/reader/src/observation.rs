@@ -52,8 +52,9 @@ struct Evident {
     sure: f32,
 }
 
-/// Blank *simulated* impressions fit with up to 80 nats, unmarked *real* breech faces with up to 122.
-const HEIGHTS: Evident = Evident { possible: 85.0, likely: 90.0, share: 0.2, sure: 130.0 };
+/// Blank *simulated* impressions fit with up to 80 nats, unmarked *real* breech faces with up to 150, but little is
+/// explained by it.
+const HEIGHTS: Evident = Evident { possible: 85.0, likely: 90.0, share: 0.25, sure: 300.0 };
 /// Blank *simulated* photographs fit with up to 68 nats and 8 % explained.
 const PICTURES: Evident = Evident { possible: 65.0, likely: 72.0, share: 0.12, sure: 100.0 };
 

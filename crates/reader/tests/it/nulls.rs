@@ -51,11 +51,15 @@ fn real_unmarked_scans_have_no_mark() {
     }
     let every = std::env::var("MICROSTAMP_EVERY").ok().and_then(|k| k.parse().ok()).unwrap_or(14);
     let options = ReadOptions::new(Scheme::open_1());
+    let mut seen = Vec::new();
     for file in files.iter().step_by(every) {
         let bytes = std::fs::read(file).expect("the file was just listed");
         let scan = topography::x3p::read(&bytes, &topography::Limits::default())
             .expect("real scans are well formed");
         let reading = read_topography(&scan.topography, &options).expect("a scan of this size is read");
-        assert_eq!(reading.outcome, Outcome::NoMark, "{}", file.display());
+        if reading.outcome != Outcome::NoMark {
+            seen.push(format!("{} {:?} {:.1} bits", file.display(), reading.outcome, reading.bits_carried));
+        }
     }
+    assert!(seen.is_empty(), "unmarked scans that were not told so: {seen:#?}");
 }
