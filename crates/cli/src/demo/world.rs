@@ -190,9 +190,7 @@ async fn sell(maker: &Maker, index: usize, now: Timestamp) -> Result<(), Failure
     }
     let by = clerk()?;
     for chunk in entries.chunks(500) {
-        for entry in chunk {
-            maker.books.record(entry, &by, now).await.map_err(refused)?;
-        }
+        maker.books.record_all(chunk, &by, now).await.map_err(refused)?;
         bar.inc(chunk.len() as u64 / 5);
     }
     bar.finish_and_clear();
