@@ -41,6 +41,21 @@ impl Surface {
         }
     }
 
+    /// Heights to draw: those of a scan; for a picture its grey values, so that it can be shown in the same way.
+    pub(crate) fn as_heights(&self) -> Topography {
+        match self {
+            Self::Heights(topography) => topography.clone(),
+            Self::Picture(micrograph) => {
+                let across = micrograph.intensity.width().min(micrograph.intensity.height()).max(1);
+                let assumed = Pitch::square(Length::um(1024.0 / across as f64));
+                Topography {
+                    heights: micrograph.intensity.map(|&grey| 10.0 * f64::from(grey)),
+                    pitch: micrograph.pitch.unwrap_or(assumed),
+                }
+            }
+        }
+    }
+
     /// The distance between samples, where known.
     pub(crate) fn pitch(&self) -> Option<Pitch> {
         match self {
@@ -141,6 +156,11 @@ pub(crate) fn false_colour(heights: &Topography) -> Result<Vec<u8>, Failure> {
     let colours = render::false_colour(heights, &FalseColour { range: None, shaded: true });
     picture::write_colours(&colours, Some(heights.pitch))
         .or_exit(Exit::Environment, "cannot draw the heights")
+}
+
+/// Colours as PNG.
+pub(crate) fn colours(colours: &topography::Grid<[u8; 3]>) -> Result<Vec<u8>, Failure> {
+    picture::write_colours(colours, None).or_exit(Exit::Environment, "cannot write a picture")
 }
 
 /// Grey values as PNG, with their pitch where known.

@@ -37,7 +37,7 @@ pub(crate) struct Read {
     /// The share of accepted codes that may be wrong in the long run.
     #[arg(long, default_value_t = 1e-4)]
     bound: f64,
-    /// Write a picture of what was found and how each symbol was read (of the first file).
+    /// Write a picture of the mark that was found, upright, with the best code drawn over it (of the first file).
     #[arg(long, value_name = "FILE.png")]
     overlay: Option<PathBuf>,
     /// Print JSON, one object a line (schema microstamp.reading/1).
@@ -64,6 +64,9 @@ pub(crate) fn read(arguments: &Read) -> Result<Exit, Failure> {
         let reading = reading?;
         all_accepted &= reading.outcome == Outcome::Accepted;
         print(question, &reading, arguments)?;
+        if let Some(file) = arguments.overlay.as_ref().filter(|_| std::ptr::eq(*question, questions[0])) {
+            draw_overlay(&question[0], &reading, file)?;
+        }
     }
     Ok(if all_accepted { Exit::Done } else { Exit::Negative })
 }
@@ -119,6 +122,22 @@ pub(crate) fn observe(input: &Loaded, options: &ReadOptions) -> Result<Observati
         Surface::Picture(micrograph) => reader::observe_micrograph(micrograph, options),
     };
     observation.or_exit(Exit::BadInput, format!("cannot read `{}`", input.file.display()))
+}
+
+/// Writes the picture of what was found in one input, or says that there is nothing to draw.
+pub(crate) fn draw_overlay(input: &Loaded, reading: &Reading, file: &Path) -> Result<(), Failure> {
+    let scheme = scheme::named(&reading.scheme).unwrap_or_else(|_| Scheme::open_1());
+    let options = ReadOptions::new(scheme);
+    let code =
+        reading.code.as_deref().or(reading.candidates.first().map(|candidate| candidate.code.as_str()));
+    let seen = observe(input, &options)?;
+    match reader::overlay(&input.surface.as_heights(), &seen, &options.scheme, code) {
+        Some(colours) => files::write(file, &surfaces::colours(&colours)?),
+        None => {
+            files::remark(format!("no mark was found in `{}`: no overlay written", input.file.display()));
+            Ok(())
+        }
+    }
 }
 
 fn print(question: &[Loaded], reading: &Reading, arguments: &Read) -> Result<(), Failure> {

@@ -45,6 +45,8 @@ pub(crate) fn read_alone(exhibits: &[Exhibit], folder: &Path) -> Result<Vec<Alon
             exhibit.inputs.iter().map(|file| surfaces::load(file, None)).collect::<Result<Vec<_>, _>>()?;
         let reading = fuse(&inputs.iter().collect::<Vec<_>>(), &options)?;
         save(&inputs, &reading, &folder.join(format!("{}.reading.json", exhibit.shot.exhibit)))?;
+        let overlay = folder.join(format!("{}.overlay.png", exhibit.shot.exhibit));
+        read::draw_overlay(&inputs[0], &reading, &overlay)?;
         readings.push(Alone { inputs, reading });
         bar.inc(1);
     }

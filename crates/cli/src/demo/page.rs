@@ -151,10 +151,8 @@ fn exhibit_on(page: Page, exhibit: &Exhibit, alone: &Alone) -> Page {
     }
     let overlay = format!("{}.overlay.png", shot.exhibit);
     if picture_exists(exhibit, &overlay) {
-        page = page.picture(
-            &overlay,
-            "What was found: geometry, and each symbol beside its best and second-best rendering",
-        );
+        page =
+            page.picture(&overlay, "What was found, upright, and the same with the best code drawn over it");
     }
     let bits = alone.reading.symbols.iter().map(|symbol| (symbol.index as f64, symbol.bits)).collect();
     let plot =
