@@ -131,13 +131,11 @@ pub(crate) fn draw_overlay(input: &Loaded, reading: &Reading, file: &Path) -> Re
     let code =
         reading.code.as_deref().or(reading.candidates.first().map(|candidate| candidate.code.as_str()));
     let seen = observe(input, &options)?;
-    match reader::overlay(&input.surface.as_heights(), &seen, &options.scheme, code) {
-        Some(colours) => files::write(file, &surfaces::colours(&colours)?),
-        None => {
-            files::remark(format!("no mark was found in `{}`: no overlay written", input.file.display()));
-            Ok(())
-        }
-    }
+    let Some(colours) = reader::overlay(&input.surface.as_heights(), &seen, &options.scheme, code) else {
+        files::remark(format!("no mark was found in `{}`: no overlay written", input.file.display()));
+        return Ok(());
+    };
+    files::write(file, &surfaces::colours(&colours)?)
 }
 
 fn print(question: &[Loaded], reading: &Reading, arguments: &Read) -> Result<(), Failure> {
