@@ -1,6 +1,8 @@
 //! Two hundred cases at moderate damage from the simulator, which shares no code with the reader: a wrong code is never
 //! accepted, and the share accepted is printed. Everything here is *simulation*.
 
+#![allow(clippy::unwrap_used, reason = "a failed test should panic where it fails")]
+
 use impression::instrument::{Confocal, Light, confocal, oblique};
 use impression::{Ammunition, Conditions, Firearm};
 use marking::{Form, LayoutOptions, Relief, View};
