@@ -35,7 +35,8 @@ fn every_command_explains_itself() {
             .output()
             .unwrap();
         assert!(output.status.success(), "{command}");
-        help += &format!("$ microstamp {command} --help\n{}\n", String::from_utf8(output.stdout).unwrap());
+        let page = String::from_utf8(output.stdout).unwrap();
+        help.extend(["$ microstamp ", command, " --help\n", &page, "\n"]);
     }
     insta::assert_snapshot!(help);
 }
