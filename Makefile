@@ -35,7 +35,7 @@ lint:
 	$(CARGO) clippy --workspace --all-targets --locked -- --deny warnings
 
 docs: ## Build the documentation, warnings denied
-	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --locked --document-private-items
+	RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --workspace --no-deps --locked
 
 typos: $(TOOLS)/bin/typos
 	$(TOOLS)/bin/typos
