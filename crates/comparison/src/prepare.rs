@@ -32,11 +32,13 @@ const LARGEST: f64 = 4096.0;
 ///
 /// One sentence in [`ComparisonError`] for a scan that is too coarse, too small, too empty, or flat.
 ///
-/// ```no_run
-/// # let scan: topography::Topography = todo!();
+/// ```
+/// use topography::{Grid, Length, Pitch, Topography};
+///
+/// let heights = Grid::filled(600, 600, 0.0);
+/// let flat = Topography { heights, pitch: Pitch::square(Length::um(6.25)) };
 /// let preset = comparison::Preset::default_for(comparison::MarkKind::BreechFace);
-/// let surface = comparison::prepare(&scan, &preset)?;
-/// # Ok::<(), comparison::ComparisonError>(())
+/// assert!(comparison::prepare(&flat, &preset).is_err(), "there is nothing to compare on a plane");
 /// ```
 pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, ComparisonError> {
     let mut warnings = Vec::new();
