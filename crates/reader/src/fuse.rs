@@ -34,11 +34,38 @@ pub fn fuse(observations: &[Observation], options: &ReadOptions) -> Result<Readi
             "{} firearms are needed to explain all inputs; read the largest group",
             groups.len()
         ));
+        if is_tied(&groups, observations, options)? {
+            withhold(&mut reading);
+        }
     }
     if reading.outcome == Outcome::NoMark {
         reading.firearms = 0;
+        reading.symbols.clear();
     }
     Ok(reading)
+}
+
+/// Whether another group of the same size carries a code of its own: then nothing says which of them was asked about.
+fn is_tied(
+    groups: &[Vec<usize>],
+    observations: &[Observation],
+    options: &ReadOptions,
+) -> Result<bool, ReadError> {
+    for group in groups[1..].iter().filter(|group| group.len() == groups[0].len()) {
+        let rival = answer(&group.iter().map(|&k| &observations[k]).collect::<Vec<_>>(), options)?;
+        if matches!(rival.outcome, Outcome::Accepted | Outcome::Candidates) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn withhold(reading: &mut Reading) {
+    if reading.outcome == Outcome::Accepted {
+        reading.outcome = Outcome::Candidates;
+        (reading.code, reading.posterior) = (None, None);
+    }
+    reading.warnings.push("as many inputs speak for another code: ask about each by itself".to_owned());
 }
 
 /// Observations by the code they speak for, the largest group first: each joins the group with which it is most
@@ -64,7 +91,8 @@ fn groups_of(observations: &[Observation], options: &ReadOptions) -> Result<Vec<
             None => groups.push(vec![one]),
         }
     }
-    groups.sort_by(|a, b| b.len().cmp(&a.len()).then(a[0].cmp(&b[0])));
+    // Groups began in the order of their support, which a stable sort keeps among groups of one size.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
     for group in &mut groups {
         group.sort_unstable();
     }

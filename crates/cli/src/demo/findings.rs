@@ -25,7 +25,7 @@ pub(crate) struct Alone {
     pub(crate) reading: Reading,
 }
 
-/// What the cases of one firearm say together, and what its issuer answered.
+/// What the cases that carry one code say together, and what its issuer answered.
 pub(crate) struct Together {
     /// Which exhibits, by their order.
     pub(crate) exhibits: Vec<usize>,
@@ -54,7 +54,22 @@ pub(crate) fn read_alone(exhibits: &[Exhibit], folder: &Path) -> Result<Vec<Alon
     Ok(readings)
 }
 
-/// Reads the exhibits of one firearm as one question.
+/// Those of the exhibits that the reader finds to carry one code: the largest such group. Nothing but the cases decides.
+pub(crate) fn of_one_code(exhibits: &[usize], alone: &[Alone]) -> Result<Vec<usize>, Failure> {
+    let owners: Vec<usize> =
+        exhibits.iter().flat_map(|&exhibit| alone[exhibit].inputs.iter().map(move |_| exhibit)).collect();
+    let inputs: Vec<&Loaded> = exhibits.iter().flat_map(|&exhibit| &alone[exhibit].inputs).collect();
+    let reading = fuse(&inputs, &ReadOptions::new(Scheme::open_1()))?;
+    let explained = |exhibit: usize| {
+        owners
+            .iter()
+            .enumerate()
+            .any(|(input, &owner)| owner == exhibit && !reading.left_out.contains(&input))
+    };
+    Ok(exhibits.iter().copied().filter(|&exhibit| explained(exhibit)).collect())
+}
+
+/// Reads exhibits as one question.
 pub(crate) fn read_together(members: &[usize], alone: &[Alone], file: &Path) -> Result<Reading, Failure> {
     let inputs: Vec<&Loaded> = members.iter().flat_map(|&member| &alone[member].inputs).collect();
     let reading = fuse(&inputs, &ReadOptions::new(Scheme::open_1()))?;

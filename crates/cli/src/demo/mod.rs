@@ -53,16 +53,20 @@ pub(crate) fn demo(arguments: &Demo) -> Result<Exit, Failure> {
     remark(format!("   artwork of all {} pins: SHA-256 {artwork}", 2 * PISTOLS_EACH));
     remark("2. Five cases are fired at two scenes and looked at with different instruments.");
     let exhibits = fire_all(&makers, folder, arguments.seed)?;
-    remark("3. Each case is read by itself, then the cases of one pistol together.");
+    remark(
+        "3. Each case is read by itself; then those that the reader finds to carry one code are read together.",
+    );
     let alone = findings::read_alone(&exhibits, folder)?;
     remark("4. The issuers answer from their own books; question and answer go into their logs first.");
     let mut together = Vec::new();
-    for gun in 0..GUNS.len() {
-        let members: Vec<_> = (0..exhibits.len()).filter(|&index| exhibits[index].shot.gun == gun).collect();
-        let stem = folder.join(format!("gun-{}", gun + 1));
+    let mut unexplained: Vec<usize> = (0..exhibits.len()).collect();
+    while !unexplained.is_empty() {
+        let stem = folder.join(format!("group-{}", together.len() + 1));
+        let members = findings::of_one_code(&unexplained, &alone)?;
         let reading = findings::read_together(&members, &alone, &stem.with_extension("reading.json"))?;
         let answer =
             runtime.block_on(findings::trace(&reading, &makers, now, &stem.with_extension("trace.json")))?;
+        unexplained.retain(|exhibit| !members.contains(exhibit));
         together.push(Together { exhibits: members, reading, answer });
     }
     let story = Story { exhibits: &exhibits, alone: &alone, together: &together };

@@ -49,8 +49,8 @@ pub(crate) fn write(story: &Story<'_>, folder: &Path) -> Result<(String, usize),
     for (exhibit, alone) in story.exhibits.iter().zip(story.alone) {
         page = exhibit_on(page, exhibit, alone);
     }
-    for (gun, together) in story.together.iter().enumerate() {
-        page = trace_on(page, gun, together);
+    for (group, together) in story.together.iter().enumerate() {
+        page = trace_on(page, group, together);
     }
     page = page.heading("Files").paragraph(
         "Beside this page: scans (.x3p) and pictures (.png) of every case, readings (.reading.json), traces (.trace.json), artwork (.svg, .dxf, .x3p), and both issuers' books with their logs.",
@@ -168,8 +168,12 @@ fn picture_exists(exhibit: &Exhibit, name: &str) -> bool {
     exhibit.pictures.first().is_some_and(|picture| picture.with_file_name(name).is_file())
 }
 
-fn trace_on(page: Page, gun: usize, together: &Together) -> Page {
-    let mut page = page.heading(&format!("Trace of gun {}", gun + 1));
+fn trace_on(page: Page, group: usize, together: &Together) -> Page {
+    let mut page = page.heading(&format!(
+        "Trace of group {}: {} case(s) of one code",
+        group + 1,
+        together.exhibits.len()
+    ));
     match &together.answer {
         Some(answer) => {
             for line in &answer.statement {

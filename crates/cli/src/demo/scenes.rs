@@ -70,7 +70,7 @@ pub(crate) const SHOTS: [Shot; 5] = [
         exhibit: "A-3",
         scene: "Scene A (synthetic)",
         gun: 1,
-        preset: "level-2",
+        preset: "level-1",
         settings: &[ANY_WAY_UP],
         look: Look::Confocal,
         on_real_primer: true,

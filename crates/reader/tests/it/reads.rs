@@ -63,3 +63,27 @@ fn two_cases_of_one_gun_are_fused_and_a_foreign_one_is_left_out() {
     assert_eq!(reading.code, Some(scheme.text(&ours)));
     assert_eq!((reading.left_out, reading.firearms), (vec![2], 2));
 }
+
+#[test]
+fn one_case_each_of_two_guns_is_never_accepted_whatever_the_order() {
+    let scheme = Scheme::open_1();
+    let options = ReadOptions::new(scheme.clone());
+    let damage = Damage::named("level-1");
+    let mut rng = seeded(910);
+    let words = [random_word(&mut rng), random_word(&mut rng)];
+    let mut observations: Vec<_> = words
+        .iter()
+        .map(|word| {
+            let marks = [Mark::Characters, Mark::Gear];
+            let elements: Vec<_> =
+                marks.iter().flat_map(|&mark| geometry::draw(&scheme, mark, word)).collect();
+            let surface = strike(&elements, &damage, &View::upright(&mut rng), &mut rng);
+            observe_topography(&surface, &options).expect("a surface of this size is read")
+        })
+        .collect();
+    for _ in 0..2 {
+        let reading = fuse(&observations, &options).expect("there are observations");
+        assert_eq!((reading.outcome, reading.firearms, reading.code), (Outcome::Candidates, 2, None));
+        observations.reverse();
+    }
+}

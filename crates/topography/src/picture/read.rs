@@ -20,6 +20,7 @@ use crate::{FileError, Grid, Length, Limits, Micrograph, Topography};
 /// [`FileError::Damaged`], [`FileError::Unsupported`] for other formats, [`FileError::Limit`].
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Picture, FileError> {
     limits.check_file(bytes)?;
+    refuse_cut_jpeg(bytes)?;
     match guess(bytes)? {
         ImageFormat::Tiff => from_tiff(tiff_file::decode(bytes, limits)?),
         format => {
@@ -32,6 +33,15 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Picture, FileError> {
             Ok(finish(intensity, stated.as_ref(), Vec::new()))
         }
     }
+}
+
+/// A JPEG that ends before its end marker has lost a part of the picture, which a decoder would fill with grey.
+fn refuse_cut_jpeg(bytes: &[u8]) -> Result<(), FileError> {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
+    if bytes.starts_with(&[0xFF, 0xD8]) && last([0xFF, 0xD9]) < last([0xFF, 0xDA]) {
+        return Err(FileError::damaged("the picture is damaged: it ends before the end marker of a JPEG"));
+    }
+    Ok(())
 }
 
 /// Reads a TIFF (8, 16, 32 bits or floating point) or a PNG (8, 16 bits) as a height map.

@@ -202,3 +202,12 @@ proptest! {
         let _ = picture::read(&noise, &limits);
     }
 }
+
+#[test]
+fn a_cut_jpeg_is_refused_not_filled_with_grey() {
+    let bytes = encode(&grey(), ImageFormat::Jpeg);
+    for kept in [bytes.len() - 2, bytes.len() * 3 / 4] {
+        let refusal = picture::read(&bytes[..kept], &Limits::default()).unwrap_err();
+        assert!(refusal.to_string().contains("damaged"), "{refusal}");
+    }
+}
