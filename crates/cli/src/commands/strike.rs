@@ -103,9 +103,13 @@ fn instrument(arguments: &Strike) -> Result<(Instrument, Kind), Failure> {
         "x3p" => Kind::X3p,
         "png" => Kind::Png,
         "tif" | "tiff" => Kind::Tiff,
+        _ if arguments.output == Path::new("-") => match arguments.instrument {
+            None | Some(Instrument::Confocal) => Kind::X3p,
+            Some(_) => Kind::Png,
+        },
         _ => {
             return Err(Exit::BadInput.because(format!(
-                "`{}` names no kind of result\nhint: end it in .x3p, .png or .tiff",
+                "`{}` names no kind of result\nhint: end it in .x3p, .png or .tiff, or write `-` for standard output",
                 arguments.output.display()
             )));
         }

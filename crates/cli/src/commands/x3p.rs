@@ -234,10 +234,13 @@ fn convert(arguments: &Convert) -> Result<Exit, Failure> {
     }
     let bytes = match files::extension(&arguments.output).as_str() {
         "x3p" => x3p::write(&scan),
+        _ if arguments.output == Path::new("-") => x3p::write(&scan),
         "tif" | "tiff" => picture::write_heights(&scan.topography),
-        other => {
-            return Err(Exit::BadInput
-                .because(format!("cannot write `.{other}`\nhint: end the output in .x3p or .tif")));
+        _ => {
+            return Err(Exit::BadInput.because(format!(
+                "`{}` names no kind of scan\nhint: end it in .x3p or .tif, or write `-` for standard output",
+                arguments.output.display()
+            )));
         }
     };
     let bytes = bytes.or_exit(Exit::BadInput, format!("cannot convert `{}`", arguments.file.display()))?;

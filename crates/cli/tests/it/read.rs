@@ -119,3 +119,21 @@ fn what_is_no_case_ends_in_one_sentence() {
         }
     }
 }
+
+#[test]
+fn a_dash_writes_to_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = strike(folder.path(), "K73MXP", "case.x3p", &["--preset", "level-0"]);
+    let tool = folder.path().join("tool.x3p");
+    let (tool, case) = (tool.to_str().unwrap(), case.to_str().unwrap());
+    let calls: [(&[&str], &[u8]); 4] = [
+        (&["strike", tool, "--preset", "level-0", "-o", "-"], b"PK"),
+        (&["strike", tool, "--preset", "level-0", "--instrument", "sem", "-o", "-"], b"\x89PNG"),
+        (&["x3p", "convert", case, "-o", "-"], b"PK"),
+        (&["engrave", "K73MXP", "-o", "-"], b"<?xml"),
+    ];
+    for (arguments, head) in calls {
+        let output = Command::cargo_bin("microstamp").unwrap().args(arguments).output().unwrap();
+        assert!(output.status.success() && output.stdout.starts_with(head), "{arguments:?}");
+    }
+}
