@@ -9,7 +9,7 @@ TOOLS := .tools
 export CARGO_TERM_PROGRESS_WHEN ?= never
 export INSTA_UPDATE ?= no
 
-.PHONY: help demo test bench setup format lint typos docs unit doctest clean
+.PHONY: help demo test bench setup postgres format lint typos docs unit doctest clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -18,7 +18,7 @@ demo: setup ## Install what is needed, build, and run the whole story into demo-
 	$(CARGO) build --release --locked --package cli
 	target/release/microstamp demo "$(DEMO_DIR)"
 
-test: setup format lint docs typos doctest unit ## Install what is needed and pass all tests
+test: setup postgres format lint docs typos doctest unit ## Install what is needed and pass all tests
 	@cat target/doctest.log target/unit.log | awk '/^test result:/ { passed += $$4; failed += $$6 } END { print passed " passed, " failed " failed" }'
 
 bench: setup ## Run the benchmarks (criterion); compare ratios within one run
@@ -27,6 +27,10 @@ bench: setup ## Run the benchmarks (criterion); compare ratios within one run
 setup: ## Install what building and testing needs, if it is missing
 	@command -v $(CARGO) >/dev/null || { echo "error: cargo is missing; install Rust 1.95 first" >&2; exit 1; }
 	@command -v cc >/dev/null || { apt-get update -q && apt-get install -y -q build-essential; }
+
+# The books are tested on a real PostgreSQL, which the tests start themselves.
+postgres:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || { apt-get update -q && apt-get install -y -q postgresql; }
 
 format:
 	$(CARGO) fmt --all --check
