@@ -177,7 +177,7 @@ fn headline(reading: &Reading) -> String {
     match (&reading.outcome, &reading.code, reading.posterior) {
         (Outcome::Accepted, Some(code), Some(posterior)) => {
             format!(
-                "{code}  accepted, posterior {posterior:.6} (bound {:e}, calibrated on simulation)",
+                "{code}  accepted, posterior {posterior:.6} (bound {:e}, checked on simulation only)",
                 reading.bound
             )
         }

@@ -42,7 +42,7 @@ pub(crate) fn write(story: &Story<'_>, folder: &Path) -> Result<(String, usize),
         .notice("Everything on this page is synthetic: makers, dealers, scenes, reports. No firearm was fired and no real microstamped case exists here; marks are simulated, on procedural surfaces or (where said) on a real scan of an ordinary primer.")
         .heading("What was found out")
         .table(&table(&rows))
-        .paragraph("A reading is a lead to a firearm, never to a person. The reader saw no list of issued codes; posteriors are calibrated on simulation.")
+        .paragraph("A reading is a lead to a firearm, never to a person. The reader saw no list of issued codes; posteriors were checked on simulation only.")
         .heading("The pins")
         .picture("pin-of-gun-1.svg", "Artwork for the pin of gun 1, as the engraver sees it (mirrored).")
         .picture("pin-of-gun-2.svg", "Artwork for the pin of gun 2, as the engraver sees it (mirrored).");
