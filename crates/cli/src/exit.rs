@@ -5,7 +5,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 /// The documented exit codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Exit {
     /// Done.
     Done = 0,
@@ -40,9 +40,9 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// Prints the reason to standard error. A closed pipe is no failure: nobody wants the rest.
-    pub(crate) fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self) -> Exit {
         let _ = writeln!(io::stderr(), "error: {}", self.reason);
-        self.exit.code()
+        self.exit
     }
 }
 

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     };
     match limit_threads(arguments.threads).and_then(|()| commands::run(arguments.command)) {
         Ok(done) => done.code(),
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report().code(),
     }
 }
 

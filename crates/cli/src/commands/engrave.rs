@@ -42,7 +42,7 @@ pub(crate) struct Engrave {
     #[arg(long)]
     module: Option<Length>,
     /// The height of the relief.
-    #[arg(long, default_value = "25um")]
+    #[arg(long, default_value = "25um", allow_negative_numbers = true)]
     height: Length,
     /// Where to write; the ending says what: svg, dxf, x3p or png. `-` prints SVG.
     #[arg(short, long, value_name = "FILE")]

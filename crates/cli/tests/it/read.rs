@@ -102,13 +102,15 @@ fn what_is_no_case_ends_in_one_sentence() {
         fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
     };
+    let nothing = folder.path().join("nothing");
+    fs::create_dir(&nothing).unwrap();
     let inputs = [
         file("garbage.x3p", b"this is no scan"),
         file("empty.png", b""),
         file("cut.x3p", b"PK\x03\x04\x14\x00"),
         file("cut.png", b"\x89PNG\r\n\x1a\n\x00\x00"),
         folder.path().join("missing.x3p").to_str().unwrap().to_owned(),
-        folder.path().to_str().unwrap().to_owned(),
+        nothing.to_str().unwrap().to_owned(),
     ];
     for input in &inputs {
         for command in [&["read", input.as_str()][..], &["x3p", "info", input.as_str()]] {
@@ -136,4 +138,66 @@ fn a_dash_writes_to_standard_output() {
         let output = Command::cargo_bin("microstamp").unwrap().args(arguments).output().unwrap();
         assert!(output.status.success() && output.stdout.starts_with(head), "{arguments:?}");
     }
+}
+
+/// A folder of two cases, one of them below, and a file that is none.
+fn mixed_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("b")).unwrap();
+    strike(folder.path(), "K73MXP", "a.x3p", &["--preset", "level-0"]);
+    fs::remove_file(folder.path().join("tool.x3p")).unwrap();
+    fs::copy(folder.path().join("a.x3p"), folder.path().join("b/c.x3p")).unwrap();
+    fs::write(folder.path().join("b/bad.png"), b"\x89PNG\r\n\x1a\n\x00\x00").unwrap();
+    fs::write(folder.path().join("notes.txt"), b"no scan").unwrap();
+    folder
+}
+
+#[test]
+fn one_bad_file_does_not_silence_the_good_ones() {
+    let folder = mixed_folder();
+    let (exit, out, error) = microstamp(&["read", folder.path().to_str().unwrap()]);
+    assert_eq!(exit, 2);
+    assert_eq!(out.matches("K73M XPKA  accepted").count(), 2, "{out}");
+    assert!(out.starts_with("a.x3p: "), "{out}");
+    assert!(error.contains("bad.png"), "{error}");
+    assert!(
+        error.ends_with("3 read: 2 accepted, 0 candidates, 0 unreadable, 0 no mark, 1 failed\n"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_batch_goes_on_where_it_was_cut() {
+    let folder = mixed_folder();
+    let cases = folder.path().to_str().unwrap();
+    for (name, lines) in [("table.csv", 3), ("table.jsonl", 2)] {
+        let out = tempfile::tempdir().unwrap();
+        let table = out.path().join(name);
+        let table_name = table.to_str().unwrap();
+        assert_eq!(microstamp(&["read", cases, "-o", table_name]).0, 2);
+        let whole = fs::read_to_string(&table).unwrap();
+        assert_eq!(whole.lines().count(), lines, "{whole}");
+        assert!(whole.matches("K73M XPKA").count() >= 2, "{whole}");
+        let (exit, _, error) = microstamp(&["read", cases, "-o", table_name]);
+        assert_eq!((exit, error.contains("--resume")), (2, true), "{error}");
+        fs::write(&table, &whole[..whole.len() - 20]).unwrap();
+        let (_, _, error) = microstamp(&["read", cases, "-o", table_name, "--resume"]);
+        assert!(error.contains("2 read: 1 accepted"), "{error}");
+        assert_eq!(fs::read_to_string(&table).unwrap(), whole);
+    }
+}
+
+#[test]
+fn overlays_of_several_questions_go_into_a_folder() {
+    let folder = mixed_folder();
+    let pictures = folder.path().join("pictures");
+    let (first, second) = (folder.path().join("a.x3p"), folder.path().join("b/c.x3p"));
+    let files = [first.to_str().unwrap(), second.to_str().unwrap(), "--overlay", pictures.to_str().unwrap()];
+    assert_eq!(microstamp(&[&["read"], &files[..]].concat()).0, 0);
+    let mut names: Vec<_> = fs::read_dir(&pictures)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert!(names.len() == 2 && names[0].starts_with("a-") && names[1].starts_with("c-"), "{names:?}");
 }

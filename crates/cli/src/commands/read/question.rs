@@ -1,0 +1,80 @@
+//! One question: the inputs that are read together, and the schemes that they are read under.
+
+use std::path::Path;
+
+use reader::{Observation, Outcome, ReadOptions, Reading};
+use symbology::Scheme;
+
+use crate::commands::read::Read;
+use crate::commands::scheme;
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+use crate::surfaces::{self, Loaded, Surface};
+
+/// The schemes to read under: one by name, or all that are built in.
+pub(crate) fn schemes(name: &str) -> Result<Vec<Scheme>, Failure> {
+    if name == "auto" {
+        return Ok(vec![Scheme::open_1(), Scheme::round_1(), Scheme::plain_8()]);
+    }
+    Ok(vec![scheme::named(name)?])
+}
+
+/// Reads one question under each scheme in turn; the first that is accepted ends it, else the one that says most.
+pub(crate) fn answer(question: &[Loaded], schemes: &[Scheme], arguments: &Read) -> Result<Reading, Failure> {
+    let mut best: Option<Reading> = None;
+    for scheme in schemes {
+        let mut options = ReadOptions { bound: arguments.bound, ..ReadOptions::new(scheme.clone()) };
+        if !arguments.marks.is_empty() {
+            options.marks.clone_from(&arguments.marks);
+        }
+        let reading = read_one(question, &options)?;
+        let accepted = reading.outcome == Outcome::Accepted;
+        if best.as_ref().is_none_or(|best| rank(&reading) < rank(best)) {
+            best = Some(reading);
+        }
+        if accepted {
+            break;
+        }
+    }
+    Ok(best.expect("there is at least one scheme"))
+}
+
+fn rank(reading: &Reading) -> u8 {
+    match reading.outcome {
+        Outcome::Accepted => 0,
+        Outcome::Candidates => 1,
+        Outcome::Unreadable => 2,
+        Outcome::NoMark => 3,
+    }
+}
+
+fn read_one(question: &[Loaded], options: &ReadOptions) -> Result<Reading, Failure> {
+    let observations = question
+        .iter()
+        .map(|input| observe(input, options))
+        .collect::<Result<Vec<Observation>, Failure>>()?;
+    reader::fuse(&observations, options).or_exit(Exit::BadInput, "cannot read")
+}
+
+/// What one input says, before it is decided.
+pub(crate) fn observe(input: &Loaded, options: &ReadOptions) -> Result<Observation, Failure> {
+    let observation = match &input.surface {
+        Surface::Heights(topography) => reader::observe_topography(topography, options),
+        Surface::Picture(micrograph) => reader::observe_micrograph(micrograph, options),
+    };
+    observation.or_exit(Exit::BadInput, format!("cannot read `{}`", input.file.display()))
+}
+
+/// Writes the picture of what was found in one input, or says that there is nothing to draw.
+pub(crate) fn draw_overlay(input: &Loaded, reading: &Reading, file: &Path) -> Result<(), Failure> {
+    let scheme = scheme::named(&reading.scheme).unwrap_or_else(|_| Scheme::open_1());
+    let options = ReadOptions::new(scheme);
+    let code =
+        reading.code.as_deref().or(reading.candidates.first().map(|candidate| candidate.code.as_str()));
+    let seen = observe(input, &options)?;
+    let Some(colours) = reader::overlay(&input.surface.as_heights(), &seen, &options.scheme, code) else {
+        files::remark(format!("no mark was found in `{}`: no overlay written", input.file.display()));
+        return Ok(());
+    };
+    files::write(file, &surfaces::colours(&colours)?)
+}
