@@ -79,10 +79,11 @@ enum Kind {
 /// Strikes the tool and looks at the case.
 pub(crate) fn strike(arguments: &Strike) -> Result<Exit, Failure> {
     let (instrument, kind) = instrument(arguments)?;
-    let shot = conditions(arguments)?;
+    let mut shot = conditions(arguments)?;
     let firearm = model(&arguments.firearm, Firearm::preset, Firearm::from_toml)?;
     let ammunition = model(&arguments.ammunition, Ammunition::preset, Ammunition::from_toml)?;
     let tool = scan(&arguments.tool)?;
+    widen(&mut shot, &tool, &arguments.conditions)?;
     let background = arguments.background.as_deref().map(scan).transpose()?;
     let mut rng = ChaCha8Rng::seed_from_u64(arguments.seed);
     let struck = impression::strike(&tool, &firearm, &ammunition, &shot, background.as_ref(), &mut rng)
@@ -136,6 +137,27 @@ fn conditions(arguments: &Strike) -> Result<Conditions, Failure> {
         shot.set(name, value).or_exit(Exit::BadInput, "--condition")?;
     }
     Ok(shot)
+}
+
+/// A tool larger than the field, such as a breech face, would be cut: the field grows with it unless it was chosen, and
+/// the pitch becomes the tool's.
+fn widen(shot: &mut Conditions, tool: &Topography, chosen: &[String]) -> Result<(), Failure> {
+    let across = (tool.heights.width().max(tool.heights.height())) as f64 * tool.pitch.x.to_um();
+    let is_chosen = |name: &str| chosen.iter().any(|setting| setting.split('=').next() == Some(name));
+    if is_chosen("field") || across <= shot.field.to_um() {
+        return Ok(());
+    }
+    let field = (across * 1.1 / 100.0).ceil() * 100.0;
+    shot.set("field", &format!("{field}um")).or_exit(Exit::BadInput, "--condition field")?;
+    if !is_chosen("pitch") {
+        let pitch = shot.pitch.to_um().max(tool.pitch.x.to_um());
+        shot.set("pitch", &format!("{pitch}um")).or_exit(Exit::BadInput, "--condition pitch")?;
+    }
+    files::remark(format!(
+        "the tool is {across:.0} µm across: took a field of {} at a pitch of {}",
+        shot.field, shot.pitch
+    ));
+    Ok(())
 }
 
 /// A preset by its name, or one from a TOML file.

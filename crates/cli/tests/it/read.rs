@@ -201,3 +201,17 @@ fn overlays_of_several_questions_go_into_a_folder() {
     names.sort();
     assert!(names.len() == 2 && names[0].starts_with("a-") && names[1].starts_with("c-"), "{names:?}");
 }
+
+#[test]
+fn dots_of_a_breech_face_are_struck_whole_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (tool, case) = (path("tool.x3p"), path("case.x3p"));
+    let engrave =
+        ["engrave", "K73MXP", "--tip", "breech-face", "--form", "without", "--pitch", "4um", "-o", &tool];
+    assert_eq!(microstamp(&engrave).0, 0);
+    let (exit, _, error) = microstamp(&["strike", &tool, "--firearm", "breech-face", "-o", &case]);
+    assert_eq!((exit, error.contains("took a field of")), (0, true), "{error}");
+    let (exit, out, _) = microstamp(&["read", &case, "--marks", "dots"]);
+    assert_eq!((exit, out.contains("K73M XPKA  accepted")), (0, true), "{out}");
+}
