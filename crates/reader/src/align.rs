@@ -1,16 +1,27 @@
 //! The closer look: how well do the shapes of every part fit at a pose, whatever the code?
 
-use crate::bank::{Bank, Part, cut};
+use crate::bank::{Bank, Part, Window, cut};
 use crate::bowl::{bowl_centre, take_bowl};
 use crate::field::{Field, blur};
-use crate::search::{Candidate, Rendering, banded, slopes};
+use crate::raster::Canvas;
+use crate::search::{Bands, Candidate, Rendering, slopes_of};
 use crate::vectors::{dot, log_sum_exp, softmax};
 
-/// The shapes of a bank as a coarse field shows them, with unit norm.
-pub(crate) struct Matcher<'a> {
-    bank: &'a Bank,
+/// The shapes of a bank as a coarse field shows them.
+pub(crate) struct Matcher {
+    canvas: Canvas,
     rendering: Rendering,
-    parts: Vec<Vec<Shape>>,
+    parts: Vec<Forms>,
+    /// What is there whatever the code: one form to each element.
+    fixed: Vec<Forms>,
+}
+
+/// All shapes of a part over one window.
+struct Forms {
+    window: Window,
+    /// Independent samples in the window: what a squared correlation is worth.
+    samples: f32,
+    shapes: Vec<Shape>,
 }
 
 /// One shape; for slopes the derivatives along both axes of the mark.
@@ -21,6 +32,7 @@ struct Shape {
 }
 
 /// A pose with its score and what each part then looks like.
+#[derive(Clone)]
 pub(crate) struct Fit {
     pub(crate) candidate: Candidate,
     /// Evidence for a mark over texture, natural log, summed over parts.
@@ -29,54 +41,58 @@ pub(crate) struct Fit {
     pub(crate) weights: Vec<Vec<f32>>,
 }
 
-/// Independent samples to a square module: what a squared correlation is worth.
+/// Independent samples to a square module.
 const SAMPLES_PER_AREA: f32 = 0.8;
 
-impl<'a> Matcher<'a> {
-    pub(crate) fn of(bank: &'a Bank, rendering: Rendering) -> Self {
-        let shape_of = |part: &Part, shape: &[f32]| {
-            let mut canvas = vec![0.0; bank.canvas.size * bank.canvas.size];
-            crate::bank::add(&mut canvas, bank.canvas.size, part.window, shape, 1.0);
-            let image = banded(&canvas, bank.canvas);
-            let images = if rendering == Rendering::Slope {
-                let (dx, dy) = slopes(&image, bank.canvas);
-                vec![cut(&dx, bank.canvas.size, part.window), cut(&dy, bank.canvas.size, part.window)]
-            } else {
-                vec![cut(&image, bank.canvas.size, part.window)]
-            };
-            let (first, last) = (&images[0], &images[images.len() - 1]);
-            let products = [dot(first, first), dot(first, last), dot(last, last)];
-            Shape { images, products }
+impl Matcher {
+    pub(crate) fn of(bank: &Bank, rendering: Rendering) -> Self {
+        let canvas = bank.canvas;
+        let forms = |window: Window, shapes: &[Vec<f32>]| {
+            let bands = Bands::over(window, canvas);
+            let shapes = shapes.iter().map(|shape| Shape::of(&bands.apply(shape), window, canvas, rendering));
+            let samples = SAMPLES_PER_AREA * (window.width * window.height) as f32
+                / (canvas.per_module * canvas.per_module);
+            Forms { window, samples, shapes: shapes.collect() }
         };
-        let parts = bank
-            .parts
-            .iter()
-            .map(|part| part.shapes.iter().map(|shape| shape_of(part, shape)).collect())
-            .collect();
-        Self { bank, rendering, parts }
+        let of_part = |part: &Part| forms(part.window, &part.shapes);
+        Self {
+            canvas,
+            rendering,
+            parts: bank.parts.iter().map(of_part).collect(),
+            fixed: bank
+                .fixtures
+                .iter()
+                .map(|(window, shape)| forms(*window, std::slice::from_ref(shape)))
+                .collect(),
+        }
     }
 
     /// Scores one pose.
     pub(crate) fn fit(&self, field: &Field, candidate: Candidate) -> Fit {
-        let (image, _) = candidate.pose.rectify(field, self.bank.canvas);
+        let (image, _) = candidate.pose.rectify(field, self.canvas);
         let towards = Self::direction(self.rendering, &candidate);
         let mut score = 0.0;
         let mut weights = Vec::with_capacity(self.parts.len());
-        for (part, shapes) in self.bank.parts.iter().zip(&self.parts) {
-            let window = cut(&image, self.bank.canvas.size, part.window);
-            let energy = dot(&window, &window).max(1e-6);
-            let area = window.len() as f32 / (self.bank.canvas.per_module * self.bank.canvas.per_module);
-            let evidence: Vec<f32> = shapes
-                .iter()
-                .map(|shape| {
-                    let rho = correlation(shape, &window, towards) / energy.sqrt();
-                    -0.5 * SAMPLES_PER_AREA * area * (1.0 - rho.clamp(0.0, 0.999).powi(2)).ln()
-                })
-                .collect();
-            score += log_sum_exp(&evidence) - (shapes.len() as f32).ln();
+        for forms in &self.parts {
+            let evidence = forms.evidence(&image, self.canvas, towards);
+            score += log_sum_exp(&evidence) - (evidence.len() as f32).ln();
             weights.push(softmax(&evidence));
         }
+        for forms in &self.fixed {
+            score += forms.evidence(&image, self.canvas, towards)[0];
+        }
         Fit { candidate, score, weights }
+    }
+
+    /// The score alone.
+    pub(crate) fn score(&self, field: &Field, candidate: &Candidate) -> f32 {
+        let (image, _) = candidate.pose.rectify(field, self.canvas);
+        let towards = Self::direction(self.rendering, candidate);
+        let of = |forms: &Forms| {
+            let evidence = forms.evidence(&image, self.canvas, towards);
+            log_sum_exp(&evidence) - (evidence.len() as f32).ln()
+        };
+        self.parts.iter().chain(&self.fixed).map(of).sum()
     }
 
     /// The direction of the slope in the frame of the mark, or the sign of the relief.
@@ -93,51 +109,88 @@ impl<'a> Matcher<'a> {
         [along[0] / length, along[1] / length]
     }
 
-    /// Climbs to the best pose near a candidate.
-    pub(crate) fn climb(&self, field: &Field, candidate: Candidate, rounds: usize) -> Fit {
-        let mut best = self.fit(field, candidate);
-        let (mut shift, mut turn, mut grow) = (0.7, 0.035, 0.02);
+    /// Climbs to the best pose near a candidate: `rounds` of steps that begin with `reach` of the widest.
+    pub(crate) fn climb(&self, field: &Field, candidate: Candidate, (rounds, reach): (usize, f32)) -> Fit {
+        let mut best = (self.score(field, &candidate), candidate);
+        let (mut shift, mut turn, mut grow) = (0.7 * reach, 0.035 * reach, 0.025 * reach);
         for _ in 0..rounds {
-            let mut steps = vec![
-                ([shift, 0.0], 0.0, 1.0, 0.0),
-                ([-shift, 0.0], 0.0, 1.0, 0.0),
-                ([0.0, shift], 0.0, 1.0, 0.0),
-                ([0.0, -shift], 0.0, 1.0, 0.0),
-                ([0.0, 0.0], turn, 1.0, 0.0),
-                ([0.0, 0.0], -turn, 1.0, 0.0),
-                ([0.0, 0.0], 0.0, 1.0 + grow, 0.0),
-                ([0.0, 0.0], 0.0, 1.0 - grow, 0.0),
-            ];
-            if self.rendering == Rendering::Slope {
-                steps.extend([([0.0, 0.0], 0.0, 1.0, 6.0 * turn), ([0.0, 0.0], 0.0, 1.0, -6.0 * turn)]);
-            }
-            for (move_by, rotate, scale, swing) in steps {
+            for (move_by, rotate, scale, swing) in steps(shift, turn, grow, self.rendering) {
                 let (sin, cos) = f32::sin_cos(rotate);
                 let change = [scale * cos, -scale * sin, scale * sin, scale * cos];
                 let next = Candidate {
-                    pose: best.candidate.pose.after(move_by, change),
-                    azimuth: best.candidate.azimuth + swing,
-                    ..best.candidate
+                    pose: best.1.pose.after(move_by, change),
+                    azimuth: best.1.azimuth + swing,
+                    ..best.1
                 };
-                let fit = self.fit(field, next);
-                if fit.score > best.score {
-                    best = fit;
+                let score = self.score(field, &next);
+                if score > best.0 {
+                    best = (score, next);
                 }
             }
             (shift, turn, grow) = (shift * 0.6, turn * 0.6, grow * 0.6);
         }
-        best
+        self.fit(field, best.1)
     }
 }
 
-fn correlation(shape: &Shape, window: &[f32], towards: [f32; 2]) -> f32 {
-    let [xx, xy, yy] = shape.products;
-    if let [image] = shape.images.as_slice() {
-        return towards[0] * dot(image, window) / xx.max(1e-9).sqrt();
+/// A shift, a turn, a scale and a swing of the light.
+type Step = ([f32; 2], f32, f32, f32);
+
+fn steps(shift: f32, turn: f32, grow: f32, rendering: Rendering) -> Vec<Step> {
+    let mut steps = vec![
+        ([shift, 0.0], 0.0, 1.0, 0.0),
+        ([-shift, 0.0], 0.0, 1.0, 0.0),
+        ([0.0, shift], 0.0, 1.0, 0.0),
+        ([0.0, -shift], 0.0, 1.0, 0.0),
+        ([0.0, 0.0], turn, 1.0, 0.0),
+        ([0.0, 0.0], -turn, 1.0, 0.0),
+        ([0.0, 0.0], 0.0, 1.0 + grow, 0.0),
+        ([0.0, 0.0], 0.0, 1.0 - grow, 0.0),
+    ];
+    if rendering == Rendering::Slope {
+        steps.extend([([0.0, 0.0], 0.0, 1.0, 6.0 * turn), ([0.0, 0.0], 0.0, 1.0, -6.0 * turn)]);
     }
-    let [c, s] = towards;
-    let norm = (c * c * xx + 2.0 * c * s * xy + s * s * yy).max(1e-9).sqrt();
-    (c * dot(&shape.images[0], window) + s * dot(&shape.images[1], window)) / norm
+    steps
+}
+
+impl Forms {
+    /// Evidence for each shape over texture of any strength, natural log.
+    fn evidence(&self, image: &[f32], canvas: Canvas, towards: [f32; 2]) -> Vec<f32> {
+        let window = cut(image, canvas.size, self.window);
+        let energy = dot(&window, &window).max(1e-6).sqrt();
+        self.shapes
+            .iter()
+            .map(|shape| {
+                let rho = (shape.correlation(&window, towards) / energy).clamp(0.0, 0.999);
+                -0.5 * self.samples * (1.0 - rho * rho).ln()
+            })
+            .collect()
+    }
+}
+
+impl Shape {
+    fn of(image: &[f32], window: Window, canvas: Canvas, rendering: Rendering) -> Self {
+        let images = if rendering == Rendering::Slope {
+            let (dx, dy) = slopes_of(image, window.width, canvas.per_module);
+            vec![dx, dy]
+        } else {
+            vec![image.to_vec()]
+        };
+        let (first, last) = (&images[0], &images[images.len() - 1]);
+        let products = [dot(first, first), dot(first, last), dot(last, last)];
+        Self { images, products }
+    }
+
+    /// The inner product with the shape of unit norm.
+    fn correlation(&self, window: &[f32], towards: [f32; 2]) -> f32 {
+        let [xx, xy, yy] = self.products;
+        if let [image] = self.images.as_slice() {
+            return towards[0] * dot(image, window) / xx.max(1e-9).sqrt();
+        }
+        let [c, s] = towards;
+        let norm = (c * c * xx + 2.0 * c * s * xy + s * s * yy).max(1e-9).sqrt();
+        (c * dot(&self.images[0], window) + s * dot(&self.images[1], window)) / norm
+    }
 }
 
 /// The field as the search and the climb want it: form and slow waves off, no feature ruling, averaged to their pitch.

@@ -37,6 +37,8 @@ pub(crate) struct Bank {
     pub(crate) parts: Vec<Part>,
     /// What is drawn whatever the code.
     pub(crate) fixed: Vec<f32>,
+    /// The same element by element, each over its window.
+    pub(crate) fixtures: Vec<(Window, Vec<f32>)>,
     /// How far the marks reach, in modules.
     pub(crate) extent: f32,
     pub(crate) marks: Vec<Mark>,
@@ -48,16 +50,20 @@ impl Bank {
         let layouts: Vec<MarkLayout> =
             marks.iter().filter_map(|&mark| geometry::layout(scheme, mark)).collect();
         let extent = layouts.iter().map(|layout| layout.extent() as f32).fold(0.0, f32::max);
-        let size = (2.0 * (extent + 3.0) * per_module / 16.0).ceil() as usize * 16;
+        // Fine canvases are cut into blocks; coarse ones need only suit the transform.
+        let unit = if per_module < 3.0 { 16 } else { 48 };
+        let size = (2.0 * (extent + 3.0) * per_module / unit as f32).ceil() as usize * unit;
         let canvas = Canvas { size, per_module };
         let mut fixed = vec![0.0; size * size];
         let mut parts = Vec::new();
+        let mut fixtures = Vec::new();
         for layout in &layouts {
             let mark = layout.mark();
             canvas.draw(layout.fixed(), &mut fixed);
+            fixtures.extend(layout.fixed().iter().map(|element| fixture(element, canvas)));
             parts.extend(layout.places().iter().flat_map(|place| parts_of(place, mark, canvas)));
         }
-        Self { canvas, parts, fixed, extent, marks: layouts.iter().map(MarkLayout::mark).collect() }
+        Self { canvas, parts, fixed, fixtures, extent, marks: layouts.iter().map(MarkLayout::mark).collect() }
     }
 
     /// The mark drawn with a weight for every shape of every part.
@@ -114,22 +120,43 @@ fn part(mark: Mark, place: &Place, bit: Option<u32>, shapes: &[Vec<Element>], ca
             box_of[3].max(high.y as f32),
         ];
     }
-    let clamp = |sample: f32| (sample.max(0.0) as usize).min(canvas.size - 1);
-    let (x, y) = (clamp(canvas.sample_of(box_of[0] - ROOM)), clamp(canvas.sample_of(box_of[1] - ROOM)));
-    let (right, bottom) =
-        (clamp(canvas.sample_of(box_of[2] + ROOM).ceil()), clamp(canvas.sample_of(box_of[3] + ROOM).ceil()));
-    let window = Window { x, y, width: right - x + 1, height: bottom - y + 1 };
+    let window = around(box_of, canvas);
     let mut drawn = vec![0.0; canvas.size * canvas.size];
     let shapes = shapes
         .iter()
         .map(|elements| {
-            drawn.fill(0.0);
             canvas.draw(elements, &mut drawn);
-            cut(&drawn, canvas.size, window)
+            let shape = cut(&drawn, canvas.size, window);
+            clear(&mut drawn, canvas.size, window);
+            shape
         })
         .collect();
     let centre = [place.centre.x as f32, place.centre.y as f32];
     Part { mark, symbol: place.index, bit, centre, window, shapes }
+}
+
+fn fixture(element: &Element, canvas: Canvas) -> (Window, Vec<f32>) {
+    let (low, high) = bounds(element);
+    let window = around([low.x as f32, low.y as f32, high.x as f32, high.y as f32], canvas);
+    let mut drawn = vec![0.0; canvas.size * canvas.size];
+    canvas.draw(std::slice::from_ref(element), &mut drawn);
+    let shape = cut(&drawn, canvas.size, window);
+    (window, shape)
+}
+
+/// The samples of a box (left, top, right, bottom in modules) with [`ROOM`] about it.
+fn around([left, top, right, bottom]: [f32; 4], canvas: Canvas) -> Window {
+    let clamp = |sample: f32| (sample.max(0.0) as usize).min(canvas.size - 1);
+    let (x, y) = (clamp(canvas.sample_of(left - ROOM)), clamp(canvas.sample_of(top - ROOM)));
+    let (right, bottom) =
+        (clamp(canvas.sample_of(right + ROOM).ceil()), clamp(canvas.sample_of(bottom + ROOM).ceil()));
+    Window { x, y, width: right - x + 1, height: bottom - y + 1 }
+}
+
+fn clear(canvas: &mut [f32], size: usize, window: Window) {
+    for y in window.y..window.y + window.height {
+        canvas[y * size + window.x..y * size + window.x + window.width].fill(0.0);
+    }
 }
 
 /// The samples of a canvas inside a window.

@@ -3,29 +3,86 @@
 use symbology::{Mark, Scheme};
 use topography::Length;
 
+use std::sync::{Arc, Mutex, OnceLock};
+
 use crate::align::{Fit, Matcher, prepared};
 use crate::bank::Bank;
 use crate::bowl::take_bowl;
 use crate::field::{Field, Region, Surface};
-use crate::observe::{Observer, Start, TEMPER};
+use crate::light::{directions, lifted};
+use crate::observe::{Observer, Start, TEMPER, shape_spectra};
 use crate::pose::Pose;
-use crate::search::{Rendering, SLOW_MODULES, SearchRange, ring_centres, search};
+use crate::ring::Ring;
+use crate::search::{Candidate, Master, Rendering, SLOW_MODULES, SearchRange, ring_centres, search};
 
-/// The banks of the marks of one part of a firearm, coarse and fine.
+/// The banks of the marks of one part of a firearm, coarse and fine, and what is made of them.
 pub(crate) struct Banks {
     pub(crate) coarse: Bank,
     pub(crate) fine: Bank,
     /// Micrometres to a module at scale 1.
     pub(crate) module_um: f32,
+    ring: Option<Ring>,
+    low: OnceLock<Matcher>,
+    matchers: [OnceLock<Matcher>; 2],
+    masters: [OnceLock<Master>; 2],
+    pub(crate) spectra: OnceLock<Vec<Vec<rustfft::num_complex::Complex32>>>,
+    scheme: Scheme,
 }
 
+/// Samples to a module of the banks.
+const LOW: f32 = 1.25;
+const COARSE: f32 = 2.0;
+const FINE: f32 = 3.0;
+
+/// Banks drawn before, for the schemes read last.
+static DRAWN: Mutex<Vec<Arc<Banks>>> = Mutex::new(Vec::new());
+const REMEMBERED: usize = 6;
+
 impl Banks {
-    pub(crate) fn draw(scheme: &Scheme, marks: &[Mark], module: Length) -> Self {
-        Self {
-            coarse: Bank::draw(scheme, marks, 2.0),
-            fine: Bank::draw(scheme, marks, 4.0),
-            module_um: module.to_um() as f32,
+    /// Draws the marks, or remembers them.
+    pub(crate) fn draw(scheme: &Scheme, marks: &[Mark], module: Length) -> Arc<Self> {
+        let module_um = module.to_um() as f32;
+        let mut drawn = DRAWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let same = |banks: &Arc<Self>| {
+            banks.coarse.marks == marks && banks.module_um == module_um && banks.scheme == *scheme
+        };
+        if let Some(banks) = drawn.iter().find(|banks| same(banks)) {
+            return Arc::clone(banks);
         }
+        let banks = Arc::new(Self {
+            coarse: Bank::draw(scheme, marks, COARSE),
+            fine: Bank::draw(scheme, marks, FINE),
+            module_um,
+            ring: Ring::of(scheme, marks),
+            low: OnceLock::new(),
+            matchers: [const { OnceLock::new() }; 2],
+            masters: [const { OnceLock::new() }; 2],
+            spectra: OnceLock::new(),
+            scheme: scheme.clone(),
+        });
+        drawn.insert(0, Arc::clone(&banks));
+        drawn.truncate(REMEMBERED);
+        banks
+    }
+
+    fn matcher(&self, rendering: Rendering) -> &Matcher {
+        let slope = usize::from(rendering == Rendering::Slope);
+        self.matchers[slope].get_or_init(|| Matcher::of(&self.coarse, rendering))
+    }
+
+    fn master(&self, rendering: Rendering) -> &Master {
+        let slope = usize::from(rendering == Rendering::Slope);
+        self.masters[slope].get_or_init(|| Master::of(&self.coarse, rendering))
+    }
+
+    fn low(&self) -> &Matcher {
+        let draw = || Matcher::of(&Bank::draw(&self.scheme, &self.coarse.marks, LOW), Rendering::Height);
+        self.low.get_or_init(draw)
+    }
+
+    /// The spectra of all shapes of the fine bank.
+    pub(crate) fn spectra(&self) -> &[Vec<rustfft::num_complex::Complex32>] {
+        self.spectra.get_or_init(|| shape_spectra(&self.fine))
     }
 }
 
@@ -61,7 +118,7 @@ pub(crate) fn regions(surface: &Surface, banks: &Banks, rendering: Rendering) ->
     let flat = flat.evened(2.0 * SLOW_MODULES * module, 2.5);
     let range = SearchRange { module, scales: [0.85, 1.15], centres: 8, bowl: [0.0, 0.0] };
     let mut centres: Vec<[f32; 2]> = Vec::new();
-    for centre in ring_centres(&flat, &banks.coarse, rendering, range) {
+    for centre in ring_centres(&flat, banks.master(rendering), range) {
         let centre = centre.map(|k| k * pitch + field.origin_um);
         if centres.iter().all(|other| (other[0] - centre[0]).hypot(other[1] - centre[1]) > 0.4 * half) {
             centres.push(centre);
@@ -90,22 +147,23 @@ pub(crate) fn sight(
     keep: usize,
 ) -> Vec<Sighting> {
     let coarse_pitch = banks.module_um * 0.42;
-    let field = surface.sampled(region, Length::um(f64::from(coarse_pitch)));
+    let raw = surface.sampled(region, Length::um(f64::from(coarse_pitch)));
     let module = banks.module_um / coarse_pitch;
-    let (field, bowl) = prepared(&field, module, rendering == Rendering::Slope);
+    let (field, bowl) = prepared(&raw, module, rendering == Rendering::Slope);
     let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
-    let candidates = search(&field, &banks.coarse, rendering, range);
-    let matcher = Matcher::of(&banks.coarse, rendering);
+    let candidates = candidates(&field, &raw, banks, rendering, range);
+    let matcher = banks.matcher(rendering);
     let mut fits: Vec<Fit> =
-        candidates.into_iter().map(|candidate| matcher.climb(&field, candidate, 1)).collect();
+        candidates.into_iter().take(8).map(|candidate| matcher.climb(&field, candidate, (2, 1.0))).collect();
     fits.sort_by(|a, b| b.score.total_cmp(&a.score));
-    fits.truncate(4);
-    let mut fits: Vec<Fit> = fits.into_iter().map(|fit| matcher.climb(&field, fit.candidate, 5)).collect();
+    fits.truncate(3);
+    let mut fits: Vec<Fit> =
+        fits.into_iter().map(|fit| matcher.climb(&field, fit.candidate, (4, 0.4))).collect();
     fits.sort_by(|a, b| b.score.total_cmp(&a.score));
     let near = fits.first().map_or(0.0, |best| best.score - RIVAL);
     fits.retain(|fit| fit.score >= near);
     fits.truncate(keep);
-    let fine_pitch = banks.module_um * 0.21;
+    let fine_pitch = banks.module_um * 0.28;
     let fine = surface.sampled(region, Length::um(f64::from(fine_pitch)));
     let module = banks.module_um / fine_pitch;
     let mut fine = fine;
@@ -115,6 +173,30 @@ pub(crate) fn sight(
     take_bowl(&mut fine, bowl);
     fine.take_slow_waves(2.5 * module);
     fits.into_iter().map(|fit| watch(&fine, &field, banks, rendering, fit, region)).collect()
+}
+
+/// Poses worth a climb: by the ring where the marks have one, by the mean mark else.
+fn candidates(
+    field: &Field,
+    raw: &Field,
+    banks: &Banks,
+    rendering: Rendering,
+    range: SearchRange,
+) -> Vec<Candidate> {
+    let Some(ring) = &banks.ring else { return search(field, banks.master(rendering), range) };
+    if rendering != Rendering::Slope {
+        return ring.candidates(field, banks.low(), range);
+    }
+    let mut found: Vec<Candidate> = Vec::new();
+    for direction in directions(raw) {
+        let relief = lifted(field, direction, range.module);
+        found.extend(ring.candidates(&relief, banks.low(), range).into_iter().map(|mut candidate| {
+            candidate.azimuth += direction;
+            candidate
+        }));
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    found
 }
 
 fn watch(
@@ -133,8 +215,7 @@ fn watch(
     let pose = pose_um.moved(1.0 / fine.pitch_um, back);
     let direction = Matcher::direction(rendering, &fit.candidate);
     let score = fit.score;
-    let mut observer =
-        Observer::new(&banks.fine, fine, Start { pose, weights: fit.weights, rendering, direction });
+    let mut observer = Observer::new(banks, fine, Start { pose, weights: fit.weights, rendering, direction });
     for round in 0..4 {
         observer.round(round == 0);
         if round < 3 {

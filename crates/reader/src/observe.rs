@@ -6,6 +6,7 @@ use rustfft::num_complex::Complex32;
 use crate::bank::{Bank, Window, add, cut};
 use crate::field::Field;
 use crate::fourier::Transform;
+use crate::locate::Banks;
 use crate::pose::Pose;
 use crate::raster::Canvas;
 use crate::search::Rendering;
@@ -14,11 +15,11 @@ use crate::vectors::{dot, log_sum_exp, softmax};
 use crate::whiten::Whitener;
 
 /// Samples along a side of the blocks that each have a strength of their own.
-const BLOCK: usize = 8;
+const BLOCK: usize = 6;
 /// How far strengths stray from their neighbours'.
 const STRENGTH_SPREAD: f32 = 0.35;
 /// Canvas of the filters of single shapes.
-const PATCH: usize = 64;
+const PATCH: usize = 48;
 
 /// How much of each log-likelihood is believed: neighbouring samples err together.
 pub(crate) const TEMPER: f32 = 0.5;
@@ -38,7 +39,7 @@ pub(crate) struct Observer<'a> {
     noise: Vec<f32>,
     kernel: Kernel,
     whitener: Whitener,
-    shapes: Vec<Vec<Complex32>>,
+    shapes: &'a [Vec<Complex32>],
 }
 
 /// Where an observer starts.
@@ -51,7 +52,9 @@ pub(crate) struct Start {
 }
 
 impl<'a> Observer<'a> {
-    pub(crate) fn new(bank: &'a Bank, field: &'a Field, start: Start) -> Self {
+    pub(crate) fn new(banks: &'a Banks, field: &'a Field, start: Start) -> Self {
+        let bank = &banks.fine;
+        let per_module = bank.canvas.per_module;
         let size = bank.canvas.size;
         let blocks = (size / BLOCK).pow(2);
         let direction = (start.rendering == Rendering::Slope).then_some(start.direction);
@@ -66,9 +69,9 @@ impl<'a> Observer<'a> {
             strength: vec![1.0; blocks],
             presence: vec![0.9; blocks],
             noise: vec![1.0; blocks],
-            kernel: Kernel::gaussian(size, 1.3, direction),
-            whitener: Whitener::presumed(size, 0.02),
-            shapes: shape_spectra(bank),
+            kernel: Kernel::gaussian(size, 0.325 * per_module, direction),
+            whitener: Whitener::presumed(size, 0.08 / per_module),
+            shapes: banks.spectra(),
         };
         observer.look();
         observer
@@ -107,7 +110,7 @@ impl<'a> Observer<'a> {
             self.kernel = self.kernel.clone().times(gain);
             self.measure_noise(&drawn);
         }
-        if let Some(kernel) = Kernel::fitted(&seen, &drawn, &self.whitener, size) {
+        if let Some(kernel) = Kernel::fitted((&seen, &drawn), &self.whitener, self.bank.canvas) {
             self.kernel = kernel;
         }
         self.measure_noise(&drawn);
@@ -274,7 +277,7 @@ impl<'a> Observer<'a> {
         self.bank
             .parts
             .iter()
-            .zip(&self.shapes)
+            .zip(self.shapes)
             .map(|(part, spectra)| {
                 let count = part.shapes.len();
                 let mut shapes = Vec::with_capacity(count);
@@ -331,7 +334,7 @@ impl<'a> Observer<'a> {
         let size = self.bank.canvas.size;
         let transform = Transform::of(size, size);
         let drawn = transform.spectrum(&self.drawn());
-        let presumed = Whitener::presumed(size, 0.02);
+        let presumed = Whitener::presumed(size, 0.08 / self.bank.canvas.per_module);
         let power = |plane: &[f32]| {
             let mut spectrum = transform.spectrum(plane);
             presumed.apply(&mut spectrum);
@@ -493,7 +496,7 @@ impl Blocks {
 }
 
 /// The spectra of all shapes of each part, two to a complex one.
-fn shape_spectra(bank: &Bank) -> Vec<Vec<Complex32>> {
+pub(crate) fn shape_spectra(bank: &Bank) -> Vec<Vec<Complex32>> {
     let transform = Transform::of(PATCH, PATCH);
     bank.parts
         .iter()

@@ -25,22 +25,35 @@ impl Canvas {
     /// Draws elements: 1 inside, 0 outside, soft over one sample at the edge.
     pub(crate) fn draw(self, elements: &[Element], onto: &mut [f32]) {
         for element in elements {
-            let (low, high) = bounds(element);
-            let span = |low: f64, high: f64| {
-                let from = (self.sample_of(low as f32).floor() - 1.0).max(0.0) as usize;
-                (from, ((self.sample_of(high as f32).ceil() + 2.0).max(0.0) as usize).min(self.size))
-            };
-            let ((x0, x1), (y0, y1)) = (span(low.x, high.x), span(low.y, high.y));
-            for y in y0..y1 {
-                for x in x0..x1 {
-                    let place = Point {
-                        x: f64::from(self.modules_of(x as f32)),
-                        y: f64::from(self.modules_of(y as f32)),
-                    };
-                    let covered = 0.5 - distance(element, place) * f64::from(self.per_module);
-                    let sample = &mut onto[y * self.size + x];
-                    *sample = sample.max(covered.clamp(0.0, 1.0) as f32);
+            match element {
+                // Each piece by itself looks at few samples, and the nearest piece decides.
+                Element::Stroke { points, width } if points.len() > 1 => {
+                    for pair in points.windows(2) {
+                        let piece = Element::Stroke { points: pair.to_vec(), width: *width };
+                        self.draw_one(&piece, onto);
+                    }
                 }
+                _ => self.draw_one(element, onto),
+            }
+        }
+    }
+
+    fn draw_one(self, element: &Element, onto: &mut [f32]) {
+        let (low, high) = bounds(element);
+        let span = |low: f64, high: f64| {
+            let from = (self.sample_of(low as f32).floor() - 1.0).max(0.0) as usize;
+            (from, ((self.sample_of(high as f32).ceil() + 2.0).max(0.0) as usize).min(self.size))
+        };
+        let ((x0, x1), (y0, y1)) = (span(low.x, high.x), span(low.y, high.y));
+        for y in y0..y1 {
+            for x in x0..x1 {
+                let place = Point {
+                    x: f64::from(self.modules_of(x as f32)),
+                    y: f64::from(self.modules_of(y as f32)),
+                };
+                let covered = 0.5 - distance(element, place) * f64::from(self.per_module);
+                let sample = &mut onto[y * self.size + x];
+                *sample = sample.max(covered.clamp(0.0, 1.0) as f32);
             }
         }
     }
@@ -80,7 +93,7 @@ fn distance(element: &Element, place: Point) -> f64 {
         Element::Stroke { points, width } => {
             let nearest = match points.as_slice() {
                 [] => f64::INFINITY,
-                [only] => (place.x - only.x).hypot(place.y - only.y),
+                [only] => length(place.x - only.x, place.y - only.y),
                 _ => points
                     .windows(2)
                     .map(|pair| to_segment(place, pair[0], pair[1]))
@@ -88,12 +101,12 @@ fn distance(element: &Element, place: Point) -> f64 {
             };
             nearest - width / 2.0
         }
-        Element::Dot { centre, diameter } => (place.x - centre.x).hypot(place.y - centre.y) - diameter / 2.0,
+        Element::Dot { centre, diameter } => length(place.x - centre.x, place.y - centre.y) - diameter / 2.0,
         Element::Square { centre, side } => {
             (place.x - centre.x).abs().max((place.y - centre.y).abs()) - side / 2.0
         }
         Element::Sector { inner, outer, from, to } => {
-            let radius = place.x.hypot(place.y);
+            let radius = length(place.x, place.y);
             let middle = (from + to) / 2.0;
             let turn = std::f64::consts::TAU;
             let angle = (place.y.atan2(place.x) - middle + 2.5 * turn).rem_euclid(turn) - turn / 2.0;
@@ -105,8 +118,12 @@ fn distance(element: &Element, place: Point) -> f64 {
 
 fn to_segment(place: Point, a: Point, b: Point) -> f64 {
     let (dx, dy) = (b.x - a.x, b.y - a.y);
-    let length = dx * dx + dy * dy;
-    let along = if length > 0.0 { ((place.x - a.x) * dx + (place.y - a.y) * dy) / length } else { 0.0 };
+    let squared = dx * dx + dy * dy;
+    let along = if squared > 0.0 { ((place.x - a.x) * dx + (place.y - a.y) * dy) / squared } else { 0.0 };
     let along = along.clamp(0.0, 1.0);
-    (place.x - a.x - along * dx).hypot(place.y - a.y - along * dy)
+    length(place.x - a.x - along * dx, place.y - a.y - along * dy)
+}
+
+fn length(x: f64, y: f64) -> f64 {
+    (x * x + y * y).sqrt()
 }

@@ -5,7 +5,7 @@
 
 use rustfft::num_complex::Complex32;
 
-use crate::bank::Bank;
+use crate::bank::{Bank, Window};
 use crate::field::{Field, blur};
 use crate::fourier::Transform;
 use crate::pose::Pose;
@@ -53,8 +53,7 @@ const CIRCLE_STEP: f32 = 0.6;
 const KEPT: usize = 16;
 
 /// Finds the poses where the mean mark fits best, over all turns, scales, places and both sides.
-pub(crate) fn search(field: &Field, bank: &Bank, rendering: Rendering, range: SearchRange) -> Vec<Candidate> {
-    let master = Master::of(bank, rendering);
+pub(crate) fn search(field: &Field, master: &Master, range: SearchRange) -> Vec<Candidate> {
     let mut found = Vec::new();
     let steps = (range.scales[1] / range.scales[0]).ln() / SCALE_STEP.ln();
     let middle = (range.scales[0] * range.scales[1]).sqrt();
@@ -74,13 +73,8 @@ pub(crate) fn search(field: &Field, bank: &Bank, rendering: Rendering, range: Se
 }
 
 /// Centres where the circular mean of the marks fits best, at any scale.
-pub(crate) fn ring_centres(
-    field: &Field,
-    bank: &Bank,
-    rendering: Rendering,
-    range: SearchRange,
-) -> Vec<[f32; 2]> {
-    Master::of(bank, rendering).centres(field, range).into_iter().map(|(centre, _)| centre).collect()
+pub(crate) fn ring_centres(field: &Field, master: &Master, range: SearchRange) -> Vec<[f32; 2]> {
+    master.centres(field, range).into_iter().map(|(centre, _)| centre).collect()
 }
 
 /// A neighbourhood of centres and scales.
@@ -97,7 +91,7 @@ struct Around {
 }
 
 /// The mean mark without its slow waves, in polar form.
-struct Master {
+pub(crate) struct Master {
     rendering: Rendering,
     radii: Vec<f32>,
     /// Mean over each circle: real for heights and edges, along the radius for slopes.
@@ -107,12 +101,12 @@ struct Master {
 }
 
 impl Master {
-    fn of(bank: &Bank, rendering: Rendering) -> Self {
+    pub(crate) fn of(bank: &Bank, rendering: Rendering) -> Self {
         let canvas = bank.canvas;
         let image = banded(&bank.expected(&bank.ignorance()), canvas);
         let count = ((bank.extent + 1.5) / CIRCLE_STEP) as usize;
         let radii: Vec<f32> = (2..count).map(|k| k as f32 * CIRCLE_STEP).collect();
-        let (dx, dy) = slopes(&image, canvas);
+        let (dx, dy) = slopes_of(&image, canvas.size, canvas.per_module);
         let mut circles = Vec::with_capacity(radii.len() * ANGLES);
         let mut profile = Vec::new();
         for &radius in &radii {
@@ -309,7 +303,7 @@ fn lookup(plane: &[f32], canvas: Canvas, u: f32, v: f32) -> f32 {
 }
 
 /// Blurs by four tenths of a module and takes off what is slower than [`SLOW_MODULES`], as the field is prepared.
-pub(crate) fn banded(image: &[f32], canvas: Canvas) -> Vec<f32> {
+fn banded(image: &[f32], canvas: Canvas) -> Vec<f32> {
     let fine = blur(image, canvas.size, canvas.size, 0.4 * canvas.per_module);
     let slow = blur(&fine, canvas.size, canvas.size, SLOW_MODULES * canvas.per_module);
     fine.iter().zip(slow).map(|(a, b)| a - b).collect()
@@ -319,18 +313,66 @@ pub(crate) fn banded(image: &[f32], canvas: Canvas) -> Vec<f32> {
 pub(crate) const SLOW_MODULES: f32 = 2.5;
 
 /// Central differences over one module, per module.
-pub(crate) fn slopes(image: &[f32], canvas: Canvas) -> (Vec<f32>, Vec<f32>) {
-    let size = canvas.size;
-    let half = (0.5 * canvas.per_module).round().max(1.0) as usize;
-    let at = |x: usize, y: usize| image[y.min(size - 1) * size + x.min(size - 1)];
+pub(crate) fn slopes_of(image: &[f32], width: usize, per_module: f32) -> (Vec<f32>, Vec<f32>) {
+    let height = image.len() / width;
+    let half = (0.5 * per_module).round().max(1.0) as usize;
+    let at = |x: usize, y: usize| image[y.min(height - 1) * width + x.min(width - 1)];
     let along = |x: usize, y: usize| at(x + half, y) - at(x.saturating_sub(half), y);
     let across = |x: usize, y: usize| at(x, y + half) - at(x, y.saturating_sub(half));
-    let places = || (0..size * size).map(|i| (i % size, i / size));
+    let places = || (0..image.len()).map(|i| (i % width, i / width));
     (places().map(|(x, y)| along(x, y)).collect(), places().map(|(x, y)| across(x, y)).collect())
 }
 
+/// The band filter of [`banded`] over a window that is zero outside: two pairs of small matrices.
+pub(crate) struct Bands {
+    width: usize,
+    fine: [Vec<f32>; 2],
+    slow: [Vec<f32>; 2],
+}
+
+impl Bands {
+    pub(crate) fn over(window: Window, canvas: Canvas) -> Self {
+        let pair = |sigma: f32| [weights(window.width, sigma), weights(window.height, sigma)];
+        let fine = 0.4 * canvas.per_module;
+        let slow = (fine * fine + (SLOW_MODULES * canvas.per_module).powi(2)).sqrt();
+        Self { width: window.width, fine: pair(fine), slow: pair(slow) }
+    }
+
+    pub(crate) fn apply(&self, shape: &[f32]) -> Vec<f32> {
+        let fine = separable(shape, self.width, &self.fine);
+        let slow = separable(shape, self.width, &self.slow);
+        fine.iter().zip(slow).map(|(a, b)| a - b).collect()
+    }
+}
+
+/// Gaussian weights from every sample to every other.
+fn weights(size: usize, sigma: f32) -> Vec<f32> {
+    let scale = 1.0 / (sigma * (2.0 * std::f32::consts::PI).sqrt());
+    let of = |i: usize| ((i / size) as f32 - (i % size) as f32) / sigma;
+    (0..size * size).map(|i| scale * (-0.5 * of(i) * of(i)).exp()).collect()
+}
+
+fn separable(image: &[f32], width: usize, [across, down]: &[Vec<f32>; 2]) -> Vec<f32> {
+    let height = image.len() / width;
+    let mut rows = vec![0.0; image.len()];
+    for (row, out) in image.chunks_exact(width).zip(rows.chunks_exact_mut(width)) {
+        for (value, weights) in row.iter().zip(across.chunks_exact(width)) {
+            if *value != 0.0 {
+                out.iter_mut().zip(weights).for_each(|(o, w)| *o += value * w);
+            }
+        }
+    }
+    let mut out = vec![0.0; image.len()];
+    for (to, weights) in out.chunks_exact_mut(width).zip(down.chunks_exact(height)) {
+        for (row, weight) in rows.chunks_exact(width).zip(weights) {
+            to.iter_mut().zip(row).for_each(|(o, v)| *o += weight * v);
+        }
+    }
+    out
+}
+
 /// The best candidates, no two of them alike.
-fn distinct(mut found: Vec<Candidate>, module: f32) -> Vec<Candidate> {
+pub(crate) fn distinct(mut found: Vec<Candidate>, module: f32) -> Vec<Candidate> {
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Candidate> = Vec::new();
     for candidate in found {

@@ -3,11 +3,12 @@
 use rustfft::num_complex::Complex32;
 
 use crate::fourier::Transform;
+use crate::raster::Canvas;
 use crate::vectors::solve_symmetric;
 use crate::whiten::Whitener;
 
-/// Samples from the middle of the kernel to its edge.
-const REACH: isize = 9;
+/// Modules from the middle of the kernel to its edge.
+const REACH: f32 = 2.34;
 
 /// A kernel on a square canvas, as its (transposed) spectrum.
 #[derive(Clone)]
@@ -42,11 +43,12 @@ impl Kernel {
     /// The kernel that best turns `drawn` into `seen` where noise is what `whitener` makes white (maximum a posteriori:
     /// taps are small, smaller far out).
     pub(crate) fn fitted(
-        seen: &[Complex32],
-        drawn: &[Complex32],
+        (seen, drawn): (&[Complex32], &[Complex32]),
         whitener: &Whitener,
-        size: usize,
+        canvas: Canvas,
     ) -> Option<Self> {
+        let size = canvas.size;
+        let reach = (REACH * canvas.per_module) as isize;
         let transform = Transform::of(size, size);
         let squared: Vec<f32> = whitener.gain.iter().map(|gain| gain * gain).collect();
         let product = |a: &[Complex32], b: &[Complex32]| -> Vec<f32> {
@@ -56,9 +58,9 @@ impl Kernel {
         let (own, cross) = (product(drawn, drawn), product(seen, drawn));
         let wrapped = |k: isize| k.rem_euclid(size as isize) as usize;
         let at = |plane: &[f32], x: isize, y: isize| f64::from(plane[wrapped(y) * size + wrapped(x)]);
-        let taps: Vec<(isize, isize)> = (-REACH..=REACH)
-            .flat_map(|y| (-REACH..=REACH).map(move |x| (x, y)))
-            .filter(|(x, y)| x * x + y * y <= REACH * REACH)
+        let taps: Vec<(isize, isize)> = (-reach..=reach)
+            .flat_map(|y| (-reach..=reach).map(move |x| (x, y)))
+            .filter(|(x, y)| x * x + y * y <= reach * reach)
             .collect();
         let n = taps.len();
         let mut matrix = vec![0.0; n * n];
@@ -66,7 +68,7 @@ impl Kernel {
             for (j, &(xj, yj)) in taps.iter().enumerate().take(i + 1) {
                 matrix[i * n + j] = at(&own, xi - xj, yi - yj);
             }
-            matrix[i * n + i] += 1.0 / believed(xi, yi).powi(2);
+            matrix[i * n + i] += 1.0 / believed((xi, yi), f64::from(canvas.per_module)).powi(2);
         }
         let right = taps.iter().map(|&(x, y)| at(&cross, x, y)).collect();
         let solution = solve_symmetric(matrix, right)?;
@@ -79,7 +81,7 @@ impl Kernel {
 }
 
 /// How large a tap may well be (standard deviation) for values of unit mean square.
-fn believed(x: isize, y: isize) -> f64 {
-    let squared = (x * x + y * y) as f64;
-    0.3 * (-squared / 30.0).exp() + 0.02
+fn believed((x, y): (isize, isize), per_module: f64) -> f64 {
+    let squared = (x * x + y * y) as f64 / (per_module * per_module);
+    (0.3 * (-squared / 1.9).exp() + 0.02) * 4.0 / per_module
 }

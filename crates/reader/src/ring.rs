@@ -1,0 +1,254 @@
+//! The gear ring by itself: where, how large and how turned could one lie?
+//!
+//! Every cell of the ring has relief on one of two tracks, whatever the code, so the squared difference of the tracks
+//! is large in the middle of every cell of a ring. That is looked up at every centre and size; the start mark and the
+//! characters then tell which cell is the first, and which side is seen.
+
+use symbology::geometry::{self, Element};
+use symbology::{Mark, Scheme};
+
+use crate::align::Matcher;
+use crate::field::{Field, blur};
+use crate::pose::Pose;
+use crate::search::{Candidate, SearchRange, distinct};
+
+/// What of a gear ring does not depend on the code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ring {
+    /// Cells all around, those of the start mark among them.
+    cells: usize,
+    /// Middles of the inner and outer tracks and the pitch line between them, modules.
+    radii: [f32; 3],
+    /// The middle of a data cell, radians.
+    cell: f32,
+    /// How many cells before that one the start mark begins.
+    start: usize,
+}
+
+/// A ring that may be there.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    score: f32,
+    /// Middle of the ring, samples of the field.
+    centre: [f32; 2],
+    /// Samples to a module.
+    module: f32,
+    /// The middle of one of the cells, radians in the field.
+    phase: f32,
+}
+
+/// Angles looked at to a cell.
+const PHASES: usize = 4;
+/// Rings that are turned about, and turns of each that are looked at closely.
+const PLACES: usize = 12;
+const TURNS: usize = 24;
+const SCALE_STEP: f32 = 1.035;
+
+impl Ring {
+    /// The ring of a scheme, if it has one and it is looked for.
+    pub(crate) fn of(scheme: &Scheme, marks: &[Mark]) -> Option<Self> {
+        let layout = geometry::layout(scheme, Mark::Gear).filter(|_| marks.contains(&Mark::Gear))?;
+        let bits = &layout.places().first()?.bits;
+        let sector = |bit: usize, value: usize| match bits.get(bit)?[value].first()? {
+            Element::Sector { inner, outer, from, to } => {
+                Some([0.5 * (inner + outer), 0.5 * (from + to), *inner, *outer].map(|k| k as f32))
+            }
+            _ => None,
+        };
+        let (zero, one, next) = (sector(0, 0)?, sector(0, 1)?, sector(1, 0)?);
+        let (low, high) = if zero[0] < one[0] { (zero, one) } else { (one, zero) };
+        let cells = (std::f32::consts::TAU / (next[1] - zero[1]).abs()).round() as usize;
+        let data: usize = layout.places().iter().map(|place| place.bits.len()).sum();
+        Some(Self {
+            cells,
+            radii: [low[0], high[0], high[2]],
+            cell: zero[1],
+            start: cells.checked_sub(data)?,
+        })
+    }
+
+    /// The poses where this ring, with all that `matcher` knows around it, fits best.
+    pub(crate) fn candidates(&self, field: &Field, matcher: &Matcher, range: SearchRange) -> Vec<Candidate> {
+        let tracks = Tracks::of(field, range.module);
+        let mut found = Vec::new();
+        for place in self.places(&tracks, range) {
+            let turns = self.turns(&tracks, &place);
+            found.extend(turns.into_iter().map(|mut candidate| {
+                candidate.score = matcher.score(field, &candidate);
+                candidate
+            }));
+        }
+        distinct(found, range.module)
+    }
+
+    /// The likeliest rings, no two of them alike.
+    fn places(&self, tracks: &Tracks, range: SearchRange) -> Vec<Place> {
+        let mut found = Vec::new();
+        let mut scale = range.scales[0];
+        while scale <= range.scales[1] * 1.001 {
+            let module = range.module * scale;
+            let offsets = self.offsets(tracks, module);
+            let margin = (0.6 * self.radii[1] * module) as usize;
+            let step = (0.8 * module).max(1.0) as usize;
+            for y in (margin..tracks.height.saturating_sub(margin)).step_by(step) {
+                for x in (margin..tracks.width.saturating_sub(margin)).step_by(step) {
+                    let (score, phase) = tracks.comb(&offsets, (x, y));
+                    found.push(Place { score, centre: [x as f32, y as f32], module, phase });
+                }
+            }
+            scale *= SCALE_STEP;
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        let mut kept: Vec<Place> = Vec::new();
+        for place in found {
+            let apart = |other: &Place| {
+                (place.centre[0] - other.centre[0]).hypot(place.centre[1] - other.centre[1])
+                    > 1.5 * range.module
+                    || (place.module / other.module).ln().abs() > 0.05
+            };
+            if kept.iter().all(apart) {
+                kept.push(self.climbed(tracks, place));
+                if kept.len() == PLACES {
+                    break;
+                }
+            }
+        }
+        for place in &mut kept {
+            place.phase = self.cell + place.phase * std::f32::consts::TAU / self.cells as f32;
+        }
+        kept
+    }
+
+    /// The best ring within a step of one.
+    fn climbed(&self, tracks: &Tracks, mut best: Place) -> Place {
+        for grow in [0.983, 1.0, 1.017] {
+            let module = best.module * grow;
+            let offsets = self.offsets(tracks, module);
+            let (cx, cy) = (best.centre[0] as usize, best.centre[1] as usize);
+            for y in cy.saturating_sub(1)..=cy + 1 {
+                for x in cx.saturating_sub(1)..=cx + 1 {
+                    let (score, phase) = tracks.comb(&offsets, (x, y));
+                    if score > best.score {
+                        best = Place { score, centre: [x as f32, y as f32], module, phase };
+                    }
+                }
+            }
+        }
+        best
+    }
+
+    /// Steps in the padded planes from the middle of a ring to its tracks, angle after angle.
+    fn offsets(&self, tracks: &Tracks, module: f32) -> Vec<[isize; 3]> {
+        let count = PHASES * self.cells;
+        (0..count)
+            .map(|k| {
+                let angle = self.cell + std::f32::consts::TAU * k as f32 / count as f32;
+                let (sin, cos) = angle.sin_cos();
+                self.radii.map(|radius| {
+                    let r = radius * module;
+                    (r * sin).round() as isize * tracks.across as isize + (r * cos).round() as isize
+                })
+            })
+            .collect()
+    }
+
+    /// The likeliest turns and sides of a ring, by its start mark and by the cells that hold data.
+    fn turns(&self, tracks: &Tracks, place: &Place) -> Vec<Candidate> {
+        let cells = self.cells;
+        let step = std::f32::consts::TAU / cells as f32;
+        let seen: Vec<[f32; 3]> = (0..cells)
+            .map(|k| {
+                let (sin, cos) = (place.phase + step * k as f32).sin_cos();
+                let at = |radius: f32| {
+                    let r = radius * place.module;
+                    tracks.place(place.centre[0] + r * cos, place.centre[1] + r * sin)
+                };
+                let [low, high, middle] = self.radii.map(at);
+                let (low, high) = (tracks.smooth[low], tracks.smooth[high]);
+                let weight = tracks.inverse[middle];
+                [(high - low).powi(2) * weight, (high + low) * weight.sqrt(), (high + low).powi(2) * weight]
+            })
+            .collect();
+        let mut found = Vec::new();
+        for first in 0..cells {
+            for mirrored in [false, true] {
+                // The start mark lies just before the first data cell, clockwise as seen on the case.
+                let cell = |before: usize| {
+                    let k = if mirrored { first + before } else { first + cells - before };
+                    seen[k % cells]
+                };
+                let filled = cell(self.start)[1] + cell(self.start - 1)[1];
+                let emptied: f32 = (1..=self.start - 2).map(|k| cell(k)[0] + cell(k)[2]).sum();
+                let lost = cell(self.start)[0] + cell(self.start - 1)[0] + emptied;
+                let angle = place.phase + step * first as f32;
+                let rotation =
+                    if mirrored { angle - std::f32::consts::PI + self.cell } else { angle - self.cell };
+                for (sign, azimuth) in [(1.0, 0.0), (-1.0, std::f32::consts::PI)] {
+                    let score = (sign * filled).clamp(0.0, 4.0) - 0.5 * lost;
+                    let pose = Pose::similar(place.centre, place.module, rotation, mirrored);
+                    found.push(Candidate { score, pose, azimuth });
+                }
+            }
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(TURNS);
+        found
+    }
+}
+
+/// A field made ready for looking up tracks, with nothing all around it.
+struct Tracks {
+    width: usize,
+    height: usize,
+    /// Samples to a row of the padded planes, and rows and columns before the field.
+    across: usize,
+    margin: usize,
+    smooth: Vec<f32>,
+    /// One over the local square sum.
+    inverse: Vec<f32>,
+}
+
+impl Tracks {
+    fn of(field: &Field, module: f32) -> Self {
+        let (width, height) = (field.values.width(), field.values.height());
+        let margin = (28.0 * module) as usize + 2;
+        let across = width + 2 * margin;
+        let padded = |plane: &[f32]| {
+            let mut out = vec![0.0; across * (height + 2 * margin)];
+            for (y, row) in plane.chunks_exact(width).enumerate() {
+                let from = (y + margin) * across + margin;
+                out[from..from + width].copy_from_slice(row);
+            }
+            out
+        };
+        let smooth = blur(field.values.samples(), width, height, 0.6 * module);
+        let squares: Vec<f32> = field.values.samples().iter().map(|value| value * value).collect();
+        let power = blur(&squares, width, height, 1.3 * module);
+        let mean = power.iter().sum::<f32>() / power.len() as f32;
+        let inverse: Vec<f32> = power.iter().map(|power| 1.0 / (power + 0.3 * mean).max(1e-9)).collect();
+        Self { width, height, across, margin, smooth: padded(&smooth), inverse: padded(&inverse) }
+    }
+
+    fn place(&self, x: f32, y: f32) -> usize {
+        let at = |k: f32, limit: usize| {
+            ((k.round() as isize + self.margin as isize).max(0) as usize).min(limit + 2 * self.margin - 1)
+        };
+        at(y, self.height) * self.across + at(x, self.width)
+    }
+
+    /// The squared differences of the tracks at the best phase of the cells, and that phase in cells.
+    fn comb(&self, offsets: &[[isize; 3]], (x, y): (usize, usize)) -> (f32, f32) {
+        let base = ((y + self.margin) * self.across + x + self.margin) as isize;
+        let mut sums = [0.0f32; PHASES];
+        for quarter in offsets.chunks_exact(PHASES) {
+            for (sum, [low, high, middle]) in sums.iter_mut().zip(quarter) {
+                let at = |offset: &isize| (base + offset) as usize;
+                let difference = self.smooth[at(high)] - self.smooth[at(low)];
+                *sum += difference * difference * self.inverse[at(middle)];
+            }
+        }
+        let turn = (sums[1] - sums[3]).atan2(sums[0] - sums[2]) / std::f32::consts::TAU;
+        let swing = (sums[1] - sums[3]).hypot(sums[0] - sums[2]);
+        (0.25 * sums.iter().sum::<f32>() + 0.5 * swing, turn)
+    }
+}
