@@ -31,6 +31,17 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Opens a file that is read piece by piece, because it may be larger than memory.
+pub(crate) fn open(path: &Path) -> Result<File, Failure> {
+    let cannot = |error: io::Error| unreadable(path, &error);
+    let file = File::open(path).map_err(cannot)?;
+    if file.metadata().map_err(cannot)?.is_file() {
+        Ok(file)
+    } else {
+        Err(Exit::BadInput.because(format!("`{}` is not a plain file", path.display())))
+    }
+}
+
 /// The first bytes of a file, eight at most: enough to tell what it is.
 pub(crate) fn head(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut head = Vec::with_capacity(8);

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::books::{NewEntry, brings_in, not_in_the_future};
-use crate::chain;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
 use crate::firearm::{Description, FirearmKey, Licensee};
 use crate::names::{LicenceNumber, Model, Person, Serial};
+use crate::rules;
 use crate::store::{EntryRow, FirearmRow, Session};
 
 /// Writes entries in one session. Names that come again are looked up once.
@@ -142,7 +142,7 @@ impl<'b> Batch<'b> {
             }
             firearm.description.clone_from(&new.description);
         } else {
-            chain::check(&View::Corrected.of(&firearm.entries), &new.event, new.on)?;
+            rules::check(&View::Corrected.of(&firearm.entries), &new.event, new.on)?;
         }
         firearm.entries.push(Entry {
             number: u64::MAX,

@@ -19,6 +19,7 @@ use crate::firearm::{Description, Firearm, FirearmKey, Licensee};
 use crate::folder::{Database, Folder, Issuer, Keys, NewIssuer, SCHEME};
 use crate::ledger::{self, Ledger};
 use crate::names::{LicenceNumber, Person, Reason};
+use crate::rules;
 use crate::store::{EntryRow, Session, Store};
 
 /// The books of one issuer, open.
@@ -377,7 +378,7 @@ impl Books {
         not_in_the_future(*on, now)?;
         let mut rest = View::Corrected.of(&history.entries);
         rest.retain(|standing| standing.number != entry && (standing.on, standing.number) < (*on, entry));
-        chain::check(&rest, event, *on)?;
+        rules::check(&rest, event, *on)?;
         Ok((old.clone(), event.clone(), *on))
     }
 
@@ -403,13 +404,16 @@ pub(crate) fn unit_counter(prefix: Prefix) -> String {
 }
 
 pub(crate) fn not_in_the_future(on: Date, now: Timestamp) -> Result<(), Refusal> {
-    // A day has begun somewhere on Earth up to 14 hours before it begins in UTC.
-    let latest = encode::today(now).tomorrow().unwrap_or(Date::MAX);
-    if on <= latest {
+    if !lies_ahead(on, encode::today(now)) {
         return Ok(());
     }
     let hint = "check the date and this machine's clock";
     Err(Refusal::OutOfOrder { what: format!("{on} is in the future"), hint })
+}
+
+/// Whether a day lies ahead everywhere: it has begun somewhere on Earth up to 14 hours before it begins in UTC.
+pub(crate) fn lies_ahead(on: Date, today: Date) -> bool {
+    on > today.tomorrow().unwrap_or(Date::MAX)
 }
 
 /// A row for an event, with everything but numbers, writer and firearm.

@@ -6,7 +6,6 @@ use jiff::Unit;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Refusal;
 use crate::event::{Entry, EntryNumber, Event, Loss, Recipient, Source};
 use crate::firearm::Licensee;
 use crate::names::{Country, PartyName, Reason, Reference};
@@ -177,63 +176,6 @@ pub fn time_to_crime(chain: &Chain, recovered_on: Option<Date>) -> TimeToCrime {
         Ok(_) => TimeToCrime::BeforeSale,
         Err(_) => TimeToCrime::Unknown,
     }
-}
-
-/// Says whether an event can follow what stands in the book.
-///
-/// Gaps are allowed, because other licensees' entries arrive late; contradictions are not.
-///
-/// # Errors
-/// [`Refusal::OutOfOrder`] with what contradicts and what to do.
-pub(crate) fn check(entries: &[&Entry], event: &Event, on: Date) -> Result<(), Refusal> {
-    let refuse = |what: String, hint| Err(Refusal::OutOfOrder { what, hint });
-    let made = entries.iter().find(|entry| is_beginning(&entry.event));
-    if let Some(made) = made {
-        if is_beginning(event) {
-            return refuse(
-                format!(
-                    "entry {} says already that it was {} on {}",
-                    made.number,
-                    made.event.kind(),
-                    made.on
-                ),
-                "correct that entry instead of adding another",
-            );
-        }
-        if on < made.on {
-            return refuse(
-                format!("{} on {on} lies before it was {} on {}", event.kind(), made.event.kind(), made.on),
-                "check the date, or correct the earlier entry",
-            );
-        }
-    }
-    let end = chain(entries).map(|chain| chain.end);
-    match (end, event) {
-        (Some(ChainEnd::Destroyed { on, .. }), event) if !matches!(event, Event::PartRemoved { .. }) => {
-            refuse(format!("it was destroyed on {on}"), "correct the destruction if it did not happen")
-        }
-        (Some(ChainEnd::Lost { loss, .. }), Event::Recovered { incident, .. })
-            if loss.incident == *incident =>
-        {
-            Ok(())
-        }
-        (
-            Some(ChainEnd::Lost { loss, .. }),
-            Event::Acquired { .. } | Event::Disposed { .. } | Event::Recovered { .. },
-        ) => refuse(
-            format!("it is reported missing under incident {}", loss.incident),
-            "record its recovery under that incident number first",
-        ),
-        (_, Event::Recovered { incident, .. }) => refuse(
-            format!("no open theft or loss has incident number {incident}"),
-            "check the incident number",
-        ),
-        _ => Ok(()),
-    }
-}
-
-fn is_beginning(event: &Event) -> bool {
-    matches!(event, Event::Manufactured { .. } | Event::Imported { .. })
 }
 
 /// The entry that an order of entries shows as the newest that is still the last word; used by corrections.

@@ -150,6 +150,17 @@ impl LossKind {
     }
 }
 
+impl std::str::FromStr for LossKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Theft, Self::Loss, Self::InTransit]
+            .into_iter()
+            .find(|kind| kind.as_str() == text)
+            .ok_or_else(|| format!("loss `{text}` is not known\nhint: use theft, loss or in-transit"))
+    }
+}
+
 /// Number of an entry: entries are numbered through, from 1, over the whole book.
 pub type EntryNumber = u64;
 

@@ -1,6 +1,6 @@
 //! Bound-book rows from a table: any CSV, with a file that says which column is what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::{Read, Seek, SeekFrom};
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use crate::batch::Batch;
 use crate::books::{Books, NewEntry};
 use crate::error::{BooksError, Refusal};
-use crate::event::{Event, Recipient, Source};
+use crate::event::{Event, Loss, Recipient, Source};
 use crate::firearm::{Description, FirearmKey, FirearmKind, Licensee};
 use crate::names::Person;
 use crate::store::Session;
@@ -21,8 +21,9 @@ use crate::store::Session;
 /// Rows checked and written at a time, so that a table of any length takes the same memory.
 const CHUNK: usize = 2_048;
 
-/// What a column can be. A row is one acquisition, one disposition, or both, as a bound book prints them.
-const FIELDS: [&str; 22] = [
+/// What a column can be. A row is one acquisition, one disposition, or both, as a bound book prints them; or, from
+/// `entry` on, one event of any kind, as [`Books::export`] writes it.
+const FIELDS: [&str; 34] = [
     "licence",
     "model",
     "serial",
@@ -45,6 +46,18 @@ const FIELDS: [&str; 22] = [
     "government",
     "export_country",
     "permit",
+    "entry",
+    "event",
+    "on",
+    "other_licence",
+    "other_name",
+    "loss",
+    "incident",
+    "police_report",
+    "reference",
+    "part",
+    "code",
+    "corrects",
 ];
 
 /// Which column of a table is what, from a TOML file.
@@ -54,6 +67,10 @@ const FIELDS: [&str; 22] = [
 /// looked for under their own names: `licence`, `model`, `serial`, `manufacturer`, `importer`, `type`, `calibre`,
 /// `country`, `holder_licence`, `holder_name`, `made_on`, `acquired_on`, `source_licence`, `source_name`,
 /// `source_reference`, `disposed_on`, `to_licence`, `to_name`, `form_4473`, `government`, `export_country`, `permit`.
+///
+/// A row whose `event` is not empty is one entry, with the columns that [`Books::export`] writes: such a table is taken
+/// without a mapping. A row that corrects another row of the same table is rejected, because the other stands beside
+/// it: take the corrected view.
 ///
 /// ```
 /// let mapping = registry::Mapping::from_toml(r#"
@@ -215,6 +232,8 @@ struct Rows<R> {
     issuer: Licensee,
     record: csv::ByteRecord,
     done: bool,
+    /// Numbers of the entries seen, where the table numbers them.
+    entries_seen: HashSet<u64>,
 }
 
 impl<R: Read> Rows<R> {
@@ -244,7 +263,8 @@ impl<R: Read> Rows<R> {
             }
         }
         let dates = mapping.dates.clone();
-        Ok(Self { reader, columns, defaults, dates, issuer, record: csv::ByteRecord::new(), done: false })
+        let (record, entries_seen) = (csv::ByteRecord::new(), HashSet::new());
+        Ok(Self { reader, columns, defaults, dates, issuer, record, done: false, entries_seen })
     }
 
     /// The next rows: their lines and their entries. Rows that cannot be parsed are rejected here.
@@ -279,13 +299,18 @@ impl<R: Read> Rows<R> {
         Ok((lines, groups))
     }
 
-    fn entries(&self) -> Result<Vec<NewEntry>, String> {
+    fn entries(&mut self) -> Result<Vec<NewEntry>, String> {
         let firearm = FirearmKey {
             licence: self.optional("licence")?.unwrap_or_else(|| self.issuer.licence.clone()),
             model: self.needed("model")?,
             serial: self.needed("serial")?,
         };
         let holder = self.licensee("holder_licence", "holder_name")?.unwrap_or_else(|| self.issuer.clone());
+        if !self.cell("event")?.is_empty() {
+            self.stands_alone()?;
+            let (event, on) = (self.event(holder)?, self.date("on")?.ok_or("on is missing")?);
+            return Ok(vec![NewEntry { firearm, event, on, description: self.description()? }]);
+        }
         let mut events = Vec::new();
         if let Some(on) = self.date("made_on")? {
             events.push((Event::Manufactured { by: holder.clone() }, on));
@@ -307,6 +332,57 @@ impl<R: Read> Rows<R> {
             description: if place == 0 { description.clone() } else { None },
         };
         Ok(events.into_iter().enumerate().map(entry).collect())
+    }
+
+    /// Rejects a row that corrects another row of the table.
+    fn stands_alone(&mut self) -> Result<(), String> {
+        if let Some(corrected) =
+            self.optional::<u64>("corrects")?.filter(|one| self.entries_seen.contains(one))
+        {
+            return Err(format!("it corrects entry {corrected} of this table; export the corrected view"));
+        }
+        if let Some(number) = self.optional("entry")? {
+            self.entries_seen.insert(number);
+        }
+        Ok(())
+    }
+
+    /// The one event of a row as [`Books::export`] writes it.
+    fn event(&self, holder: Licensee) -> Result<Event, String> {
+        let other = || self.licensee("other_licence", "other_name");
+        Ok(match self.cell("event")? {
+            "manufactured" => Event::Manufactured { by: holder },
+            "imported" => Event::Imported { by: holder },
+            "acquired" => {
+                let source = match other()? {
+                    Some(from) => Source::Licensee(from),
+                    None => Source::Public(self.needed("reference")?),
+                };
+                Event::Acquired { holder, source }
+            }
+            "disposed" => {
+                let to = match other()? {
+                    Some(to) => Recipient::Licensee(to),
+                    None => self.recipient()?,
+                };
+                Event::Disposed { holder, to }
+            }
+            "lost" => {
+                let how = self.needed("loss")?;
+                let (incident, police_report) = (self.needed("incident")?, self.optional("police_report")?);
+                Event::Lost { holder, loss: Loss { how, incident, police_report } }
+            }
+            "recovered" => Event::Recovered { holder, incident: self.needed("incident")? },
+            "destroyed" => Event::Destroyed { holder, reason: self.needed("reference")? },
+            "part-fitted" => {
+                Event::PartFitted { by: holder, part: self.needed("part")?, code: self.needed("code")? }
+            }
+            "part-removed" => {
+                Event::PartRemoved { by: holder, part: self.needed("part")?, code: self.needed("code")? }
+            }
+            "multiple-sale" => Event::MultipleSale { holder, reference: self.needed("reference")? },
+            other => return Err(format!("event `{other}` is not known")),
+        })
     }
 
     fn description(&self) -> Result<Option<Description>, String> {

@@ -66,6 +66,9 @@ pub fn serial_run(first: &Serial, count: u32) -> Result<Vec<Serial>, BooksError>
     let digits = text.bytes().rev().take_while(u8::is_ascii_digit).count().min(18);
     let (head, number) = text.split_at(text.len() - digits);
     let refuse = |what: String| Refusal::Request { what, hint: "give a first serial number such as AB10001" };
+    if count == 0 {
+        return Err(refuse("a run of no serial numbers".to_owned()).into());
+    }
     let start: u64 =
         number.parse().map_err(|_| refuse(format!("serial number {first} does not end in digits")))?;
     let last = start + u64::from(count.saturating_sub(1));

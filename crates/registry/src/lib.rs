@@ -15,6 +15,7 @@ mod import;
 mod issue;
 mod ledger;
 pub mod names;
+mod rules;
 mod store;
 mod trace;
 mod wording;

@@ -6,13 +6,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use symbology::Code;
 
-use crate::books::{Books, Entered, history};
+use crate::books::{Books, Entered, history, lies_ahead};
 use crate::chain::{Chain, ChainEnd, TimeToCrime, chain, time_to_crime};
 use crate::encode;
 use crate::error::{BooksError, Refusal};
-use crate::event::{Event, View};
+use crate::event::{Entry, Event, View};
 use crate::firearm::{Firearm, Part};
 use crate::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
+use crate::rules;
 use crate::store::{Session, StoredCode};
 use crate::wording;
 
@@ -165,10 +166,18 @@ impl Books {
     /// [`Refusal::Request`] for a question without what the house demands; [`BooksError::Log`] when the log does not
     /// take question or answer, in which case nothing is answered.
     pub async fn trace(&self, request: &TraceRequest, now: Timestamp) -> Result<TraceAnswer, BooksError> {
-        check(request)?;
+        check(request, encode::today(now))?;
         let mut ledger = self.ledger.lock().await;
         let question = self.enter(&mut ledger, "trace", &question_record(request), now).await?;
-        let outcome = self.resolve(request, encode::today(now)).await?;
+        let outcome = match self.resolve(request, encode::today(now)).await {
+            Err(BooksError::Refused(refusal)) => {
+                let body = json!({"question": question.record_id, "refused": refusal.to_string()});
+                let entered = self.enter(&mut ledger, "answer", &body, now).await?;
+                self.both_logged(&question, &entered).await?;
+                return Err(refusal.into());
+            }
+            done => done?,
+        };
         let mut answer = TraceAnswer {
             question: question.record_id as u64,
             case_number: request.case_number.clone(),
@@ -248,6 +257,7 @@ impl Books {
         request: &TraceRequest,
     ) -> Result<Traced, BooksError> {
         let history = history(session, firearm_id).await?;
+        not_before_it_was_made(&history.entries, request.recovered_on)?;
         let nowhere = || Chain {
             links: Vec::new(),
             end: ChainEnd::WithLicensee { holder: self.issuer(), since: None },
@@ -368,8 +378,31 @@ fn withhold(chain: &mut Chain) -> bool {
     withheld
 }
 
-fn check(request: &TraceRequest) -> Result<(), Refusal> {
+/// A case cannot have been fired by a firearm that was made later: a date is wrong, or the reading is.
+fn not_before_it_was_made(entries: &[Entry], recovered_on: Option<Date>) -> Result<(), Refusal> {
+    let standing = View::Corrected.of(entries);
+    let made = standing.iter().find(|entry| rules::is_beginning(&entry.event));
+    match (made, recovered_on) {
+        (Some(made), Some(day)) if day < made.on => Err(Refusal::Request {
+            what: format!(
+                "the case was recovered on {day}, before the firearm with this code was {} on {}",
+                made.event.kind(),
+                made.on
+            ),
+            hint: "check the day of recovery and the reading",
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn check(request: &TraceRequest, today: Date) -> Result<(), Refusal> {
     let refuse = |what: &str, hint| Err(Refusal::Request { what: what.to_owned(), hint });
+    if let Some(day) = request.recovered_on
+        && lies_ahead(day, today)
+    {
+        let what = format!("the case was recovered on {day}, which is in the future");
+        return refuse(&what, "check the day of recovery and this machine's clock");
+    }
     let codes = &request.codes;
     if codes.is_empty() || codes.len() > MAX_CANDIDATES {
         return refuse("a question has 1 to 20 codes", "ask with the candidates of one reading");

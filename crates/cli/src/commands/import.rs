@@ -1,6 +1,5 @@
 //! `import`: bound-book rows from a CSV table.
 
-use std::io::Cursor;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -11,6 +10,7 @@ use serde_json::json;
 use super::books::{InBooks, failure, open, wait};
 use crate::exit::{Exit, Failure};
 use crate::files;
+use crate::progress::bar;
 
 /// Arguments of `import`.
 #[derive(Debug, Args)]
@@ -36,7 +36,9 @@ pub(crate) fn import(arguments: &Import) -> Result<Exit, Failure> {
         Some(file) => Mapping::from_toml(&files::read_text(file)?).map_err(failure)?,
         None => Mapping::default(),
     };
-    let table = Cursor::new(files::read(&arguments.file)?);
+    let table = files::open(&arguments.file)?;
+    let bar = bar(table.metadata().map_or(0, |metadata| metadata.len()), "import");
+    let table = bar.wrap_read(table);
     let options =
         ImportOptions { mapping, dry_run: arguments.dry_run, skip_rejected: arguments.skip_rejected };
     wait(async {

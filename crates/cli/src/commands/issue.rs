@@ -32,7 +32,7 @@ pub(crate) struct Issue {
     #[arg(long, value_name = "SERIAL", requires = "count")]
     first: Option<Serial>,
     /// How many serial numbers.
-    #[arg(long, value_name = "N", requires = "first")]
+    #[arg(long, value_name = "N", requires = "first", value_parser = clap::value_parser!(u32).range(1..))]
     count: Option<u32>,
     /// Type of firearm: pistol, revolver, rifle, shotgun, receiver or other.
     #[arg(long = "type", default_value = "pistol")]
@@ -97,7 +97,9 @@ pub(crate) fn issue(arguments: &Issue) -> Result<Exit, Failure> {
 
 fn run_of(arguments: &Issue, books: &Books) -> Result<IssueRun, Failure> {
     let serials = match (&arguments.first, arguments.count, &arguments.serials) {
-        (Some(first), Some(count), _) => serial_run(first, count).map_err(failure)?,
+        (Some(first), Some(count), _) => {
+            serial_run(first, count).map_err(|error| Exit::BadInput.because(error))?
+        }
         (_, _, Some(file)) => serials_in(file)?,
         _ => return Err(Exit::BadInput.because("name serial numbers with --serials or --first and --count")),
     };
@@ -129,6 +131,9 @@ fn serials_in(file: &Path) -> Result<Vec<Serial>, Failure> {
     for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("line {number} of `{}`", file.display());
         serials.push(line.parse().map_err(|error| Exit::BadInput.because(format!("{}: {error}", place())))?);
+    }
+    if serials.is_empty() {
+        return Err(Exit::BadInput.because(format!("`{}` holds no serial number", file.display())));
     }
     Ok(serials)
 }

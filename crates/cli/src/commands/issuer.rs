@@ -98,7 +98,9 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
     let books = open(&show.dir).await?;
     for block in books.blocks().await.map_err(failure)? {
         if show.json {
-            files::print_line(json!({"prefix": block.prefix, "issued": block.issued, "left": block.left}))?;
+            files::print_line(json!({
+                "schema": "microstamp.block/1", "prefix": block.prefix, "issued": block.issued, "left": block.left,
+            }))?;
         } else {
             files::print_line(format!("{}  {} issued  {} left", block.prefix, block.issued, block.left))?;
         }

@@ -118,7 +118,15 @@ fn exit_codes_say_who_must_act() {
     assert!(again.starts_with(&code), "{again}");
     assert_eq!(shell.trace("K700 00UR", &[]).0, 1, "never issued");
     assert_eq!(shell.trace("M70000", &[]).1["outcome"], "not-ours");
-    let cases: [(&[&str], i32); 4] = [
+    let no_digits = [&ISSUE[..7], &["--first", "NODIGITS", "--count", "3"]].concat();
+    let none = [&ISSUE[..7], &["--first", "AC1", "--count", "0"]].concat();
+    let early = "--recovered-on=2020-01-01";
+    let trace =
+        ["trace", &code, "--local", "k7", "--ori", "CA0194200", "--case", "1", "--reason", "at a scene"];
+    let cases: [(&[&str], i32); 7] = [
+        (&no_digits, 2),
+        (&none, 2),
+        (&[&trace[..], &[early]].concat(), 4),
         (&["issuer", "show", "nowhere"], 2),
         (&["issuer", "init", "k7", "--prefix", "K7", "--name", "Example Arms"], 4),
         (&["trace", &code, "--local", "k7", "--ori", "CA", "--case", "1", "--reason", "at a scene"], 2),
@@ -128,6 +136,8 @@ fn exit_codes_say_who_must_act() {
         let (exit, _, remarks) = shell.run(arguments);
         assert_eq!(exit, expected, "{arguments:?}: {remarks}");
     }
+    let shown: Value = serde_json::from_str(&shell.done(&["issuer", "show", "k7", "--json"])).unwrap();
+    assert_eq!((&shown["schema"], &shown["issued"]), (&"microstamp.block/1".into(), &3.into()));
 }
 
 #[test]

@@ -25,10 +25,17 @@ use crate::error::BooksError;
 const ATTEMPTS: u32 = 6;
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
+/// Connections that read beside the one that writes.
+const READERS: u32 = 4;
+
 /// The database of one issuer.
 #[derive(Debug, Clone)]
 pub(crate) enum Store {
-    Sqlite(SqlitePool),
+    /// One connection that writes, and some that can only read: SQLite has one writer, and readers never wait for it.
+    Sqlite {
+        writer: SqlitePool,
+        readers: SqlitePool,
+    },
     Postgres(PgPool),
 }
 
@@ -41,16 +48,19 @@ pub(crate) enum Session {
 impl Store {
     /// Opens a database file, making it when `create` says so.
     pub(crate) async fn sqlite(file: &Path, create: bool) -> Result<Self, BooksError> {
-        let options = SqliteConnectOptions::new()
-            .filename(file)
+        let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_WAIT);
+        let writing = options
+            .clone()
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_WAIT)
             .pragma("cache_size", "-65536")
             .pragma("wal_autocheckpoint", "8192");
-        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await;
-        Ok(Self::Sqlite(pool.map_err(|error| BooksError::database("open the file", error))?))
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await;
+        let writer = writer.map_err(|error| BooksError::database("open the file", error))?;
+        let reading = options.pragma("query_only", "ON").pragma("cache_size", "-16384");
+        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
+        Ok(Self::Sqlite { writer, readers })
     }
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
@@ -66,7 +76,7 @@ impl Store {
     /// Makes or renews the tables.
     pub(crate) async fn migrate(&self, now: i64) -> Result<(), BooksError> {
         let made = match self {
-            Self::Sqlite(pool) => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(pool).await.map(drop),
+            Self::Sqlite { writer, .. } => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(writer).await.map(drop),
             Self::Postgres(pool) => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(pool).await.map(drop),
         };
         made.map_err(|error| BooksError::database("make the tables", error))?;
@@ -77,26 +87,33 @@ impl Store {
 
     /// A consistent view for reading.
     pub(crate) async fn read(&self) -> Result<Session, BooksError> {
-        self.begin("BEGIN", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+        let session = match self {
+            Self::Sqlite { readers, .. } => readers.begin_with("BEGIN").await.map(Session::Sqlite),
+            Self::Postgres(pool) => pool
+                .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                .await
+                .map(Session::Postgres),
+        };
+        session.map_err(|error| failed("begin", error))
     }
 
     /// The one writer's transaction; waits for another writer, within bounds.
     pub(crate) async fn write(&self) -> Result<Session, BooksError> {
         let mut pause = Duration::from_millis(20);
         for _ in 1..ATTEMPTS {
-            match self.begin("BEGIN IMMEDIATE", "BEGIN").await {
+            match self.begin().await {
                 Err(BooksError::Busy { .. }) => tokio::time::sleep(pause).await,
                 done => return done,
             }
             pause *= 2;
         }
-        self.begin("BEGIN IMMEDIATE", "BEGIN").await
+        self.begin().await
     }
 
-    async fn begin(&self, sqlite: &'static str, postgres: &'static str) -> Result<Session, BooksError> {
+    async fn begin(&self) -> Result<Session, BooksError> {
         let session = match self {
-            Self::Sqlite(pool) => pool.begin_with(sqlite).await.map(Session::Sqlite),
-            Self::Postgres(pool) => pool.begin_with(postgres).await.map(Session::Postgres),
+            Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Session::Sqlite),
+            Self::Postgres(pool) => pool.begin_with("BEGIN").await.map(Session::Postgres),
         };
         session.map_err(|error| failed("begin", error))
     }
@@ -104,7 +121,7 @@ impl Store {
     /// What the books know of a code, without a transaction around it: one statement is consistent by itself.
     pub(crate) async fn look_up(&self, code: i64) -> Result<Option<StoredCode>, BooksError> {
         let found = match self {
-            Self::Sqlite(pool) => match pool.acquire().await {
+            Self::Sqlite { readers, .. } => match readers.acquire().await {
                 Ok(mut conn) => sqlite::queries::code(&mut conn, code).await,
                 Err(error) => Err(error),
             },
@@ -119,7 +136,10 @@ impl Store {
     /// Waits until every connection is closed, so that the file can be moved or copied.
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite(pool) => pool.close().await,
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
             Self::Postgres(pool) => pool.close().await,
         }
     }

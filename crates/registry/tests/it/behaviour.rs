@@ -38,6 +38,9 @@ behaviour! {
     words_a_theft_and_suppresses_the_time
     keeps_corrections_beside_the_original
     refuses_contradictions
+    refuses_who_does_not_hold_it
+    takes_late_entries_in_any_order
+    refuses_impossible_days_of_recovery
     follows_parts
     tells_only_what_is_issued_when_in_doubt
     names_every_end_of_a_chain
@@ -246,6 +249,82 @@ async fn refuses_contradictions(place: Place) {
     place.record("AB0001", destroyed, "2024-02-01").await.unwrap();
     let refused = place.record("AB0001", sold(), "2024-03-01").await.unwrap_err();
     assert!(refused.contains("destroyed on 2024-02-01"), "{refused}");
+}
+
+async fn refuses_who_does_not_hold_it(place: Place) {
+    place.issue(&place::run("AB0001", 3)).await;
+    place.ship_and_sell("AB0001").await;
+    let maker = place.books.issuer();
+    let government = || Recipient::Government("Example County Sheriff (synthetic)".parse().unwrap());
+    let to_government = |holder| Event::Disposed { holder, to: government() };
+    let back = Event::Acquired { holder: dealer(), source: Source::Public("R-1".parse().unwrap()) };
+    let found = |incident: &str| Event::Recovered { holder: dealer(), incident: incident.parse().unwrap() };
+    let end = |holder| Event::Destroyed { holder, reason: "crushed, two witnesses".parse().unwrap() };
+    // Each step in turn; `None` is taken, a text is what a refusal says.
+    let steps = [
+        (to_government(maker.clone()), "2024-02-15", Some("the book has it with Wholesale One")),
+        (sold(), "2024-05-01", Some("it was sold at retail on 2024-04-01")),
+        (to_government(wholesaler()), "2024-05-01", Some("it was sold at retail")),
+        (back, "2024-06-01", None),
+        (to_government(wholesaler()), "2024-06-02", Some("the book has it with Corner Guns")),
+        (found("I-77"), "2024-06-02", Some("no open theft or loss has incident number I-77")),
+        (theft(dealer()), "2024-06-03", None),
+        (theft(dealer()), "2024-06-04", Some("reported missing already, under incident I-77")),
+        (end(dealer()), "2024-06-04", Some("missing under incident I-77")),
+        (found("I-77"), "2024-06-02", Some("no open theft or loss")),
+        (found("I-77"), "2024-06-05", None),
+        (found("I-77"), "2024-06-06", Some("no open theft or loss")),
+        (end(wholesaler()), "2024-06-07", Some("the book has it with Corner Guns")),
+        (end(dealer()), "2024-06-07", None),
+        (sold(), "2024-06-08", Some("destroyed on 2024-06-07")),
+        (theft(dealer()), "2024-06-08", Some("destroyed on 2024-06-07")),
+    ];
+    for (event, on, expected) in steps {
+        match (place.record("AB0001", event.clone(), on).await, expected) {
+            (Ok(_), None) => {}
+            (Err(refused), Some(expected)) if refused.contains(expected) => {}
+            (done, expected) => panic!("{event:?} on {on}: {done:?}, expected {expected:?}"),
+        }
+    }
+}
+
+async fn takes_late_entries_in_any_order(place: Place) {
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    let maker = place.books.issuer();
+    let shipped = Event::Disposed { holder: maker.clone(), to: Recipient::Licensee(wholesaler()) };
+    let received = Event::Acquired { holder: wholesaler(), source: Source::Licensee(maker) };
+    let passed_on = Event::Disposed { holder: wholesaler(), to: Recipient::Licensee(dealer()) };
+    let bought = Event::Acquired { holder: dealer(), source: Source::Licensee(wholesaler()) };
+    for (event, on) in [
+        (bought, "2024-03-01"),
+        (sold(), "2024-03-01"),
+        (received, "2024-02-03"),
+        (shipped, "2024-02-01"),
+        (passed_on, "2024-03-01"),
+    ] {
+        place.record("AB0001", event, on).await.unwrap();
+    }
+    let found = traced(&place, code).await;
+    let names: Vec<_> = found.chain.links.iter().map(|link| link.licensee.name.as_str()).collect();
+    assert_eq!(names, ["Example Arms (synthetic)", "Wholesale One (synthetic)", "Corner Guns (synthetic)"]);
+    assert!(matches!(found.chain.end, ChainEnd::RetailSale(_)), "{:?}", found.chain.end);
+}
+
+async fn refuses_impossible_days_of_recovery(place: Place) {
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    let mut request = question(&[(code, 1.0)]);
+    request.recovered_on = Some("2026-02-01".parse().unwrap());
+    let refused = place.books.trace(&request, now()).await.unwrap_err().to_string();
+    assert!(refused.starts_with("the case was recovered on 2026-02-01, which is in the future"), "{refused}");
+    request.recovered_on = Some("2024-01-01".parse().unwrap());
+    let refused = place.books.trace(&request, now()).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("before the firearm with this code was manufactured on 2024-01-02"),
+        "{refused}"
+    );
+    // A question that was entered has its answer in the log, be it a refusal.
+    let found = place.books.reconcile().await.unwrap();
+    assert_eq!((found.log_entries, found.agreed, found.without_effect.len()), (4, 4, 0));
 }
 
 async fn follows_parts(place: Place) {

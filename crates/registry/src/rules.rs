@@ -1,0 +1,172 @@
+//! What may follow what in the book of one firearm.
+//!
+//! Other licensees' entries arrive late and in any order, so gaps are allowed; contradictions are not. The entries that
+//! stand are put in the order of their days with the new one among them; it is refused when that order then holds a
+//! contradiction that it did not hold before.
+
+use jiff::civil::Date;
+
+use crate::error::Refusal;
+use crate::event::{Entry, Event, Loss, Recipient, Source};
+use crate::firearm::Licensee;
+
+/// Says whether an event can stand among the entries that stand already.
+///
+/// # Errors
+/// [`Refusal::OutOfOrder`] with what contradicts and what to do.
+pub(crate) fn check(entries: &[&Entry], event: &Event, on: Date) -> Result<(), Refusal> {
+    if let Some(made) = entries.iter().find(|entry| is_beginning(&entry.event)) {
+        let (number, kind) = (made.number, made.event.kind());
+        if is_beginning(event) {
+            let what = format!("entry {number} says already that it was {kind} on {}", made.on);
+            return Err(out_of_order(what, "correct that entry instead of adding another"));
+        }
+        if on < made.on {
+            let what = format!("{} on {on} lies before it was {kind} on {}", event.kind(), made.on);
+            return Err(out_of_order(what, "check the date, or correct the earlier entry"));
+        }
+    }
+    let mut standing: Vec<_> = entries.iter().map(|entry| (entry.on, entry.number, &entry.event)).collect();
+    standing.sort_by_key(|(on, number, _)| (*on, *number));
+    let before = contradictions(&standing);
+    let place = standing.partition_point(|(day, ..)| *day <= on);
+    standing.insert(place, (on, u64::MAX, event));
+    let after = contradictions(&standing);
+    match after.into_iter().find(|one| !before.contains(one)) {
+        Some(new) => Err(new),
+        None => Ok(()),
+    }
+}
+
+/// Whether an event begins a firearm's life in the country.
+pub(crate) fn is_beginning(event: &Event) -> bool {
+    matches!(event, Event::Manufactured { .. } | Event::Imported { .. })
+}
+
+fn contradictions(ordered: &[(Date, u64, &Event)]) -> Vec<Refusal> {
+    let mut state = State::default();
+    ordered.iter().filter_map(|(on, _, event)| state.take(event, *on).err()).collect()
+}
+
+/// Where a firearm is after some of its entries.
+#[derive(Default)]
+struct State<'e> {
+    place: Place<'e>,
+    /// Whether any acquisition or disposition stands: before the first, anybody may turn out to hold it.
+    moved: bool,
+    /// A hand-over that the recipient has entered and the one who gave has not.
+    unconfirmed: Option<(&'e Licensee, &'e Licensee)>,
+    lost: Option<&'e Loss>,
+    destroyed: Option<Date>,
+}
+
+#[derive(Default)]
+enum Place<'e> {
+    #[default]
+    Unknown,
+    With(&'e Licensee),
+    /// No licensee has it: what happened, and when.
+    Gone(&'static str, Date),
+}
+
+impl<'e> State<'e> {
+    /// Goes on by one entry. An entry that contradicts changes nothing.
+    fn take(&mut self, event: &'e Event, on: Date) -> Result<(), Refusal> {
+        if let Some(destroyed) = self.destroyed.filter(|_| !matches!(event, Event::PartRemoved { .. })) {
+            let what = format!("it was destroyed on {destroyed}");
+            return Err(out_of_order(what, "correct the destruction if it did not happen"));
+        }
+        match event {
+            Event::Manufactured { by } | Event::Imported { by } => self.place = Place::With(by),
+            Event::Acquired { holder, source } => {
+                self.not_missing()?;
+                self.acquire(holder, source);
+            }
+            Event::Disposed { holder, to } => {
+                self.not_missing()?;
+                self.dispose(holder, to, on)?;
+            }
+            Event::Lost { loss, .. } => {
+                if let Some(open) = self.lost {
+                    let what = format!("it is reported missing already, under incident {}", open.incident);
+                    return Err(out_of_order(what, "record its recovery under that incident number first"));
+                }
+                self.lost = Some(loss);
+            }
+            Event::Recovered { holder, incident } => {
+                if self.lost.is_none_or(|open| open.incident != *incident) {
+                    let what = format!("no open theft or loss has incident number {incident}");
+                    return Err(out_of_order(what, "check the incident number and the day"));
+                }
+                self.lost = None;
+                self.place = Place::With(holder);
+            }
+            Event::Destroyed { holder, .. } => {
+                self.not_missing()?;
+                if let Place::With(other) = self.place
+                    && self.moved
+                    && !other.is(holder)
+                {
+                    return Err(not_the_holder(holder, other, on));
+                }
+                self.destroyed = Some(on);
+            }
+            Event::PartFitted { .. } | Event::PartRemoved { .. } | Event::MultipleSale { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn not_missing(&self) -> Result<(), Refusal> {
+        let Some(open) = self.lost else { return Ok(()) };
+        let what = format!("it is reported missing under incident {}", open.incident);
+        Err(out_of_order(what, "record its recovery under that incident number first"))
+    }
+
+    fn acquire(&mut self, holder: &'e Licensee, source: &'e Source) {
+        let from = match (&self.place, source) {
+            (Place::With(already), _) if already.is(holder) => None,
+            (_, Source::Licensee(from)) => Some(from),
+            (_, Source::Public(_)) => None,
+        };
+        self.unconfirmed = from.map(|from| (from, holder));
+        self.place = Place::With(holder);
+        self.moved = true;
+    }
+
+    fn dispose(&mut self, holder: &'e Licensee, to: &'e Recipient, on: Date) -> Result<(), Refusal> {
+        if let (Some((from, by)), Recipient::Licensee(to)) = (self.unconfirmed, to)
+            && from.is(holder)
+            && by.is(to)
+        {
+            self.unconfirmed = None;
+            return Ok(());
+        }
+        match self.place {
+            Place::With(other) if self.moved && !other.is(holder) => {
+                return Err(not_the_holder(holder, other, on));
+            }
+            Place::Gone(what, day) => {
+                let what = format!("{holder} cannot let it go on {on}: it was {what} on {day}");
+                return Err(out_of_order(what, "record first how it came back, or correct that entry"));
+            }
+            Place::With(_) | Place::Unknown => {}
+        }
+        self.moved = true;
+        self.place = match to {
+            Recipient::Licensee(to) => Place::With(to),
+            Recipient::Form4473(_) => Place::Gone("sold at retail", on),
+            Recipient::Government(_) => Place::Gone("sold to a government body", on),
+            Recipient::Export { .. } => Place::Gone("exported", on),
+        };
+        Ok(())
+    }
+}
+
+fn not_the_holder(who: &Licensee, holder: &Licensee, on: Date) -> Refusal {
+    let what = format!("{who} cannot let it go on {on}: the book has it with {holder}");
+    out_of_order(what, "record first how it came there, or correct the entry that is wrong")
+}
+
+fn out_of_order(what: String, hint: &'static str) -> Refusal {
+    Refusal::OutOfOrder { what, hint }
+}
