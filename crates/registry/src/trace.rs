@@ -193,6 +193,22 @@ impl Books {
         Ok(answer)
     }
 
+    /// The answer that [`Books::trace`] would give and its sentences, without a log entry: for a node that keeps
+    /// questions and answers in a log of its own. It must enter both there before it tells anyone.
+    ///
+    /// # Errors
+    /// [`Refusal::Request`] for a question without what the house demands; [`BooksError::Database`].
+    pub async fn weigh(
+        &self,
+        request: &TraceRequest,
+        today: Date,
+    ) -> Result<(TraceOutcome, Vec<String>), BooksError> {
+        check(request)?;
+        let outcome = self.resolve(request, today).await?;
+        let statement = wording::statement(&outcome, request);
+        Ok((outcome, statement))
+    }
+
     /// Tells whether a code was issued, and when: the bare look-up that a trace begins with. It is not an answer to
     /// anyone outside the issuer's house, so it is not in the log.
     ///

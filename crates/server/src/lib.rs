@@ -1,1 +1,20 @@
-//! Trace federation.
+#![doc = include_str!("../README.md")]
+
+pub mod api;
+mod app;
+mod client;
+mod clock;
+mod config;
+pub mod federation;
+mod ledger;
+mod problem;
+pub mod roles;
+mod telemetry;
+
+pub use app::{ServeError, ServeOptions, Server};
+pub use client::{Client, ClientError};
+pub use clock::Clock;
+pub use config::{ConfigError, Node, NodeConfig, NodeRole, validity};
+pub use ledger::{Act, Entered, Ledger, LedgerCheck, LedgerError, Stored};
+pub use problem::{Problem, ProblemKind};
+pub use telemetry::{Metrics, start_log};

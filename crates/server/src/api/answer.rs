@@ -1,0 +1,295 @@
+//! What an issuer answers: a signed statement, and what a proof of both log entries needs, sealed together.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry::names::{CaseNumber, LicenceNumber, PartyName, Reference};
+use registry::{ChainEnd, PartState, RetailSale, Role, TimeToCrime, TraceOutcome, Traced};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use symbology::Code;
+use uuid::Uuid;
+
+use super::names::NodeName;
+use crate::ledger::Entered;
+
+/// An answer, JSON schema `microstamp.answer/1`: the text of the issuer's signed statement.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// `microstamp.answer/1`.
+    pub schema: String,
+    /// Number of the question.
+    pub question: Uuid,
+    /// SHA-256 of the question's content as it was sent, hexadecimal.
+    pub question_sha256: String,
+    /// The agency's case.
+    pub case_number: CaseNumber,
+    /// The node that answers.
+    pub issuer: NodeName,
+    /// When.
+    pub answered_at: Timestamp,
+    /// How it ends.
+    pub outcome: OutcomeName,
+    /// The firearm, with `found` and `chain-ends`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub firearm: Option<FirearmAnswer>,
+    /// Codes that were issued, with `ambiguous`; nothing more is told of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub issued: Vec<Code>,
+    /// Codes of this issuer's blocks that were never issued.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_issued: Vec<Code>,
+    /// Codes of other issuers' blocks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub elsewhere: Vec<Code>,
+    /// The node that answers in this one's place, with `delegated`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated_to: Option<NodeName>,
+    /// What a person must still answer, and until when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<Pending>,
+    /// The same in sentences, with what must be said beside it.
+    pub statement: Vec<String>,
+}
+
+/// How a trace ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutcomeName {
+    /// One firearm; its chain reaches a retail sale.
+    Found,
+    /// One firearm; its chain ends before a retail sale.
+    ChainEnds,
+    /// The code was issued for a part that was in no firearm.
+    PartNotFitted,
+    /// More than one code can be meant; only which of them are issued is told.
+    Ambiguous,
+    /// None of the codes was ever issued.
+    NotIssued,
+    /// The codes belong to other issuers.
+    NotOurs,
+    /// The agency, the persons or the case do not permit the question.
+    NotAuthorised,
+    /// The books cannot be read now; ask again.
+    CannotSayNow,
+    /// Another node answers in this one's place.
+    Delegated,
+}
+
+/// A firearm and its chain.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FirearmAnswer {
+    /// The code.
+    pub code: Code,
+    /// Its posterior in the reading, nine decimals.
+    pub posterior: String,
+    /// Its share after codes that were never issued are struck out, nine decimals.
+    pub posterior_given_issued: String,
+    /// Licence, model and serial number.
+    pub licence: LicenceNumber,
+    /// Model.
+    pub model: String,
+    /// Serial number.
+    pub serial: String,
+    /// Pistol, revolver, …
+    pub kind: String,
+    /// Calibre.
+    pub calibre: String,
+    /// Manufacturer.
+    pub manufacturer: PartyName,
+    /// Importer.
+    pub importer: Option<PartyName>,
+    /// Country of manufacture.
+    pub country: String,
+    /// The marked parts and whether they were in this firearm.
+    pub parts: Vec<PartState>,
+    /// Licensees in the order of possession.
+    pub chain: Vec<LinkAnswer>,
+    /// How the chain ends.
+    pub end: Value,
+    /// Days from the first retail sale to the recovery, where that may be told.
+    pub time_to_crime_days: Option<i64>,
+    /// Why not, if not.
+    pub time_to_crime: String,
+    /// True when there is a Form 4473 reference that a second approval would disclose.
+    pub reference_withheld: bool,
+}
+
+/// One licensee's possession.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkAnswer {
+    /// What the licensee was to this firearm.
+    pub role: Role,
+    /// Name.
+    pub name: PartyName,
+    /// Licence.
+    pub licence: LicenceNumber,
+    /// Since when.
+    pub from: Option<Date>,
+    /// Until when.
+    pub until: Option<Date>,
+}
+
+/// What a person must still answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// Licence of the dealer whose part of the chain is missing.
+    pub licence: LicenceNumber,
+    /// Until when it must be answered.
+    pub due: Timestamp,
+    /// Whether the dealer has a key in the directory and can answer by itself.
+    pub can_answer: bool,
+}
+
+/// What is sealed to the agency, JSON schema `microstamp.sealed-answer/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedAnswer {
+    /// `microstamp.sealed-answer/1`.
+    pub schema: String,
+    /// The answer as a signed note by the issuer's statement key.
+    pub statement: String,
+    /// Where question and answer stand in the issuer's log.
+    pub evidence: Evidence,
+}
+
+/// What proofs of both entries need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Name of the issuer's log.
+    pub log: String,
+    /// The question's entry.
+    pub question: Entered,
+    /// The answer's entry.
+    pub answer: Entered,
+}
+
+impl OutcomeName {
+    /// Every outcome.
+    pub const ALL: [Self; 9] = [
+        Self::Found,
+        Self::ChainEnds,
+        Self::PartNotFitted,
+        Self::Ambiguous,
+        Self::NotIssued,
+        Self::NotOurs,
+        Self::NotAuthorised,
+        Self::CannotSayNow,
+        Self::Delegated,
+    ];
+
+    /// The word in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Found => "found",
+            Self::ChainEnds => "chain-ends",
+            Self::PartNotFitted => "part-not-fitted",
+            Self::Ambiguous => "ambiguous",
+            Self::NotIssued => "not-issued",
+            Self::NotOurs => "not-ours",
+            Self::NotAuthorised => "not-authorised",
+            Self::CannotSayNow => "cannot-say-now",
+            Self::Delegated => "delegated",
+        }
+    }
+}
+
+impl Answer {
+    /// The schema's name.
+    pub const SCHEMA: &'static str = "microstamp.answer/1";
+
+    /// Takes over what the books found.
+    pub(crate) fn take(&mut self, outcome: &TraceOutcome, statement: Vec<String>) {
+        self.statement = statement;
+        match outcome {
+            TraceOutcome::Found(traced) => self.take_firearm(OutcomeName::Found, traced),
+            TraceOutcome::ChainEnds(traced) => self.take_firearm(OutcomeName::ChainEnds, traced),
+            TraceOutcome::PartNotFitted { .. } => self.outcome = OutcomeName::PartNotFitted,
+            TraceOutcome::Ambiguous { issued, elsewhere } => {
+                self.outcome = OutcomeName::Ambiguous;
+                (self.issued, self.elsewhere) = (issued.clone(), elsewhere.clone());
+            }
+            TraceOutcome::NotIssued { codes } => {
+                self.outcome = OutcomeName::NotIssued;
+                self.not_issued.clone_from(codes);
+            }
+            TraceOutcome::NotOurs { elsewhere, not_issued } => {
+                self.outcome = OutcomeName::NotOurs;
+                (self.elsewhere, self.not_issued) = (elsewhere.clone(), not_issued.clone());
+            }
+        }
+    }
+
+    fn take_firearm(&mut self, outcome: OutcomeName, traced: &Traced) {
+        self.outcome = outcome;
+        self.firearm = Some(FirearmAnswer::of(traced));
+    }
+}
+
+impl FirearmAnswer {
+    fn of(traced: &Traced) -> Self {
+        let (key, description) = (&traced.firearm.key, &traced.firearm.description);
+        let (days, note) = match &traced.time_to_crime {
+            TimeToCrime::Days(days) => (Some(*days), "known"),
+            TimeToCrime::SuppressedByLoss(_) => (None, "suppressed-by-loss"),
+            TimeToCrime::BeforeSale => (None, "before-sale"),
+            TimeToCrime::Unknown => (None, "unknown"),
+        };
+        let link = |link: &registry::Link| LinkAnswer {
+            role: link.role,
+            name: link.licensee.name.clone(),
+            licence: link.licensee.licence.clone(),
+            from: link.from,
+            until: link.until,
+        };
+        Self {
+            code: traced.code,
+            posterior: format!("{:.9}", traced.posterior),
+            posterior_given_issued: format!("{:.9}", traced.posterior_given_issued),
+            licence: key.licence.clone(),
+            model: key.model.to_string(),
+            serial: key.serial.to_string(),
+            kind: description.kind.as_str().to_owned(),
+            calibre: description.calibre.to_string(),
+            manufacturer: description.manufacturer.clone(),
+            importer: description.importer.clone(),
+            country: description.country.to_string(),
+            parts: traced.parts.clone(),
+            chain: traced.chain.links.iter().map(link).collect(),
+            end: end(&traced.chain.end),
+            time_to_crime_days: days,
+            time_to_crime: note.to_owned(),
+            reference_withheld: traced.reference_withheld,
+        }
+    }
+
+    /// The Form 4473 reference, if it was disclosed.
+    pub fn form_4473(&self) -> Option<Reference> {
+        self.end.get("form_4473")?.as_str()?.parse().ok()
+    }
+}
+
+fn end(end: &ChainEnd) -> Value {
+    match end {
+        ChainEnd::RetailSale(RetailSale { dealer, on, form_4473 }) => json!({
+            "end": "retail-sale", "dealer": dealer.name, "licence": dealer.licence, "on": on,
+            "form_4473": form_4473,
+        }),
+        ChainEnd::Lost { holder, on, loss } => json!({
+            "end": loss.how, "holder": holder.name, "on": on, "incident": loss.incident,
+            "police_report": loss.police_report,
+        }),
+        ChainEnd::Government { agency, on } => json!({"end": "government", "agency": agency, "on": on}),
+        ChainEnd::Export { country, permit, on } => {
+            json!({"end": "export", "country": country, "permit": permit, "on": on})
+        }
+        ChainEnd::Destroyed { on, reason } => json!({"end": "destroyed", "on": on, "reason": reason}),
+        ChainEnd::OutOfBusiness { holder, closed_on, records_at } => json!({
+            "end": "out-of-business", "holder": holder.name, "licence": holder.licence,
+            "closed_on": closed_on, "records_at": records_at,
+        }),
+        ChainEnd::WithLicensee { holder, since } => json!({
+            "end": "with-licensee", "holder": holder.name, "licence": holder.licence, "since": since,
+        }),
+    }
+}

@@ -1,0 +1,132 @@
+//! What a node says of itself, and what the directory says of it.
+
+use ed25519_dalek::VerifyingKey;
+use jiff::Timestamp;
+use registry::names::{LicenceNumber, Ori};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use symbology::Prefix;
+
+use super::names::NodeName;
+use crate::federation::SealingPublicKey;
+
+/// A node: where it is reached and which keys it signs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeCard {
+    /// Its name.
+    pub name: NodeName,
+    /// Where it is reached, without a trailing slash, such as `https://issuer.example`.
+    pub url: String,
+    /// Key of its HTTP signatures: Ed25519, 64 hexadecimal digits.
+    pub signing: PublicKey,
+    /// Key of its signed statements, in C2SP `vkey` notation.
+    pub statements: String,
+    /// Key of its log of questions and answers, in C2SP `vkey` notation.
+    pub log: String,
+}
+
+/// An Ed25519 public key, hexadecimal in files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PublicKey(VerifyingKey);
+
+/// An issuer's node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IssuerCard {
+    /// The node.
+    pub node: NodeCard,
+    /// Blocks whose codes it resolves.
+    pub prefixes: Vec<Prefix>,
+    /// When it closed: its signed delegation to the successor that answers in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegation: Option<String>,
+    /// From when the entry holds.
+    pub valid_from: Timestamp,
+    /// Until when the entry holds.
+    pub valid_until: Timestamp,
+}
+
+/// An agency's node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgencyCard {
+    /// The node.
+    pub node: NodeCard,
+    /// ORI numbers under which it may ask.
+    pub oris: Vec<Ori>,
+    /// Key to which answers are sealed.
+    pub sealing: SealingPublicKey,
+    /// From when the entry holds.
+    pub valid_from: Timestamp,
+    /// Until when the entry holds.
+    pub valid_until: Timestamp,
+}
+
+/// A dealer, who answers its own part of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DealerCard {
+    /// The dealer's name and keys; its URL is not asked.
+    pub node: NodeCard,
+    /// Its licence.
+    pub licence: LicenceNumber,
+    /// Key to which what it has to answer is sealed.
+    pub sealing: SealingPublicKey,
+    /// From when the entry holds.
+    pub valid_from: Timestamp,
+    /// Until when the entry holds.
+    pub valid_until: Timestamp,
+}
+
+/// A witness.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WitnessCard {
+    /// Its name, without spaces.
+    pub name: NodeName,
+    /// Where it takes `add-checkpoint`.
+    pub url: String,
+    /// Its key, in C2SP `vkey` notation.
+    pub key: String,
+}
+
+impl NodeCard {
+    /// How signatures name this node's key: the node's name, `#`, and the beginning of the key's SHA-256.
+    pub fn key_id(&self) -> String {
+        format!("{}#{}", self.name, self.signing.short())
+    }
+}
+
+impl PublicKey {
+    /// Takes a key.
+    pub fn new(key: VerifyingKey) -> Self {
+        Self(key)
+    }
+
+    /// The key.
+    pub fn key(&self) -> &VerifyingKey {
+        &self.0
+    }
+
+    fn short(self) -> String {
+        hex::encode(&Sha256::digest(self.0.as_bytes())[..8])
+    }
+}
+
+impl TryFrom<String> for PublicKey {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bytes = hex::decode(&text).ok().and_then(|bytes| bytes.try_into().ok());
+        let bytes = bytes.ok_or("a signing key is 64 hexadecimal digits")?;
+        VerifyingKey::from_bytes(&bytes).map(Self).map_err(|_| "the key is no point of the curve".to_owned())
+    }
+}
+
+impl From<PublicKey> for String {
+    fn from(key: PublicKey) -> Self {
+        hex::encode(key.0.as_bytes())
+    }
+}

@@ -1,0 +1,13 @@
+//! Wire types: what nodes send each other. They are not the domain's types; every border converts.
+
+mod answer;
+mod card;
+mod names;
+mod question;
+
+pub use answer::{Answer, Evidence, FirearmAnswer, LinkAnswer, OutcomeName, Pending, SealedAnswer};
+pub use card::{AgencyCard, DealerCard, IssuerCard, NodeCard, PublicKey, WitnessCard};
+pub use names::{NodeName, NodeNameError};
+pub use question::{
+    AskedCode, DealerDisposition, DealerStatement, PendingQuery, Question, QuestionKind, Urgency,
+};

@@ -1,0 +1,141 @@
+//! What an agency asks: the fields of an eTrace request (ATF F 3312.1), the reading in place of the serial number.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry::names::{CaseNumber, CrimeCode, LicenceNumber, Ori, PartyName, Person, Reason, Reference};
+use serde::{Deserialize, Serialize};
+use symbology::Code;
+use uuid::Uuid;
+
+/// A question, JSON schema `microstamp.question/1`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// `microstamp.question/1`.
+    pub schema: String,
+    /// Number of the question, UUID version 7; one number, one answer.
+    pub id: Uuid,
+    /// What is asked for.
+    pub kind: QuestionKind,
+    /// The agency that asks.
+    pub ori: Ori,
+    /// The agency's case.
+    pub case_number: CaseNumber,
+    /// What crime is investigated, as an NCIC code.
+    pub crime_code: CrimeCode,
+    /// How urgent it is.
+    pub priority: Urgency,
+    /// Why it is asked.
+    pub reason: Reason,
+    /// Who asks.
+    pub requester: Person,
+    /// Who approved it; another person than the requester.
+    pub approver: Person,
+    /// The reading: codes with their posteriors, at most 20.
+    pub codes: Vec<AskedCode>,
+    /// SHA-256 of the reading's file, 64 hexadecimal digits.
+    pub reading_sha256: Option<String>,
+    /// Day on which the case was recovered.
+    pub recovered_on: Option<Date>,
+}
+
+/// One code of a reading.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AskedCode {
+    /// The code.
+    pub code: Code,
+    /// Its posterior probability, 0 to 1.
+    pub posterior: f64,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum QuestionKind {
+    /// The firearm and its chain, without the reference of a retail sale.
+    Chain,
+    /// The Form 4473 reference of the sale that an answered question ended at.
+    RetailReference {
+        /// Number of that question.
+        after: Uuid,
+        /// Who approved this second step, and that it is another person than the requester.
+        second_approver: Person,
+    },
+}
+
+/// How urgent a question is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Urgency {
+    /// In the order of arrival.
+    Routine,
+    /// At once, for a written reason.
+    Urgent {
+        /// The reason.
+        justification: Reason,
+    },
+}
+
+/// Asks what became of a question that a person must answer, schema `microstamp.pending-query/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PendingQuery {
+    /// `microstamp.pending-query/1`.
+    pub schema: String,
+    /// Number of the question; `None` for a dealer who asks what it has to answer.
+    pub question: Option<Uuid>,
+}
+
+/// A dealer's own part of a chain, schema `microstamp.dealer-statement/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DealerStatement {
+    /// `microstamp.dealer-statement/1`.
+    pub schema: String,
+    /// Number of the question.
+    pub question: Uuid,
+    /// Who states it, as the dealer's house knows them.
+    pub by: Person,
+    /// What its book says.
+    pub disposition: DealerDisposition,
+}
+
+/// What a dealer's book says of a firearm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DealerDisposition {
+    /// Sold at retail.
+    RetailSale {
+        /// Day of sale.
+        on: Date,
+        /// Transaction number of the Form 4473, told to the agency only after a second approval.
+        form_4473: Reference,
+    },
+    /// Passed on to another licensee.
+    Transferred {
+        /// Day.
+        on: Date,
+        /// Its name.
+        to: PartyName,
+        /// Its licence.
+        licence: LicenceNumber,
+    },
+    /// Still there.
+    InStock {
+        /// Day on which it was looked for.
+        on: Date,
+    },
+    /// Not in the book.
+    NoRecord,
+}
+
+impl Question {
+    /// The schema's name.
+    pub const SCHEMA: &'static str = "microstamp.question/1";
+
+    /// Until when a person must have answered it: 24 hours (18 U.S.C. 923(g)(7)).
+    pub fn due(asked_at: Timestamp) -> Timestamp {
+        asked_at + jiff::SignedDuration::from_hours(24)
+    }
+}

@@ -1,0 +1,134 @@
+//! A running node: routes, background work, graceful end.
+
+mod routes;
+mod tasks;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::config::{ConfigError, Node, NodeRole};
+use crate::federation::FishingRules;
+use crate::roles::{Agency, DirectoryKeeper, Issuer, StartError, WitnessNode};
+
+/// How long requests that have begun may take to end after the node was told to stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why a node does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Folder, books or log.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The address cannot be listened on.
+    #[error("cannot listen: {0}")]
+    Listen(std::io::Error),
+    /// The role has no server.
+    #[error("a dealer's node is not served\nhint: it asks and states through the command line")]
+    NoServer,
+}
+
+impl From<ConfigError> for ServeError {
+    fn from(error: ConfigError) -> Self {
+        Self::Start(error.into())
+    }
+}
+
+/// How a node is served.
+#[derive(Debug, Clone, Default)]
+pub struct ServeOptions {
+    /// Its clock.
+    pub clock: Clock,
+    /// How many uncertain answers an issuer gives.
+    pub fishing: FishingRules,
+}
+
+/// A node that runs in this process.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    running: JoinHandle<()>,
+}
+
+impl Server {
+    /// Starts the node of a folder on a listener that is open already.
+    ///
+    /// # Errors
+    /// [`ServeError`].
+    pub async fn start(
+        data: &Path,
+        listener: TcpListener,
+        options: ServeOptions,
+    ) -> Result<Self, ServeError> {
+        listener.set_nonblocking(true).map_err(ServeError::Listen)?;
+        let address = listener.local_addr().map_err(ServeError::Listen)?;
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Listen)?;
+        let (stop, stopped) = watch::channel(false);
+        let clock = options.clock;
+        let (routes, work) = match Node::open(data)?.config.role {
+            NodeRole::Issuer => {
+                let node = Arc::new(Issuer::open(data, clock.clone(), options.fishing).await?);
+                tasks::issuer(node, clock, stopped.clone()).await
+            }
+            NodeRole::Agency => {
+                tasks::agency(Arc::new(Agency::open(data, clock.clone())?), clock, stopped.clone()).await?
+            }
+            NodeRole::Witness => {
+                tasks::witness(Arc::new(WitnessNode::open(data, clock.clone())?), clock, stopped.clone())
+                    .await
+            }
+            NodeRole::Directory => {
+                tasks::directory(
+                    Arc::new(DirectoryKeeper::open(data, clock.clone())?),
+                    clock,
+                    stopped.clone(),
+                )
+                .await
+            }
+            NodeRole::Dealer => return Err(ServeError::NoServer),
+        };
+        let running = tokio::spawn(run(listener, routes, work, stopped));
+        Ok(Self { address, stop, running })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops: takes no more requests, ends those that have begun, closes log and books.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        let _ = self.running.await;
+    }
+}
+
+async fn run(
+    listener: tokio::net::TcpListener,
+    routes: axum::Router,
+    work: JoinHandle<()>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let mut also = stopped.clone();
+    let signal = async move { tasks::told(&mut also).await };
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(signal);
+    let late = async {
+        tasks::told(&mut stopped).await;
+        tokio::time::sleep(GRACE).await;
+    };
+    tokio::select! {
+        ended = serving.into_future() => {
+            if let Err(error) = ended {
+                tracing::error!(%error, "the server ended");
+            }
+        }
+        () = late => tracing::warn!("requests that did not end in time were cut off"),
+    }
+    let _ = work.await;
+}

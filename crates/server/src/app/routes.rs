@@ -1,0 +1,288 @@
+//! What each role answers over HTTP.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+use transparency::{FolderStore, Resource, TileStore as _};
+
+use crate::clock::Clock;
+use crate::config::Node;
+use crate::federation::{Message, Sealed, sign_answer};
+use crate::problem::{Problem, ProblemKind};
+use crate::roles::{Agency, AskError, Cosigned, DirectoryKeeper, Issuer, WitnessNode};
+use crate::telemetry::Metrics;
+
+/// Largest content of a request, in bytes.
+const LIMIT: usize = 256 << 10;
+/// Time for one request.
+const TIME: Duration = Duration::from_secs(20);
+
+/// What the routes of every node share.
+#[derive(Clone)]
+pub(super) struct Common {
+    pub(super) node: Arc<Node>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Clock,
+    pub(super) cosigned: Option<Arc<Cosigned>>,
+}
+
+#[derive(Clone)]
+struct IssuerState {
+    issuer: Arc<Issuer>,
+    common: Common,
+}
+
+#[derive(Clone)]
+struct AgencyState {
+    agency: Arc<Agency>,
+    common: Common,
+    token: String,
+}
+
+pub(super) fn issuer(issuer: Arc<Issuer>, common: Common) -> Router {
+    let state = IssuerState { issuer, common: common.clone() };
+    let own = Router::new()
+        .route("/federation/v1/trace", post(trace))
+        .route("/federation/v1/pending", post(pending))
+        .route("/federation/v1/statements", post(statements))
+        .route("/statistics", get(statistics))
+        .with_state(state);
+    finish(own, common)
+}
+
+pub(super) fn agency(agency: Arc<Agency>, common: Common, token: String) -> Router {
+    let state = AgencyState { agency, common: common.clone(), token };
+    let own = Router::new().route("/agency/v1/traces", post(ask)).with_state(state);
+    finish(own, common)
+}
+
+pub(super) fn witness(witness: Arc<WitnessNode>, common: Common) -> Router {
+    let own = Router::new()
+        .route("/add-checkpoint", post(add_checkpoint))
+        .route("/{log}/checkpoint", get(monitor))
+        .with_state((witness, common.clone()));
+    finish(own, common)
+}
+
+pub(super) fn directory(keeper: Arc<DirectoryKeeper>, common: Common) -> Router {
+    let own = Router::new().route("/directory", get(directory_file)).with_state(keeper);
+    finish(own, common)
+}
+
+/// Adds what every node has, and the bounds that hold for every request.
+fn finish(own: Router, common: Common) -> Router {
+    let shared = Router::new()
+        .route("/healthz", get(healthz))
+        .route("/metrics", get(metrics))
+        .route("/card", get(card))
+        .route("/log/{*path}", get(log_file))
+        .with_state(common);
+    own.merge(shared)
+        .fallback(|| async { ProblemKind::NotFound.because("there is no such resource") })
+        .method_not_allowed_fallback(|| async {
+            (
+                StatusCode::METHOD_NOT_ALLOWED,
+                ProblemKind::Malformed.because("this method is not for this resource").to_json(),
+            )
+        })
+        .layer(CatchPanicLayer::custom(|_| {
+            ProblemKind::Fault.because("a fault of this node").into_response()
+        }))
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIME))
+}
+
+async fn trace(State(state): State<IssuerState>, request: Request) -> Response {
+    let (begun, issuer) = (Instant::now(), &state.issuer);
+    let result = match read(&state.common.node, request).await {
+        Ok((message, content)) => {
+            let sealed = issuer.trace(&message, &content).await;
+            signed(&state.common, &message, &sealed)
+        }
+        Err(problem) => problem.into_response(),
+    };
+    state.common.metrics.request("trace", result.status().as_u16(), begun.elapsed());
+    result
+}
+
+async fn pending(State(state): State<IssuerState>, request: Request) -> Response {
+    match read(&state.common.node, request).await {
+        Ok((message, content)) => {
+            let sealed = state.issuer.pending(&message, &content).await;
+            signed(&state.common, &message, &sealed)
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn statements(State(state): State<IssuerState>, request: Request) -> Response {
+    match read(&state.common.node, request).await {
+        Ok((message, content)) => {
+            let sealed = state.issuer.state(&message, &content).await;
+            signed(&state.common, &message, &sealed)
+        }
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn statistics(State(state): State<IssuerState>) -> Response {
+    json(state.issuer.statistics().to_string())
+}
+
+/// Asks on behalf of a local program that has the node's token.
+async fn ask(State(state): State<AgencyState>, request: Request) -> Response {
+    let begun = Instant::now();
+    let result = asked(&state, request).await.unwrap_or_else(IntoResponse::into_response);
+    state.common.metrics.request("ask", result.status().as_u16(), begun.elapsed());
+    result
+}
+
+async fn asked(state: &AgencyState, request: Request) -> Result<Response, Problem> {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    if !same(given.as_bytes(), state.token.as_bytes()) {
+        return Err(ProblemKind::Unsigned.because("this node asks only for whoever holds its token"));
+    }
+    let (_, content) = read(&state.common.node, request).await?;
+    let question = crate::federation::check_question(&content)?;
+    let answers = state.agency.ask(&question).await.map_err(|error| match error {
+        AskError::Here(problem) => problem,
+        other => ProblemKind::NotFound.because(other),
+    })?;
+    let lines: Vec<_> = answers.iter().map(crate::roles::answer_json).collect();
+    Ok(json(serde_json::json!({"schema": "microstamp.traces/1", "answers": lines}).to_string()))
+}
+
+async fn add_checkpoint(
+    State((witness, common)): State<(Arc<WitnessNode>, Common)>,
+    request: Request,
+) -> Response {
+    let begun = Instant::now();
+    let Ok(content) = to_bytes(request.into_body(), LIMIT).await else {
+        return ProblemKind::TooLarge.because("a request of a witness has at most 256 KiB").into_response();
+    };
+    let answer = tokio::task::spawn_blocking(move || witness.add_checkpoint(&content)).await;
+    let Ok(answer) = answer else {
+        return ProblemKind::Fault.because("a fault of this node").into_response();
+    };
+    common.metrics.request("add-checkpoint", answer.status, begun.elapsed());
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static(answer.content_type))], answer.body)
+        .into_response()
+}
+
+async fn monitor(
+    State((witness, _)): State<(Arc<WitnessNode>, Common)>,
+    Path(log): Path<String>,
+) -> Response {
+    match witness.monitored(&log) {
+        Some(bytes) => plain(bytes),
+        None => ProblemKind::NotFound.because("this witness has cosigned no such log").into_response(),
+    }
+}
+
+async fn directory_file(State(keeper): State<Arc<DirectoryKeeper>>) -> Response {
+    match keeper.file() {
+        Some(bytes) => plain(bytes),
+        None => ProblemKind::NoDirectory.because("no version was published yet").into_response(),
+    }
+}
+
+async fn healthz(State(common): State<Common>) -> Response {
+    let role =
+        serde_json::json!({"status": "ok", "name": common.node.config.name, "role": common.node.config.role});
+    json(role.to_string())
+}
+
+async fn metrics(State(common): State<Common>) -> Response {
+    let kind = HeaderValue::from_static("text/plain; version=0.0.4");
+    ([(header::CONTENT_TYPE, kind)], common.metrics.text(common.clock.now())).into_response()
+}
+
+async fn card(State(common): State<Common>) -> Response {
+    match serde_json::to_string(&common.node.card()) {
+        Ok(text) => json(text),
+        Err(error) => ProblemKind::Fault.because(error).into_response(),
+    }
+}
+
+/// A file of the node's log, under the names of C2SP `tlog-tiles`; `cosigned` is the newest cosigned checkpoint.
+async fn log_file(State(common): State<Common>, Path(path): Path<String>) -> Response {
+    if path == "cosigned" {
+        let newest = match &common.cosigned {
+            Some(cosigned) => cosigned.newest().await,
+            None => None,
+        };
+        return match newest {
+            Some(signed) => plain(signed.to_string().into_bytes()),
+            None => ProblemKind::NotFound.because("no quorum of witnesses has cosigned yet").into_response(),
+        };
+    }
+    let Ok(resource) = path.parse::<Resource>() else {
+        return ProblemKind::NotFound.because("this is no file of a log").into_response();
+    };
+    let folder = common.node.folder.join("log");
+    let read = tokio::task::spawn_blocking(move || FolderStore::read_only(&folder).read(&resource)).await;
+    match read {
+        Ok(Ok(Some(bytes))) => plain(bytes),
+        Ok(Ok(None)) => ProblemKind::NotFound.because("the log has no such file").into_response(),
+        _ => ProblemKind::Fault.because("the log cannot be read").into_response(),
+    }
+}
+
+/// Reads a request as the signature sees it: the target is this node's public address and the path.
+async fn read(node: &Node, request: Request) -> Result<(Message, Bytes), Problem> {
+    let (parts, body) = request.into_parts();
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut message = Message::request(parts.method.as_str(), &format!("{}{path}", node.config.url));
+    for (name, value) in &parts.headers {
+        if let Ok(value) = value.to_str() {
+            message = message.with(name.as_str(), value);
+        }
+    }
+    let content = to_bytes(body, LIMIT).await;
+    Ok((message, content.map_err(|_| ProblemKind::TooLarge.because("a question has at most 256 KiB"))?))
+}
+
+/// The answer, signed and bound to the request; also a refusal is signed when there is a signature to bind it to.
+fn signed(common: &Common, request: &Message, result: &Result<Sealed, Problem>) -> Response {
+    let (status, kind, content) = match result {
+        Ok(sealed) => (200, "application/json", serde_json::to_vec(sealed).unwrap_or_default()),
+        Err(problem) => {
+            common.metrics.outcome(problem.kind.name());
+            (problem.kind.status(), "application/problem+json", problem.to_json())
+        }
+    };
+    let answer = Message::answer(status).with("content-type", kind);
+    let key = (&*common.node.card().key_id(), &common.node.signing);
+    let plain = answer.clone();
+    let answer = sign_answer(answer, &content, request, key, common.clock.now()).unwrap_or(plain);
+    let mut response = Response::new(Body::from(content));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in &answer.fields {
+        if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), value.parse::<HeaderValue>()) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+/// Compares without telling by its time where the first difference is.
+fn same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b)) == 0
+}
+
+fn json(text: String) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
+}
+
+fn plain(bytes: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))], bytes).into_response()
+}

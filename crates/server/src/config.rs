@@ -1,0 +1,243 @@
+//! A node's folder: who it is, its key, and which directory it trusts.
+//!
+//! | file below `node/` | holds |
+//! | --- | --- |
+//! | `node.toml` | role, name, public address, directory |
+//! | `node.key` | 32 secret bytes, from which every key of the node is derived; mode 0600 |
+//! | `api.token` | lets local programs ask through an agency's node; mode 0600 |
+//! | `log/`, `records/` | the node's log of questions and answers, and its records |
+//! | `directory` | the newest directory seen |
+//!
+//! An issuer's node lives in the folder of its books, beside them.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rand::Rng as _;
+use registry::names::{LicenceNumber, Ori};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use transparency::{KeyKind, SigningKey, VerifierKey};
+
+use crate::api::{NodeCard, NodeName, PublicKey};
+use crate::federation::{OpeningKey, SealingPublicKey};
+
+/// What a node does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NodeRole {
+    /// Answers from the books of one issuer.
+    Issuer,
+    /// Asks.
+    Agency,
+    /// Cosigns logs that only grow.
+    Witness,
+    /// Signs and serves the directory of prefixes.
+    Directory,
+    /// A dealer that answers its own part of a chain; it has keys and no server.
+    Dealer,
+}
+
+/// Why a node's folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The disk.
+    #[error("{what} `{}`: {source}", path.display())]
+    Folder {
+        /// What was being done.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// A file in it is not what it must be.
+    #[error("`{}` cannot be used: {reason}", path.display())]
+    Damaged {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What `node.toml` says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// What it does.
+    pub role: NodeRole,
+    /// Its name.
+    pub name: NodeName,
+    /// Where others reach it, without a trailing slash; requests must be signed for this address.
+    pub url: String,
+    /// Where the directory is fetched: an address, or a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// The directory's key, in C2SP `vkey` notation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory_key: Option<String>,
+    /// ORI numbers of an agency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub oris: Vec<Ori>,
+    /// Licence of a dealer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<LicenceNumber>,
+}
+
+/// A node: what it is, and its keys.
+#[derive(Clone)]
+pub struct Node {
+    /// What `node.toml` says.
+    pub config: NodeConfig,
+    /// The folder `node/`.
+    pub folder: PathBuf,
+    /// Key of its HTTP signatures.
+    pub signing: ed25519_dalek::SigningKey,
+    /// Key of its signed statements; the directory signs with it.
+    pub statements: SigningKey,
+    /// Key of its log.
+    pub log: SigningKey,
+    /// Key of a witness's cosignatures.
+    pub witness: SigningKey,
+    /// Key that opens answers.
+    pub opening: OpeningKey,
+    /// Key to which answers are sealed.
+    pub sealing: SealingPublicKey,
+}
+
+impl Node {
+    /// Makes the folder and a new key.
+    ///
+    /// # Errors
+    /// [`ConfigError::Folder`] when there is a node already or the disk says no.
+    pub fn create(data: &Path, config: NodeConfig) -> Result<Self, ConfigError> {
+        let folder = data.join("node");
+        fs::create_dir_all(&folder).map_err(|source| at("cannot make the folder", &folder, source))?;
+        let mut secret = [0; 32];
+        rand::rng().fill_bytes(&mut secret);
+        let mut token = [0; 32];
+        rand::rng().fill_bytes(&mut token);
+        let text = toml::to_string(&config).map_err(|error| damaged(&folder.join("node.toml"), &error))?;
+        write_new(&folder.join("node.key"), &format!("{}\n", hex::encode(secret)))?;
+        write_new(&folder.join("api.token"), &format!("{}\n", hex::encode(token)))?;
+        write_new(&folder.join("node.toml"), &text)?;
+        Self::assemble(config, folder, &secret)
+    }
+
+    /// Opens a node's folder.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn open(data: &Path) -> Result<Self, ConfigError> {
+        let folder = data.join("node");
+        let path = folder.join("node.toml");
+        let config = toml::from_str(&read(&path)?).map_err(|error| damaged(&path, &error.message()))?;
+        let path = folder.join("node.key");
+        let secret = hex::decode(read(&path)?.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+        let secret: [u8; 32] = secret.ok_or_else(|| damaged(&path, &"it is not 64 hexadecimal digits"))?;
+        Self::assemble(config, folder, &secret)
+    }
+
+    /// What the node says of itself.
+    pub fn card(&self) -> NodeCard {
+        NodeCard {
+            name: self.config.name.clone(),
+            url: self.config.url.clone(),
+            signing: PublicKey::new(self.signing.verifying_key()),
+            statements: self.statements.verifier().to_string(),
+            log: self.log.verifier().to_string(),
+        }
+    }
+
+    /// The key of the directory that this node trusts.
+    ///
+    /// # Errors
+    /// [`ConfigError::Damaged`] when `node.toml` names none.
+    pub fn directory_key(&self) -> Result<VerifierKey, ConfigError> {
+        let path = self.folder.join("node.toml");
+        let key = self.config.directory_key.as_ref();
+        let key = key.ok_or_else(|| damaged(&path, &"it names no `directory_key`"))?;
+        key.parse().map_err(|error| damaged(&path, &error))
+    }
+
+    /// The token with which local programs ask.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn token(&self) -> Result<String, ConfigError> {
+        Ok(read(&self.folder.join("api.token"))?.trim().to_owned())
+    }
+
+    /// Writes `node.toml` anew, for a directory that is known only later.
+    ///
+    /// # Errors
+    /// [`ConfigError::Folder`].
+    pub fn trust(&mut self, directory: &str, key: &str) -> Result<(), ConfigError> {
+        self.config.directory = Some(directory.to_owned());
+        self.config.directory_key = Some(key.to_owned());
+        let path = self.folder.join("node.toml");
+        let text = toml::to_string(&self.config).map_err(|error| damaged(&path, &error))?;
+        replace(&path, text.as_bytes())
+    }
+
+    fn assemble(config: NodeConfig, folder: PathBuf, secret: &[u8; 32]) -> Result<Self, ConfigError> {
+        let name = config.name.as_str();
+        let key = |suffix: &str, kind, label: &str| {
+            SigningKey::from_seed(&format!("{name}{suffix}"), kind, &derive(secret, label))
+                .map_err(|error| damaged(&folder, &error))
+        };
+        let statements = key("/statements", KeyKind::Log, "statements")?;
+        let log = key("/log", KeyKind::Log, "log")?;
+        let witness = key("", KeyKind::Witness, "witness")?;
+        let (opening, sealing) = OpeningKey::derive(&derive(secret, "sealing"));
+        let signing = ed25519_dalek::SigningKey::from_bytes(&derive(secret, "signing"));
+        Ok(Self { config, folder, signing, statements, log, witness, opening, sealing })
+    }
+}
+
+/// From when to when an entry of the directory holds that was made now.
+pub fn validity(now: Timestamp, days: i64) -> (Timestamp, Timestamp) {
+    let length = jiff::SignedDuration::from_hours(24 * days);
+    (now, now.checked_add(length).unwrap_or(Timestamp::MAX))
+}
+
+/// Replaces a file, whole or not at all.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
+    let beside = path.with_extension(format!("{}.part", std::process::id()));
+    fs::write(&beside, bytes)
+        .and_then(|()| fs::rename(&beside, path))
+        .map_err(|source| at("cannot write", path, source))
+}
+
+/// One secret, one key for each purpose.
+fn derive(secret: &[u8; 32], label: &str) -> [u8; 32] {
+    let hash = Sha256::new().chain_update(b"microstamp node key v1\n").chain_update(label);
+    hash.chain_update(b"\n").chain_update(secret).finalize().into()
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    fs::read_to_string(path).map_err(|source| at("cannot read", path, source))
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), ConfigError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    });
+    written.map_err(|source| at("cannot write", path, source))
+}
+
+fn at(what: &'static str, path: &Path, source: std::io::Error) -> ConfigError {
+    ConfigError::Folder { what, path: path.to_owned(), source }
+}
+
+fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> ConfigError {
+    ConfigError::Damaged { path: path.to_owned(), reason: reason.to_string() }
+}

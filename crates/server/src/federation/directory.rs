@@ -1,0 +1,323 @@
+//! The directory of prefixes: the only thing that all nodes share. It is signed, versioned and expires.
+//!
+//! A directory file is one line of canonical JSON (schema `microstamp.directory/1`) followed by a signed note over its
+//! version and SHA-256. Nothing in it is believed before the note is verified under the directory's key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use registry::names::LicenceNumber;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use symbology::Prefix;
+use transparency::{KeyKind, Note, Policy, SigningKey, VerifierKey, canonical_json};
+
+use crate::api::{AgencyCard, DealerCard, IssuerCard, NodeCard, NodeName, WitnessCard};
+
+/// Largest directory that is read, in bytes.
+const LIMIT: usize = 16 << 20;
+/// Most issuers; there are 1,024 prefixes.
+const MAX_ISSUERS: usize = 1_024;
+/// Most agencies, dealers or witnesses.
+const MAX_OTHERS: usize = 50_000;
+const SCHEMA: &str = "microstamp.directory/1";
+const HEADER: &str = "microstamp directory v1";
+const DELEGATION: &str = "microstamp delegation v1";
+
+/// Why a directory is not used. The operator of the directory must act, or of this node.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    /// The bytes are no directory.
+    #[error("not a directory: {0}")]
+    Malformed(String),
+    /// Larger than the limits.
+    #[error("the directory exceeds the limit of {0}")]
+    Limit(&'static str),
+    /// Not signed by the key that this node trusts.
+    #[error("the directory's signature does not hold: {0}")]
+    Signature(String),
+    /// Its time is over.
+    #[error(
+        "the directory expired at {0}\nhint: fetch a newer one; nothing is asked or answered under an expired one"
+    )]
+    Expired(Timestamp),
+    /// Its time has not come.
+    #[error("the directory holds from {0} on\nhint: check this machine's clock")]
+    NotYet(Timestamp),
+    /// Older than one that this node has seen.
+    #[error("directory version {seen} is older than version {held}, which this node holds")]
+    RolledBack {
+        /// Version offered.
+        seen: u64,
+        /// Version held.
+        held: u64,
+    },
+    /// Two entries contradict each other, or a delegation is not signed by the issuer that it speaks for.
+    #[error("the directory contradicts itself: {0}")]
+    Contradiction(String),
+}
+
+/// What a directory says: JSON schema `microstamp.directory/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryContent {
+    /// `microstamp.directory/1`.
+    pub schema: String,
+    /// Counts up with each change.
+    pub version: u64,
+    /// From when it holds.
+    pub issued_at: Timestamp,
+    /// Until when it holds.
+    pub expires_at: Timestamp,
+    /// Issuers with their prefixes.
+    pub issuers: Vec<IssuerCard>,
+    /// Agencies that may ask.
+    pub agencies: Vec<AgencyCard>,
+    /// Dealers that may answer for themselves.
+    pub dealers: Vec<DealerCard>,
+    /// Witnesses of the nodes' logs.
+    pub witnesses: Vec<WitnessCard>,
+    /// How many witnesses must have cosigned a checkpoint.
+    pub quorum: usize,
+}
+
+/// A verified directory.
+#[derive(Debug, Clone)]
+pub struct Directory {
+    content: DirectoryContent,
+    bytes: Vec<u8>,
+    owners: BTreeMap<Prefix, usize>,
+    /// Successor of each closed issuer.
+    successors: BTreeMap<usize, usize>,
+}
+
+/// Who resolves a prefix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Route<'d> {
+    /// The issuer itself.
+    Issuer(&'d IssuerCard),
+    /// The issuer closed; its signed delegation names this successor.
+    Delegated {
+        /// The issuer that closed.
+        from: &'d IssuerCard,
+        /// The node that answers now.
+        to: &'d IssuerCard,
+    },
+    /// Nobody: the block was never given out, or the entry is not valid now.
+    Nobody,
+}
+
+impl DirectoryContent {
+    /// An empty directory.
+    pub fn new(version: u64, issued_at: Timestamp, expires_at: Timestamp) -> Self {
+        let schema = SCHEMA.to_owned();
+        let (issuers, agencies, dealers, witnesses) = (vec![], vec![], vec![], vec![]);
+        Self { schema, version, issued_at, expires_at, issuers, agencies, dealers, witnesses, quorum: 0 }
+    }
+
+    /// Signs with the directory's key and gives the file.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Malformed`] when the key cannot sign notes.
+    pub fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, DirectoryError> {
+        let malformed = |error: &dyn std::fmt::Display| DirectoryError::Malformed(error.to_string());
+        let value = serde_json::to_value(self).map_err(|error| malformed(&error))?;
+        let json = canonical_json(&value).map_err(|error| malformed(&error))?;
+        let note = Note::sign(&note_text(self.version, &json), key).map_err(|error| malformed(&error))?;
+        Ok([json.as_slice(), b"\n", note.to_string().as_bytes()].concat())
+    }
+}
+
+/// A closing issuer's words that `to` resolves its codes from now on; sign them as a note with its statement key.
+///
+/// # Errors
+/// [`DirectoryError::Malformed`] when the key cannot sign notes.
+pub fn delegate(from: &NodeName, to: &NodeName, key: &SigningKey) -> Result<String, DirectoryError> {
+    let text = format!("{DELEGATION}\nfrom {from}\nto {to}\n");
+    let note = Note::sign(&text, key).map_err(|error| DirectoryError::Malformed(error.to_string()))?;
+    Ok(note.to_string())
+}
+
+impl Directory {
+    /// Reads and verifies a directory file. Whether it has expired is asked with [`Directory::check_time`].
+    ///
+    /// # Errors
+    /// [`DirectoryError`].
+    pub fn parse(bytes: &[u8], root: &VerifierKey) -> Result<Self, DirectoryError> {
+        if bytes.len() > LIMIT {
+            return Err(DirectoryError::Limit("16 MiB"));
+        }
+        let malformed = |reason: &str| DirectoryError::Malformed(reason.to_owned());
+        let end = bytes.iter().position(|byte| *byte == b'\n');
+        let (json, note) = bytes.split_at(end.ok_or_else(|| malformed("it has one line only"))?);
+        let note = Note::parse(&note[1..]).map_err(|error| DirectoryError::Signature(error.to_string()))?;
+        note.verify(root).map_err(|error| DirectoryError::Signature(error.to_string()))?;
+        if note.signatures.len() != 1 {
+            return Err(malformed("it has more than one signature"));
+        }
+        let content: DirectoryContent =
+            serde_json::from_slice(json).map_err(|error| DirectoryError::Malformed(error.to_string()))?;
+        if note.text != note_text(content.version, json) {
+            return Err(malformed("the signed hash is not that of its content"));
+        }
+        if content.schema != SCHEMA {
+            return Err(malformed("the schema is not microstamp.directory/1"));
+        }
+        Self::index(content, bytes.to_vec())
+    }
+
+    /// Checks that the directory holds at `now`.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Expired`], [`DirectoryError::NotYet`].
+    pub fn check_time(&self, now: Timestamp) -> Result<(), DirectoryError> {
+        if now >= self.content.expires_at {
+            return Err(DirectoryError::Expired(self.content.expires_at));
+        }
+        // A clock that is a little slow must not refuse a directory that was signed a moment ago.
+        let early = self.content.issued_at.as_second() - now.as_second();
+        if early > 60 { Err(DirectoryError::NotYet(self.content.issued_at)) } else { Ok(()) }
+    }
+
+    /// Checks that it may take the place of the directory that this node holds.
+    ///
+    /// # Errors
+    /// [`DirectoryError::RolledBack`].
+    pub fn check_successor_of(&self, held: &Self) -> Result<(), DirectoryError> {
+        let (seen, held) = (self.content.version, held.content.version);
+        if seen < held { Err(DirectoryError::RolledBack { seen, held }) } else { Ok(()) }
+    }
+
+    /// What it says.
+    pub fn content(&self) -> &DirectoryContent {
+        &self.content
+    }
+
+    /// The file as it was read.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Who resolves a prefix at `now`.
+    pub fn route(&self, prefix: Prefix, now: Timestamp) -> Route<'_> {
+        let valid = |card: &IssuerCard| card.valid_from <= now && now < card.valid_until;
+        let Some(at) = self.owners.get(&prefix) else { return Route::Nobody };
+        let issuer = &self.content.issuers[*at];
+        match self.successors.get(at).map(|at| &self.content.issuers[*at]) {
+            Some(to) if valid(to) => Route::Delegated { from: issuer, to },
+            None if valid(issuer) => Route::Issuer(issuer),
+            _ => Route::Nobody,
+        }
+    }
+
+    /// The agency with that key, if its entry holds at `now`.
+    pub fn agency(&self, key_id: &str, now: Timestamp) -> Option<&AgencyCard> {
+        let name = key_id.split('#').next()?;
+        self.content.agencies.iter().find(|card| {
+            card.node.name.as_str() == name
+                && card.node.key_id() == key_id
+                && card.valid_from <= now
+                && now < card.valid_until
+        })
+    }
+
+    /// The dealer with that key, if its entry holds at `now`.
+    pub fn dealer(&self, key_id: &str, now: Timestamp) -> Option<&DealerCard> {
+        self.content
+            .dealers
+            .iter()
+            .find(|card| card.node.key_id() == key_id && card.valid_from <= now && now < card.valid_until)
+    }
+
+    /// Whether a dealer with that licence can be asked for its own part of a chain.
+    pub fn dealer_of(&self, licence: &LicenceNumber) -> Option<&DealerCard> {
+        self.content.dealers.iter().find(|card| card.licence == *licence)
+    }
+
+    /// The issuer of that name.
+    pub fn issuer(&self, name: &NodeName) -> Option<&IssuerCard> {
+        self.content.issuers.iter().find(|card| card.node.name == *name)
+    }
+
+    /// The node that keeps the log of that name, be it an issuer or an agency.
+    pub fn node_of_log(&self, origin: &str) -> Option<&NodeCard> {
+        let issuers = self.content.issuers.iter().map(|card| &card.node);
+        let mut nodes = issuers.chain(self.content.agencies.iter().map(|card| &card.node));
+        nodes.find(|node| node.log.split('+').next() == Some(origin))
+    }
+
+    /// Whose cosignatures a checkpoint of `log` needs.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Contradiction`] when keys or quorum make no policy.
+    pub fn policy(&self, log: &str) -> Result<Policy, DirectoryError> {
+        let mut text = format!("log {log}\n");
+        for witness in &self.content.witnesses {
+            text.extend(["witness ", witness.name.as_str(), " ", &witness.key, "\n"]);
+        }
+        if self.content.quorum == 0 {
+            text.push_str("quorum none\n");
+        } else {
+            let names: Vec<_> = self.content.witnesses.iter().map(|one| one.name.as_str()).collect();
+            let need = self.content.quorum.to_string();
+            text.extend(["group witnesses ", &need, " ", &names.join(" "), "\nquorum witnesses\n"]);
+        }
+        text.parse().map_err(|error| DirectoryError::Contradiction(format!("{error}")))
+    }
+
+    fn index(content: DirectoryContent, bytes: Vec<u8>) -> Result<Self, DirectoryError> {
+        if content.issuers.len() > MAX_ISSUERS {
+            return Err(DirectoryError::Limit("1024 issuers"));
+        }
+        let others = [content.agencies.len(), content.dealers.len(), content.witnesses.len()];
+        if others.iter().any(|count| *count > MAX_OTHERS) {
+            return Err(DirectoryError::Limit("50000 agencies, dealers or witnesses"));
+        }
+        let mut owners = BTreeMap::new();
+        for (at, issuer) in content.issuers.iter().enumerate() {
+            for prefix in &issuer.prefixes {
+                if owners.insert(*prefix, at).is_some() {
+                    return Err(DirectoryError::Contradiction(format!("block {prefix} has two issuers")));
+                }
+            }
+        }
+        let nodes = content.issuers.iter().map(|card| &card.node);
+        let nodes = nodes.chain(content.agencies.iter().map(|card| &card.node));
+        let mut known = BTreeSet::new();
+        for node in nodes.chain(content.dealers.iter().map(|card| &card.node)) {
+            if !known.insert(node.key_id()) {
+                return Err(DirectoryError::Contradiction(format!("two entries for {}", node.key_id())));
+            }
+        }
+        let successors = successors(&content)?;
+        Ok(Self { content, bytes, owners, successors })
+    }
+}
+
+fn note_text(version: u64, json: &[u8]) -> String {
+    format!("{HEADER}\nversion {version}\nsha256 {}\n", hex::encode(Sha256::digest(json)))
+}
+
+/// Verifies every delegation under the key of the issuer that it speaks for.
+fn successors(content: &DirectoryContent) -> Result<BTreeMap<usize, usize>, DirectoryError> {
+    let mut successors = BTreeMap::new();
+    for (at, issuer) in content.issuers.iter().enumerate() {
+        let Some(note) = &issuer.delegation else { continue };
+        let name = &issuer.node.name;
+        let wrong = |reason: &dyn std::fmt::Display| {
+            DirectoryError::Contradiction(format!("the delegation of {name}: {reason}"))
+        };
+        let key: VerifierKey = issuer.node.statements.parse().map_err(|error| wrong(&error))?;
+        if key.kind() != KeyKind::Log {
+            return Err(wrong(&"its statement key is no note key"));
+        }
+        let note = Note::parse(note.as_bytes()).map_err(|error| wrong(&error))?;
+        note.verify(&key).map_err(|error| wrong(&error))?;
+        let to = note.text.strip_prefix(&format!("{DELEGATION}\nfrom {name}\nto "));
+        let to = to.and_then(|to| to.strip_suffix('\n')).ok_or_else(|| wrong(&"it says something else"))?;
+        let successor = content.issuers.iter().position(|card| card.node.name.as_str() == to);
+        let successor = successor.filter(|to| content.issuers[*to].delegation.is_none());
+        successors.insert(at, successor.ok_or_else(|| wrong(&"it names no issuer that answers"))?);
+    }
+    Ok(successors)
+}

@@ -1,0 +1,24 @@
+//! The protocol between nodes: directory, signatures, seals, and the rules of asking.
+
+mod digest;
+mod directory;
+mod exchange;
+mod fields;
+mod limits;
+mod nonce;
+mod request;
+mod sealed;
+mod signature;
+
+pub use digest::content_digest;
+pub use directory::{Directory, DirectoryContent, DirectoryError, Route, delegate};
+pub use exchange::{
+    LABEL, SignedRequest, WINDOW, check_answer, content_key, sign_answer, sign_request, verify_request,
+};
+pub use fields::{Parameter, Value};
+pub use limits::{FishingRules, FishingWatch};
+pub use nonce::ReplayCache;
+pub use request::{Unauthorised, authorise, check_question};
+pub(crate) use request::{key_in, to_books};
+pub use sealed::{OpeningKey, SealError, Sealed, SealingPublicKey};
+pub use signature::{Component, Message, SignatureError, SignatureInput, Start};

@@ -1,0 +1,104 @@
+//! Whether a question may be asked: form first, then the agency, the persons and the step before.
+
+use jiff::Timestamp;
+use registry::{CandidateCode, MAX_CANDIDATES, Priority, TraceRequest};
+
+use super::directory::Directory;
+use crate::api::{AgencyCard, Question, QuestionKind, Urgency};
+use crate::problem::{Problem, ProblemKind};
+
+/// Why a well-formed question is not answered; goes into the log and into a signed answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unauthorised {
+    /// The ORI is none of the agency's.
+    #[error("this agency may not ask under that ORI")]
+    Ori,
+    /// One person alone.
+    #[error("requester and approver are the same person; someone else must approve")]
+    OnePerson,
+    /// No second approval.
+    #[error("the second approval must be by someone other than the requester")]
+    SecondApproval,
+    /// No answered chain before.
+    #[error("a retail reference is told only after the chain, for the same agency, case and code")]
+    ChainFirst,
+    /// Too many uncertain answers.
+    #[error("{0}")]
+    Fishing(String),
+}
+
+/// Reads and checks the form of a question.
+///
+/// # Errors
+/// A problem of kind `malformed` that names the field.
+pub fn check_question(content: &[u8]) -> Result<Question, Problem> {
+    let malformed = |what: &dyn std::fmt::Display| ProblemKind::Malformed.because(what);
+    let question: Question = serde_json::from_slice(content).map_err(|error| malformed(&error))?;
+    if question.schema != Question::SCHEMA {
+        return Err(malformed(&"the schema is not microstamp.question/1"));
+    }
+    let codes = &question.codes;
+    if codes.is_empty() || codes.len() > MAX_CANDIDATES {
+        return Err(malformed(&"`codes` must hold 1 to 20 codes of one reading"));
+    }
+    let sum: f64 = codes.iter().map(|one| one.posterior).sum();
+    if !codes.iter().all(|one| (0.0..=1.0).contains(&one.posterior)) || sum > 1.0 + 1e-6 {
+        return Err(malformed(&"the posteriors are no probabilities that sum to 1 at most"));
+    }
+    if codes.iter().enumerate().any(|(at, one)| codes[..at].iter().any(|other| other.code == one.code)) {
+        return Err(malformed(&"a code stands twice"));
+    }
+    let hash = question.reading_sha256.as_ref();
+    if hash.is_some_and(|hash| hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        return Err(malformed(&"`reading_sha256` is not 64 hexadecimal digits"));
+    }
+    Ok(question)
+}
+
+/// Checks the agency and the two persons. The step before and the limits are the issuer's to check.
+///
+/// # Errors
+/// [`Unauthorised`].
+pub fn authorise(question: &Question, agency: &AgencyCard) -> Result<(), Unauthorised> {
+    if !agency.oris.contains(&question.ori) {
+        return Err(Unauthorised::Ori);
+    }
+    if question.requester == question.approver {
+        return Err(Unauthorised::OnePerson);
+    }
+    match &question.kind {
+        QuestionKind::RetailReference { second_approver, .. } if *second_approver == question.requester => {
+            Err(Unauthorised::SecondApproval)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The question as the books take it. Only a second approval makes them tell a retail reference.
+pub(crate) fn to_books(question: &Question) -> TraceRequest {
+    let code = |one: &crate::api::AskedCode| CandidateCode { code: one.code, posterior: one.posterior };
+    TraceRequest {
+        codes: question.codes.iter().map(code).collect(),
+        reading_sha256: question.reading_sha256.clone(),
+        ori: question.ori.clone(),
+        case_number: question.case_number.clone(),
+        crime_code: Some(question.crime_code.clone()),
+        priority: match &question.priority {
+            Urgency::Routine => Priority::Routine,
+            Urgency::Urgent { justification } => Priority::Urgent(justification.clone()),
+        },
+        reason: question.reason.clone(),
+        requester: question.requester.clone(),
+        approver: match &question.kind {
+            QuestionKind::Chain => None,
+            QuestionKind::RetailReference { second_approver, .. } => Some(second_approver.clone()),
+        },
+        recovered_on: question.recovered_on,
+    }
+}
+
+/// The key of an agency or dealer that the directory vouches for at `now`.
+pub(crate) fn key_in(directory: &Directory, key_id: &str, now: Timestamp) -> Option<crate::api::PublicKey> {
+    let agency = directory.agency(key_id, now).map(|card| card.node.signing);
+    agency.or_else(|| directory.dealer(key_id, now).map(|card| card.node.signing))
+}

@@ -1,0 +1,131 @@
+//! Answers sealed to the agency's key with HPKE (RFC 9180), so that whoever relays them sees nothing.
+//!
+//! DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM in base mode, one message each. That the issuer wrote it is shown by
+//! the HTTP signature and the signed statement inside, not by HPKE.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use hpke::{
+    Deserializable as _, Kem as _, OpModeR, OpModeS, Serializable as _, aead::AesGcm256, kdf::HkdfSha256,
+    kem::X25519HkdfSha256, single_shot_open, single_shot_seal_with_rng,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+type PublicKey = <X25519HkdfSha256 as hpke::Kem>::PublicKey;
+type PrivateKey = <X25519HkdfSha256 as hpke::Kem>::PrivateKey;
+
+const SCHEMA: &str = "microstamp.sealed/1";
+const INFO: &[u8] = b"microstamp sealed answer v1";
+
+/// What is wrong with a sealed content.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SealError {
+    /// Not a sealed content, or not a key.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// It does not open: sealed to another key, for another request, or altered.
+    #[error(
+        "the answer does not open: it was sealed to another key, belongs to another request, or was altered"
+    )]
+    DoesNotOpen,
+}
+
+/// The public key to which answers are sealed: 32 bytes, base64 in files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SealingPublicKey([u8; 32]);
+
+/// The private half.
+#[derive(Clone)]
+pub struct OpeningKey(PrivateKey);
+
+/// A sealed content as it travels, JSON schema `microstamp.sealed/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sealed {
+    schema: String,
+    /// First 8 bytes of the SHA-256 of the recipient's key, hexadecimal.
+    to: String,
+    /// Encapsulated key, base64.
+    enc: String,
+    /// Ciphertext, base64.
+    ciphertext: String,
+}
+
+impl OpeningKey {
+    /// Derives the key pair from 32 secret bytes (RFC 9180, section 4, `DeriveKeyPair`).
+    pub fn derive(secret: &[u8; 32]) -> (Self, SealingPublicKey) {
+        let (private, public) = X25519HkdfSha256::derive_keypair(secret);
+        (Self(private), SealingPublicKey(public.to_bytes().into()))
+    }
+}
+
+impl SealingPublicKey {
+    fn id(&self) -> String {
+        hex::encode(&Sha256::digest(self.0)[..8])
+    }
+}
+
+impl Sealed {
+    /// Seals `content` to `key`; `request` is bound as associated data, so that it opens beside no other.
+    ///
+    /// # Errors
+    /// [`SealError::Malformed`] for a key that is no point of the curve.
+    pub fn seal(content: &[u8], key: &SealingPublicKey, request: &str) -> Result<Self, SealError> {
+        let bad = |_| SealError::Malformed("the recipient's key is no X25519 key");
+        let public = PublicKey::from_bytes(&key.0).map_err(bad)?;
+        let (enc, ciphertext) = single_shot_seal_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Base,
+            &public,
+            INFO,
+            content,
+            request.as_bytes(),
+            &mut rand::rng(),
+        )
+        .map_err(bad)?;
+        Ok(Self {
+            schema: SCHEMA.to_owned(),
+            to: key.id(),
+            enc: STANDARD.encode(enc.to_bytes()),
+            ciphertext: STANDARD.encode(ciphertext),
+        })
+    }
+
+    /// Opens what was sealed for this request.
+    ///
+    /// # Errors
+    /// [`SealError`].
+    pub fn open(&self, key: &OpeningKey, request: &str) -> Result<Vec<u8>, SealError> {
+        if self.schema != SCHEMA {
+            return Err(SealError::Malformed("the schema is not microstamp.sealed/1"));
+        }
+        let bytes =
+            |text: &str| STANDARD.decode(text).map_err(|_| SealError::Malformed("a part is not base64"));
+        let enc = <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(&bytes(&self.enc)?)
+            .map_err(|_| SealError::DoesNotOpen)?;
+        single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+            &OpModeR::Base,
+            &key.0,
+            &enc,
+            INFO,
+            &bytes(&self.ciphertext)?,
+            request.as_bytes(),
+        )
+        .map_err(|_| SealError::DoesNotOpen)
+    }
+}
+
+impl TryFrom<String> for SealingPublicKey {
+    type Error = SealError;
+
+    fn try_from(text: String) -> Result<Self, SealError> {
+        let bytes = STANDARD.decode(text).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or(SealError::Malformed("a sealing key is 32 bytes in base64"))
+    }
+}
+
+impl From<SealingPublicKey> for String {
+    fn from(key: SealingPublicKey) -> Self {
+        STANDARD.encode(key.0)
+    }
+}

@@ -1,0 +1,263 @@
+//! The agency's node: finds the issuer in the directory, signs, asks, checks the answer, and keeps its own log of both.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+use transparency::{Note, VerifierKey};
+use uuid::Uuid;
+
+use super::holder::DirectoryHolder;
+use super::issuer::{StartError, fields_record};
+use crate::api::{Answer, IssuerCard, NodeName, PendingQuery, Question, SealedAnswer};
+use crate::client::{Client, ClientError, status};
+use crate::clock::Clock;
+use crate::config::Node;
+use crate::federation::{Message, Route, Sealed, check_answer, content_key, sign_request};
+use crate::ledger::{Act, Entered, Ledger, LedgerError};
+use crate::problem::{Problem, ProblemKind};
+use crate::telemetry::Metrics;
+
+/// Why a question has no answer. Each calls for something different.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AskError {
+    /// This node's own directory, log or clock.
+    #[error("{0}")]
+    Here(Problem),
+    /// No issuer answers for any of the codes.
+    #[error("no issuer in the directory answers for these codes' blocks")]
+    Nobody,
+    /// The issuer cannot be reached: it cannot say now.
+    #[error("{issuer} cannot say now: {source}")]
+    Unreachable {
+        /// Which issuer.
+        issuer: NodeName,
+        /// Why.
+        source: ClientError,
+    },
+    /// The issuer refused to take the question.
+    #[error("{issuer} refused the question with status {status}: {detail}")]
+    Refused {
+        /// Which issuer.
+        issuer: NodeName,
+        /// HTTP status.
+        status: u16,
+        /// Its words.
+        detail: String,
+    },
+    /// What came back is not a good answer of that issuer to this question. Keep it: it may be evidence.
+    #[error("the answer of {issuer} does not hold: {reason}")]
+    BadAnswer {
+        /// Which issuer.
+        issuer: NodeName,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A question and its answer, both in both logs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// The answer.
+    pub answer: Answer,
+    /// The answer as signed, and its evidence.
+    pub sealed: SealedAnswer,
+    /// The question's entry in this agency's log.
+    pub question: Entered,
+    /// The answer's entry in this agency's log.
+    pub answered: Entered,
+}
+
+/// An agency's node.
+pub struct Agency {
+    /// Who it is.
+    pub node: Node,
+    /// The directory it trusts.
+    pub directory: DirectoryHolder,
+    /// Its log and records.
+    pub ledger: Ledger,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
+    pub(crate) clock: Clock,
+    pub(crate) client: Client,
+}
+
+impl Agency {
+    /// Opens an agency's folder.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn open(data: &Path, clock: Clock) -> Result<Self, StartError> {
+        let node = Node::open(data)?;
+        Ok(Self {
+            directory: DirectoryHolder::new(&node)?,
+            ledger: Ledger::open(&node.folder, &node.log)?,
+            metrics: Arc::default(),
+            clock,
+            client: Client::new(Duration::from_secs(10)),
+            node,
+        })
+    }
+
+    /// Asks every issuer that answers for one of the codes, the likeliest code's first.
+    ///
+    /// # Errors
+    /// [`AskError`] when nobody can be asked; what single issuers answered is in the list.
+    pub async fn ask(&self, question: &Question) -> Result<Vec<Result<Asked, AskError>>, AskError> {
+        let directory = self.directory.current(self.clock.now()).map_err(AskError::Here)?;
+        let mut codes = question.codes.clone();
+        codes.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
+        let mut issuers: Vec<&IssuerCard> = Vec::new();
+        for code in codes {
+            let (Route::Issuer(card) | Route::Delegated { to: card, .. }) =
+                directory.route(code.code.prefix(), self.clock.now())
+            else {
+                continue;
+            };
+            if !issuers.iter().any(|known| known.node.name == card.node.name) {
+                issuers.push(card);
+            }
+        }
+        if issuers.is_empty() {
+            return Err(AskError::Nobody);
+        }
+        let content = serde_json::to_vec(question)
+            .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
+        let mut answers = Vec::new();
+        for issuer in issuers {
+            answers.push(self.exchange(issuer, "trace", question.id, &content).await);
+        }
+        Ok(answers)
+    }
+
+    /// Asks an issuer what became of a question that a person must answer.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub async fn ask_again(&self, issuer: &NodeName, question: Uuid) -> Result<Asked, AskError> {
+        let directory = self.directory.current(self.clock.now()).map_err(AskError::Here)?;
+        let card = directory.issuer(issuer).ok_or(AskError::Nobody)?;
+        let query =
+            PendingQuery { schema: "microstamp.pending-query/1".to_owned(), question: Some(question) };
+        let content = serde_json::to_vec(&query)
+            .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
+        self.exchange(card, "pending", question, &content).await
+    }
+
+    /// Enters the question, sends it, checks and opens the answer, enters it.
+    async fn exchange(
+        &self,
+        issuer: &IssuerCard,
+        path: &str,
+        id: Uuid,
+        content: &[u8],
+    ) -> Result<Asked, AskError> {
+        let now = self.clock.now();
+        let target = format!("{}/federation/v1/{path}", issuer.node.url);
+        let key = (&*self.node.card().key_id(), &self.node.signing);
+        let request = sign_request(&target, content, key, now)
+            .map_err(|error| AskError::Here(ProblemKind::Fault.because(error)))?;
+        let body = json!({
+            "question": id, "issuer": issuer.node.name, "content": String::from_utf8_lossy(content),
+            "request": fields_record(&request),
+        });
+        let question = self.enter(Act { kind: "question", body }, now).await?;
+        let name = || issuer.node.name.clone();
+        let (answer, sealed) = match self.client.send(&request, content.to_vec()).await {
+            Ok(answer) => answer,
+            Err(source) => {
+                let body = json!({"question": id, "issuer": issuer.node.name, "reason": source.to_string()});
+                self.enter(Act { kind: "no-answer", body }, self.clock.now()).await?;
+                return Err(AskError::Unreachable { issuer: name(), source });
+            }
+        };
+        let checked = self.unseal(issuer, &request, (&answer, &sealed), content);
+        let body = json!({
+            "question": id, "issuer": issuer.node.name, "status": status(&answer), "fields": answer_fields(&answer),
+            "content": String::from_utf8_lossy(&sealed),
+            "opened": checked.as_ref().ok().map(|(_, opened)| opened),
+            "refused": checked.as_ref().err().map(ToString::to_string),
+        });
+        let answered = self.enter(Act { kind: "answer", body }, self.clock.now()).await?;
+        let (answer, sealed) = checked?;
+        self.metrics.outcome(answer.outcome.as_str());
+        Ok(Asked { answer, sealed, question, answered })
+    }
+
+    fn unseal(
+        &self,
+        issuer: &IssuerCard,
+        request: &Message,
+        (answer, content): (&Message, &[u8]),
+        asked: &[u8],
+    ) -> Result<(Answer, SealedAnswer), AskError> {
+        let name = || issuer.node.name.clone();
+        let bad = |reason: &dyn std::fmt::Display| AskError::BadAnswer {
+            issuer: name(),
+            reason: reason.to_string(),
+        };
+        let key = (&*issuer.node.key_id(), &issuer.node.signing);
+        check_answer(answer, content, request, key).map_err(|error| bad(&error))?;
+        if status(answer) != 200 {
+            let problem: serde_json::Value = serde_json::from_slice(content).unwrap_or_default();
+            let detail = problem["detail"].as_str().unwrap_or("no reason given").to_owned();
+            return Err(AskError::Refused { issuer: name(), status: status(answer), detail });
+        }
+        let sealed: Sealed = serde_json::from_slice(content).map_err(|error| bad(&error))?;
+        let opened = sealed.open(&self.node.opening, &content_key(request)).map_err(|error| bad(&error))?;
+        let sealed: SealedAnswer = serde_json::from_slice(&opened).map_err(|error| bad(&error))?;
+        let answer =
+            read_statement(&sealed.statement, &issuer.node.statements).map_err(|error| bad(&error))?;
+        if answer.question_sha256 != hex::encode(Sha256::digest(asked)) && request_is_trace(request) {
+            return Err(bad(&"it answers another question"));
+        }
+        Ok((answer, sealed))
+    }
+
+    async fn enter(&self, act: Act, now: Timestamp) -> Result<Entered, AskError> {
+        let here = |error: LedgerError| AskError::Here(ProblemKind::NoLog.because(error));
+        let entered = self.ledger.enter(&[act], now).await.map_err(here)?;
+        entered.into_iter().next().ok_or_else(|| here(LedgerError::Closed))
+    }
+}
+
+/// One issuer's answer as JSON, for programs: `answer` and the places in both logs, or `error`.
+pub fn answer_json(asked: &Result<Asked, AskError>) -> serde_json::Value {
+    match asked {
+        Ok(asked) => {
+            let evidence = &asked.sealed.evidence;
+            json!({
+                "answer": asked.answer,
+                "issuer_log": {"log": evidence.log, "question": evidence.question.index, "answer": evidence.answer.index},
+                "agency_log": {"question": asked.question.index, "answer": asked.answered.index},
+            })
+        }
+        Err(error) => json!({"error": error.to_string()}),
+    }
+}
+
+/// Verifies an issuer's signed statement and reads the answer out of it.
+///
+/// # Errors
+/// The reason in words.
+pub(crate) fn read_statement(note: &str, key: &str) -> Result<Answer, String> {
+    let key: VerifierKey = key.parse().map_err(|error| format!("the issuer's statement key: {error}"))?;
+    let note = Note::parse(note.as_bytes()).map_err(|error| error.to_string())?;
+    note.verify(&key).map_err(|error| error.to_string())?;
+    serde_json::from_str(&note.text).map_err(|error| format!("the statement is no answer: {error}"))
+}
+
+/// The fields of an answer that its signature covers, and the signature.
+fn answer_fields(answer: &Message) -> serde_json::Value {
+    json!({
+        "content_type": answer.field("content-type"), "content_digest": answer.field("content-digest"),
+        "signature_input": answer.field("signature-input"), "signature": answer.field("signature"),
+    })
+}
+
+fn request_is_trace(request: &Message) -> bool {
+    matches!(&request.start, crate::federation::Start::Request { target, .. } if target.ends_with("/trace"))
+}

@@ -1,0 +1,109 @@
+//! The newest directory that a node has seen, kept on disk and renewed while the node runs.
+
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use transparency::VerifierKey;
+
+use crate::client::Client;
+use crate::config::{ConfigError, Node, replace};
+use crate::federation::{Directory, DirectoryError};
+use crate::problem::{Problem, ProblemKind};
+
+/// Largest directory file that is read from the disk.
+const LIMIT: u64 = 16 << 20;
+
+/// The directory of a node. An expired one is as good as none.
+#[derive(Debug)]
+pub struct DirectoryHolder {
+    source: Option<String>,
+    key: VerifierKey,
+    kept: PathBuf,
+    client: Client,
+    held: RwLock<Option<Arc<Directory>>>,
+}
+
+impl DirectoryHolder {
+    /// Takes what the node's folder holds; nothing is fetched yet.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the node names no directory key.
+    pub fn new(node: &Node) -> Result<Self, ConfigError> {
+        let kept = node.folder.join("directory");
+        let key = node.directory_key()?;
+        let held = std::fs::read(&kept).ok().and_then(|bytes| Directory::parse(&bytes, &key).ok());
+        Ok(Self {
+            source: node.config.directory.clone(),
+            key,
+            kept,
+            client: Client::new(Duration::from_secs(5)),
+            held: RwLock::new(held.map(Arc::new)),
+        })
+    }
+
+    /// The directory, if it holds at `now`.
+    ///
+    /// # Errors
+    /// `no-directory`.
+    pub fn current(&self, now: Timestamp) -> Result<Arc<Directory>, Problem> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let held = held.ok_or_else(|| ProblemKind::NoDirectory.because("no directory has been seen yet"))?;
+        held.check_time(now).map_err(|error| ProblemKind::NoDirectory.because(error))?;
+        Ok(held)
+    }
+
+    /// The directory, expired or not; for those who must go on without one.
+    pub fn newest(&self) -> Option<Arc<Directory>> {
+        self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When the directory expires; `None` before the first.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        held.as_ref().map(|held| held.content().expires_at)
+    }
+
+    /// Takes a directory file in place of the one held, if it is signed, not older and not expired.
+    ///
+    /// # Errors
+    /// `no-directory` with the reason; the one held stays.
+    pub fn take(&self, bytes: &[u8], now: Timestamp) -> Result<(), Problem> {
+        let refused = |error: DirectoryError| ProblemKind::NoDirectory.because(error);
+        let new = Directory::parse(bytes, &self.key).map_err(refused)?;
+        new.check_time(now).map_err(refused)?;
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held) = held.as_ref() {
+            new.check_successor_of(held).map_err(refused)?;
+        }
+        let _ = replace(&self.kept, bytes);
+        *held = Some(Arc::new(new));
+        Ok(())
+    }
+
+    /// Fetches the directory from where `node.toml` says.
+    ///
+    /// # Errors
+    /// `no-directory` with the reason; the one held stays.
+    pub async fn renew(&self, now: Timestamp) -> Result<(), Problem> {
+        let Some(source) = &self.source else { return Ok(()) };
+        let missing = |reason: &dyn std::fmt::Display| {
+            ProblemKind::NoDirectory.because(format!("cannot fetch the directory from {source}: {reason}"))
+        };
+        let bytes = if source.contains("://") {
+            let (status, bytes) = self.client.get(source).await.map_err(|error| missing(&error))?;
+            if status != 200 {
+                return Err(missing(&format_args!("status {status}")));
+            }
+            bytes
+        } else {
+            let length = std::fs::metadata(source).map_err(|error| missing(&error))?.len();
+            if length > LIMIT {
+                return Err(missing(&"it is larger than 16 MiB"));
+            }
+            std::fs::read(source).map_err(|error| missing(&error))?
+        };
+        self.take(&bytes, now)
+    }
+}

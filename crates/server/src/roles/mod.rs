@@ -1,0 +1,20 @@
+//! What the nodes do.
+
+mod agency;
+mod dealer;
+mod directory;
+mod holder;
+mod issuer;
+mod pending;
+mod statistics;
+mod witness;
+mod witnessing;
+
+pub use agency::{Agency, AskError, Asked, answer_json};
+pub use dealer::Dealer;
+pub use directory::{DirectoryKeeper, Enrolment};
+pub use holder::DirectoryHolder;
+pub use issuer::{Issuer, StartError};
+pub use statistics::Statistics;
+pub use witness::WitnessNode;
+pub(crate) use witnessing::Cosigned;

@@ -1,0 +1,94 @@
+//! The witness's node: cosigns what only grows (C2SP `tlog-witness`).
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use transparency::{AddCheckpoint, FolderStore, VerifierKey, Witness, WitnessAnswer};
+
+use super::holder::DirectoryHolder;
+use super::issuer::StartError;
+use crate::clock::Clock;
+use crate::config::Node;
+use crate::ledger::LedgerError;
+use crate::telemetry::Metrics;
+
+/// A witness's node. It watches the logs of all issuers and agencies of its directory, also after the directory has
+/// expired: a witness that falls silent helps only whoever wants to rewrite a log.
+pub struct WitnessNode {
+    /// Who it is.
+    pub node: Node,
+    /// The directory it takes the logs' keys from.
+    pub directory: DirectoryHolder,
+    /// What it counts.
+    pub metrics: Arc<Metrics>,
+    clock: Clock,
+    memories: Mutex<HashMap<String, FolderStore>>,
+}
+
+impl WitnessNode {
+    /// Opens a witness's folder.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn open(data: &Path, clock: Clock) -> Result<Self, StartError> {
+        let node = Node::open(data)?;
+        let directory = DirectoryHolder::new(&node)?;
+        Ok(Self { node, directory, metrics: Arc::default(), clock, memories: Mutex::default() })
+    }
+
+    /// Answers an `add-checkpoint` request with the status codes of the specification. Blocks for one flush of the disk.
+    pub fn add_checkpoint(&self, body: &[u8]) -> WitnessAnswer {
+        let request = match AddCheckpoint::parse(body) {
+            Ok(request) => request,
+            Err(refusal) => return refusal.into(),
+        };
+        let origin = request.signed.checkpoint.origin;
+        let logs: Vec<VerifierKey> = self.logs().into_iter().filter(|log| log.name() == origin).collect();
+        if logs.is_empty() {
+            return transparency::Refusal::UnknownLog(origin).into();
+        }
+        let witness = Witness { keys: vec![self.node.witness.clone()], logs };
+        let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
+        let store = match memory(&mut memories, &self.node.folder.join("memory"), &origin) {
+            Ok(store) => store,
+            Err(error) => {
+                tracing::error!(%error, "the witness cannot keep its memory");
+                let (content_type, body) = ("text/plain; charset=utf-8", "memory not available\n".to_owned());
+                return WitnessAnswer { status: 500, content_type, body };
+            }
+        };
+        let time = u64::try_from(self.clock.now().as_second()).unwrap_or_default();
+        witness.add_checkpoint(store, body, time)
+    }
+
+    /// The newest checkpoint cosigned of the log whose origin has this SHA-256, for monitors.
+    pub fn monitored(&self, name: &str) -> Option<Vec<u8>> {
+        let plain = name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let path = self.node.folder.join("memory").join(name).join("checkpoint");
+        if plain { std::fs::read(path).ok() } else { None }
+    }
+
+    fn logs(&self) -> Vec<VerifierKey> {
+        let Some(directory) = self.directory.newest() else { return Vec::new() };
+        let content = directory.content();
+        let issuers = content.issuers.iter().map(|card| &card.node);
+        let nodes = issuers.chain(content.agencies.iter().map(|card| &card.node));
+        nodes.filter_map(|node| node.log.parse().ok()).collect()
+    }
+}
+
+fn memory<'m>(
+    memories: &'m mut HashMap<String, FolderStore>,
+    folder: &Path,
+    origin: &str,
+) -> Result<&'m mut FolderStore, LedgerError> {
+    if !memories.contains_key(origin) {
+        let path = folder.join(Witness::memory_name(origin));
+        let made = std::fs::create_dir_all(folder).map_err(|error| LedgerError::Failed(error.to_string()));
+        made?;
+        let store = FolderStore::create(&path).map_err(|error| LedgerError::Failed(error.to_string()))?;
+        memories.insert(origin.to_owned(), store);
+    }
+    memories.get_mut(origin).ok_or(LedgerError::Closed)
+}

@@ -1,0 +1,139 @@
+//! Replayed, altered, expired, wrong key, clock jump, nodes down: each ends as documented.
+
+use server::api::NodeName;
+use server::federation::{Message, sign_request};
+use server::roles::AskError;
+
+use crate::world::{World, question};
+
+/// Sends a message to the first issuer and gives status and problem type.
+async fn send(world: &World, message: &Message, content: Vec<u8>) -> (u16, String) {
+    let (answer, content) = world.client.send(message, content).await.unwrap();
+    let server::federation::Start::Answer(status) = answer.start else { unreachable!() };
+    let problem: serde_json::Value = serde_json::from_slice(&content).unwrap_or_default();
+    let kind = problem["type"].as_str().unwrap_or_default();
+    (status, kind.trim_start_matches("urn:microstamp:problem:").to_owned())
+}
+
+fn sign(world: &World, content: &[u8]) -> Message {
+    let node = world.node("agency");
+    let target = format!("{}/federation/v1/trace", world.node("issuer").config.url);
+    sign_request(&target, content, (&node.card().key_id(), &node.signing), world.clock.now()).unwrap()
+}
+
+fn content(world: &World) -> Vec<u8> {
+    serde_json::to_vec(&question(&[(world.codes[0], 1.0)])).unwrap()
+}
+
+fn replaced(message: &Message, name: &str, from: &str, to: &str) -> Message {
+    let mut message = message.clone();
+    for (_, value) in message.fields.iter_mut().filter(|(known, _)| known == name) {
+        *value = value.replacen(from, to, 1);
+    }
+    message
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_do_not_hold_are_refused_before_anything_is_asked() {
+    let mut world = World::start().await;
+    let body = content(&world);
+    let good = sign(&world, &body);
+    assert_eq!(send(&world, &good, body.clone()).await, (200, String::new()));
+    assert_eq!(send(&world, &good, body.clone()).await, (409, "replayed".to_owned()));
+    world.restart("issuer").await;
+    assert_eq!(send(&world, &good, body.clone()).await, (409, "replayed".to_owned()), "after a restart too");
+
+    // The same number under a new signature.
+    let again = sign(&world, &body);
+    assert_eq!(send(&world, &again, body.clone()).await, (409, "replayed".to_owned()));
+
+    let fresh = content(&world);
+    let signed = sign(&world, &fresh);
+    let mut altered = fresh.clone();
+    let at = altered.windows(4).position(|part| part == b"0001").unwrap();
+    altered[at + 3] = b'2';
+    let cases: Vec<(Message, Vec<u8>, u16, &str)> = vec![
+        (signed.clone(), altered, 401, "bad-signature"),
+        (replaced(&signed, "signature", "=:", "=:AAAA"), fresh.clone(), 401, "bad-signature"),
+        (
+            replaced(&signed, "signature-input", "created=1", "created=2"),
+            fresh.clone(),
+            401,
+            "outside-the-window",
+        ),
+        (
+            replaced(&signed, "signature-input", "agency.example#", "agency.example#0"),
+            fresh.clone(),
+            401,
+            "unknown-key",
+        ),
+        (replaced(&signed, "signature-input", "\"content-digest\" ", ""), fresh.clone(), 401, "unsigned"),
+        (replaced(&signed, "signature-input", ";nonce=", ";once="), fresh.clone(), 401, "unsigned"),
+        (replaced(&signed, "content-type", "json", "xml"), fresh.clone(), 401, "bad-signature"),
+        (
+            Message::request("POST", &format!("{}/federation/v1/trace", world.node("issuer").config.url)),
+            fresh.clone(),
+            401,
+            "unsigned",
+        ),
+        (sign(&world, b"{}"), b"{}".to_vec(), 400, "malformed"),
+        (sign(&world, b"\xff"), b"\xff".to_vec(), 400, "malformed"),
+        (sign(&world, &[b' '; 300_000]), vec![b' '; 300_000], 413, "too-large"),
+    ];
+    for (message, content, status, kind) in cases {
+        assert_eq!(send(&world, &message, content).await, (status, kind.to_owned()));
+    }
+    // Signed for the second issuer, sent to the first.
+    let node = world.node("agency");
+    let elsewhere = format!("{}/federation/v1/trace", world.node("second").config.url);
+    let mut message =
+        sign_request(&elsewhere, &fresh, (&node.card().key_id(), &node.signing), world.clock.now()).unwrap();
+    message.start = signed.start.clone();
+    assert_eq!(send(&world, &message, fresh.clone()).await, (401, "bad-signature".to_owned()));
+    // The good one still passes: nothing of the above used its nonce up.
+    assert_eq!(send(&world, &signed, fresh).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_that_jump_and_directories_that_expire_are_named() {
+    let world = World::start().await;
+    let body = content(&world);
+    let old = sign(&world, &body);
+    world.clock.set_offset(3_600);
+    assert_eq!(send(&world, &old, body.clone()).await, (401, "outside-the-window".to_owned()));
+    world.clock.set_offset(-3_600);
+    assert_eq!(send(&world, &old, body.clone()).await.0, 503, "the directory is from the future");
+    world.clock.set_offset(0);
+    assert_eq!(send(&world, &old, body).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_directory_stops_both_sides() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    world.stop("directory").await;
+    world.clock.set_offset(8 * 24 * 3_600);
+    let body = content(&world);
+    assert_eq!(send(&world, &sign(&world, &body), body).await, (503, "no-directory".to_owned()));
+    let asked = agency.ask(&question(&[(world.codes[0], 1.0)])).await;
+    let Err(AskError::Here(problem)) = asked else { panic!("asked under an expired directory") };
+    assert_eq!(problem.kind, server::ProblemKind::NoDirectory);
+    assert!(problem.detail.contains("expired"), "{}", problem.detail);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_are_down_are_told_apart() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    world.stop("makers").await;
+    let issuer: NodeName = "issuer.example".parse().unwrap();
+    let mut answers = agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap();
+    answers.remove(0).unwrap();
+    world.stop("issuer").await;
+    let mut answers = agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap();
+    let Err(AskError::Unreachable { issuer: down, .. }) = answers.remove(0) else { panic!("it is down") };
+    assert_eq!(down, issuer);
+    let nobodys: symbology::Code = symbology::SealingKey::new(&[1; 32], "open-1")
+        .seal("ZZ".parse().unwrap(), symbology::UnitNumber::new(1).unwrap());
+    assert!(matches!(agency.ask(&question(&[(nobodys, 1.0)])).await, Err(AskError::Nobody)));
+}

@@ -1,0 +1,168 @@
+//! A trace through the federation, and every typed outcome.
+
+use server::api::{DealerDisposition, DealerStatement, OutcomeName, QuestionKind};
+use server::roles::{AskError, Asked};
+use transparency::Policy;
+
+use crate::world::{World, question};
+
+fn only(mut answers: Vec<Result<Asked, AskError>>) -> Asked {
+    assert_eq!(answers.len(), 1);
+    answers.remove(0).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_comes_first_and_the_retail_reference_after_a_second_approval() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let chain = question(&[(world.codes[0], 0.9999)]);
+    let asked = only(agency.ask(&chain).await.unwrap());
+    assert_eq!(asked.answer.outcome, OutcomeName::Found);
+    let firearm = asked.answer.firearm.unwrap();
+    assert_eq!((firearm.serial.as_str(), firearm.time_to_crime_days), ("AB10001", Some(365)));
+    assert!(firearm.reference_withheld && firearm.form_4473().is_none());
+
+    let mut after = question(&[(world.codes[0], 0.9999)]);
+    let second_approver = "lt. example".parse().unwrap();
+    after.kind = QuestionKind::RetailReference { after: chain.id, second_approver };
+    let asked = only(agency.ask(&after).await.unwrap());
+    let firearm = asked.answer.firearm.unwrap();
+    assert_eq!(firearm.form_4473().unwrap().as_str(), "2024-0810");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_not_be_asked_is_refused_signed_and_logged() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let code = world.codes[0];
+    let base = || question(&[(code, 0.9999)]);
+    let mut one_person = base();
+    one_person.approver = one_person.requester.clone();
+    let mut foreign = base();
+    foreign.ori = "NY0300000".parse().unwrap();
+    let mut too_early = base();
+    let second_approver = "lt. example".parse().unwrap();
+    too_early.kind = QuestionKind::RetailReference { after: uuid::Uuid::now_v7(), second_approver };
+    for (refused, word) in [(one_person, "same person"), (foreign, "ORI"), (too_early, "after the chain")] {
+        let asked = only(agency.ask(&refused).await.unwrap());
+        assert_eq!(asked.answer.outcome, OutcomeName::NotAuthorised);
+        assert!(asked.answer.firearm.is_none() && asked.answer.statement[0].contains(word), "{word}");
+        assert!(asked.sealed.evidence.answer.record.contains("not-authorised"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uncertain_reading_is_told_only_what_is_issued_and_nobody_can_fish() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let two = [(world.codes[0], 0.6), (world.codes[1], 0.4)];
+    for _ in 0..3 {
+        let answer = only(agency.ask(&question(&two)).await.unwrap()).answer;
+        assert_eq!((answer.outcome, answer.issued.len()), (OutcomeName::Ambiguous, 2));
+        assert!(answer.firearm.is_none());
+    }
+    let answer = only(agency.ask(&question(&two)).await.unwrap()).answer;
+    assert_eq!((answer.outcome, answer.issued.len()), (OutcomeName::NotAuthorised, 0));
+
+    // The limit holds after a restart, and another case is another case.
+    drop(agency);
+    world.restart("issuer").await;
+    let agency = world.agency().await;
+    let answer = only(agency.ask(&question(&two)).await.unwrap()).answer;
+    assert_eq!(answer.outcome, OutcomeName::NotAuthorised);
+    let mut other = question(&two);
+    other.case_number = "26-0002".parse().unwrap();
+    assert_eq!(only(agency.ask(&other).await.unwrap()).answer.outcome, OutcomeName::Ambiguous);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_issuer_of_a_reading_is_asked_and_none_speaks_for_another() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let answers = agency.ask(&question(&[(world.codes[0], 0.5), (world.others[0], 0.5)])).await.unwrap();
+    assert_eq!(answers.len(), 2);
+    for asked in answers {
+        let answer = asked.unwrap().answer;
+        assert_eq!(answer.outcome, OutcomeName::Ambiguous);
+        assert_eq!((answer.issued.len(), answer.elsewhere.len()), (1, 1));
+    }
+    let never: symbology::Code = unissued(&world);
+    let answer = only(agency.ask(&question(&[(never, 1.0)])).await.unwrap()).answer;
+    assert_eq!(answer.outcome, OutcomeName::NotIssued);
+}
+
+fn unissued(world: &World) -> symbology::Code {
+    (0..1_000)
+        .map(|unit| symbology::UnitNumber::new(unit).unwrap())
+        .map(|unit| symbology::SealingKey::new(&[1; 32], "other").seal(world.codes[0].prefix(), unit))
+        .find(|code| !world.codes.contains(code))
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dealer_answers_its_own_part_and_the_clock_runs() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let issuer = world.node("issuer").card();
+    let asked_question = question(&[(world.codes[2], 1.0)]);
+    let answer = only(agency.ask(&asked_question).await.unwrap()).answer;
+    assert_eq!(answer.outcome, OutcomeName::ChainEnds);
+    let pending = answer.pending.unwrap();
+    assert!(pending.can_answer);
+    assert_eq!(pending.due.as_second() - answer.answered_at.as_second(), 24 * 3600);
+
+    let dealer = world.dealer();
+    let list = dealer.open_questions(&issuer).await.unwrap();
+    assert_eq!(list["open"][0]["serial"], "AB10003");
+    world.clock.set_offset(25 * 3600);
+    tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+    let (_, metrics) = world.client.get(&format!("{}/metrics", issuer.url)).await.unwrap();
+    assert!(String::from_utf8(metrics).unwrap().contains("microstamp_pending_overdue 1"));
+
+    let statement = DealerStatement {
+        schema: "microstamp.dealer-statement/1".to_owned(),
+        question: asked_question.id,
+        by: "clerk 7".parse().unwrap(),
+        disposition: DealerDisposition::RetailSale {
+            on: "2024-05-05".parse().unwrap(),
+            form_4473: "2024-0999".parse().unwrap(),
+        },
+    };
+    dealer.state(&issuer, &statement).await.unwrap();
+    assert!(dealer.state(&issuer, &statement).await.is_err(), "one question, one statement");
+    let answer = agency.ask_again(&issuer.name, asked_question.id).await.unwrap().answer;
+    assert_eq!(answer.outcome, OutcomeName::Found);
+    assert!(answer.firearm.unwrap().form_4473().is_none(), "withheld until the second approval");
+
+    let mut after = question(&[(world.codes[2], 1.0)]);
+    let second_approver = "lt. example".parse().unwrap();
+    after.kind = QuestionKind::RetailReference { after: asked_question.id, second_approver };
+    let answer = only(agency.ask(&after).await.unwrap()).answer;
+    assert_eq!(answer.firearm.unwrap().form_4473().unwrap().as_str(), "2024-0999");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_logs_are_cosigned_by_a_quorum_and_agree_with_their_records() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let asked = only(agency.ask(&question(&[(world.codes[1], 1.0)])).await.unwrap());
+    let directory = agency.directory.current(world.clock.now()).unwrap();
+    let issuer = world.node("issuer").card();
+    let policy: Policy = directory.policy(&issuer.log).unwrap();
+    let url = format!("{}/log/cosigned", issuer.url);
+    let mut signed = None;
+    for _ in 0..40 {
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+        let (status, bytes) = world.client.get(&url).await.unwrap();
+        if status == 200 {
+            signed = Some(transparency::SignedCheckpoint::parse(&bytes).unwrap());
+            break;
+        }
+    }
+    let signed = signed.expect("a quorum cosigns within ten seconds");
+    assert!(policy.check(&signed).unwrap().witnesses.len() >= 2);
+    assert!(signed.checkpoint.size > asked.sealed.evidence.answer.index);
+    world.stop("issuer").await;
+    let check = server::Ledger::check(&world.path("issuer").join("node"), &signed).unwrap();
+    assert_eq!((check.agreed, check.entries), (2, 2));
+}

@@ -1,0 +1,264 @@
+//! A small federation: one directory, two issuers, one agency, one dealer, three witnesses.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use registry::{
+    Books, Database, Description, Event, FirearmKey, FirearmKind, IssueRun, Licensee, NewEntry, NewIssuer,
+    Part, Recipient, serial_run,
+};
+use server::api::{
+    AgencyCard, AskedCode, DealerCard, IssuerCard, Question, QuestionKind, Urgency, WitnessCard,
+};
+use server::roles::{Agency, Dealer, DirectoryKeeper, Enrolment};
+use server::{Client, Clock, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
+use symbology::Code;
+use tempfile::TempDir;
+
+pub(crate) const MAKER: &str = "1-23-456-78-9A-12345";
+pub(crate) const DEALER: &str = "1-23-456-01-9A-33333";
+
+pub(crate) struct World {
+    pub(crate) root: TempDir,
+    pub(crate) clock: Clock,
+    pub(crate) servers: Vec<(&'static str, Server)>,
+    /// Codes of the first issuer: the first two sold at retail, the third still with the dealer, others with the maker.
+    pub(crate) codes: Vec<Code>,
+    /// Codes of the second issuer.
+    pub(crate) others: Vec<Code>,
+    pub(crate) client: Client,
+}
+
+pub(crate) struct Parts {
+    pub(crate) listener: TcpListener,
+    pub(crate) url: String,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(Clock::default()).await
+    }
+
+    pub(crate) async fn start_with(clock: Clock) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let mut world = Self {
+            root,
+            clock,
+            servers: Vec::new(),
+            codes: Vec::new(),
+            others: Vec::new(),
+            client: Client::new(Duration::from_secs(10)),
+        };
+        world.codes = books(&world.path("issuer"), "K7", MAKER).await;
+        world.others = books(&world.path("second"), "M2", "1-23-456-78-9A-54321").await;
+        let listeners: Vec<_> = ROLES.iter().map(|(name, role)| (*name, *role, listener())).collect();
+        let directory = format!("{}/directory", listeners[0].2.url);
+        let keeper =
+            node(&world.path("directory"), NodeRole::Directory, "directory.example", &listeners[0].2.url);
+        let key = keeper.statements.verifier().to_string();
+        for (name, role, parts) in &listeners[1..] {
+            let mut made = node(&world.path(name), *role, &format!("{name}.example"), &parts.url);
+            made.trust(&directory, &key).unwrap();
+            world.enrol(&made);
+        }
+        let mut dealer = node(&world.path("dealer"), NodeRole::Dealer, "dealer.example", "none");
+        dealer.trust(&directory, &key).unwrap();
+        world.enrol(&dealer);
+        DirectoryKeeper::set_quorum(&world.path("directory"), 2).unwrap();
+        for (name, _, parts) in listeners {
+            world.serve(name, parts.listener).await;
+        }
+        world
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    pub(crate) fn node(&self, name: &str) -> Node {
+        Node::open(&self.path(name)).unwrap()
+    }
+
+    pub(crate) async fn serve(&mut self, name: &'static str, listener: TcpListener) {
+        let options = ServeOptions { clock: self.clock.clone(), ..ServeOptions::default() };
+        let server = Server::start(&self.path(name), listener, options).await.unwrap();
+        self.servers.push((name, server));
+    }
+
+    pub(crate) async fn stop(&mut self, name: &str) {
+        let at = self.servers.iter().position(|(known, _)| *known == name).unwrap();
+        self.servers.remove(at).1.stop().await;
+    }
+
+    /// Stops a node and starts it again on the same port.
+    pub(crate) async fn restart(&mut self, name: &'static str) {
+        let at = self.servers.iter().position(|(known, _)| *known == name).unwrap();
+        let address = self.servers[at].1.address();
+        self.stop(name).await;
+        self.serve(name, TcpListener::bind(address).unwrap()).await;
+    }
+
+    /// The agency's node, used in this process.
+    pub(crate) async fn agency(&mut self) -> Agency {
+        if self.servers.iter().any(|(name, _)| *name == "agency") {
+            self.stop("agency").await;
+        }
+        let agency = Agency::open(&self.path("agency"), self.clock.clone()).unwrap();
+        agency.directory.renew(self.clock.now()).await.unwrap();
+        agency
+    }
+
+    pub(crate) fn dealer(&self) -> Dealer {
+        Dealer::open(&self.path("dealer"), self.clock.clone()).unwrap()
+    }
+
+    pub(crate) fn enrol(&self, node: &Node) {
+        let (valid_from, valid_until) = validity(self.clock.now(), 30);
+        let card = node.card();
+        let entry = match node.config.role {
+            NodeRole::Issuer => {
+                let prefix = if node.config.name.as_str().starts_with("issuer") { "K7" } else { "M2" };
+                let prefixes = vec![prefix.parse().unwrap()];
+                Enrolment::Issuer(Box::new(IssuerCard {
+                    node: card,
+                    prefixes,
+                    delegation: None,
+                    valid_from,
+                    valid_until,
+                }))
+            }
+            NodeRole::Agency => Enrolment::Agency(Box::new(AgencyCard {
+                node: card,
+                oris: vec!["CA0194200".parse().unwrap()],
+                sealing: node.sealing.clone(),
+                valid_from,
+                valid_until,
+            })),
+            NodeRole::Dealer => Enrolment::Dealer(Box::new(DealerCard {
+                node: card,
+                licence: DEALER.parse().unwrap(),
+                sealing: node.sealing.clone(),
+                valid_from,
+                valid_until,
+            })),
+            NodeRole::Witness => Enrolment::Witness(WitnessCard {
+                name: node.config.name.clone(),
+                url: node.config.url.clone(),
+                key: node.witness.verifier().to_string(),
+            }),
+            NodeRole::Directory => unreachable!("a directory does not enrol itself"),
+        };
+        DirectoryKeeper::enrol(&self.path("directory"), entry).unwrap();
+    }
+}
+
+const ROLES: [(&str, NodeRole); 7] = [
+    ("directory", NodeRole::Directory),
+    ("makers", NodeRole::Witness),
+    ("oversight", NodeRole::Witness),
+    ("defence", NodeRole::Witness),
+    ("issuer", NodeRole::Issuer),
+    ("second", NodeRole::Issuer),
+    ("agency", NodeRole::Agency),
+];
+
+pub(crate) fn listener() -> Parts {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    Parts { listener, url }
+}
+
+pub(crate) fn node(data: &Path, role: NodeRole, name: &str, url: &str) -> Node {
+    let config = NodeConfig {
+        role,
+        name: name.parse().unwrap(),
+        url: url.to_owned(),
+        directory: None,
+        directory_key: None,
+        oris: Vec::new(),
+        licence: None,
+    };
+    Node::create(data, config).unwrap()
+}
+
+/// Books with six pistols.
+async fn books(folder: &Path, prefix: &str, licence: &str) -> Vec<Code> {
+    let name: registry::names::PartyName = format!("Maker {prefix} (synthetic)").parse().unwrap();
+    let new = NewIssuer {
+        name: name.clone(),
+        licence: Some(licence.parse().unwrap()),
+        prefix: prefix.parse().unwrap(),
+        database: Database::Embedded,
+    };
+    let now = Timestamp::now();
+    let books = Books::create(folder, &new, now).await.unwrap();
+    let run = IssueRun {
+        model: "M9".parse().unwrap(),
+        description: Description {
+            manufacturer: name,
+            importer: None,
+            kind: FirearmKind::Pistol,
+            calibre: "9 mm Luger".parse().unwrap(),
+            country: "US".parse().unwrap(),
+        },
+        serials: serial_run(&"AB10001".parse().unwrap(), 6).unwrap(),
+        parts: Part::ALL.to_vec(),
+        prefix: None,
+        made_on: "2024-01-02".parse().unwrap(),
+        resume: false,
+    };
+    let mut issued = Vec::new();
+    books
+        .issue(&run, &"line 1".parse().unwrap(), now, |chunk| issued.extend_from_slice(chunk))
+        .await
+        .unwrap();
+    let dealer = Licensee::new(DEALER, "Corner Guns (synthetic)").unwrap();
+    let mut entries = Vec::new();
+    for (at, one) in issued.iter().enumerate().take(3) {
+        let firearm = FirearmKey {
+            licence: books.issuer().licence,
+            model: run.model.clone(),
+            serial: one.serial.clone(),
+        };
+        let to = Recipient::Licensee(dealer.clone());
+        let event = Event::Disposed { holder: books.issuer(), to };
+        entries.push(NewEntry {
+            firearm: firearm.clone(),
+            event,
+            on: "2024-02-01".parse().unwrap(),
+            description: None,
+        });
+        if at < 2 {
+            let to = Recipient::Form4473(format!("2024-081{at}").parse().unwrap());
+            let event = Event::Disposed { holder: dealer.clone(), to };
+            entries.push(NewEntry { firearm, event, on: "2024-04-01".parse().unwrap(), description: None });
+        }
+    }
+    books.record_all(&entries, &"clerk".parse().unwrap(), now).await.unwrap();
+    books.close().await;
+    issued.iter().map(|one| one.code).collect()
+}
+
+/// A question as a detective would ask it.
+pub(crate) fn question(codes: &[(Code, f64)]) -> Question {
+    Question {
+        schema: Question::SCHEMA.to_owned(),
+        id: uuid::Uuid::now_v7(),
+        kind: QuestionKind::Chain,
+        ori: "CA0194200".parse().unwrap(),
+        case_number: "26-0001".parse().unwrap(),
+        crime_code: "0999".parse().unwrap(),
+        priority: Urgency::Routine,
+        reason: "case recovered at a scene".parse().unwrap(),
+        requester: "det. example".parse().unwrap(),
+        approver: "sgt. example".parse().unwrap(),
+        codes: codes
+            .iter()
+            .map(|(code, posterior)| AskedCode { code: *code, posterior: *posterior })
+            .collect(),
+        reading_sha256: Some("ab".repeat(32)),
+        recovered_on: Some("2025-04-01".parse().unwrap()),
+    }
+}
