@@ -203,7 +203,7 @@ impl Books {
         request: &TraceRequest,
         today: Date,
     ) -> Result<(TraceOutcome, Vec<String>), BooksError> {
-        check(request)?;
+        check(request, today)?;
         let outcome = self.resolve(request, today).await?;
         let statement = wording::statement(&outcome, request);
         Ok((outcome, statement))

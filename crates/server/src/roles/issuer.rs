@@ -251,6 +251,8 @@ impl Issuer {
         let today = now.to_zoned(TimeZone::UTC).date();
         let (outcome, statement) = match self.books.weigh(&to_books(question), today).await {
             Ok(found) => found,
+            // The books do not take the question as it is: a date that cannot be, for instance.
+            Err(BooksError::Refused(refusal)) => return refuse(answer, &refusal),
             Err(error) => {
                 tracing::error!(%error, "the books could not be read");
                 return;
@@ -457,7 +459,7 @@ impl Issuer {
     }
 }
 
-fn refuse(answer: &mut Answer, refusal: &Unauthorised) {
+fn refuse(answer: &mut Answer, refusal: &impl std::fmt::Display) {
     answer.outcome = OutcomeName::NotAuthorised;
     answer.statement = vec![refusal.to_string()];
 }
