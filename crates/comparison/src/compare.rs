@@ -5,7 +5,7 @@ use topography::{Angle, Length};
 use crate::cmc::{self, Direction};
 use crate::direction::{self, Scratch};
 use crate::error::ComparisonError;
-use crate::pose;
+use crate::pose::{self, Pose};
 use crate::preset::Preset;
 use crate::surface::Surface;
 
@@ -100,9 +100,24 @@ const SAME_SCAN: f64 = 0.9995;
 ///
 /// [`ComparisonError::Mismatch`] where the two were not prepared with the same preset.
 pub fn compare(a: &Surface, b: &Surface) -> Result<Comparison, ComparisonError> {
-    thread_local! {
-        static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::default();
-    }
+    checked(a, b)?;
+    SCRATCH.with_borrow_mut(|scratch| {
+        let poses = pose::search(a, b, &mut scratch.planner);
+        Ok(compared(a, b, &poses, scratch))
+    })
+}
+
+/// The same where the poses of A on B that are worth a look are known already.
+pub(crate) fn compare_at(a: &Surface, b: &Surface, poses: &[Pose]) -> Result<Comparison, ComparisonError> {
+    checked(a, b)?;
+    SCRATCH.with_borrow_mut(|scratch| Ok(compared(a, b, poses, scratch)))
+}
+
+thread_local! {
+    static SCRATCH: std::cell::RefCell<Scratch> = std::cell::RefCell::default();
+}
+
+fn checked(a: &Surface, b: &Surface) -> Result<(), ComparisonError> {
     if a.preset.mark != b.preset.mark {
         return Err(ComparisonError::Mismatch("one is a breech face, the other a firing pin".to_owned()));
     }
@@ -110,13 +125,12 @@ pub fn compare(a: &Surface, b: &Surface) -> Result<Comparison, ComparisonError> 
         let (a, b) = (a.preset.name, b.preset.name);
         return Err(ComparisonError::Mismatch(format!("`{a}` and `{b}`")));
     }
-    SCRATCH.with_borrow_mut(|scratch| Ok(compared(a, b, scratch)))
+    Ok(())
 }
 
-fn compared(a: &Surface, b: &Surface, scratch: &mut Scratch) -> Comparison {
-    let poses = pose::search(a, b, &mut scratch.planner);
-    let back: Vec<_> = poses.iter().map(pose::Pose::inverse).collect();
-    let forward = cmc::direction(a, b, &poses, scratch).unwrap_or_default();
+fn compared(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut Scratch) -> Comparison {
+    let back: Vec<_> = poses.iter().map(Pose::inverse).collect();
+    let forward = cmc::direction(a, b, poses, scratch).unwrap_or_default();
     let backward = cmc::direction(b, a, &back, scratch).unwrap_or_default();
     let preset = &a.preset;
     let (convergence, converged) = cmc::convergence(&forward, &backward, preset);

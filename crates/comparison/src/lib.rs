@@ -13,6 +13,7 @@ mod prepare;
 mod preset;
 mod raster;
 mod region;
+pub mod search;
 mod surface;
 
 pub use compare::{CellResult, CmcCounts, Comparison, compare};

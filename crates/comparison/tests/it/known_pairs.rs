@@ -77,7 +77,7 @@ fn a_scan_against_itself_says_so() {
 }
 
 /// A folder of real scans, or nothing, said aloud.
-fn real(folder: &str) -> Option<PathBuf> {
+pub(crate) fn real(folder: &str) -> Option<PathBuf> {
     let root = std::env::var_os("MICROSTAMP_REALDATA").map_or_else(
         || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/realdata")),
         PathBuf::from,
@@ -90,7 +90,7 @@ fn real(folder: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-fn read(path: PathBuf) -> Topography {
+pub(crate) fn read(path: PathBuf) -> Topography {
     x3p::read(&std::fs::read(path).unwrap(), &Limits::default()).unwrap().topography
 }
 

@@ -10,3 +10,4 @@ mod evidence;
 mod faces;
 mod known_pairs;
 mod refusals;
+mod search;

@@ -1,0 +1,232 @@
+//! Searching many scans: stages that each leave the next one less to do, down to congruent matching cells on a short list.
+//!
+//! 1. *Code.* One bit for each of 64 wavelengths in each of 120 directions says whether the power spectrum is stronger there
+//!    than around. Spectra do not change with a shift and turn with a turn, so 120 counts of unlike bits answer for every
+//!    pose. Every scan of the store is looked at.
+//! 2. *Registration.* The best few thousand are correlated with the query at 50 µm, at the turn found.
+//! 3. *Cells.* The best few dozen are compared cell by cell ([`compare`](crate::compare())) at the 25 µm that the store keeps.
+//!
+//! What comes out are *leads* to be compared in full ([`unpack`] restores a scan that was kept in detail). Nothing here is
+//! called a match.
+
+mod code;
+mod generate;
+mod packed;
+mod register;
+mod store;
+
+use self::register::Registration;
+use rayon::prelude::*;
+
+use crate::compare::{Comparison, compare_at};
+use crate::error::ComparisonError;
+use crate::fourier::Planner;
+use crate::preset::Preset;
+use crate::surface::Surface;
+
+pub use generate::{Firearm, Model};
+pub use store::{Features, Origin, RECORD_BYTES, Store, header};
+
+/// How many scans pass from one stage to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stages {
+    /// From codes to registration.
+    pub registered: usize,
+    /// From registration to cells.
+    pub compared: usize,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Self { registered: 1500, compared: 32 }
+    }
+}
+
+/// A scan of the store that deserves a look.
+#[derive(Clone, Debug)]
+pub struct Lead {
+    /// Its place in the store.
+    pub record: usize,
+    /// Agreement of the codes, -1 to 1; unrelated faces of one slide model lie near 0.05 (*real cases*).
+    pub code: f64,
+    /// Strength of the registration in standard deviations of unrelated surfaces' products.
+    pub strength: f64,
+    /// The comparison at the detail that the store keeps, query first.
+    pub comparison: Comparison,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// Best first, by the score of the comparison.
+    pub leads: Vec<Lead>,
+    /// How many scans were looked at.
+    pub searched: usize,
+    /// Records on the short list that turned out damaged.
+    pub damaged: Vec<usize>,
+}
+
+/// A scan made ready for asking many stores.
+pub struct Query {
+    code: code::Doubled,
+    turned: register::TurnedQuery,
+    coarse: Surface,
+}
+
+impl Query {
+    /// Codes and transforms of a prepared surface, about 5 MB.
+    ///
+    /// # Errors
+    ///
+    /// [`ComparisonError::Flat`] where nothing is left at the detail that stores keep.
+    pub fn new(surface: &Surface) -> Result<Self, ComparisonError> {
+        let mut planner = Planner::default();
+        let level = &surface.level2;
+        let code = code::Doubled::new(&code::code(level, &mut planner));
+        let turned = register::TurnedQuery::new(level, &mut planner);
+        let coarse =
+            Surface::from_levels(surface.source2.clone(), level.clone(), &surface.preset, &mut planner)
+                .ok_or(ComparisonError::Flat)?;
+        Ok(Self { code, turned, coarse })
+    }
+}
+
+/// Searches a store; only records for which `admitted` says yes. The same leads come out on any number of threads.
+///
+/// # Errors
+///
+/// [`ComparisonError::Mismatch`] where the store was made with another preset than the query.
+///
+/// ```
+/// use comparison::search::{self, Features, Firearm, Model, Origin, Query, Stages, Store};
+/// use comparison::{MarkKind, Preset, prepare};
+/// use rand::SeedableRng as _;
+/// use topography::Length;
+///
+/// // Two cases each of three made-up firearms of one model.
+/// let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
+/// let model = Model::draw(&mut rng);
+/// let preset = Preset::default_for(MarkKind::BreechFace);
+/// let mut file = search::header(&preset);
+/// let mut first = None;
+/// for _ in 0..3 {
+///     let firearm = Firearm::draw(&model, &mut rng);
+///     for _ in 0..2 {
+///         let scan = prepare(&firearm.fire(Length::um(12.5), &mut rng), &preset)?;
+///         file.extend(Features::of(&scan, Origin::Simulated).bytes());
+///         first.get_or_insert(scan);
+///     }
+/// }
+/// let query = Query::new(&first.expect("six were made"))?;
+/// let found = search::search(&query, &Store::open(&file)?, &|record| record != 0, Stages::default())?;
+/// assert_eq!(found.leads[0].record, 1);
+/// # Ok::<(), comparison::ComparisonError>(())
+/// ```
+pub fn search(
+    query: &Query,
+    store: &Store<'_>,
+    admitted: &(dyn Fn(usize) -> bool + Sync),
+    stages: Stages,
+) -> Result<Found, ComparisonError> {
+    let own = query.coarse.preset.name;
+    if own != store.preset() {
+        return Err(ComparisonError::Mismatch(format!("the store `{}`, the query `{own}`", store.preset())));
+    }
+    let mut coded = coded(query, store, admitted);
+    let searched = coded.len();
+    best(&mut coded, stages.registered, |c| c.code);
+    let register = |planner: &mut Planner, candidate: &Candidate| {
+        let level = store.level(candidate.record)?;
+        Some((*candidate, query.turned.register(&level, candidate.turn, planner)))
+    };
+    let all: Vec<_> = coded.par_iter().map_init(Planner::default, register).collect();
+    let damaged = coded.iter().zip(&all).filter(|(_, r)| r.is_none()).map(|(c, _)| c.record).collect();
+    let mut registered: Vec<_> = all.into_iter().flatten().collect();
+    best(&mut registered, stages.compared, |(_, registration)| registration.strength);
+    let compared: Result<Vec<Option<Lead>>, ComparisonError> = registered
+        .par_iter()
+        .map_init(Planner::default, |planner, (candidate, at)| lead(query, store, candidate, at, planner))
+        .collect();
+    let mut leads: Vec<Lead> = compared?.into_iter().flatten().collect();
+    leads.sort_by(|a, b| b.comparison.score.total_cmp(&a.comparison.score).then(a.record.cmp(&b.record)));
+    Ok(Found { leads, searched, damaged })
+}
+
+#[derive(Clone, Copy)]
+struct Candidate {
+    record: usize,
+    code: f32,
+    turn: usize,
+}
+
+fn coded(query: &Query, store: &Store<'_>, admitted: &(dyn Fn(usize) -> bool + Sync)) -> Vec<Candidate> {
+    let one = |record: usize| {
+        let (code, turn) = query.code.best_turn(&store.code(record));
+        Candidate { record, code, turn }
+    };
+    (0..store.len()).into_par_iter().with_min_len(256).filter(|&record| admitted(record)).map(one).collect()
+}
+
+/// Keeps the best `count`, in order; ties keep the order they came in.
+fn best<T>(candidates: &mut Vec<T>, count: usize, score: impl Fn(&T) -> f32) {
+    candidates.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    candidates.truncate(count);
+}
+
+/// The comparison at the stored detail; nothing where too little of the stored scan is left to compare.
+fn lead(
+    query: &Query,
+    store: &Store<'_>,
+    candidate: &Candidate,
+    at: &Registration,
+    planner: &mut Planner,
+) -> Result<Option<Lead>, ComparisonError> {
+    let Some(level) = store.level(candidate.record) else { return Ok(None) };
+    let stored = Surface::from_levels(level.clone(), level, &query.coarse.preset, planner);
+    let Some(stored) = stored else { return Ok(None) };
+    let poses = at.poses(query.coarse.centre, stored.centre);
+    let comparison = compare_at(&query.coarse, &stored, &poses)?;
+    let (code, strength) = (f64::from(candidate.code), f64::from(at.strength));
+    Ok(Some(Lead { record: candidate.record, code, strength, comparison }))
+}
+
+const DETAIL: &[u8; 8] = b"MSPREP\0\x01";
+const DETAIL_HEAD: usize = 28;
+
+/// A prepared surface in bytes, for comparing in full without the scan: 12.5 µm (for breech faces) at eight bits.
+pub fn pack(surface: &Surface) -> Vec<u8> {
+    let packed = packed::pack(&surface.level1, 8);
+    let mut bytes = DETAIL.to_vec();
+    bytes.extend((packed.width as u32).to_le_bytes());
+    bytes.extend((packed.height as u32).to_le_bytes());
+    bytes.extend(packed.pitch.to_le_bytes());
+    bytes.extend(packed.sigma.to_le_bytes());
+    bytes.extend(packed.bytes);
+    bytes
+}
+
+/// The surface in bytes written by [`pack`], for the preset it was prepared with.
+///
+/// # Errors
+///
+/// [`ComparisonError::Malformed`] for any other bytes.
+pub fn unpack(bytes: &[u8], preset: &Preset) -> Result<Surface, ComparisonError> {
+    /// No prepared surface is larger along an axis.
+    const LARGEST: usize = 4096;
+    let read = || {
+        let head = bytes.get(..DETAIL_HEAD).filter(|head| head.starts_with(DETAIL))?;
+        let four = |at: usize| [head[at], head[at + 1], head[at + 2], head[at + 3]];
+        let size = [8, 12].map(|at| u32::from_le_bytes(four(at)) as usize);
+        let pitch = f64::from_le_bytes(head[16..24].try_into().ok()?);
+        let sigma = f32::from_le_bytes(four(24));
+        let sound = size.iter().all(|s| (4..=LARGEST).contains(s))
+            && (pitch / (2.0 * preset.pitch.to_um()) - 1.0).abs() < 0.05
+            && (0.0..1e6).contains(&sigma);
+        let level = sound.then(|| packed::unpacked(size, pitch, 8, sigma, &bytes[DETAIL_HEAD..]))??;
+        Surface::from_levels(level.clone(), level, preset, &mut Planner::default())
+    };
+    read().ok_or_else(|| ComparisonError::Malformed {
+        what: "prepared scan",
+        reason: "it is damaged or was prepared with another preset".to_owned(),
+    })
+}

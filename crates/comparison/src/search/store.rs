@@ -1,0 +1,210 @@
+//! The feature store: records of one size behind a header, in bytes that somebody else reads, maps and appends.
+//!
+//! ```text
+//! file    header (8192 bytes), then records (8192 bytes each)
+//! header  "MSFEAT\0\x01", u32 record size, 32 bytes preset name padded with zeros, zeros, u64 checksum of what precedes it
+//! record  u16 width, u16 height, f32 pitch in um, f32 sigma in um, u8 bits, u8 origin (0 real, 1 simulated), u16 zero,
+//!         u32 bytes of heights, u32 zero, u64 checksum of the record without these eight bytes, zeros to 64,
+//!         960 bytes coarse code, heights (see `packed`), zeros
+//! ```
+//! All numbers are little-endian. A record that was not written to its end has the wrong length or the wrong checksum.
+
+use std::ops::Range;
+
+use super::code::{self, Code, DIRECTIONS};
+use super::packed;
+use crate::error::ComparisonError;
+use crate::fourier::Planner;
+use crate::preset::Preset;
+use crate::raster::Raster;
+use crate::surface::Surface;
+
+/// Bytes of one record, and of the header.
+pub const RECORD_BYTES: usize = 8192;
+const MAGIC: &[u8; 8] = b"MSFEAT\0\x01";
+const NAME: Range<usize> = 12..44;
+const CHECKSUM: Range<usize> = 24..32;
+const CODE: usize = 64;
+const HEIGHTS: usize = CODE + 8 * DIRECTIONS;
+/// No level kept here is larger along an axis.
+const LARGEST: usize = 1024;
+/// Bits a sample, most first; whichever fits.
+const BITS: [u32; 3] = [4, 3, 2];
+
+/// Where the scan behind a record came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A measured case.
+    Real,
+    /// A generated one; stays labelled so wherever it goes.
+    Simulated,
+}
+
+/// What the store keeps of one scan: its coarse code, and its heights at 25 µm (for breech faces) in two to four bits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features(Vec<u8>);
+
+impl Features {
+    /// The features of a prepared surface.
+    pub fn of(surface: &Surface, origin: Origin) -> Self {
+        Self::of_level(&surface.level2, origin, &mut Planner::default())
+    }
+
+    pub(crate) fn of_level(level: &Raster, origin: Origin, planner: &mut Planner) -> Self {
+        let code = code::code(level, planner);
+        let packed = packed::within(level, &BITS, RECORD_BYTES - HEIGHTS);
+        let mut bytes = vec![0; RECORD_BYTES];
+        let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+        put(0, &(packed.width.min(LARGEST) as u16).to_le_bytes());
+        put(2, &(packed.height.min(LARGEST) as u16).to_le_bytes());
+        put(4, &(packed.pitch as f32).to_le_bytes());
+        put(8, &packed.sigma.to_le_bytes());
+        put(12, &[packed.bits as u8, u8::from(origin == Origin::Simulated)]);
+        put(16, &(packed.bytes.len() as u32).to_le_bytes());
+        for (i, word) in code.iter().enumerate() {
+            put(CODE + 8 * i, &word.to_le_bytes());
+        }
+        put(HEIGHTS, &packed.bytes);
+        let sum = record_checksum(&bytes);
+        bytes[CHECKSUM].copy_from_slice(&sum.to_le_bytes());
+        Self(bytes)
+    }
+
+    /// The record, [`RECORD_BYTES`] of them.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// The header of a new feature file.
+pub fn header(preset: &Preset) -> Vec<u8> {
+    let mut bytes = vec![0; RECORD_BYTES];
+    bytes[..8].copy_from_slice(MAGIC);
+    bytes[8..12].copy_from_slice(&(RECORD_BYTES as u32).to_le_bytes());
+    let name = preset.name.as_bytes();
+    bytes[NAME][..name.len().min(NAME.len())].copy_from_slice(&name[..name.len().min(NAME.len())]);
+    let sum = checksum(&bytes[..RECORD_BYTES - 8], FIRST);
+    bytes[RECORD_BYTES - 8..].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
+/// A feature file in memory, open for searching.
+#[derive(Clone, Copy, Debug)]
+pub struct Store<'a> {
+    records: &'a [u8],
+    preset: &'static str,
+}
+
+impl<'a> Store<'a> {
+    /// Looks at the header and counts the whole records; each record is checked when it is used.
+    ///
+    /// # Errors
+    ///
+    /// [`ComparisonError::Malformed`] for bytes that are no feature file of this version.
+    ///
+    /// ```
+    /// use comparison::{MarkKind, Preset, search};
+    ///
+    /// let empty = search::header(&Preset::default_for(MarkKind::BreechFace));
+    /// assert_eq!(search::Store::open(&empty)?.len(), 0);
+    /// assert!(search::Store::open(b"something else").is_err());
+    /// # Ok::<(), comparison::ComparisonError>(())
+    /// ```
+    pub fn open(bytes: &'a [u8]) -> Result<Self, ComparisonError> {
+        let malformed =
+            |reason: &str| ComparisonError::Malformed { what: "feature store", reason: reason.to_owned() };
+        if bytes.len() < RECORD_BYTES || !bytes.starts_with(MAGIC) {
+            return Err(malformed("it does not begin like one of this version"));
+        }
+        let (header, records) = bytes.split_at(RECORD_BYTES);
+        let (told, sum) = header.split_at(RECORD_BYTES - 8);
+        if number(sum) != checksum(told, FIRST) || header[8..12] != (RECORD_BYTES as u32).to_le_bytes() {
+            return Err(malformed("its header is damaged"));
+        }
+        let name = header[NAME].split(|&b| b == 0).next().unwrap_or_default();
+        let preset = Preset::names().into_iter().find(|known| known.as_bytes() == name);
+        let preset =
+            preset.ok_or_else(|| malformed("it was made with a preset that this version does not know"))?;
+        Ok(Self { records, preset })
+    }
+
+    /// How many whole records there are.
+    pub fn len(&self) -> usize {
+        self.records.len() / RECORD_BYTES
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Bytes behind the last whole record: what a write left that did not come to its end.
+    pub fn torn(&self) -> usize {
+        self.records.len() % RECORD_BYTES
+    }
+
+    /// The name of the preset its scans were prepared with.
+    pub fn preset(&self) -> &'static str {
+        self.preset
+    }
+
+    /// Whether a record reads: its checksum fits and its heights unpack.
+    pub fn is_sound(&self, record: usize) -> bool {
+        record < self.len() && self.level(record).is_some()
+    }
+
+    /// Whether a record was generated, not measured.
+    pub fn origin(&self, record: usize) -> Origin {
+        if self.record(record)[13] == 0 { Origin::Real } else { Origin::Simulated }
+    }
+
+    fn record(&self, at: usize) -> &'a [u8] {
+        &self.records[at * RECORD_BYTES..(at + 1) * RECORD_BYTES]
+    }
+
+    pub(crate) fn code(&self, at: usize) -> Code {
+        let bytes = &self.record(at)[CODE..HEIGHTS];
+        let mut code = [0; DIRECTIONS];
+        code.iter_mut().zip(bytes.chunks_exact(8)).for_each(|(word, bytes)| *word = number(bytes));
+        code
+    }
+
+    /// The heights of a record; nothing where it is damaged.
+    pub(crate) fn level(&self, at: usize) -> Option<Raster> {
+        let record = self.record(at);
+        if number(&record[CHECKSUM]) != record_checksum(record) {
+            return None;
+        }
+        let size = [0, 2].map(|at| usize::from(u16::from_le_bytes([record[at], record[at + 1]])));
+        let real =
+            |at: usize| f32::from_le_bytes([record[at], record[at + 1], record[at + 2], record[at + 3]]);
+        let (pitch, sigma, bits) = (f64::from(real(4)), real(8), u32::from(record[12]));
+        let length = u32::from_le_bytes([record[16], record[17], record[18], record[19]]) as usize;
+        let sound = size.iter().all(|s| (2..=LARGEST).contains(s))
+            && (1.0..1000.0).contains(&pitch)
+            && (0.0..1e6).contains(&sigma)
+            && (1..=8).contains(&bits);
+        if !sound {
+            return None;
+        }
+        packed::unpacked(size, pitch, bits, sigma, record[HEIGHTS..].get(..length)?)
+    }
+}
+
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |n, &b| n << 8 | u64::from(b))
+}
+
+fn record_checksum(record: &[u8]) -> u64 {
+    checksum(&record[CHECKSUM.end..], checksum(&record[..CHECKSUM.start], FIRST))
+}
+
+const FIRST: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a over words of eight bytes; it tells torn from whole, not friend from foe.
+fn checksum(bytes: &[u8], from: u64) -> u64 {
+    bytes.chunks(8).fold(from, |sum, word| {
+        let mixed = (sum ^ number(word)).wrapping_mul(0x0000_0100_0000_01b3);
+        mixed ^ mixed >> 29
+    })
+}

@@ -1,0 +1,189 @@
+//! Searching made-up stores, and the real scans among made-up ones where they are at hand.
+
+use comparison::search::{
+    self, Features, Firearm, Found, Model, Origin, Query, RECORD_BYTES, Stages, Store, pack, unpack,
+};
+use comparison::{ComparisonError, MarkKind, Preset, Surface, compare, prepare};
+use proptest::prelude::*;
+use rand::{SeedableRng as _, rngs::ChaCha8Rng};
+use topography::{Length, Topography};
+
+use crate::known_pairs;
+
+fn preset() -> Preset {
+    Preset::default_for(MarkKind::BreechFace)
+}
+
+fn prepared(scan: &Topography) -> Surface {
+    prepare(scan, &preset()).unwrap()
+}
+
+/// Features of `firearms` made-up cases of one production run, one each.
+fn crowd(firearms: u64) -> Vec<u8> {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let model = Model::draw(&mut rng);
+    (0..firearms).flat_map(|_| Firearm::draw(&model, &mut rng).features(&mut rng).bytes().to_vec()).collect()
+}
+
+/// A store of two cases of one firearm, the first of them asked for, among a crowd of its own production run.
+fn small_world() -> (Surface, Vec<u8>) {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let model = Model::draw(&mut rng);
+    let mut rng = ChaCha8Rng::seed_from_u64(77);
+    let firearm = Firearm::draw(&model, &mut rng);
+    let [asked, kept] = [0, 1].map(|_| prepared(&firearm.fire(Length::um(12.5), &mut rng)));
+    let mut file = search::header(&preset());
+    file.extend(Features::of(&asked, Origin::Simulated).bytes());
+    file.extend(crowd(40));
+    file.extend(Features::of(&kept, Origin::Simulated).bytes());
+    (asked, file)
+}
+
+fn found(asked: &Surface, file: &[u8], admitted: &(dyn Fn(usize) -> bool + Sync)) -> Found {
+    let stages = Stages { registered: 20, compared: 5 };
+    search::search(&Query::new(asked).unwrap(), &Store::open(file).unwrap(), admitted, stages).unwrap()
+}
+
+#[test]
+fn the_other_case_of_a_firearm_is_the_first_lead() {
+    let (asked, file) = small_world();
+    let found = found(&asked, &file, &|record| record != 0);
+    assert_eq!((found.searched, found.leads.len(), found.leads[0].record), (41, 5, 41));
+    assert!(found.leads[0].comparison.congruent() >= 6, "{:?}", found.leads[0].comparison.cmc);
+    assert!(found.leads[1].comparison.congruent() <= 2, "{:?}", found.leads[1].comparison.cmc);
+    assert!(found.leads[0].code > 2.0 * found.leads[1].code);
+}
+
+#[test]
+fn what_is_not_admitted_is_not_found() {
+    let (asked, file) = small_world();
+    let found = found(&asked, &file, &|record| (1..=30).contains(&record));
+    assert_eq!(found.searched, 30);
+    assert!(found.leads.iter().all(|lead| lead.comparison.congruent() <= 2));
+    let none = self::found(&asked, &file, &|_| false);
+    assert!(none.leads.is_empty() && none.searched == 0);
+}
+
+#[test]
+fn a_search_has_one_answer_on_any_number_of_threads() {
+    let (asked, file) = small_world();
+    let told = |found: &Found| format!("{:?}", found.leads);
+    let [one, two] = [1, 2].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| told(&found(&asked, &file, &|_| true)))
+    });
+    assert_eq!(one, two);
+}
+
+#[test]
+fn a_damaged_record_is_named_and_left_out() {
+    let (asked, mut file) = small_world();
+    let at = 42 * RECORD_BYTES + 3000;
+    file[at] ^= 0x40;
+    let found = found(&asked, &file, &|record| record != 0);
+    assert_eq!(found.damaged, [41]);
+    assert!(found.leads.iter().all(|lead| lead.record != 41));
+}
+
+#[test]
+fn a_torn_record_is_seen_and_not_counted() {
+    let (_, file) = small_world();
+    let cut = &file[..file.len() - 7000];
+    let store = Store::open(cut).unwrap();
+    assert_eq!((store.len(), store.torn()), (41, RECORD_BYTES - 7000));
+    assert!((0..41).all(|record| store.is_sound(record)));
+    assert!(!store.is_sound(41));
+    let mut zeros = cut.to_vec();
+    zeros.resize(file.len(), 0);
+    assert!(!Store::open(&zeros).unwrap().is_sound(41), "a record whose end was never written");
+}
+
+#[test]
+fn only_feature_files_open() {
+    let header = search::header(&preset());
+    let mut other_version = header.clone();
+    other_version[7] = 2;
+    let mut damaged = header.clone();
+    damaged[100] = 1;
+    for bytes in [&[][..], b"MSFEAT", &header[..8191], &other_version, &damaged] {
+        assert!(matches!(Store::open(bytes), Err(ComparisonError::Malformed { .. })));
+    }
+    let other = search::header(&Preset::named("cmcr").unwrap());
+    let query = Query::new(&prepared(&crate::faces::face(1))).unwrap();
+    let refused = search::search(&query, &Store::open(&other).unwrap(), &|_| true, Stages::default());
+    assert!(matches!(refused, Err(ComparisonError::Mismatch(_))));
+}
+
+#[test]
+fn a_generated_record_stays_labelled() {
+    let mut file = search::header(&preset());
+    file.extend(crowd(1));
+    file.extend(Features::of(&prepared(&crate::faces::face(1)), Origin::Real).bytes());
+    let store = Store::open(&file).unwrap();
+    assert_eq!([store.origin(0), store.origin(1)], [Origin::Simulated, Origin::Real]);
+}
+
+#[test]
+fn a_seed_makes_the_same_faces_again() {
+    assert_eq!(crowd(3), crowd(3));
+}
+
+#[test]
+fn a_packed_surface_compares_like_the_one_it_was() {
+    let (asked, other) = (prepared(&crate::faces::face(4)), prepared(&crate::faces::turned(4, 50.0)));
+    let kept = unpack(&pack(&other), &preset()).unwrap();
+    let [exact, packed] = [&other, &kept].map(|b| compare(&asked, b).unwrap());
+    assert!(exact.congruent().abs_diff(packed.congruent()) <= 2, "{:?} {:?}", exact.cmc, packed.cmc);
+    assert!((exact.rotation.to_degrees() - packed.rotation.to_degrees()).abs() < 0.2);
+    assert!(unpack(b"MSPREP\0\x01", &preset()).is_err());
+}
+
+#[test]
+fn real_cases_of_one_slide_lead_among_generated_ones() {
+    let Some(folder) = known_pairs::real("csafe-fadul") else { return };
+    let mut file = search::header(&preset());
+    let scans: Vec<Surface> = ["2-1", "2-2", "C", "M", "1-1", "7-1"]
+        .iter()
+        .map(|name| prepared(&known_pairs::read(folder.join(format!("Fadul {name}.x3p")))))
+        .collect();
+    for scan in &scans {
+        file.extend(Features::of(scan, Origin::Real).bytes());
+    }
+    file.extend(crowd(60));
+    let found = found(&scans[0], &file, &|record| record != 0);
+    let mut first: Vec<usize> = found.leads[..3].iter().map(|lead| lead.record).collect();
+    first.sort_unstable();
+    assert_eq!(first, [1, 2, 3]);
+    assert!(found.leads[3].comparison.congruent() <= 2);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever the bytes, a store answers or refuses; it never panics and never reads beyond them.
+    #[test]
+    fn hostile_bytes_do_no_harm(
+        spoilt in prop::collection::vec((0..3 * RECORD_BYTES, any::<u8>()), 1..40),
+        cut in 0..3 * RECORD_BYTES,
+    ) {
+        let mut file = search::header(&preset());
+        file.extend(crowd(2));
+        for (at, byte) in spoilt {
+            file[at] = byte;
+        }
+        file.truncate(3 * RECORD_BYTES - cut);
+        if let Ok(store) = Store::open(&file) {
+            let sound = (0..=store.len()).filter(|&record| store.is_sound(record)).count();
+            prop_assert!(sound <= store.len());
+        }
+    }
+
+    /// A byte changed anywhere in a record is noticed.
+    #[test]
+    fn every_changed_byte_is_noticed(at in 0..RECORD_BYTES, change in 1..=255_u8) {
+        let mut file = search::header(&preset());
+        file.extend(crowd(1));
+        file[RECORD_BYTES + at] ^= change;
+        prop_assert!(!Store::open(&file).unwrap().is_sound(0));
+    }
+}
