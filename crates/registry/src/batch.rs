@@ -9,7 +9,7 @@ use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
 use crate::firearm::{Description, FirearmKey, Licensee};
-use crate::names::{LicenceNumber, Model, Person, Serial};
+use crate::names::{LicenceNumber, Model, Person};
 use crate::rules;
 use crate::store::{EntryRow, FirearmRow, Session};
 
@@ -18,7 +18,8 @@ pub(crate) struct Batch<'b> {
     by: &'b Person,
     now: Timestamp,
     parties: HashMap<Licensee, i64>,
-    lines: HashMap<(LicenceNumber, Model), i64>,
+    /// Models looked up; `None` for those that the books do not have yet.
+    lines: HashMap<LicenceNumber, HashMap<Model, Option<i64>>>,
     descriptions: HashMap<Description, i64>,
 }
 
@@ -73,22 +74,22 @@ impl<'b> Batch<'b> {
         groups: &[Vec<NewEntry>],
     ) -> Result<HashMap<FirearmKey, Known>, BooksError> {
         let mut known: HashMap<FirearmKey, Known> = HashMap::new();
-        let mut serials: HashMap<(&LicenceNumber, &Model), Vec<&str>> = HashMap::new();
         for new in groups.iter().flatten() {
             if !known.contains_key(&new.firearm) {
                 let nothing = Known { id: None, entries: Vec::new(), description: None };
                 known.insert(new.firearm.clone(), nothing);
-                let FirearmKey { licence, model, serial } = &new.firearm;
-                serials.entry((licence, model)).or_default().push(serial.as_str());
             }
         }
+        let (mut keys, mut names) = (Vec::new(), HashMap::new());
+        for key in known.keys() {
+            let Some(line) = self.known_line(session, key).await? else { continue };
+            keys.push((line, key.serial.as_str()));
+            names.insert((line, key.serial.as_str()), key);
+        }
         let mut by_id = HashMap::new();
-        for ((licence, model), serials) in serials {
-            let Some(line) = session.find_line(licence.as_str(), model.as_str()).await? else { continue };
-            for (serial, id) in session.known_firearms(line, &serials).await? {
-                let serial: Serial = serial.parse()?;
-                by_id.insert(id, FirearmKey { licence: licence.clone(), model: model.clone(), serial });
-            }
+        for (line, serial, id) in session.known_firearms(&keys).await? {
+            let key = *names.get(&(line, serial.as_str())).expect("only firearms asked for are found");
+            by_id.insert(id, key.clone());
         }
         let ids: Vec<i64> = by_id.keys().copied().collect();
         for (id, key) in &by_id {
@@ -247,13 +248,30 @@ impl<'b> Batch<'b> {
     }
 
     async fn line(&mut self, session: &mut Session, key: &FirearmKey) -> Result<i64, BooksError> {
-        let line = (key.licence.clone(), key.model.clone());
-        if let Some(number) = self.lines.get(&line) {
-            return Ok(*number);
+        if let Some(number) = self.known_line(session, key).await? {
+            return Ok(number);
         }
         let number = session.line(key.licence.as_str(), key.model.as_str()).await?;
-        self.lines.insert(line, number);
+        self.remember_line(key, Some(number));
         Ok(number)
+    }
+
+    /// The number of a licensee's model, if it has one yet.
+    async fn known_line(
+        &mut self,
+        session: &mut Session,
+        key: &FirearmKey,
+    ) -> Result<Option<i64>, BooksError> {
+        if let Some(number) = self.lines.get(&key.licence).and_then(|models| models.get(&key.model)) {
+            return Ok(*number);
+        }
+        let found = session.find_line(key.licence.as_str(), key.model.as_str()).await?;
+        self.remember_line(key, found);
+        Ok(found)
+    }
+
+    fn remember_line(&mut self, key: &FirearmKey, number: Option<i64>) {
+        self.lines.entry(key.licence.clone()).or_default().insert(key.model.clone(), number);
     }
 
     async fn description(&mut self, session: &mut Session, wanted: &Description) -> Result<i64, BooksError> {

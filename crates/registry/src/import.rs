@@ -19,7 +19,7 @@ use crate::names::Person;
 use crate::store::Session;
 
 /// Rows checked and written at a time, so that a table of any length takes the same memory.
-const CHUNK: usize = 2_048;
+const CHUNK: usize = 8_192;
 
 /// What a column can be. A row is one acquisition, one disposition, or both, as a bound book prints them; or, from
 /// `entry` on, one event of any kind, as [`Books::export`] writes it.
@@ -238,7 +238,7 @@ struct Rows<R> {
 
 impl<R: Read> Rows<R> {
     fn open(table: R, mapping: &Mapping, issuer: Licensee) -> Result<Self, BooksError> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(table);
+        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(table);
         let heading = reader.headers().map_err(|error| BooksError::Table(error.to_string()))?.clone();
         let column = |field: &str| {
             let name = mapping.columns.get(field).map_or(field, String::as_str);

@@ -216,8 +216,8 @@ impl Books {
         };
         let mut known = HashSet::new();
         for serials in run.serials.chunks(CHUNK) {
-            let texts: Vec<&str> = serials.iter().map(Serial::as_str).collect();
-            for (serial, _) in session.known_firearms(line, &texts).await? {
+            let keys: Vec<_> = serials.iter().map(|serial| (line, serial.as_str())).collect();
+            for (_, serial, _) in session.known_firearms(&keys).await? {
                 let serial: Serial = serial.parse()?;
                 if !run.resume {
                     let key = FirearmKey { licence: licence.clone(), model: run.model.clone(), serial };

@@ -17,6 +17,8 @@ mod ledger;
 pub mod names;
 mod rules;
 mod store;
+#[cfg(feature = "synthetic")]
+mod synthetic;
 mod trace;
 mod wording;
 

@@ -16,6 +16,8 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+#[cfg(feature = "synthetic")]
+pub(crate) use self::rows::Invented;
 pub(crate) use self::rows::{
     BookRow, CodeRow, EntryRow, FirearmRow, RecordRow, RunRows, StoredCode, StoredEntry, StoredFirearm,
 };
@@ -187,7 +189,7 @@ session_calls! {
     "record a closure": put_closure(licence: &str, times: (i64, i64), records_at: &str) -> bool;
     "read a closure": closure(licence: &str) -> Option<(i64, String)>;
     "find a firearm": find_firearm(line: i64, serial: &str) -> Option<i64>;
-    "find serial numbers": known_firearms(line: i64, serials: &[&str]) -> Vec<(String, i64)>;
+    "find serial numbers": known_firearms(keys: &[(i64, &str)]) -> Vec<(i64, String, i64)>;
     "read a firearm": firearm(firearm: i64) -> Option<StoredFirearm>;
     "find the code of a serial number": issued_to_serial(line: i64, serial: &str) -> Option<(i64, i64)>;
     "look a code up": code(code: i64) -> Option<StoredCode>;
@@ -200,6 +202,11 @@ session_calls! {
     "write a run of codes": issue(run: &RunRows<'_>) -> ();
     "write fittings": put_fittings(rows: &[(i64, i64)]) -> ();
     "write entries": put_entries(rows: &[EntryRow]) -> ();
+}
+
+#[cfg(feature = "synthetic")]
+session_calls! {
+    "invent entries": invent(new: &Invented) -> ();
 }
 
 /// Sorts a driver's error: another writer's lock is worth another attempt, everything else is not.

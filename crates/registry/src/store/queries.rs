@@ -3,7 +3,7 @@
 
 use sqlx::Row as _;
 
-use super::{Connection, Db, Row};
+use super::{Connection, Db, PLACES, Row, schema};
 use crate::store::rows::{
     BookRow, CodeRow, EntryRow, FirearmRow, RecordRow, RunRows, StoredCode, StoredEntry, StoredFirearm,
 };
@@ -15,7 +15,7 @@ pub(crate) async fn migrate(conn: &mut Connection, now: i64) -> Done<()> {
     sqlx::query::<Db>(sql::SCHEMA_LOCK).bind(now).execute(&mut *conn).await?;
     let applied = sqlx::query::<Db>(sql::SCHEMA_APPLIED).fetch_one(&mut *conn).await?.try_get::<i64, _>(0)?;
     for (version, text) in (1_i64..).zip(sql::SCHEMA).filter(|(version, _)| *version > applied) {
-        sqlx::raw_sql(text).execute(&mut *conn).await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(schema(text))).execute(&mut *conn).await?;
         sqlx::query::<Db>(sql::SCHEMA_DONE).bind(version).bind(now).execute(&mut *conn).await?;
     }
     Ok(())
@@ -140,20 +140,19 @@ pub(crate) async fn find_firearm(conn: &mut Connection, line: i64, serial: &str)
     row.map(|row| row.try_get(0)).transpose()
 }
 
-/// Those of the serial numbers that the books have, with the firearm's number.
+/// Those of the firearms (model's number and serial number) that the books have, with their own numbers.
 pub(crate) async fn known_firearms(
     conn: &mut Connection,
-    line: i64,
-    serials: &[&str],
-) -> Done<Vec<(String, i64)>> {
+    keys: &[(i64, &str)],
+) -> Done<Vec<(i64, String, i64)>> {
     let mut known = Vec::new();
-    for (statement, part) in sql::KNOWN_FIREARMS.split(serials) {
-        let mut query = sqlx::query::<Db>(statement).bind(line);
-        for serial in part {
-            query = query.bind(*serial);
+    for (statement, part) in sql::KNOWN_FIREARMS.split(&PLACES, keys) {
+        let mut query = sqlx::query::<Db>(statement);
+        for (line, serial) in part {
+            query = query.bind(*line).bind(*serial);
         }
         for row in query.fetch_all(&mut *conn).await? {
-            known.push((row.try_get(0)?, row.try_get(1)?));
+            known.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
         }
     }
     Ok(known)
@@ -201,7 +200,7 @@ pub(crate) async fn entries_of_firearm(conn: &mut Connection, firearm: i64) -> D
 
 pub(crate) async fn entries_of_firearms(conn: &mut Connection, firearms: &[i64]) -> Done<Vec<StoredEntry>> {
     let mut entries = Vec::new();
-    for (statement, part) in sql::ENTRIES_OF_FIREARMS.split(firearms) {
+    for (statement, part) in sql::ENTRIES_OF_FIREARMS.split(&PLACES, firearms) {
         let mut query = sqlx::query::<Db>(statement);
         for firearm in part {
             query = query.bind(*firearm);
@@ -253,7 +252,7 @@ fn stored_entry(row: &Row) -> Done<StoredEntry> {
 }
 
 pub(crate) async fn put_firearms(conn: &mut Connection, rows: &[FirearmRow]) -> Done<()> {
-    for (statement, part) in sql::PUT_FIREARMS.split(rows) {
+    for (statement, part) in sql::PUT_FIREARMS.split(&PLACES, rows) {
         let mut query = sqlx::query::<Db>(statement);
         for row in part {
             query = query
@@ -276,7 +275,7 @@ pub(crate) async fn put_code(conn: &mut Connection, row: &CodeRow) -> Done<()> {
 /// Writes a run of new firearms with their codes and entries.
 pub(crate) async fn issue(conn: &mut Connection, run: &RunRows<'_>) -> Done<()> {
     let firearms: Vec<_> = (run.first_firearm..).zip(run.units.iter().map(|(serial, _)| *serial)).collect();
-    for (statement, part) in sql::ISSUE_FIREARMS.split(&firearms) {
+    for (statement, part) in sql::ISSUE_FIREARMS.split(&PLACES, &firearms) {
         let mut query = sqlx::query::<Db>(statement).bind(run.line_id).bind(run.description_id);
         for (firearm, serial) in part {
             query = query.bind(*firearm).bind(*serial);
@@ -284,7 +283,7 @@ pub(crate) async fn issue(conn: &mut Connection, run: &RunRows<'_>) -> Done<()> 
         query.execute(&mut *conn).await?;
     }
     let codes: Vec<_> = (run.first_unit..).zip(run.units.iter().map(|(_, code)| *code)).collect();
-    for (statement, part) in sql::ISSUE_CODES.split(&codes) {
+    for (statement, part) in sql::ISSUE_CODES.split(&PLACES, &codes) {
         let mut query = sqlx::query::<Db>(statement).bind(run.parts).bind(run.first_firearm - run.first_unit);
         query = query.bind(run.record_id).bind(run.issued_at);
         for (unit, code) in part {
@@ -299,7 +298,7 @@ pub(crate) async fn issue(conn: &mut Connection, run: &RunRows<'_>) -> Done<()> 
 }
 
 pub(crate) async fn put_fittings(conn: &mut Connection, rows: &[(i64, i64)]) -> Done<()> {
-    for (statement, part) in sql::PUT_FITTINGS.split(rows) {
+    for (statement, part) in sql::PUT_FITTINGS.split(&PLACES, rows) {
         let mut query = sqlx::query::<Db>(statement);
         for (entry, code) in part {
             query = query.bind(*entry).bind(*code);
@@ -310,7 +309,7 @@ pub(crate) async fn put_fittings(conn: &mut Connection, rows: &[(i64, i64)]) -> 
 }
 
 pub(crate) async fn put_entries(conn: &mut Connection, rows: &[EntryRow]) -> Done<()> {
-    for (statement, part) in sql::PUT_ENTRIES.split(rows) {
+    for (statement, part) in sql::PUT_ENTRIES.split(&PLACES, rows) {
         let mut query = sqlx::query::<Db>(statement);
         for row in part {
             query =
@@ -322,4 +321,13 @@ pub(crate) async fn put_entries(conn: &mut Connection, rows: &[EntryRow]) -> Don
         query.execute(&mut *conn).await?;
     }
     Ok(())
+}
+
+#[cfg(feature = "synthetic")]
+pub(crate) async fn invent(conn: &mut Connection, new: &crate::store::rows::Invented) -> Done<()> {
+    let query = sqlx::query::<Db>(sql::INVENT_ENTRIES).bind(new.ahead).bind(new.kind);
+    let query = query.bind(new.holders.0).bind(new.holders.1).bind(new.others.map(|others| others.0));
+    let query = query.bind(new.others.map_or(1, |others| others.1)).bind(new.days);
+    let query = query.bind(new.body).bind(new.entries.0).bind(new.entries.1);
+    query.execute(&mut *conn).await.map(drop)
 }

@@ -100,3 +100,20 @@ pub(crate) struct RecordRow {
     /// Place in the log; `None` when the record never took effect.
     pub(crate) log_index: Option<i64>,
 }
+
+/// One more entry for each of a run of entries, for load tests.
+#[cfg(feature = "synthetic")]
+pub(crate) struct Invented {
+    /// The run: first number, and the one after the last.
+    pub(crate) entries: (i64, i64),
+    /// How much higher the new entries are numbered.
+    pub(crate) ahead: i64,
+    pub(crate) kind: &'static str,
+    /// First party and how many take turns.
+    pub(crate) holders: (i64, i64),
+    pub(crate) others: Option<(i64, i64)>,
+    /// Days after the old entry.
+    pub(crate) days: i64,
+    /// How the body begins; it ends with the firearm's number.
+    pub(crate) body: Option<&'static str>,
+}

@@ -87,11 +87,13 @@ CREATE TABLE entry (
     recorded_by TEXT NOT NULL,
     description_id BIGINT REFERENCES description (description_id),
     code BIGINT,
-    corrects BIGINT UNIQUE,
+    corrects BIGINT,
     void BIGINT NOT NULL,
     body TEXT
 );
 CREATE INDEX entry_firearm ON entry (firearm_id);
+-- An entry is corrected once; a correction can be corrected in turn.
+CREATE UNIQUE INDEX entry_corrects ON entry (corrects) WHERE corrects IS NOT NULL;
 
 -- Later fittings and removals of marked parts, by code; the first fitting is the issue itself.
 CREATE TABLE fitting (

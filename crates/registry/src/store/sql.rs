@@ -6,6 +6,12 @@ use std::sync::OnceLock;
 /// Makes the tables; each text is one version, applied in order and never changed once released.
 pub(super) const SCHEMA: [&str; 1] = [include_str!("schema_1.sql")];
 
+/// In SQLite a whole number that is the primary key is the row's own number only when its type is spelled `INTEGER`;
+/// spelled otherwise it costs a second tree. PostgreSQL's `INTEGER` is too short.
+pub(super) fn schema_for_sqlite(text: &str) -> String {
+    text.replace("_id BIGINT NOT NULL PRIMARY KEY", "_id INTEGER NOT NULL PRIMARY KEY")
+}
+
 /// The table that says which versions were applied. Its row 0 is the lock that one migrating process holds:
 /// databases that only speak PostgreSQL's protocol have no advisory locks.
 pub(super) const SCHEMA_TABLE: &str = "CREATE TABLE IF NOT EXISTS schema_version (version BIGINT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL)";
@@ -65,7 +71,7 @@ pub(super) static ENTRIES_OF_FIREARMS: ManyRows = ManyRows {
     before: 0,
     columns: 1,
     tail: ") ORDER BY e.entry_id",
-    texts: OnceLock::new(),
+    texts: [const { OnceLock::new() }; 2],
 };
 /// Only entries that stand: no void ones and none that was corrected.
 pub(super) const ENTRIES_OF_CODE: &str =
@@ -101,14 +107,14 @@ pub(super) static PUT_FIREARMS: ManyRows = ManyRows {
     before: 0,
     columns: 4,
     tail: "",
-    texts: OnceLock::new(),
+    texts: [const { OnceLock::new() }; 2],
 };
 pub(super) static PUT_FITTINGS: ManyRows = ManyRows {
     head: "INSERT INTO fitting (entry_id, code) VALUES ",
     before: 0,
     columns: 2,
     tail: "",
-    texts: OnceLock::new(),
+    texts: [const { OnceLock::new() }; 2],
 };
 pub(super) static PUT_ENTRIES: ManyRows = ManyRows {
     head: "INSERT INTO entry (entry_id, firearm_id, kind, holder, other, happened_on, recorded_at, recorded_by, \
@@ -116,14 +122,14 @@ pub(super) static PUT_ENTRIES: ManyRows = ManyRows {
     before: 0,
     columns: 13,
     tail: "",
-    texts: OnceLock::new(),
+    texts: [const { OnceLock::new() }; 2],
 };
 pub(super) static KNOWN_FIREARMS: ManyRows = ManyRows {
-    head: "SELECT serial, firearm_id FROM firearm WHERE line_id = $1 AND serial IN (",
-    before: 1,
-    columns: 1,
-    tail: ")",
-    texts: OnceLock::new(),
+    head: "SELECT f.line_id, f.serial, f.firearm_id FROM (VALUES ",
+    before: 0,
+    columns: 2,
+    tail: ") AS v JOIN firearm f ON f.line_id = v.column1 AND f.serial = v.column2",
+    texts: [const { OnceLock::new() }; 2],
 };
 
 /// A run of new firearms: numbers count on, so that only serial numbers differ.
@@ -133,7 +139,7 @@ pub(super) static ISSUE_FIREARMS: ManyRows = ManyRows {
     before: 2,
     columns: 2,
     tail: ") AS v",
-    texts: OnceLock::new(),
+    texts: [const { OnceLock::new() }; 2],
 };
 /// Codes of such a run: the firearm's number follows from the unit.
 pub(super) static ISSUE_CODES: ManyRows = ManyRows {
@@ -142,7 +148,7 @@ pub(super) static ISSUE_CODES: ManyRows = ManyRows {
     before: 4,
     columns: 2,
     tail: ") AS v",
-    texts: OnceLock::new(),
+    texts: [const { OnceLock::new() }; 2],
 };
 /// The entries of such a run follow from its codes.
 pub(super) const ISSUE_ENTRIES: &str =
@@ -150,6 +156,16 @@ pub(super) const ISSUE_ENTRIES: &str =
     recorded_at, recorded_by, description_id, code, corrects, void, body)
     SELECT c.firearm_id + $1, c.firearm_id, 'manufactured', $2, NULL, $3, $4, $5, NULL, c.code, NULL, 0, NULL
     FROM code c WHERE c.unit >= $6 AND c.unit < $7 ORDER BY c.unit";
+/// Invented entries for load tests: one more for each of a run of entries, `$7` days after it. Holder and other party
+/// count on with the firearm's number, so that many dealers appear; `$8` is the beginning of the body, which ends with
+/// that number, or NULL for none.
+#[cfg(feature = "synthetic")]
+pub(super) const INVENT_ENTRIES: &str =
+    "INSERT INTO entry (entry_id, firearm_id, kind, holder, other, happened_on,
+    recorded_at, recorded_by, description_id, code, corrects, void, body)
+    SELECT e.entry_id + $1, e.firearm_id, $2, $3 + e.firearm_id % $4, $5 + e.firearm_id % $6, e.happened_on + $7,
+    e.recorded_at, e.recorded_by, NULL, NULL, NULL, 0, $8 || e.firearm_id || '\"}'
+    FROM entry e WHERE e.entry_id >= $9 AND e.entry_id < $10 ORDER BY e.entry_id";
 pub(super) const PUT_CODE: &str = "INSERT INTO code (code, unit, parts, firearm_id, record_id, issued_at)
     VALUES ($1, $2, $3, $4, $5, $6)";
 
@@ -162,20 +178,33 @@ pub(super) struct ManyRows {
     before: usize,
     columns: usize,
     tail: &'static str,
-    /// Texts for many, some and one row, made once.
-    texts: OnceLock<[(usize, String); 3]>,
+    /// Texts for many, some and one row, made once; with bare places, and with numbered ones.
+    texts: [OnceLock<[(usize, String); 3]>; 2],
 }
 
-/// Places in one statement. SQLite could take 32,766, but its driver looks each place up by name, in time that grows
-/// with the square of their number; measured best near 200.
-const PLACES: usize = 200;
+/// How a database's driver wants many places: how many in one statement, and how they are written.
+pub(super) struct Places {
+    pub(super) most: usize,
+    pub(super) numbered: bool,
+}
+
+/// SQLite's driver looks numbered places up by name, in time that grows with the square of their number; bare ones
+/// are taken in order.
+pub(super) const SQLITE_PLACES: Places = Places { most: 2_000, numbered: false };
+/// PostgreSQL takes 65,535 places; past a few hundred nothing is gained.
+pub(super) const POSTGRES_PLACES: Places = Places { most: 2_000, numbered: true };
 
 impl ManyRows {
     /// Cuts rows into statements, the largest first.
-    pub(super) fn split<'r, R>(&'static self, mut rows: &'r [R]) -> Vec<(&'static str, &'r [R])> {
-        let sizes = || [PLACES, PLACES / 6, self.columns].map(|places| places / self.columns);
-        let texts = self.texts.get_or_init(|| sizes().map(|size| (size, self.text(size))));
-        let mut parts = Vec::with_capacity(rows.len() * self.columns / PLACES + 16);
+    pub(super) fn split<'r, R>(
+        &'static self,
+        places: &Places,
+        mut rows: &'r [R],
+    ) -> Vec<(&'static str, &'r [R])> {
+        let sizes = [places.most, places.most / 10, self.columns].map(|most| (most / self.columns).max(1));
+        let texts = &self.texts[usize::from(places.numbered)];
+        let texts = texts.get_or_init(|| sizes.map(|size| (size, self.text(size, places.numbered))));
+        let mut parts = Vec::with_capacity(rows.len() * self.columns / places.most + 16);
         for (size, text) in texts {
             while rows.len() >= *size {
                 let (part, rest) = rows.split_at(*size);
@@ -186,14 +215,24 @@ impl ManyRows {
         parts
     }
 
-    fn text(&self, rows: usize) -> String {
+    fn text(&self, rows: usize, numbered: bool) -> String {
         let mut text = self.head.to_owned();
+        if !numbered {
+            // The head's places stand in the order of their numbers.
+            for place in 1..=self.before {
+                text = text.replace(&format!("${place}"), "?");
+            }
+        }
         for row in 0..rows {
             text.push_str(if row == 0 { "(" } else { ", (" });
             for column in 0..self.columns {
                 let comma = if column == 0 { "" } else { ", " };
-                let place = self.before + row * self.columns + column + 1;
-                write!(text, "{comma}${place}").expect("a string takes any text");
+                if numbered {
+                    let place = self.before + row * self.columns + column + 1;
+                    write!(text, "{comma}${place}").expect("a string takes any text");
+                } else {
+                    write!(text, "{comma}?").expect("a string takes any text");
+                }
             }
             text.push(')');
         }

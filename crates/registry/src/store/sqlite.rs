@@ -1,5 +1,7 @@
 //! The statements, compiled for SQLite.
 
+use super::sql::{SQLITE_PLACES as PLACES, schema_for_sqlite as schema};
+
 type Db = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
 type Row = sqlx::sqlite::SqliteRow;
