@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::batch::Batch;
 use crate::chain;
+use crate::desk::Desk;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
@@ -20,7 +21,7 @@ use crate::folder::{Database, Folder, Issuer, Keys, NewIssuer, SCHEME};
 use crate::ledger::{self, Ledger};
 use crate::names::{LicenceNumber, Person, Reason};
 use crate::rules;
-use crate::store::{EntryRow, Session, Store};
+use crate::store::{EntryRow, RecordRow, Session, Store};
 
 /// The books of one issuer, open.
 ///
@@ -50,6 +51,7 @@ pub struct Books {
     pub(crate) store: Store,
     pub(crate) sealing: SealingKey,
     pub(crate) keys: Keys,
+    pub(crate) desk: Desk,
     /// Held through every act that writes, so that record, log and tables keep one order.
     pub(crate) ledger: Mutex<Ledger>,
 }
@@ -153,7 +155,7 @@ impl Books {
     fn assemble(folder: &Folder, issuer: Issuer, keys: Keys, store: Store) -> Self {
         let ledger = Mutex::new(Ledger::new(folder.log(), keys.log.clone()));
         let sealing = SealingKey::new(&keys.sealing, SCHEME);
-        Self { issuer, store, sealing, keys, ledger }
+        Self { issuer, store, sealing, keys, desk: Desk::default(), ledger }
     }
 
     /// The issuer as a licensee; its licence is part of the key of every firearm that it marks.
@@ -331,13 +333,36 @@ impl Books {
         body: &Value,
         now: Timestamp,
     ) -> Result<Entered, BooksError> {
-        let mut record = ledger::new_record(kind, body, now)?;
+        let mut records = [ledger::new_record(kind, body, now)?];
+        let entered = self.enter_all(ledger, &mut records, &[]).await?;
+        let (record_id, log_index) = entered[0];
+        Ok(Entered { record_id, log_index: log_index as u64 })
+    }
+
+    /// Puts records in the table, together with the log indices of earlier ones, then their hashes in the log: one
+    /// flush of each. Returns record number and log index of each.
+    pub(crate) async fn enter_all(
+        &self,
+        ledger: &mut Ledger,
+        records: &mut [RecordRow],
+        logged: &[(i64, i64)],
+    ) -> Result<Vec<(i64, i64)>, BooksError> {
         let mut session = self.store.write().await?;
-        record.record_id = session.take_numbers("record", 1).await?;
-        session.put_record(&record).await?;
+        let first = session.take_numbers("record", records.len() as i64).await?;
+        if let (Some(last), Some(record)) = (session.recorded_at(first - 1).await?, records.first()) {
+            not_behind(record.recorded_at, last)?;
+        }
+        for (number, record) in (first..).zip(records.iter_mut()) {
+            record.record_id = number;
+            session.put_record(record).await?;
+        }
+        for (record, log_index) in logged {
+            session.put_logged(*record, *log_index).await?;
+        }
         session.commit().await?;
-        let log_index = ledger.enter(ledger::commitment(&record)?)?;
-        Ok(Entered { record_id: record.record_id, log_index })
+        let commitments: Result<Vec<_>, _> = records.iter().map(ledger::commitment).collect();
+        let places = ledger.enter_all(&commitments?)?;
+        Ok((first..).zip(places.map(|place| place as i64)).take(records.len()).collect())
     }
 
     /// The session in which an entered act takes effect.
@@ -409,6 +434,17 @@ pub(crate) fn not_in_the_future(on: Date, now: Timestamp) -> Result<(), Refusal>
     }
     let hint = "check the date and this machine's clock";
     Err(Refusal::OutOfOrder { what: format!("{on} is in the future"), hint })
+}
+
+/// How far a clock may be set back, in microseconds, before its times are worse than none: time services correct
+/// seconds.
+const SET_BACK: i64 = 300_000_000;
+
+fn not_behind(now: i64, last: i64) -> Result<(), BooksError> {
+    if now >= last - SET_BACK {
+        return Ok(());
+    }
+    Err(BooksError::Clock { now: encode::time(now)?, last: encode::time(last)? })
 }
 
 /// Whether a day lies ahead everywhere: it has begun somewhere on Earth up to 14 hours before it begins in UTC.

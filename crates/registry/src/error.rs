@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
 use symbology::Prefix;
 
 use crate::event::EntryNumber;
@@ -52,6 +53,16 @@ pub enum BooksError {
     /// The log did not take the entry, so nothing was done: no log, no answer.
     #[error("the log did not take the entry, so nothing was done: {0}")]
     Log(Box<dyn std::error::Error + Send + Sync>),
+    /// This machine's clock lies behind the last act in the books, so that nothing would be dated rightly.
+    #[error(
+        "this machine's clock says {now}, but the last act in the books is of {last}; nothing was done\nhint: set the clock"
+    )]
+    Clock {
+        /// What the clock says.
+        now: Timestamp,
+        /// When the last act was entered.
+        last: Timestamp,
+    },
     /// A table could not be read or written as CSV.
     #[error("the table cannot be used: {0}")]
     Table(String),
@@ -134,6 +145,24 @@ pub enum Refusal {
 impl BooksError {
     pub(crate) fn database(what: &'static str, source: sqlx::Error) -> Self {
         Self::Database { what, source: Box::new(source) }
+    }
+
+    /// The same error once more, for everybody whom one failure keeps from an answer.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Name(error) => Self::Name(error.clone()),
+            Self::Refused(refusal) => Self::Refused(refusal.clone()),
+            Self::Damaged(what) => Self::Damaged(what.clone()),
+            Self::Folder { what, path, source } => {
+                let source = std::io::Error::new(source.kind(), source.to_string());
+                Self::Folder { what, path: path.clone(), source }
+            }
+            Self::Busy { attempts } => Self::Busy { attempts: *attempts },
+            Self::Database { what, source } => Self::Database { what, source: source.to_string().into() },
+            Self::Log(error) => Self::Log(error.to_string().into()),
+            Self::Table(what) => Self::Table(what.clone()),
+            Self::Clock { now, last } => Self::Clock { now: *now, last: *last },
+        }
     }
 
     pub(crate) fn damaged(what: impl fmt::Display) -> Self {

@@ -1,6 +1,7 @@
 //! No log, no answer: everything that the books ask, do or answer is a salted record, and its hash is in the log
 //! before it takes effect.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -40,11 +41,12 @@ impl Ledger {
         Ok(())
     }
 
-    /// Enters a commitment; when this returns, the entry is on disk under a signed checkpoint.
-    pub(crate) fn enter(&mut self, commitment: Commitment) -> Result<u64, BooksError> {
+    /// Enters commitments in their order, with one flush for all of them; when this returns, they are on
+    /// disk under a signed checkpoint.
+    pub(crate) fn enter_all(&mut self, commitments: &[Commitment]) -> Result<Range<u64>, BooksError> {
         let log = self.writable()?;
-        match log.append_batch(&[commitment]) {
-            Ok(places) => Ok(places.start),
+        match log.append_batch(commitments) {
+            Ok(places) => Ok(places),
             Err(error) => {
                 self.log = None;
                 Err(refused(error))

@@ -5,6 +5,7 @@ mod batch;
 mod books;
 mod certificate;
 mod chain;
+mod desk;
 mod encode;
 mod error;
 mod event;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use symbology::Code;
 
-use crate::books::{Books, Entered, history, lies_ahead};
+use crate::books::{Books, history, lies_ahead};
 use crate::chain::{Chain, ChainEnd, TimeToCrime, chain, time_to_crime};
 use crate::encode;
 use crate::error::{BooksError, Refusal};
@@ -162,35 +162,14 @@ pub struct PartState {
 impl Books {
     /// Answers a question: the question is in the log before the books are opened, the answer before it is given.
     ///
+    /// Questions asked at the same time share their flushes of table and log: ask from many tasks at once.
+    ///
     /// # Errors
     /// [`Refusal::Request`] for a question without what the house demands; [`BooksError::Log`] when the log does not
     /// take question or answer, in which case nothing is answered.
     pub async fn trace(&self, request: &TraceRequest, now: Timestamp) -> Result<TraceAnswer, BooksError> {
         check(request, encode::today(now))?;
-        let mut ledger = self.ledger.lock().await;
-        let question = self.enter(&mut ledger, "trace", &question_record(request), now).await?;
-        let outcome = match self.resolve(request, encode::today(now)).await {
-            Err(BooksError::Refused(refusal)) => {
-                let body = json!({"question": question.record_id, "refused": refusal.to_string()});
-                let entered = self.enter(&mut ledger, "answer", &body, now).await?;
-                self.both_logged(&question, &entered).await?;
-                return Err(refusal.into());
-            }
-            done => done?,
-        };
-        let mut answer = TraceAnswer {
-            question: question.record_id as u64,
-            case_number: request.case_number.clone(),
-            answered_at: now,
-            statement: wording::statement(&outcome, request),
-            outcome,
-            log: self.issuer.origin.clone(),
-            log_entries: [question.log_index, 0],
-        };
-        let entered = self.enter(&mut ledger, "answer", &answer_record(&answer)?, now).await?;
-        answer.log_entries[1] = entered.log_index;
-        self.both_logged(&question, &entered).await?;
-        Ok(answer)
+        self.ask(request, now).await
     }
 
     /// The answer that [`Books::trace`] would give and its sentences, without a log entry: for a node that keeps
@@ -219,13 +198,12 @@ impl Books {
         stored.map(|stored| encode::time(stored.issued_at)).transpose()
     }
 
-    async fn both_logged(&self, question: &Entered, answer: &Entered) -> Result<(), BooksError> {
-        let mut session = self.effect(question).await?;
-        session.put_logged(answer.record_id, answer.log_index as i64).await?;
-        session.commit().await
-    }
-
-    async fn resolve(&self, request: &TraceRequest, today: Date) -> Result<TraceOutcome, BooksError> {
+    /// What the books say, with no word of it in the log yet.
+    pub(crate) async fn resolve(
+        &self,
+        request: &TraceRequest,
+        today: Date,
+    ) -> Result<TraceOutcome, BooksError> {
         let blocks = self.blocks().await?;
         let mut session = self.store.read().await?;
         let mut sorted = Sorted::default();
@@ -445,7 +423,7 @@ fn check(request: &TraceRequest, today: Date) -> Result<(), Refusal> {
 }
 
 /// The question as it is hashed; canonical JSON has no fractions, so posteriors are text.
-fn question_record(request: &TraceRequest) -> Value {
+pub(crate) fn question_record(request: &TraceRequest) -> Value {
     let code = |candidate: &CandidateCode| json!([candidate.code, format!("{:.9}", candidate.posterior)]);
     json!({
         "codes": request.codes.iter().map(code).collect::<Vec<_>>(),
@@ -456,7 +434,7 @@ fn question_record(request: &TraceRequest) -> Value {
     })
 }
 
-fn answer_record(answer: &TraceAnswer) -> Result<Value, BooksError> {
+pub(crate) fn answer_record(answer: &TraceAnswer) -> Result<Value, BooksError> {
     let outcome = serde_json::to_value(&answer.outcome).map_err(BooksError::damaged)?;
     Ok(
         json!({"question": answer.question, "answer": fractions_as_text(outcome), "statement": answer.statement}),

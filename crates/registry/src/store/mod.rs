@@ -27,6 +27,9 @@ use crate::error::BooksError;
 const ATTEMPTS: u32 = 6;
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
+/// How long anybody waits for a connection: for a server to come back, or for a large import to end.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Connections that read beside the one that writes.
 const READERS: u32 = 4;
 
@@ -58,20 +61,20 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", "-65536")
             .pragma("wal_autocheckpoint", "8192");
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(writing).await;
+        let writer =
+            SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(writing).await;
         let writer = writer.map_err(|error| BooksError::database("open the file", error))?;
         let reading = options.pragma("query_only", "ON").pragma("cache_size", "-16384");
-        let readers = SqlitePoolOptions::new().max_connections(READERS).connect_lazy_with(reading);
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(PATIENCE)
+            .connect_lazy_with(reading);
         Ok(Self::Sqlite { writer, readers })
     }
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
     pub(crate) async fn postgres(url: &str) -> Result<Self, BooksError> {
-        let pool = PgPoolOptions::new()
-            .max_connections(4)
-            .acquire_timeout(Duration::from_secs(10))
-            .connect(url)
-            .await;
+        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect(url).await;
         Ok(Self::Postgres(pool.map_err(|error| BooksError::database("connect", error))?))
     }
 
@@ -179,6 +182,7 @@ session_calls! {
     "open a block": open_block(prefix: i64, key_check: &str, now: i64) -> bool;
     "read the blocks": blocks() -> Vec<(i64, String)>;
     "write a record": put_record(record: &RecordRow) -> ();
+    "read a record's time": recorded_at(record: i64) -> Option<i64>;
     "write a log index": put_logged(record: i64, log_index: i64) -> ();
     "read a log index": log_index(record: i64) -> Option<i64>;
     "read the records": records(after: i64, limit: i64) -> Vec<RecordRow>;

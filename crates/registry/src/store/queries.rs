@@ -53,6 +53,11 @@ pub(crate) async fn put_record(conn: &mut Connection, record: &RecordRow) -> Don
     query.execute(&mut *conn).await.map(drop)
 }
 
+pub(crate) async fn recorded_at(conn: &mut Connection, record: i64) -> Done<Option<i64>> {
+    let row = sqlx::query::<Db>(sql::RECORDED_AT).bind(record).fetch_optional(&mut *conn).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
 pub(crate) async fn put_logged(conn: &mut Connection, record: i64, log_index: i64) -> Done<()> {
     sqlx::query::<Db>(sql::PUT_LOGGED).bind(record).bind(log_index).execute(&mut *conn).await.map(drop)
 }

@@ -30,6 +30,7 @@ pub(super) const BLOCKS: &str = "SELECT prefix, key_check FROM block ORDER BY op
 
 pub(super) const PUT_RECORD: &str =
     "INSERT INTO record (record_id, kind, recorded_at, salt, body) VALUES ($1, $2, $3, $4, $5)";
+pub(super) const RECORDED_AT: &str = "SELECT recorded_at FROM record WHERE record_id = $1";
 pub(super) const PUT_LOGGED: &str = "INSERT INTO logged (record_id, log_index) VALUES ($1, $2)";
 pub(super) const LOG_INDEX: &str = "SELECT log_index FROM logged WHERE record_id = $1";
 pub(super) const RECORDS: &str = "SELECT r.record_id, r.kind, r.recorded_at, r.salt, r.body, g.log_index
@@ -178,8 +179,8 @@ pub(super) struct ManyRows {
     before: usize,
     columns: usize,
     tail: &'static str,
-    /// Texts for many, some and one row, made once; with bare places, and with numbered ones.
-    texts: [OnceLock<[(usize, String); 3]>; 2],
+    /// Texts for many, some, few and one row, made once; with bare places, and with numbered ones.
+    texts: [OnceLock<[(usize, String); 4]>; 2],
 }
 
 /// How a database's driver wants many places: how many in one statement, and how they are written.
@@ -189,9 +190,9 @@ pub(super) struct Places {
 }
 
 /// SQLite's driver looks numbered places up by name, in time that grows with the square of their number; bare ones
-/// are taken in order.
-pub(super) const SQLITE_PLACES: Places = Places { most: 2_000, numbered: false };
-/// PostgreSQL takes 65,535 places; past a few hundred nothing is gained.
+/// are taken in order. Each statement wakes the driver's thread, which costs most on a busy machine. It takes 32,766 places.
+pub(super) const SQLITE_PLACES: Places = Places { most: 30_000, numbered: false };
+/// PostgreSQL takes 65,535 places; past a few thousand nothing is gained.
 pub(super) const POSTGRES_PLACES: Places = Places { most: 2_000, numbered: true };
 
 impl ManyRows {
@@ -201,7 +202,8 @@ impl ManyRows {
         places: &Places,
         mut rows: &'r [R],
     ) -> Vec<(&'static str, &'r [R])> {
-        let sizes = [places.most, places.most / 10, self.columns].map(|most| (most / self.columns).max(1));
+        let sizes = [places.most, places.most / 10, places.most / 100, self.columns]
+            .map(|most| (most / self.columns).max(1));
         let texts = &self.texts[usize::from(places.numbered)];
         let texts = texts.get_or_init(|| sizes.map(|size| (size, self.text(size, places.numbered))));
         let mut parts = Vec::with_capacity(rows.len() * self.columns / places.most + 16);

@@ -46,6 +46,8 @@ behaviour! {
     names_every_end_of_a_chain
     refuses_improper_questions
     enters_everything_in_the_log
+    answers_together
+    refuses_a_clock_set_back
     takes_all_entries_or_none
     certifies
     exports_three_views
@@ -448,6 +450,48 @@ async fn enters_everything_in_the_log(place: Place) {
     let found = place.books.reconcile().await.unwrap();
     assert_eq!((found.log_entries, found.agreed), (7, 7));
     assert!(found.without_effect.is_empty() && found.altered.is_empty() && found.unexplained.is_empty());
+}
+
+async fn answers_together(place: Place) {
+    let issued = place.issue(&place::run("AB0001", 40)).await;
+    let Place { books, folder, server } = place;
+    let books = std::sync::Arc::new(books);
+    let mut asking = tokio::task::JoinSet::new();
+    for (number, one) in issued.iter().enumerate() {
+        let (books, mut request, serial) = (books.clone(), question(&[(one.code, 1.0)]), one.serial.clone());
+        // Every tenth question is refused: the others must not suffer.
+        request.recovered_on = (number % 10 == 9).then(|| "2024-01-01".parse().unwrap());
+        asking.spawn(async move { (number, serial, books.trace(&request, now()).await) });
+    }
+    let mut places = Vec::new();
+    while let Some(done) = asking.join_next().await {
+        let (number, serial, answer) = done.unwrap();
+        match answer {
+            Ok(answer) => {
+                let TraceOutcome::ChainEnds(traced) = answer.outcome else { panic!() };
+                assert_eq!(traced.firearm.key.serial, serial, "somebody else's answer");
+                places.extend(answer.log_entries);
+            }
+            Err(refused) => assert!(number % 10 == 9, "{refused}"),
+        }
+    }
+    assert_eq!(places.len(), 2 * 36);
+    assert!(places.chunks(2).any(|pair| pair[1] - pair[0] > 1), "no two questions shared a flush");
+    let found = books.reconcile().await.unwrap();
+    assert_eq!((found.log_entries, found.agreed, found.without_effect.len()), (82, 82, 0));
+    drop((folder, server));
+}
+
+async fn refuses_a_clock_set_back(place: Place) {
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    let seconds = |seconds: i64| now() + jiff::SignedDuration::from_secs(seconds);
+    let refused = place.books.trace(&question(&[(code, 1.0)]), seconds(-3_600)).await.unwrap_err();
+    let text = refused.to_string();
+    assert!(matches!(refused, registry::BooksError::Clock { .. }), "{text}");
+    assert!(text.contains("2026-01-15T11:00:00Z") && text.contains("2026-01-15T12:00:00Z"), "{text}");
+    assert_eq!(place.books.reconcile().await.unwrap().log_entries, 2, "nothing was entered");
+    place.books.trace(&question(&[(code, 1.0)]), seconds(-60)).await.unwrap();
+    place.books.trace(&question(&[(code, 1.0)]), seconds(60)).await.unwrap();
 }
 
 async fn takes_all_entries_or_none(place: Place) {

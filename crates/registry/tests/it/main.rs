@@ -6,6 +6,7 @@ mod behaviour;
 mod codes;
 mod faults;
 mod names;
+mod outage;
 mod place;
 mod resume;
 mod table;

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 pub(crate) struct Place {
     pub(crate) books: Books,
     pub(crate) folder: TempDir,
-    server: Option<Arc<Server>>,
+    pub(crate) server: Option<Arc<Server>>,
 }
 
 pub(crate) const MODEL: &str = "M9 (synthetic)";
@@ -76,7 +76,15 @@ impl Place {
 
     /// `None`, said loudly, where PostgreSQL is not installed.
     pub(crate) async fn postgres() -> Option<Self> {
-        let server = Server::shared()?;
+        Self::on(Server::shared()?).await
+    }
+
+    /// On a server that no other test uses.
+    pub(crate) async fn own_postgres() -> Option<Self> {
+        Self::on(Arc::new(Server::start(installed()?))).await
+    }
+
+    async fn on(server: Arc<Server>) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let url = server.new_database();
         let books = Books::create(folder.path(), &issuer(Database::Postgres(url)), now()).await.unwrap();
@@ -140,13 +148,7 @@ impl Server {
         if let Some(server) = shared.upgrade() {
             return Some(server);
         }
-        let Some(programs) = programs() else {
-            eprintln!(
-                "PostgreSQL is not installed under /usr/lib/postgresql: its half of the suite did not run"
-            );
-            return None;
-        };
-        let server = Arc::new(Self::start(programs));
+        let server = Arc::new(Self::start(installed()?));
         *shared = Arc::downgrade(&server);
         Some(server)
     }
@@ -154,15 +156,25 @@ impl Server {
     fn start(programs: PathBuf) -> Self {
         let folder = tempfile::tempdir().unwrap().keep();
         let server = Self { folder, programs };
-        let data = server.folder.join("data");
-        let (folder, data) = (server.folder.display(), data.display());
+        let (folder, data) = (server.folder.display(), server.folder.join("data"));
         if is_root() {
             assert!(shell(&format!("chown postgres {folder}")), "the folder goes to the server's user");
         }
-        server.run(&format!("initdb -D {data} -U microstamp -A trust --no-sync"));
-        let options = format!("-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off");
-        server.run(&format!("pg_ctl -D {data} -l {folder}/log -o '{options}' -w start"));
+        server.run(&format!("initdb -D {} -U microstamp -A trust --no-sync", data.display()));
+        server.begin();
         server
+    }
+
+    /// Starts the server on its data.
+    pub(crate) fn begin(&self) {
+        let folder = self.folder.display();
+        let options = format!("-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off");
+        self.run(&format!("pg_ctl -D {folder}/data -l {folder}/log -o '{options}' -w start"));
+    }
+
+    /// Stops the server at once, as a crash would.
+    pub(crate) fn stop(&self) {
+        self.run(&format!("pg_ctl -D {}/data -m immediate -w stop", self.folder.display()));
     }
 
     fn new_database(&self) -> String {
@@ -184,9 +196,18 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.run(&format!("pg_ctl -D {}/data -m immediate -w stop", self.folder.display()));
+        self.stop();
         std::fs::remove_dir_all(&self.folder).unwrap();
     }
+}
+
+/// The newest PostgreSQL of this machine; where there is none, it is said loudly.
+fn installed() -> Option<PathBuf> {
+    let programs = programs();
+    if programs.is_none() {
+        eprintln!("PostgreSQL is not installed under /usr/lib/postgresql: its half of the suite did not run");
+    }
+    programs
 }
 
 fn programs() -> Option<PathBuf> {

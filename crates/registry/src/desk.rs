@@ -1,0 +1,167 @@
+//! Questions that arrive together are entered together: one flush of table and log for all of them, and one for their
+//! answers.
+//!
+//! Whoever gets hold of the ledger first serves everybody who waits. When it goes away half way, the others ask again;
+//! the log then holds a question more, never an answer less.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use crate::books::Books;
+use crate::encode;
+use crate::error::{BooksError, Refusal};
+use crate::ledger::{self, Ledger};
+use crate::store::RecordRow;
+use crate::trace::{TraceAnswer, TraceOutcome, TraceRequest, answer_record, question_record};
+use crate::wording;
+
+/// Questions entered together at most: what the reader of one answer waits for the others.
+const TOGETHER: usize = 256;
+
+/// Questions that wait for whoever holds the ledger.
+#[derive(Default)]
+pub(crate) struct Desk {
+    waiting: Mutex<Vec<Question>>,
+}
+
+struct Question {
+    request: TraceRequest,
+    now: Timestamp,
+    tell: oneshot::Sender<Result<TraceAnswer, BooksError>>,
+}
+
+impl Desk {
+    fn put(
+        &self,
+        request: &TraceRequest,
+        now: Timestamp,
+    ) -> oneshot::Receiver<Result<TraceAnswer, BooksError>> {
+        let (tell, told) = oneshot::channel();
+        let question = Question { request: request.clone(), now, tell };
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(question);
+        told
+    }
+
+    fn take(&self) -> Vec<Question> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken: Vec<Question> = Vec::new();
+        // Whoever asked and went away is not asked for.
+        waiting.retain(|question| !question.tell.is_closed());
+        let count = waiting.len().min(TOGETHER);
+        taken.extend(waiting.drain(..count));
+        taken
+    }
+}
+
+impl Books {
+    /// Puts a question on the desk and waits for its answer, serving the desk when nobody else does.
+    pub(crate) async fn ask(
+        &self,
+        request: &TraceRequest,
+        now: Timestamp,
+    ) -> Result<TraceAnswer, BooksError> {
+        let mut told = self.desk.put(request, now);
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut told => match answer {
+                    Ok(answer) => return answer,
+                    Err(_) => told = self.desk.put(request, now),
+                },
+                mut ledger = self.ledger.lock() => self.serve(&mut ledger).await,
+            }
+        }
+    }
+
+    async fn serve(&self, ledger: &mut Ledger) {
+        let questions = self.desk.take();
+        if questions.is_empty() {
+            return;
+        }
+        let requests: Vec<_> = questions.iter().map(|question| (&question.request, question.now)).collect();
+        match self.answer_all(ledger, &requests).await {
+            Ok(answers) => {
+                for (question, answer) in questions.into_iter().zip(answers) {
+                    // Whoever went away has its answer in the log.
+                    let _ = question.tell.send(answer);
+                }
+            }
+            Err(error) => {
+                for question in questions {
+                    let _ = question.tell.send(Err(error.again()));
+                }
+            }
+        }
+    }
+
+    /// Enters questions, opens the books, enters the answers.
+    async fn answer_all(
+        &self,
+        ledger: &mut Ledger,
+        requests: &[(&TraceRequest, Timestamp)],
+    ) -> Result<Vec<Result<TraceAnswer, BooksError>>, BooksError> {
+        let new = |(request, now): &(&TraceRequest, Timestamp)| {
+            ledger::new_record("trace", &question_record(request), *now)
+        };
+        let mut records = requests.iter().map(new).collect::<Result<Vec<_>, _>>()?;
+        let asked = self.enter_all(ledger, &mut records, &[]).await?;
+        let mut outcomes = Vec::with_capacity(requests.len());
+        for (request, now) in requests {
+            outcomes.push(match self.resolve(request, encode::today(*now)).await {
+                Err(BooksError::Refused(refusal)) => Err(refusal),
+                done => Ok(done?),
+            });
+        }
+        let mut answers = Vec::with_capacity(requests.len());
+        let mut answer_records = Vec::with_capacity(requests.len());
+        for (((request, now), record), outcome) in requests.iter().zip(&records).zip(outcomes) {
+            let (answer, record) = self.answer(request, *now, record, outcome)?;
+            answers.push(answer);
+            answer_records.push(record);
+        }
+        let given = self.enter_all(ledger, &mut answer_records, &asked).await?;
+        let mut session = self.store.write().await?;
+        for (record, log_index) in &given {
+            session.put_logged(*record, *log_index).await?;
+        }
+        session.commit().await?;
+        let places = asked.iter().zip(&given).map(|(asked, given)| [asked.1 as u64, given.1 as u64]);
+        for (answer, places) in answers.iter_mut().zip(places) {
+            if let Ok(answer) = answer {
+                answer.log_entries = places;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// The answer to one question and its record; log entries are still to come.
+    fn answer(
+        &self,
+        request: &TraceRequest,
+        now: Timestamp,
+        question: &RecordRow,
+        outcome: Result<TraceOutcome, Refusal>,
+    ) -> Result<(Result<TraceAnswer, BooksError>, RecordRow), BooksError> {
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(refusal) => {
+                let body = json!({"question": question.record_id, "refused": refusal.to_string()});
+                return Ok((Err(refusal.into()), ledger::new_record("answer", &body, now)?));
+            }
+        };
+        let answer = TraceAnswer {
+            question: question.record_id as u64,
+            case_number: request.case_number.clone(),
+            answered_at: now,
+            statement: wording::statement(&outcome, request),
+            outcome,
+            log: self.issuer.origin.clone(),
+            log_entries: [0, 0],
+        };
+        let record = ledger::new_record("answer", &answer_record(&answer)?, now)?;
+        Ok((Ok(answer), record))
+    }
+}
