@@ -69,7 +69,7 @@ impl Matcher {
 
     /// Scores one pose.
     pub(crate) fn fit(&self, field: &Field, candidate: Candidate) -> Fit {
-        let (image, _) = candidate.pose.rectify(field, self.canvas);
+        let image = candidate.pose.values(field, self.canvas);
         let towards = Self::direction(self.rendering, &candidate);
         let mut score = 0.0;
         let mut weights = Vec::with_capacity(self.parts.len());
@@ -86,13 +86,37 @@ impl Matcher {
 
     /// The score alone.
     pub(crate) fn score(&self, field: &Field, candidate: &Candidate) -> f32 {
-        let (image, _) = candidate.pose.rectify(field, self.canvas);
+        let image = candidate.pose.values(field, self.canvas);
         let towards = Self::direction(self.rendering, candidate);
         let of = |forms: &Forms| {
             let evidence = forms.evidence(&image, self.canvas, towards);
             log_sum_exp(&evidence) - (evidence.len() as f32).ln()
         };
         self.parts.iter().chain(&self.fixed).map(of).sum()
+    }
+
+    /// The scores of a candidate for its azimuth and for the opposite one.
+    pub(crate) fn both(&self, field: &Field, candidate: &Candidate) -> [f32; 2] {
+        let image = candidate.pose.values(field, self.canvas);
+        let towards = Self::direction(self.rendering, candidate);
+        let mut scores = [0.0; 2];
+        for forms in self.parts.iter().chain(&self.fixed) {
+            let window = cut(&image, self.canvas.size, forms.window);
+            let energy = dot(&window, &window).max(1e-6).sqrt();
+            let signed: Vec<f32> = forms
+                .shapes
+                .iter()
+                .map(|shape| {
+                    let rho = shape.correlation(&window, towards) / energy;
+                    (forms.evidence_of(rho.abs())).copysign(rho)
+                })
+                .collect();
+            for (score, sign) in scores.iter_mut().zip([1.0, -1.0]) {
+                let evidence: Vec<f32> = signed.iter().map(|value| (sign * value).max(0.0)).collect();
+                *score += log_sum_exp(&evidence) - (evidence.len() as f32).ln();
+            }
+        }
+        scores
     }
 
     /// The direction of the slope in the frame of the mark, or the sign of the relief.
@@ -160,11 +184,13 @@ impl Forms {
         let energy = dot(&window, &window).max(1e-6).sqrt();
         self.shapes
             .iter()
-            .map(|shape| {
-                let rho = (shape.correlation(&window, towards) / energy).clamp(0.0, 0.999);
-                -0.5 * self.samples * (1.0 - rho * rho).ln()
-            })
+            .map(|shape| self.evidence_of(shape.correlation(&window, towards) / energy))
             .collect()
+    }
+
+    fn evidence_of(&self, rho: f32) -> f32 {
+        let rho = rho.clamp(0.0, 0.999);
+        -0.5 * self.samples * (1.0 - rho * rho).ln()
     }
 }
 

@@ -161,7 +161,9 @@ fn clear(canvas: &mut [f32], size: usize, window: Window) {
 
 /// The samples of a canvas inside a window.
 pub(crate) fn cut(canvas: &[f32], size: usize, window: Window) -> Vec<f32> {
-    (window.y..window.y + window.height)
-        .flat_map(|y| canvas[y * size + window.x..y * size + window.x + window.width].iter().copied())
-        .collect()
+    let mut samples = Vec::with_capacity(window.width * window.height);
+    for y in window.y..window.y + window.height {
+        samples.extend_from_slice(&canvas[y * size + window.x..][..window.width]);
+    }
+    samples
 }

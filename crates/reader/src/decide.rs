@@ -12,8 +12,11 @@ use crate::reading::{
 const FOREIGN: f64 = 1e-3;
 /// Prior probability that a symbol did not come over; what is lost within a symbol is in its evidence already.
 const ERASURE: f64 = 0.02;
-/// Bits beyond those of a code that an accepted reading must carry, more than the bound itself asks for.
-const SPARE_BITS: f64 = 4.0;
+/// The share of readings whose evidence may be nonsense, however sure of itself: other marks, another font, a wrong pose.
+/// Nonsense agrees with some code by `s` bits more than a code needs with a chance of 2^-s.
+const NONSENSE: f64 = 0.1;
+/// The same where it is not plain that there is a mark at all.
+const DOUBTFUL: f64 = 1.0;
 /// Codes listed only when they are this probable.
 const LISTED: f64 = 1e-6;
 
@@ -24,17 +27,16 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
     let decoding = decode(scheme, &evidence, &decode_options(options))?;
     let symbols = symbols_of(scheme, observations, &decoding);
     let bits_carried: f64 = symbols.iter().map(|symbol| symbol.bits.max(0.0)).sum();
-    let found = observations.iter().flat_map(|seen| &seen.parts).any(|part| part.found);
     let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
     let bits_needed = 5.0 * 6.0_f64.min(scheme.length() as f64);
     let spare: f64 = decoding.bits.iter().sum::<f64>() - bits_needed;
-    let trusted = scheme.check() == CheckRule::Mother
-        && spare >= SPARE_BITS - options.bound.log2()
-        && decoding.margin >= 1;
+    let parts = || observations.iter().flat_map(|seen| &seen.parts);
+    let agrees = scheme.check() == CheckRule::Mother && spare >= 1.0;
+    let found = parts().any(|part| part.found) || (agrees && parts().any(|part| part.likely));
+    let nonsense = if found { NONSENSE } else { DOUBTFUL };
+    let trusted = scheme.check() == CheckRule::Mother && spare >= (nonsense / options.bound).log2();
     let accepted = best > 1.0 - options.bound && trusted;
-    // Any code fits noise with as many bits as a code has: symbols that agree with no code beyond that are no mark.
-    let agrees = scheme.check() != CheckRule::Mother || spare > 2.0;
-    let found = (found && agrees) || accepted;
+    let found = found || accepted;
     let outcome = if accepted {
         Outcome::Accepted
     } else if !found {
@@ -62,6 +64,7 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
         margin: decoding.margin,
         bits_carried,
         bits_needed,
+        bits_spare: spare,
         left_out: Vec::new(),
         firearms: usize::from(found),
         warnings: observations.iter().flat_map(|seen| seen.warnings.clone()).collect(),
@@ -179,6 +182,8 @@ fn mark_of(scheme: &Scheme, part: &PartSeen, mark: Mark, input: usize) -> MarkRe
         mirrored: part.pose_um.mirrored(),
         scale: f64::from(part.pose_um.module() / part.module_um),
         corners_um: [corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)],
+        evidence: [f64::from(part.fit), f64::from(part.support)],
+        explained: f64::from(part.explained),
         grade: if part.found { grade(mean, 1.0) } else { Grade::F },
     }
 }

@@ -1,9 +1,9 @@
 //! One lamp from one side: where it stands, and the relief that its shading stands for.
 
 use rustfft::num_complex::Complex32;
-use topography::Grid;
+use topography::{Grid, Length};
 
-use crate::field::Field;
+use crate::field::{Field, Surface};
 use crate::fourier::Transform;
 use crate::search::SLOW_MODULES;
 
@@ -40,6 +40,14 @@ pub(crate) fn directions(field: &Field) -> Vec<f32> {
     (0..6).map(|k| std::f32::consts::PI * k as f32 / 6.0).collect()
 }
 
+/// Whether a picture is lit from one side, as far as its bowl tells.
+pub(crate) fn one_sided(surface: &Surface) -> bool {
+    let [width, height] = surface.extent_um();
+    let pitch = (width.min(height) / 64.0).max(1.0);
+    let field = surface.sampled([0.0, 0.0, width, height], Length::um(f64::from(pitch)));
+    directions(&field).len() == 1
+}
+
 /// The relief whose slope along a direction the field is, as far as the noise allows (a Wiener filter).
 pub(crate) fn lifted(field: &Field, direction: f32, module: f32) -> Field {
     let (width, height) = (field.values.width(), field.values.height());
@@ -67,4 +75,4 @@ pub(crate) fn lifted(field: &Field, direction: f32, module: f32) -> Field {
 }
 
 /// Slower slopes than this (cycles per module) say little about relief.
-const LOWEST: f32 = 0.06;
+const LOWEST: f32 = 0.2;

@@ -22,7 +22,7 @@ pub(crate) struct Banks {
     /// Micrometres to a module at scale 1.
     pub(crate) module_um: f32,
     ring: Option<Ring>,
-    low: OnceLock<Matcher>,
+    low: [OnceLock<Matcher>; 2],
     matchers: [OnceLock<Matcher>; 2],
     masters: [OnceLock<Master>; 2],
     pub(crate) spectra: OnceLock<Vec<Vec<rustfft::num_complex::Complex32>>>,
@@ -54,7 +54,7 @@ impl Banks {
             fine: Bank::draw(scheme, marks, FINE),
             module_um,
             ring: Ring::of(scheme, marks),
-            low: OnceLock::new(),
+            low: [const { OnceLock::new() }; 2],
             matchers: [const { OnceLock::new() }; 2],
             masters: [const { OnceLock::new() }; 2],
             spectra: OnceLock::new(),
@@ -75,9 +75,10 @@ impl Banks {
         self.masters[slope].get_or_init(|| Master::of(&self.coarse, rendering))
     }
 
-    fn low(&self) -> &Matcher {
-        let draw = || Matcher::of(&Bank::draw(&self.scheme, &self.coarse.marks, LOW), Rendering::Height);
-        self.low.get_or_init(draw)
+    fn low(&self, rendering: Rendering) -> &Matcher {
+        let slope = usize::from(rendering == Rendering::Slope);
+        let draw = || Matcher::of(&Bank::draw(&self.scheme, &self.coarse.marks, LOW), rendering);
+        self.low[slope].get_or_init(draw)
     }
 
     /// The spectra of all shapes of the fine bank.
@@ -154,7 +155,7 @@ pub(crate) fn sight(
     let candidates = candidates(&field, &raw, banks, rendering, range);
     let matcher = banks.matcher(rendering);
     let mut fits: Vec<Fit> =
-        candidates.into_iter().take(8).map(|candidate| matcher.climb(&field, candidate, (2, 1.0))).collect();
+        candidates.into_iter().take(10).map(|candidate| matcher.climb(&field, candidate, (2, 1.0))).collect();
     fits.sort_by(|a, b| b.score.total_cmp(&a.score));
     fits.truncate(3);
     let mut fits: Vec<Fit> =
@@ -185,19 +186,19 @@ fn candidates(
 ) -> Vec<Candidate> {
     let Some(ring) = &banks.ring else { return search(field, banks.master(rendering), range) };
     if rendering != Rendering::Slope {
-        return ring.candidates(field, banks.low(), range);
+        return ring.candidates(field, (field, 0.0), banks.low(rendering), range);
     }
     let mut found: Vec<Candidate> = Vec::new();
     for direction in directions(raw) {
         let relief = lifted(field, direction, range.module);
-        found.extend(ring.candidates(&relief, banks.low(), range).into_iter().map(|mut candidate| {
-            candidate.azimuth += direction;
-            candidate
-        }));
+        found.extend(ring.candidates(&relief, (field, direction), banks.low(rendering), range));
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found
 }
+
+/// Rounds of the closer look after which the pose is moved.
+const NUDGES: usize = 3;
 
 fn watch(
     fine: &Field,
@@ -216,9 +217,9 @@ fn watch(
     let direction = Matcher::direction(rendering, &fit.candidate);
     let score = fit.score;
     let mut observer = Observer::new(banks, fine, Start { pose, weights: fit.weights, rendering, direction });
-    for round in 0..4 {
+    for round in 0..=NUDGES {
         observer.round(round == 0);
-        if round < 3 {
+        if round < NUDGES {
             observer.nudge();
         }
     }

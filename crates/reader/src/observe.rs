@@ -21,8 +21,10 @@ const STRENGTH_SPREAD: f32 = 0.35;
 /// Canvas of the filters of single shapes.
 const PATCH: usize = 48;
 
-/// How much of each log-likelihood is believed: neighbouring samples err together.
-pub(crate) const TEMPER: f32 = 0.5;
+/// How much of each log-likelihood is believed between rounds: neighbouring samples err together.
+const BELIEF: f32 = 0.5;
+/// The same for the likelihoods that are handed on (the best log score on *simulation* at level 4).
+pub(crate) const TEMPER: f32 = 0.35;
 
 /// What is believed about a mark while it is being read.
 pub(crate) struct Observer<'a> {
@@ -199,7 +201,7 @@ impl<'a> Observer<'a> {
             }
             self.weights = next
                 .iter()
-                .map(|evidence| softmax(&evidence.iter().map(|value| TEMPER * value).collect::<Vec<_>>()))
+                .map(|evidence| softmax(&evidence.iter().map(|value| BELIEF * value).collect::<Vec<_>>()))
                 .collect();
         }
         self.evidence = next;
@@ -247,7 +249,7 @@ impl<'a> Observer<'a> {
         let mut sums = vec![(0.0f32, 0.0f32); across * across];
         for &(block, cross, own) in &products {
             let (cross, own) = (cross / self.noise[block], own / self.noise[block]);
-            odds[block] = TEMPER * present_evidence(cross, own, self.strength[block]);
+            odds[block] = BELIEF * present_evidence(cross, own, self.strength[block]);
             sums[block] = (cross, own);
         }
         let prior = 2.2f32;
@@ -323,7 +325,7 @@ impl<'a> Observer<'a> {
     /// Evidence for some mark over nothing, natural log, whatever the symbols are.
     pub(crate) fn support(&self) -> f32 {
         let of = |evidence: &Vec<f32>| {
-            let tempered: Vec<f32> = evidence.iter().map(|value| TEMPER * value).collect();
+            let tempered: Vec<f32> = evidence.iter().map(|value| BELIEF * value).collect();
             log_sum_exp(&tempered) - (tempered.len() as f32).ln()
         };
         self.evidence.iter().map(of).sum()

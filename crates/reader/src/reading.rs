@@ -87,6 +87,8 @@ pub struct Reading {
     pub bits_carried: f64,
     /// Bits that a code needs.
     pub bits_needed: f64,
+    /// Bits that speak for the best code beyond those that some code gets from noise; negative when none fits.
+    pub bits_spare: f64,
     /// Inputs (by their order) that were left out of a fusion because they speak for another code.
     pub left_out: Vec<usize>,
     /// How many firearms are needed to explain all inputs.
@@ -144,6 +146,10 @@ pub struct MarkReading {
     pub scale: f64,
     /// The corners of the box around it (top left, top right, bottom right, bottom left of the mark) in micrometres.
     pub corners_um: [[f64; 2]; 4],
+    /// Evidence for a mark over none, natural log: of a first look at the whole and of the closer look.
+    pub evidence: [f64; 2],
+    /// The share of the surface inside it (slow waves left out) that the mark explains.
+    pub explained: f64,
     /// The mean grade of its symbols.
     pub grade: Grade,
 }

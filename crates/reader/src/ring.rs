@@ -41,7 +41,9 @@ struct Place {
 const PHASES: usize = 4;
 /// Rings that are turned about, and turns of each that are looked at closely.
 const PLACES: usize = 12;
-const TURNS: usize = 24;
+const TURNS: usize = 16;
+/// Rings about which every turn is looked at.
+const WHOLE: usize = 4;
 const SCALE_STEP: f32 = 1.035;
 
 impl Ring {
@@ -67,16 +69,27 @@ impl Ring {
         })
     }
 
-    /// The poses where this ring, with all that `matcher` knows around it, fits best.
-    pub(crate) fn candidates(&self, field: &Field, matcher: &Matcher, range: SearchRange) -> Vec<Candidate> {
-        let tracks = Tracks::of(field, range.module);
+    /// The poses where this ring, looked for in `relief`, with all that `matcher` knows around it fits `field` best.
+    pub(crate) fn candidates(
+        &self,
+        relief: &Field,
+        (field, azimuth): (&Field, f32),
+        matcher: &Matcher,
+        range: SearchRange,
+    ) -> Vec<Candidate> {
+        let tracks = Tracks::of(relief, range.module);
         let mut found = Vec::new();
-        for place in self.places(&tracks, range) {
-            let turns = self.turns(&tracks, &place);
-            found.extend(turns.into_iter().map(|mut candidate| {
-                candidate.score = matcher.score(field, &candidate);
-                candidate
-            }));
+        for (order, place) in self.places(&tracks, range).iter().enumerate() {
+            // The start mark may be lost: about the likeliest rings every turn is looked at.
+            let mut turns = self.turns(&tracks, place);
+            turns.truncate(if order < WHOLE { turns.len() } else { TURNS });
+            for candidate in turns {
+                let candidate = Candidate { azimuth, ..candidate };
+                let [score, opposite] = matcher.both(field, &candidate);
+                found.push(Candidate { score, ..candidate });
+                let azimuth = azimuth + std::f32::consts::PI;
+                found.push(Candidate { score: opposite, azimuth, ..candidate });
+            }
         }
         distinct(found, range.module)
     }
@@ -183,15 +196,12 @@ impl Ring {
                 let angle = place.phase + step * first as f32;
                 let rotation =
                     if mirrored { angle - std::f32::consts::PI + self.cell } else { angle - self.cell };
-                for (sign, azimuth) in [(1.0, 0.0), (-1.0, std::f32::consts::PI)] {
-                    let score = (sign * filled).clamp(0.0, 4.0) - 0.5 * lost;
-                    let pose = Pose::similar(place.centre, place.module, rotation, mirrored);
-                    found.push(Candidate { score, pose, azimuth });
-                }
+                let score = filled.abs().min(4.0) - 0.5 * lost;
+                let pose = Pose::similar(place.centre, place.module, rotation, mirrored);
+                found.push(Candidate { score, pose, azimuth: 0.0 });
             }
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found.truncate(TURNS);
         found
     }
 }

@@ -19,7 +19,10 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 pub(crate) fn log_sum_exp(values: &[f32]) -> f32 {
     let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     if most.is_finite() {
-        most + values.iter().map(|value| (value - most).exp()).sum::<f32>().ln()
+        // What is far below the greatest does not count in this precision.
+        let sum: f32 =
+            values.iter().filter(|&&value| value > most - 17.0).map(|value| (value - most).exp()).sum();
+        most + sum.ln()
     } else {
         most
     }
