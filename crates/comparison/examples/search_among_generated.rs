@@ -9,8 +9,8 @@
 
 #![allow(clippy::print_stdout, reason = "an example prints what it finds")]
 
-use std::collections::HashMap;
 use std::error::Error;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -94,36 +94,40 @@ fn real(folder: &Path) -> Result<Vec<(Topography, String)>, Box<dyn Error>> {
     Ok(scans)
 }
 
-/// Real scans first, then generated ones of a hundred models.
+/// Real scans first, then generated ones of a hundred models; a file that is there is gone on with.
 fn store(
     file: &Path,
     real: &[(Topography, String)],
     count: usize,
     preset: &Preset,
 ) -> Result<Vec<u8>, Box<dyn Error>> {
-    if let Ok(bytes) = std::fs::read(file) {
-        return Ok(bytes);
+    let mut bytes = std::fs::read(file).unwrap_or_default();
+    if bytes.is_empty() {
+        bytes = search::header(preset);
+        for (scan, _) in real {
+            let surface: Surface = prepare(scan, preset)?;
+            bytes.extend(Features::of(&surface, Origin::Real).bytes());
+        }
+        std::fs::write(file, &bytes)?;
     }
-    let mut bytes = search::header(preset);
-    for (scan, _) in real {
-        let surface: Surface = prepare(scan, preset)?;
-        bytes.extend(Features::of(&surface, Origin::Real).bytes());
-    }
+    let models: Vec<Model> =
+        (0..100).map(|m| Model::draw(&mut ChaCha8Rng::seed_from_u64(m as u64))).collect();
     let start = Instant::now();
-    let models: HashMap<usize, Model> =
-        (0..100).map(|m| (m, Model::draw(&mut ChaCha8Rng::seed_from_u64(m as u64)))).collect();
-    let made: Vec<Features> = (0..count.saturating_sub(real.len()))
-        .into_par_iter()
-        .map(|i| {
-            let mut rng = ChaCha8Rng::seed_from_u64(1000 + i as u64);
-            Firearm::draw(&models[&(i % 100)], &mut rng).features(&mut rng)
-        })
-        .collect();
-    println!("generated in {:.1} s", start.elapsed().as_secs_f64());
-    for features in &made {
-        bytes.extend(features.bytes());
+    let first = Store::open(&bytes)?.len();
+    let missing: Vec<usize> = (first..count).collect();
+    for batch in missing.chunks(256) {
+        let made: Vec<Features> = batch
+            .par_iter()
+            .map(|&i| {
+                let mut rng = ChaCha8Rng::seed_from_u64(1000 + i as u64);
+                Firearm::draw(&models[i % 100], &mut rng).features(&mut rng)
+            })
+            .collect();
+        let made: Vec<u8> = made.iter().flat_map(|features| features.bytes()).copied().collect();
+        std::fs::OpenOptions::new().append(true).open(file)?.write_all(&made)?;
+        bytes.extend(made);
     }
-    std::fs::write(file, &bytes)?;
+    println!("{} generated in {:.1} s", missing.len(), start.elapsed().as_secs_f64());
     Ok(bytes)
 }
 

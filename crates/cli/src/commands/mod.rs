@@ -5,6 +5,7 @@ mod book;
 mod books;
 mod code;
 mod compare;
+mod database;
 mod engrave;
 mod entries;
 mod import;
@@ -32,6 +33,9 @@ pub(crate) enum Command {
     Code(code::Code),
     /// Compare the firearm's own toolmarks on two cases, or on all pairs of a folder.
     Compare(compare::Compare),
+    /// Keep scans in a database and search it for leads.
+    #[command(subcommand)]
+    Database(database::Command),
     /// Make an issuer's books, keys and log; open further blocks of codes; check books against log.
     Issuer(issuer::Issuer),
     /// Issue codes for a run of serial numbers.
@@ -78,6 +82,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Engrave(arguments) => engrave::engrave(&arguments),
         Command::Code(arguments) => code::run(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
+        Command::Database(arguments) => database::run(arguments),
         Command::Issuer(arguments) => issuer::issuer(&arguments),
         Command::Issue(arguments) => issue::issue(&arguments),
         Command::Record(arguments) => entries::record(&arguments),

@@ -8,6 +8,7 @@ fn every_command_explains_itself() {
         "audit",
         "engrave",
         "code",
+        "database",
         "issuer",
         "issue",
         "record",

@@ -5,6 +5,7 @@
 
 mod audit;
 mod books;
+mod database;
 mod engrave;
 mod help;
 mod read;

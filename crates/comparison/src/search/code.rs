@@ -33,7 +33,8 @@ pub(crate) type Code = [u64; DIRECTIONS];
 /// The code of a surface at 25 micrometres.
 pub(crate) fn code(level: &Raster, planner: &mut Planner) -> Code {
     let extent = level.width.max(level.height);
-    let n = if extent + LONGEST <= 256 { 256 } else { 384 };
+    // Lags that wrap round have next to no points in joint up to this extent.
+    let n = if extent <= 160 { 256 } else { 384 };
     let power = power(level, n, planner);
     let power = polar(&power, n, level.pitch);
     let means = local_means(&power);

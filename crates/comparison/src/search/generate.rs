@@ -13,12 +13,12 @@ use crate::fourier::Planner;
 use crate::raster::Raster;
 
 /// Samples along an edge of the slide that is kept, and micrometres between them.
-const EDGE: usize = 176;
+const EDGE: usize = 160;
 const PITCH: f64 = 25.0;
 /// Samples along an edge of what varies slowly, eight times coarser.
 const SLOW: usize = EDGE / 8;
 /// Edge of a scan in micrometres.
-const SCAN: f64 = 3900.0;
+const SCAN: f64 = 3800.0;
 /// Samples of a machining profile.
 const PROFILE: usize = 512;
 
@@ -72,7 +72,7 @@ impl Model {
             depth: between(rng, 0.2, 0.7),
             turn: [libm::sin(turn), libm::cos(turn)],
             hole: between(rng, 620.0, 850.0),
-            outer: between(rng, 1600.0, 1850.0),
+            outer: between(rng, 1550.0, 1750.0),
         }
     }
 
@@ -110,6 +110,10 @@ impl Firearm {
             for x in 0..EDGE {
                 let (u, v) = ((x as f64 - middle) * PITCH, (y as f64 - middle) * PITCH);
                 let z = &mut heights[y * EDGE + x];
+                // What no case ever shows need not be worked out.
+                if !(model.hole - 100.0..model.outer + 50.0).contains(&distance(u, v)) {
+                    continue;
+                }
                 let own = f64::from(*z) * f64::from(slow(&rough, x, y)) * share;
                 *z = (roughness * (own + model.depth * model.height(u, v))) as f32;
             }
@@ -119,7 +123,7 @@ impl Firearm {
         Self { heights, contact, tilt, hole, outer: model.outer }
     }
 
-    /// A case fired in it, as a scan of about 3.9 mm edge at `pitch`: turned by any angle and shifted, touched in part by
+    /// A case fired in it, as a scan of about 3.8 mm edge at `pitch`: turned by any angle and shifted, touched in part by
     /// the breech face, with 0.25 to 0.6 times as much relief that is not the firearm's.
     ///
     /// What is finer than 50 µm is smooth: the slide is kept at 25 µm. Heights lie in the band already.

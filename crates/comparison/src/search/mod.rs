@@ -13,6 +13,7 @@ mod code;
 mod generate;
 mod packed;
 mod register;
+mod relief;
 mod store;
 
 use self::register::Registration;
@@ -25,6 +26,7 @@ use crate::preset::Preset;
 use crate::surface::Surface;
 
 pub use generate::{Firearm, Model};
+pub use relief::in_register;
 pub use store::{Features, Origin, RECORD_BYTES, Store, header};
 
 /// How many scans pass from one stage to the next.

@@ -1,0 +1,156 @@
+//! The folder of a scan database: its catalogue and its feature file, opened, appended to, mapped.
+//!
+//! The catalogue is the authority: features are written and synced first, inside the catalogue's transaction, so that what
+//! a crash leaves behind the last catalogued record is cut off by the next writer and never seen by a reader.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use comparison::search::{self, Features, RECORD_BYTES, Store};
+use comparison::{MarkKind, Preset};
+use memmap2::Mmap;
+
+use super::catalogue::{Catalogue, Scan};
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+const CATALOGUE: &str = "catalogue.sqlite";
+const FEATURES: &str = "features.bin";
+
+/// A scan ready to be taken in.
+pub(crate) struct Entry {
+    pub(crate) scan: Scan,
+    pub(crate) features: Features,
+    /// The prepared scan in bytes, for comparing in full later.
+    pub(crate) prepared: Option<Vec<u8>>,
+}
+
+/// A database open for reading and appending.
+pub(crate) struct Database {
+    path: PathBuf,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) preset: Preset,
+}
+
+impl Database {
+    /// Opens a database, made where there is none.
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        files::create_folder(path)?;
+        let preset = Preset::default_for(MarkKind::BreechFace);
+        if !path.join(FEATURES).exists() {
+            files::write(&path.join(FEATURES), &search::header(&preset))?;
+        }
+        let catalogue = Catalogue::open(&path.join(CATALOGUE), true)?;
+        let database = Self { path: path.to_owned(), catalogue, preset };
+        database.check_header()?;
+        Ok(database)
+    }
+
+    /// Opens a database that is there.
+    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
+        if !path.join(FEATURES).is_file() || !path.join(CATALOGUE).is_file() {
+            return Err(Exit::BadInput.because(format!(
+                "`{}` is no scan database\nhint: make one with `microstamp database index DIR --database {0}`",
+                path.display()
+            )));
+        }
+        let catalogue = Catalogue::open(&path.join(CATALOGUE), false)?;
+        let preset = Preset::default_for(MarkKind::BreechFace);
+        let database = Self { path: path.to_owned(), catalogue, preset };
+        database.check_header()?;
+        Ok(database)
+    }
+
+    /// Features made with another preset would be compared with what they are not.
+    fn check_header(&self) -> Result<(), Failure> {
+        let mut header = vec![0; RECORD_BYTES];
+        let read = |mut file: File| file.read_exact(&mut header);
+        File::open(self.path.join(FEATURES)).and_then(read).or_exit(Exit::BadInput, self.cannot("read"))?;
+        let store = Store::open(&header).or_exit(Exit::BadInput, self.cannot("use"))?;
+        if store.preset() == self.preset.name {
+            return Ok(());
+        }
+        let (made, own) = (store.preset(), self.preset.name);
+        Err(Exit::BadInput.because(format!(
+            "{}: its features were made with `{made}` and this version uses `{own}`\nhint: index the scans again into a new folder",
+            self.cannot("use")
+        )))
+    }
+
+    fn cannot(&self, what: &str) -> String {
+        format!("cannot {what} `{}`", self.path.join(FEATURES).display())
+    }
+
+    /// Appends entries, all or none of them.
+    pub(crate) fn append(&mut self, entries: Vec<Entry>) -> Result<(), Failure> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let cannot = self.cannot("write");
+        let file = self.path.join(FEATURES);
+        let (mut scans, mut records) = (Vec::new(), Vec::new());
+        for entry in entries {
+            records.extend_from_slice(entry.features.bytes());
+            scans.push((entry.scan, entry.prepared));
+        }
+        self.catalogue.append(&scans, |first| {
+            let end = (first as u64 + 1) * RECORD_BYTES as u64;
+            let written = || -> std::io::Result<bool> {
+                let mut file = OpenOptions::new().write(true).open(&file)?;
+                if file.metadata()?.len() < end {
+                    return Ok(false);
+                }
+                file.set_len(end)?;
+                file.seek(SeekFrom::Start(end))?;
+                file.write_all(&records)?;
+                file.sync_data()?;
+                Ok(true)
+            };
+            match written() {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(Exit::Environment.because(format!(
+                    "{cannot}: it holds fewer records than the catalogue\nhint: restore the folder from a backup, or index again"
+                ))),
+                Err(error) => Err(Exit::Environment.because(format!("{cannot}: {error}"))),
+            }
+        })
+    }
+
+    /// Maps the feature file, as far as the catalogue vouches for it.
+    pub(crate) fn map(&mut self) -> Result<Mapped, Failure> {
+        let records = self.catalogue.count()? as usize;
+        let file = File::open(self.path.join(FEATURES)).or_exit(Exit::Environment, self.cannot("read"))?;
+        let map = map(&file).or_exit(Exit::Environment, self.cannot("read"))?;
+        let end = (records + 1) * RECORD_BYTES;
+        if map.len() < end {
+            return Err(Exit::Environment.because(format!(
+                "{}: it holds fewer records than the catalogue\nhint: restore the folder from a backup, or index again",
+                self.cannot("use")
+            )));
+        }
+        Ok(Mapped { map, end })
+    }
+}
+
+/// The feature file in memory.
+pub(crate) struct Mapped {
+    map: Mmap,
+    end: usize,
+}
+
+impl Mapped {
+    pub(crate) fn store(&self) -> Result<Store<'_>, Failure> {
+        Store::open(&self.map[..self.end]).or_exit(Exit::BadInput, "cannot use the feature file")
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "a map is sound while nobody shortens the file; writers here only cut what no reader maps"
+)]
+fn map(file: &File) -> std::io::Result<Mmap> {
+    // SAFETY: the map is read-only, records behind the catalogued ones are never looked at, and a changed byte in one
+    // that is looked at fails its checksum. Someone who shortens the file by other means ends the search with a signal.
+    unsafe { Mmap::map(file) }
+}

@@ -1,0 +1,187 @@
+//! Leads as they are printed, and as JSON (schema `microstamp.leads/1`).
+
+use std::fmt::Write as _;
+
+use comparison::Comparison;
+use comparison::evidence::{self, LikelihoodRatio};
+use serde::Serialize;
+
+use super::catalogue::{Particulars, Scan};
+use super::export::origin;
+
+/// Congruent cells from which a lead without a likelihood ratio counts as one (Song 2013).
+const CELLS: usize = 6;
+
+/// One lead with everything known about it.
+pub(crate) struct Lead {
+    pub(crate) scan: Scan,
+    pub(crate) code: f64,
+    pub(crate) strength: f64,
+    pub(crate) comparison: Comparison,
+    /// Whether the comparison was made on prepared scans, not at what the index keeps.
+    pub(crate) in_full: bool,
+    pub(crate) ratio: Option<LikelihoodRatio>,
+}
+
+impl Lead {
+    /// Whether the comparison speaks for one firearm.
+    pub(crate) fn supports(&self) -> bool {
+        self.ratio.as_ref().map_or(self.comparison.congruent() >= CELLS, |ratio| ratio.log10 > 0.0)
+    }
+
+    pub(crate) fn title(&self) -> String {
+        match &self.scan.particulars.exhibit {
+            Some(exhibit) => format!("{} ({exhibit})", self.scan.name),
+            None => self.scan.name.clone(),
+        }
+    }
+}
+
+/// A finished search.
+pub(crate) struct Report<'a> {
+    pub(crate) file: String,
+    pub(crate) sha256: String,
+    pub(crate) database: String,
+    pub(crate) preset: &'static str,
+    pub(crate) scans: usize,
+    pub(crate) searched: usize,
+    pub(crate) damaged: Vec<usize>,
+    pub(crate) itself: Option<i64>,
+    pub(crate) seconds: f64,
+    pub(crate) leads: &'a [Lead],
+}
+
+const NOTE: &str = "leads for an examiner to look into, not identifications";
+
+impl Report<'_> {
+    pub(crate) fn text(&self) -> String {
+        let mut text = format!(
+            "{}: {} of {} scans searched in {:.2} s\n",
+            self.file, self.searched, self.scans, self.seconds
+        );
+        for (rank, lead) in (1..).zip(self.leads) {
+            let told = &lead.scan.particulars;
+            let known: Vec<&str> =
+                [&told.calibre, &told.class, &told.date].into_iter().flatten().map(String::as_str).collect();
+            let weight = lead.ratio.as_ref().map_or_else(
+                || if lead.in_full { "no calibration".to_owned() } else { "at 25 um only, no LR".to_owned() },
+                |ratio| format!("log10 LR {:.2}, {}", ratio.log10, evidence::verbal(ratio.log10)),
+            );
+            let _ = write!(
+                text,
+                "{rank:>3}  {}  {} of {} cells congruent, {weight}",
+                lead.title(),
+                lead.comparison.congruent(),
+                lead.comparison.smaller_cells()
+            );
+            if !known.is_empty() {
+                let _ = write!(text, "  [{}]", known.join(", "));
+            }
+            text.push_str(if origin(lead.scan.origin) == "simulated" { "  SIMULATED\n" } else { "\n" });
+        }
+        if let Some(record) = self.itself {
+            let _ =
+                writeln!(text, "note: the scan itself is record {record} of the database and was left out");
+        }
+        for record in &self.damaged {
+            let _ = writeln!(
+                text,
+                "note: record {record} is damaged and was left out\nhint: index its scan again into a new folder"
+            );
+        }
+        let _ = writeln!(text, "note: {NOTE}");
+        text
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(&Json {
+            schema: "microstamp.leads/1",
+            query: Query { file: &self.file, sha256: &self.sha256, record: self.itself },
+            database: &self.database,
+            preset: self.preset,
+            scans: self.scans,
+            searched: self.searched,
+            seconds: self.seconds,
+            leads: (1..).zip(self.leads).map(|(rank, lead)| lead_json(rank, lead)).collect(),
+            damaged: &self.damaged,
+            note: NOTE,
+        })
+    }
+}
+
+#[derive(Serialize)]
+struct Json<'a> {
+    schema: &'static str,
+    query: Query<'a>,
+    database: &'a str,
+    preset: &'a str,
+    scans: usize,
+    searched: usize,
+    seconds: f64,
+    leads: Vec<LeadJson<'a>>,
+    damaged: &'a [usize],
+    note: &'static str,
+}
+
+#[derive(Serialize)]
+struct Query<'a> {
+    file: &'a str,
+    sha256: &'a str,
+    record: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct LeadJson<'a> {
+    rank: usize,
+    record: i64,
+    name: &'a str,
+    path: Option<&'a str>,
+    origin: &'static str,
+    #[serde(flatten)]
+    particulars: &'a Particulars,
+    code_agreement: f64,
+    registration_strength: f64,
+    detail: &'static str,
+    score: f64,
+    congruent: usize,
+    cells: usize,
+    accf_max: f64,
+    rotation_deg: f64,
+    likelihood_ratio: Option<Ratio<'a>>,
+    conclusion_support: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Ratio<'a> {
+    log10: f64,
+    interval_log10: [f64; 2],
+    bounded: bool,
+    calibration: &'a str,
+}
+
+fn lead_json(rank: usize, lead: &Lead) -> LeadJson<'_> {
+    let result = &lead.comparison;
+    LeadJson {
+        rank,
+        record: lead.scan.record,
+        name: &lead.scan.name,
+        path: lead.scan.path.as_deref(),
+        origin: origin(lead.scan.origin),
+        particulars: &lead.scan.particulars,
+        code_agreement: lead.code,
+        registration_strength: lead.strength,
+        detail: if lead.in_full { "full" } else { "index" },
+        score: result.score,
+        congruent: result.congruent(),
+        cells: result.smaller_cells(),
+        accf_max: result.accf_max,
+        rotation_deg: result.rotation.to_degrees(),
+        likelihood_ratio: lead.ratio.as_ref().map(|ratio| Ratio {
+            log10: ratio.log10,
+            interval_log10: ratio.interval_log10,
+            bounded: ratio.bounded,
+            calibration: &ratio.calibration,
+        }),
+        conclusion_support: lead.ratio.as_ref().map(|ratio| evidence::verbal(ratio.log10)),
+    }
+}

@@ -1,0 +1,227 @@
+//! `database search`: leads from a database.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use clap::Args;
+use comparison::evidence::Calibration;
+use comparison::search::{self as stages, Query, Stages};
+use comparison::{Preset, Surface, picture};
+use jiff::civil::Date;
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+use topography::picture::Depth;
+use topography::{Grid, Limits, Micrograph, x3p};
+
+use super::catalogue::Filter;
+use super::folder::Database;
+use super::leads::{Lead, Report};
+use crate::commands::compare::{file_name, weighed};
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+/// Arguments of `database search`.
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// The X3P scan to ask with; where it is in the database itself, it is left out.
+    scan: PathBuf,
+    /// The folder of the database.
+    #[arg(long, value_name = "DB")]
+    database: PathBuf,
+    /// How many leads to list.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+    /// Only this calibre. Here and below: a scan of which nothing is known is never left out.
+    #[arg(long)]
+    calibre: Option<String>,
+    /// Only this class characteristic.
+    #[arg(long)]
+    class: Option<String>,
+    /// Not before this day, YYYY-MM-DD.
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// Not after this day.
+    #[arg(long, value_name = "DATE")]
+    to: Option<Date>,
+    /// Leave simulated scans out.
+    #[arg(long)]
+    real_only: bool,
+    /// Draw the scan beside each lead, in register, one row for each.
+    #[arg(long, value_name = "FILE.png")]
+    picture: Option<PathBuf>,
+    /// Write a page with the list, and one for each lead: both surfaces, their cells, the alignment.
+    #[arg(long, value_name = "DIR")]
+    html: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Most leads that are listed.
+const MOST: usize = 200;
+
+pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
+    let start = Instant::now();
+    if !(1..=MOST).contains(&arguments.top) {
+        return Err(Exit::BadInput.because(format!("`--top` must lie between 1 and {MOST}")));
+    }
+    let mut database = Database::open(&arguments.database)?;
+    let preset = database.preset.clone();
+    let bytes = files::read(&arguments.scan)?;
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let own = asked(&bytes, &arguments.scan, &preset)?;
+    let query = Query::new(&own).or_exit(Exit::BadInput, "cannot search")?;
+    let itself = database.catalogue.record_of(&sha256)?;
+    let filter = filter(arguments);
+    let admitted = if filter.is_open() { None } else { Some(database.catalogue.admitted(&filter)?) };
+    let mapped = database.map()?;
+    let store = mapped.store()?;
+    let admits = |record: usize| {
+        itself != Some(record as i64) && admitted.as_ref().is_none_or(|records| records.contains(&record))
+    };
+    let compared = Stages::default().compared.max(2 * arguments.top);
+    let found = stages::search(&query, &store, &admits, Stages { compared, ..Stages::default() })
+        .or_exit(Exit::BadInput, "cannot search")?;
+    let (leads, surfaces) = in_full(&mut database, &own, found.leads, arguments.top)?;
+    let report = Report {
+        file: arguments.scan.display().to_string(),
+        sha256,
+        database: arguments.database.display().to_string(),
+        preset: preset.name,
+        scans: store.len(),
+        searched: found.searched,
+        damaged: found.damaged,
+        itself,
+        seconds: start.elapsed().as_secs_f64(),
+        leads: &leads,
+    };
+    if let Some(path) = &arguments.picture {
+        files::write(path, &drawn(&own, &leads, &surfaces)?)?;
+    }
+    if let Some(folder) = &arguments.html {
+        pages(folder, &own, &report, &surfaces)?;
+    }
+    if arguments.json {
+        files::print_line(report.json().or_exit(Exit::Environment, "cannot print the result")?)?;
+    } else {
+        files::print(report.text().as_bytes())?;
+    }
+    Ok(if leads.iter().any(Lead::supports) { Exit::Done } else { Exit::Negative })
+}
+
+fn asked(bytes: &[u8], path: &Path, preset: &Preset) -> Result<Surface, Failure> {
+    let cannot = || format!("cannot search for `{}`", path.display());
+    let scan = x3p::read(bytes, &Limits::default()).or_exit(Exit::BadInput, cannot())?;
+    comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())
+}
+
+fn filter(arguments: &Search) -> Filter {
+    let day = |date: Option<Date>| date.map(|date| date.to_string());
+    Filter {
+        calibre: arguments.calibre.clone(),
+        class: arguments.class.clone(),
+        from: day(arguments.from),
+        to: day(arguments.to),
+        real_only: arguments.real_only,
+    }
+}
+
+/// The best leads, compared in full and weighed where the prepared scan was kept, in order; with their surfaces.
+fn in_full(
+    database: &mut Database,
+    own: &Surface,
+    mut found: Vec<stages::Lead>,
+    top: usize,
+) -> Result<(Vec<Lead>, Vec<Option<Surface>>), Failure> {
+    found.truncate(top);
+    let mut kept = Vec::new();
+    for lead in found {
+        let record = lead.record as i64;
+        let scan = database.catalogue.scan(record)?.ok_or_else(|| {
+            Exit::Environment.because(format!("the catalogue of the database lacks record {record}"))
+        })?;
+        kept.push((lead, scan, database.catalogue.prepared(record)?));
+    }
+    let built_in = Calibration::built_in();
+    let calibration = built_in.fits(&database.preset).is_ok().then_some(&built_in);
+    let preset = &database.preset;
+    let compared: Result<Vec<(Lead, Option<Surface>)>, Failure> = kept
+        .into_par_iter()
+        .map(|(lead, scan, bytes)| {
+            let cannot = || format!("cannot compare with `{}`", scan.name);
+            let surface = bytes
+                .map(|bytes| stages::unpack(&bytes, preset))
+                .transpose()
+                .or_exit(Exit::Environment, cannot())?;
+            let comparison = match &surface {
+                Some(other) => comparison::compare(own, other).or_exit(Exit::BadInput, cannot())?,
+                None => lead.comparison,
+            };
+            let ratio = surface.as_ref().and_then(|_| weighed(&comparison, calibration));
+            let (code, strength) = (lead.code, lead.strength);
+            Ok((Lead { scan, code, strength, comparison, in_full: surface.is_some(), ratio }, surface))
+        })
+        .collect();
+    let mut compared = compared?;
+    compared.sort_by(|(a, _), (b, _)| {
+        b.comparison.score.total_cmp(&a.comparison.score).then(a.scan.record.cmp(&b.scan.record))
+    });
+    Ok(compared.into_iter().unzip())
+}
+
+/// The scan beside each lead that was compared in full, a row each; leads kept at 25 um alone are passed over.
+fn drawn(own: &Surface, leads: &[Lead], surfaces: &[Option<Surface>]) -> Result<Vec<u8>, Failure> {
+    let rows: Vec<[Micrograph; 2]> = leads
+        .iter()
+        .zip(surfaces)
+        .filter_map(|(lead, surface)| Some(stages::in_register(own, surface.as_ref()?, &lead.comparison)))
+        .collect();
+    let Some([first, _]) = rows.first() else {
+        return Err(Exit::Negative.because(
+            "there is nothing to draw: no lead was kept in detail\nhint: index the scans without `--features-only`",
+        ));
+    };
+    let (width, height) = (first.intensity.width(), first.intensity.height());
+    let pixel = |x: usize, y: usize| {
+        let (row, side) = (y / height, x / width);
+        *rows[row][side].intensity.get(x % width, y % height).unwrap_or(&0.0)
+    };
+    let picture =
+        Micrograph { intensity: Grid::from_fn(2 * width, rows.len() * height, pixel), pitch: first.pitch };
+    topography::picture::write_png(&picture, Depth::Eight).or_exit(Exit::Environment, "cannot draw the leads")
+}
+
+fn pages(
+    folder: &Path,
+    own: &Surface,
+    report: &Report<'_>,
+    surfaces: &[Option<Surface>],
+) -> Result<(), Failure> {
+    files::create_folder(folder)?;
+    let mut list =
+        String::from("<!doctype html><html lang=en><meta charset=utf-8><title>Leads</title><pre>\n");
+    list.push_str(&escaped(&report.text()));
+    list.push_str("</pre><ol>\n");
+    let own_name = file_name(Path::new(&report.file));
+    for ((rank, lead), surface) in (1..).zip(report.leads).zip(surfaces) {
+        let title = escaped(&lead.title());
+        if let Some(surface) = surface {
+            let page = picture::page(
+                [(&own_name, own), (&lead.title(), surface)],
+                &lead.comparison,
+                lead.ratio.as_ref(),
+            );
+            files::write(&folder.join(format!("lead-{rank}.html")), page.as_bytes())?;
+            let _ = writeln!(list, "<li><a href=lead-{rank}.html>{title}</a>");
+        } else {
+            let _ = writeln!(list, "<li>{title}: kept at 25 µm only, nothing to draw");
+        }
+    }
+    list.push_str("</ol></html>\n");
+    files::write(&folder.join("index.html"), list.as_bytes())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}

@@ -1,0 +1,150 @@
+//! `database` from the shell: scans are taken in, found again as leads, and what is bad is passed over.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// Runs `microstamp database …` and returns exit code, standard output and standard error.
+fn database(arguments: &[&str]) -> (i32, String, String) {
+    let mut command = Command::cargo_bin("microstamp").unwrap();
+    let output = command.arg("database").args(arguments).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
+/// Two cases each of three simulated firearms, coarse enough to be quick.
+fn scans(folder: &Path) -> String {
+    let scans = path(folder, "scans");
+    let made =
+        database(&["generate", &scans, "--count", "6", "--cases", "2", "--models", "2", "--pitch", "12.5um"]);
+    assert_eq!(made.0, 0, "{}", made.2);
+    scans
+}
+
+#[test]
+fn the_other_case_of_a_firearm_comes_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let indexed = database(&["index", &scans, "--database", &db]);
+    assert_eq!(
+        (indexed.0, indexed.1.as_str()),
+        (0, "6 taken in, 0 there already, 0 left out; the database holds 6\n")
+    );
+    let asked = format!("{scans}/simulated-1-000002.x3p");
+    let picture = path(folder.path(), "leads.png");
+    let pages = path(folder.path(), "pages");
+    let (exit, out, err) =
+        database(&["search", &asked, "--database", &db, "--json", "--picture", &picture, "--html", &pages]);
+    assert_eq!(exit, 0, "{err}");
+    let leads: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(leads["schema"], "microstamp.leads/1");
+    assert_eq!((&leads["query"]["record"], &leads["searched"]), (&Value::from(2), &Value::from(5)));
+    let first = &leads["leads"][0];
+    assert_eq!(
+        (first["name"].as_str(), first["detail"].as_str()),
+        (Some("simulated-1-000003.x3p"), Some("full"))
+    );
+    assert_eq!(first["origin"], "simulated");
+    assert!(first["likelihood_ratio"]["log10"].as_f64().unwrap() > 1.0, "{first}");
+    assert!(leads["leads"][1]["likelihood_ratio"]["log10"].as_f64().unwrap() < 0.0);
+    assert!(fs::read(&picture).unwrap().starts_with(b"\x89PNG"));
+    assert!(fs::read_to_string(format!("{pages}/index.html")).unwrap().contains("lead-1.html"));
+    assert!(!out.contains("match"), "a lead is never called a match");
+}
+
+#[test]
+fn indexing_goes_on_where_it_stopped_and_passes_bad_scans_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let first = format!("{scans}/simulated-1-000000.x3p");
+    assert_eq!(
+        database(&["add", &first, "--database", &db, "--calibre", "9 mm", "--date", "2025-03-01"]).0,
+        0
+    );
+    fs::write(format!("{scans}/bad.x3p"), b"no scan").unwrap();
+    let (exit, out, err) = database(&["index", &scans, "--database", &db]);
+    assert_eq!((exit, out.as_str()), (0, "5 taken in, 1 there already, 1 left out; the database holds 6\n"));
+    assert!(err.contains("bad.x3p"), "{err}");
+    let (_, table, _) = database(&["export", "--database", &db]);
+    assert_eq!(table.lines().count(), 7);
+    assert!(table.lines().nth(1).unwrap().ends_with("simulated,,9 mm,,2025-03-01"), "{table}");
+}
+
+#[test]
+fn what_a_crash_left_behind_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let scan = |n: usize| format!("{scans}/simulated-1-00000{n}.x3p");
+    assert_eq!(database(&["add", &scan(0), &scan(1), "--database", &db]).0, 0);
+    let file = format!("{db}/features.bin");
+    let whole = fs::read(&file).unwrap();
+    fs::write(&file, [&whole[..], &[7; 5000]].concat()).unwrap();
+    assert_eq!(database(&["search", &scan(0), "--database", &db]).0, 0, "a torn record is never looked at");
+    assert_eq!(database(&["add", &scan(2), "--database", &db]).0, 0);
+    let mended = fs::read(&file).unwrap();
+    assert_eq!((mended.len(), &mended[..whole.len()]), (whole.len() + 8192, &whole[..]));
+    fs::write(&file, &whole[..whole.len() - 1]).unwrap();
+    let (exit, _, err) = database(&["search", &scan(0), "--database", &db]);
+    assert_eq!(exit, 3);
+    assert!(err.contains("fewer records than the catalogue"), "{err}");
+}
+
+#[test]
+fn filters_leave_out_only_what_is_known_to_differ() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let table = path(folder.path(), "told.csv");
+    let rows = "file,exhibit,calibre,class,date\nsimulated-1-000001.x3p,E-1,9 mm,round,2024-01-01\nsimulated-1-000002.x3p,E-2,.45,,2025-06-01\n";
+    fs::write(&table, rows).unwrap();
+    assert_eq!(database(&["index", &scans, "--database", &db, "--metadata", &table]).0, 0);
+    let asked = format!("{scans}/simulated-1-000000.x3p");
+    let searched = |filters: &[&str]| -> u64 {
+        let arguments = [&["search", &asked, "--database", &db, "--json"], filters].concat();
+        let (_, out, err) = database(&arguments);
+        serde_json::from_str::<Value>(&out).expect(&err)["searched"].as_u64().unwrap()
+    };
+    assert_eq!(searched(&[]), 5);
+    assert_eq!(searched(&["--calibre", "9 mm"]), 4);
+    assert_eq!(searched(&["--class", "square"]), 4);
+    assert_eq!(searched(&["--from", "2025-01-01"]), 4);
+    assert_eq!(searched(&["--from", "2024-06-01", "--to", "2024-12-31"]), 3);
+    assert_eq!(searched(&["--real-only"]), 0);
+}
+
+#[test]
+fn features_are_made_straight_into_an_index_and_stay_labelled() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = path(folder.path(), "db");
+    let made = database(&["generate", "--index", &db, "--count", "20", "--seed", "4"]);
+    assert_eq!(made.1, "20 made at 25 um and taken in; the database holds 20\n", "{}", made.2);
+    assert_eq!(fs::metadata(format!("{db}/features.bin")).unwrap().len(), 21 * 8192);
+    let (_, table, _) = database(&["export", "--database", &db]);
+    assert_eq!(table.lines().filter(|line| line.contains(",simulated,")).count(), 20);
+    let scans = scans(folder.path());
+    let asked = format!("{scans}/simulated-1-000000.x3p");
+    let (exit, out, _) = database(&["search", &asked, "--database", &db]);
+    assert_eq!(exit, 1, "nothing supports one firearm: {out}");
+    assert!(out.contains("SIMULATED"));
+}
+
+#[test]
+fn what_cannot_be_searched_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let asked = format!("{scans}/simulated-1-000000.x3p");
+    let bad = path(folder.path(), "bad.x3p");
+    fs::write(&bad, b"no scan").unwrap();
+    assert_eq!(database(&["search", &asked, "--database", &db]).0, 2, "no database");
+    assert_eq!(database(&["add", &bad, "--database", &db]).0, 2, "nothing taken in");
+    assert_eq!(database(&["search", &bad, "--database", &db]).0, 2, "no scan");
+    assert_eq!(database(&["search", &asked, "--database", &db, "--top", "0"]).0, 2);
+    assert_eq!(database(&["generate", "--count", "3"]).0, 2, "nowhere to");
+    fs::write(format!("{db}/features.bin"), vec![0; 8192]).unwrap();
+    assert_eq!(database(&["search", &asked, "--database", &db]).0, 2, "another file");
+}

@@ -1,0 +1,48 @@
+//! What a person looks at beside a lead: both reliefs in register, in greys.
+
+use topography::{Grid, Micrograph, Pitch};
+
+use crate::compare::Comparison;
+use crate::direction::place_on_b;
+use crate::pose::Pose;
+use crate::raster::{Frame, Raster};
+use crate::surface::Surface;
+
+/// Heights of this many standard deviations are black and white.
+const CONTRAST: f32 = 2.5;
+/// The grey of what is not measured.
+const MISSING: f32 = 0.12;
+
+/// Both surfaces as pictures of one size, the second turned and shifted to lie as the first; bright is high.
+///
+/// The comparison must be that of `a` with `b`, in this order. What was not measured is dark.
+pub fn in_register(a: &Surface, b: &Surface, comparison: &Comparison) -> [Micrograph; 2] {
+    let level = &a.level1;
+    let pose = Pose {
+        turn: comparison.rotation.to_radians(),
+        shift: [-comparison.shift.0.to_um(), -comparison.shift.1.to_um()],
+        ..Pose::default()
+    };
+    let mut laid = Raster::default();
+    let frame = Frame {
+        width: level.width,
+        height: level.height,
+        pitch: level.pitch,
+        origin: place_on_b(a, b, &pose, [level.offset, level.offset]),
+        turn: pose.turn,
+    };
+    b.source1.sampled(&frame, &mut laid);
+    [grey(level), grey(&laid)]
+}
+
+fn grey(level: &Raster) -> Micrograph {
+    let measured = level.w.iter().sum::<f32>().max(1.0);
+    let sigma = (level.z.iter().map(|z| z * z).sum::<f32>() / measured).sqrt().max(1e-6);
+    let grey = |x: usize, y: usize| {
+        let at = y * level.width + x;
+        let height = (level.z[at] / (CONTRAST * sigma)).clamp(-1.0, 1.0);
+        if level.w[at] > 0.0 { 0.55 + 0.45 * height } else { MISSING }
+    };
+    let pitch = Pitch::square(topography::Length::um(level.pitch));
+    Micrograph { intensity: Grid::from_fn(level.width, level.height, grey), pitch: Some(pitch) }
+}
