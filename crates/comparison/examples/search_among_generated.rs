@@ -123,7 +123,7 @@ fn store(
                 Firearm::draw(&models[i % 100], &mut rng).features(&mut rng)
             })
             .collect();
-        let made: Vec<u8> = made.iter().flat_map(|features| features.bytes()).copied().collect();
+        let made: Vec<u8> = made.iter().flat_map(Features::bytes).copied().collect();
         std::fs::OpenOptions::new().append(true).open(file)?.write_all(&made)?;
         bytes.extend(made);
     }
