@@ -1,8 +1,8 @@
 //! The decision rules of the congruent-matching-cells family.
 
-use crate::areal::Place;
+use crate::areal::{Place, REACH};
 use crate::direction::{self, Close, Scratch, Vote};
-use crate::pose::Pose;
+use crate::pose::{POSES, Pose};
 use crate::preset::Preset;
 use crate::surface::Surface;
 
@@ -21,9 +21,15 @@ pub(crate) struct Direction {
     /// Where each cell found itself, searching freely.
     found: Vec<Best>,
     pub(crate) total: usize,
-    /// The median distance in micrometres of freely searching cells to their median place.
-    pub(crate) spread: f64,
+    /// The probability that freely searching cells come together as closely by chance.
+    chance: f64,
+    /// The median distance of those cells from the reference, in micrometres.
+    spread: f64,
+    /// Whether either surface is regularly machined.
+    regular: bool,
     pub(crate) sweep: Vec<Sweep>,
+    /// The support of the best other motion over that of the reference.
+    rival: f64,
 }
 
 /// One step of the turn sweep about the reference pose.
@@ -34,8 +40,15 @@ pub(crate) struct Sweep {
     pub(crate) congruent: Vec<bool>,
 }
 
+/// Decimal logarithm of the chance, of both directions on average, beyond which cells come together for a reason.
+const BY_CHANCE: f64 = 4.5;
+/// Another motion with this share of the support leaves the place open.
+const RIVAL: f64 = 0.5;
+const RIVAL_OF_REGULAR: f64 = 0.4;
 /// The published tolerance of the median distance, in samples of the base pitch.
 const CONVERGED: f64 = 20.0;
+/// Poses within so many degrees and micrometres describe nearly the same motion.
+const NEXT_TO: (f64, f64) = (15.0, 500.0);
 const SWEEP_STEP: f64 = 3.0;
 const SWEEP_STEPS: i32 = 3;
 
@@ -54,6 +67,8 @@ pub(crate) fn direction(
     let congruent: Vec<bool> = close.iter().map(|cell| is_congruent(cell, a)).collect();
     let total = congruent.iter().filter(|&&c| c).count();
     let sweep = if total >= 3 { sweep(a, b, &best.pose, &close, scratch) } else { Vec::new() };
+    let window = 2.0 * REACH as f64 * a.level2.pitch;
+    let apart = distances(&best.places, &close);
     Some(Direction {
         pose: best.pose,
         support: best.support,
@@ -61,11 +76,25 @@ pub(crate) fn direction(
         original: original(&found, preset),
         found,
         total,
-        spread: spread(&best.places, &close),
+        chance: chance(&apart, window),
+        spread: median(apart),
+        regular: a.is_regular || b.is_regular,
         close,
         congruent,
         sweep,
+        rival: rival(best, &votes),
     })
+}
+
+/// The support of the best other motion over that of the reference.
+fn rival(reference: &Vote, votes: &[Vote]) -> f64 {
+    let other = votes.iter().filter(|vote| !is_near(&vote.pose, &reference.pose));
+    other.map(|vote| vote.support).fold(0.0, f64::max) / reference.support.max(f64::MIN_POSITIVE)
+}
+
+fn is_near(pose: &Pose, other: &Pose) -> bool {
+    apart(pose.turn.to_degrees(), other.turn.to_degrees()) <= NEXT_TO.0
+        && (pose.shift[0] - other.shift[0]).hypot(pose.shift[1] - other.shift[1]) <= NEXT_TO.1
 }
 
 fn is_congruent(cell: &Close, a: &Surface) -> bool {
@@ -149,17 +178,44 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     *values.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Chen 2017: the median distance to the median place, after leaving out what lies more than three MAD off.
+/// The probability that as many cells as close to one place come together by chance, searching a square `window` wide.
+///
+/// `apart` holds the distances in ascending order. The least over all numbers of cells, times the number of places that might
+/// have been tried.
+fn chance(apart: &[f64], window: f64) -> f64 {
+    let cells = apart.len();
+    let tail = |(k, &d): (usize, &f64)| {
+        // One cell is spent on the place itself.
+        at_least(k, cells - 1, (std::f64::consts::PI * (d / window).powi(2)).max(1e-6))
+    };
+    let least = apart.iter().enumerate().skip(1).map(tail).fold(1.0, f64::min);
+    (least * (cells * POSES) as f64).clamp(f64::MIN_POSITIVE, 1.0)
+}
+
+/// How far freely searching cells lie from the reference, in ascending order.
 ///
 /// Only cells that are measured on both surfaces under the reference can say whether they belong there.
-fn spread(places: &[Place], close: &[Close]) -> f64 {
-    let placed = || places.iter().zip(close).filter(|(p, c)| p.accf > 0.0 && c.joint > 0.0).map(|(p, _)| p);
-    let centre = [0, 1].map(|k| median(placed().map(|p| p.shift[k]).collect()));
-    let distances: Vec<f64> =
-        placed().map(|p| (p.shift[0] - centre[0]).hypot(p.shift[1] - centre[1])).collect();
-    let middle = median(distances.clone());
-    let mad = median(distances.iter().map(|d| (d - middle).abs()).collect());
-    median(distances.into_iter().filter(|d| (d - middle).abs() <= 3.0 * mad).collect())
+fn distances(places: &[Place], close: &[Close]) -> Vec<f64> {
+    let placed = places.iter().zip(close).filter(|(p, c)| p.accf > 0.0 && c.joint > 0.0);
+    let mut apart: Vec<f64> = placed.map(|(p, _)| p.shift[0].hypot(p.shift[1])).collect();
+    apart.sort_by(f64::total_cmp);
+    apart
+}
+
+/// The probability of `k` or more successes in `n` trials of probability `p`; one where `p` is a half or more.
+fn at_least(k: usize, n: usize, p: f64) -> f64 {
+    if p >= 0.5 {
+        return 1.0;
+    }
+    let mut term = libm::pow(1.0 - p, n as f64);
+    let mut sum = 0.0;
+    for i in 0..=n {
+        if i >= k {
+            sum += term;
+        }
+        term *= (n - i) as f64 / (i + 1) as f64 * p / (1.0 - p);
+    }
+    sum
 }
 
 /// Counts congruent cells at turns about the reference, for High CMC.
@@ -218,17 +274,38 @@ pub(crate) fn high(forward: &Direction, backward: &Direction, preset: &Preset) -
     if together { unions[0].min(unions[1]) } else { forward.original.min(backward.original) }
 }
 
-/// Chen 2017, conditions I and II; the two directions must also describe the same shift.
+/// Whether freely searching cells come together in one place, the same in both directions, and nowhere else.
+///
+/// Chen et al. 2017 ask that the median distance from the median place be below 20 samples in both directions (condition I)
+/// and that the turns agree (II). Registration here is finer, so the condition on distances is that chance would hardly bring
+/// as many cells as close together: that also holds for a pair of which less than half the area carries marks, and does not
+/// hold for five cells that happen to lie within 20 samples. Marks that agree nearly as well in another position, such as
+/// rings under any turn, have no one place. Regularly machined surfaces, whose cells err by whole periods and not at random,
+/// must meet the published condition as well.
 fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {
+    let [one, other] = [forward.chance, backward.chance].map(f64::log10);
+    let unlikely = one.max(other) < -0.5 * BY_CHANCE && 0.5 * (one + other) < -BY_CHANCE;
+    let rival = (forward.rival * backward.rival).sqrt();
     let tolerance = CONVERGED * preset.pitch.to_um();
-    forward.spread < tolerance && backward.spread < tolerance && same_motion(forward, backward, preset)
+    let settled = if forward.regular {
+        rival < RIVAL_OF_REGULAR && forward.spread < tolerance && backward.spread < tolerance
+    } else {
+        rival < RIVAL
+    };
+    same_motion(forward, backward, preset) && unlikely && settled
 }
 
 /// Chen 2017: total counts where the pair converges; otherwise the original counts about the convergence turn of one
 /// direction, the one whose cells agree better, and never more than the original counts.
+///
+/// Two directions that describe different motions have found no common place, and cells of regularly machined surfaces find
+/// the same wrong place by themselves, so nothing is congruent then.
 pub(crate) fn convergence(forward: &Direction, backward: &Direction, preset: &Preset) -> ([usize; 2], bool) {
     if converged(forward, backward, preset) {
         return ([forward.total, backward.total], true);
+    }
+    if !same_motion(forward, backward, preset) || forward.regular {
+        return ([0, 0], false);
     }
     let count = |d: &Direction, turn: f64| about(&d.found, turn.to_degrees(), preset).min(d.original);
     let share = |d: &Direction| d.support / d.close.len().max(1) as f64;

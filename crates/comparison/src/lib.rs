@@ -13,6 +13,7 @@ mod prepare;
 mod preset;
 mod raster;
 mod region;
+mod regular;
 pub mod search;
 mod surface;
 

@@ -15,7 +15,7 @@ pub(crate) struct Pose {
 }
 
 /// Poses looked at per pair.
-const POSES: usize = 5;
+pub(crate) const POSES: usize = 5;
 /// The smallest overlap that counts, as a share of the smaller measured area.
 const LEAST_OVERLAP: f32 = 0.2;
 

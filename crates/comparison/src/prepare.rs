@@ -69,7 +69,7 @@ pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, Comparison
     if surface.cells.len() < LEAST_CELLS {
         return Err(ComparisonError::TooFewCells { cells: surface.cells.len(), needed: LEAST_CELLS });
     }
-    surface.warnings = warnings;
+    surface.warnings.extend(warnings);
     Ok(surface)
 }
 

@@ -4,11 +4,15 @@ use crate::areal::Patch;
 use crate::fourier::{Planner, Spectrum};
 use crate::preset::Preset;
 use crate::raster::{Frame, Raster};
+use crate::regular;
 
 /// Turns of the coarse search per half circle: 3 degrees each.
 pub(crate) const HALF_TURNS: usize = 60;
 /// Heights beyond this many standard deviations are limited before the coarse search.
 const LIMIT: f32 = 3.0;
+/// With a larger share of its energy in regular structure a surface counts as regularly machined.
+const REGULAR: f64 = 0.12;
+const SUPPRESSED: &str = "the surface carries regular machining marks, which firearms finished with one tool share: they were weakened";
 /// Half the square over which roughness is evened before the coarse search, in samples of level 2.
 const EVENED: usize = 8;
 
@@ -31,6 +35,8 @@ pub struct Surface {
     pub(crate) cells: Vec<Cell>,
     pub(crate) turned: Turned,
     pub(crate) warnings: Vec<String>,
+    /// Whether regular machining marks were weakened.
+    pub(crate) is_regular: bool,
 }
 
 /// A square piece of the surface.
@@ -64,10 +70,21 @@ impl Cell {
 impl Surface {
     /// Builds levels, cells and spectra from a band-passed raster at the base pitch; nothing where nothing is measured.
     pub(crate) fn build(fine: &Raster, preset: &Preset, planner: &mut Planner) -> Option<Self> {
-        let fine = fine.cropped(fine.bounds()?).centred(5.0);
+        let mut fine = fine.cropped(fine.bounds()?).centred(5.0);
+        let edge = preset.cell.to_um() / fine.pitch;
+        let share = regular::share(&fine.boxed().thinned(), window(0.5 * edge), planner);
+        let is_regular = share > REGULAR;
+        if is_regular {
+            fine = regular::suppressed(&fine, window(edge), planner);
+        }
         let source1 = fine.boxed();
         let level1 = source1.thinned();
-        Self::from_levels(source1, level1, preset, planner)
+        let mut surface = Self::from_levels(source1, level1, preset, planner)?;
+        surface.is_regular = is_regular;
+        if is_regular {
+            surface.warnings.push(SUPPRESSED.to_owned());
+        }
+        Some(surface)
     }
 
     /// The same from level 1 alone, as a feature store keeps it one level coarser.
@@ -98,6 +115,7 @@ impl Surface {
             cells,
             turned,
             warnings,
+            is_regular: false,
         })
     }
 
@@ -110,6 +128,11 @@ impl Surface {
     pub(crate) fn unturned(&self, n: usize, planner: &mut Planner) -> (Spectrum, Spectrum) {
         turned_spectra(&self.source3, n, self.centre, 0.0, planner)
     }
+}
+
+/// An even size near `samples` that transforms fast.
+fn window(samples: f64) -> usize {
+    [16, 20, 24, 32, 40, 48, 64, 80, 96].into_iter().find(|&n| n as f64 >= samples).unwrap_or(128)
 }
 
 fn middle(raster: &Raster) -> Option<[f64; 2]> {

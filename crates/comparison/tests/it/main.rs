@@ -9,5 +9,7 @@
 mod evidence;
 mod faces;
 mod known_pairs;
+mod machined;
+mod machining;
 mod refusals;
 mod search;
