@@ -17,6 +17,9 @@ const ERASURE: f64 = 0.02;
 const NONSENSE: f64 = 0.1;
 /// The same where it is not plain that there is a mark at all.
 const DOUBTFUL: f64 = 1.0;
+/// Spare bits that make a mark of what likely, or possibly, is one.
+const LIKELY_BITS: f64 = 0.0;
+const POSSIBLE_BITS: f64 = 8.0;
 /// Codes listed only when they are this probable.
 const LISTED: f64 = 1e-6;
 
@@ -31,8 +34,10 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
     let bits_needed = 5.0 * 6.0_f64.min(scheme.length() as f64);
     let spare: f64 = decoding.bits.iter().sum::<f64>() - bits_needed;
     let parts = || observations.iter().flat_map(|seen| &seen.parts);
-    let agrees = scheme.check() == CheckRule::Mother && spare >= 1.0;
-    let found = parts().any(|part| part.found) || (agrees && parts().any(|part| part.likely));
+    let agrees = |bits: f64| scheme.check() == CheckRule::Mother && spare >= bits;
+    let found = parts().any(|part| part.found)
+        || (agrees(LIKELY_BITS) && parts().any(|part| part.likely))
+        || (agrees(POSSIBLE_BITS) && parts().any(|part| part.possible));
     let nonsense = if found { NONSENSE } else { DOUBTFUL };
     let trusted = scheme.check() == CheckRule::Mother && spare >= (nonsense / options.bound).log2();
     let accepted = best > 1.0 - options.bound && trusted;

@@ -136,6 +136,8 @@ pub(crate) fn regions(surface: &Surface, banks: &Banks, rendering: Rendering) ->
         .collect()
 }
 
+/// Poses this many nats behind the best first look are not climbed from.
+const BEHIND: f32 = 50.0;
 /// Poses this many nats behind the best fit are not looked at closely.
 const RIVAL: f32 = 20.0;
 
@@ -154,10 +156,17 @@ pub(crate) fn sight(
     let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
     let candidates = candidates(&field, &raw, banks, rendering, range);
     let matcher = banks.matcher(rendering);
-    let mut fits: Vec<Fit> =
-        candidates.into_iter().take(10).map(|candidate| matcher.climb(&field, candidate, (2, 1.0))).collect();
+    let likeliest = candidates.first().map_or(0.0, |best| best.score);
+    let mut fits: Vec<Fit> = candidates
+        .into_iter()
+        .take(10)
+        .filter(|candidate| candidate.score > likeliest - BEHIND)
+        .map(|candidate| matcher.climb(&field, candidate, (2, 1.0)))
+        .collect();
     fits.sort_by(|a, b| b.score.total_cmp(&a.score));
     fits.truncate(3);
+    let near = fits.first().map_or(0.0, |best| best.score - 2.0 * RIVAL);
+    fits.retain(|fit| fit.score >= near);
     let mut fits: Vec<Fit> =
         fits.into_iter().map(|fit| matcher.climb(&field, fit.candidate, (4, 0.4))).collect();
     fits.sort_by(|a, b| b.score.total_cmp(&a.score));

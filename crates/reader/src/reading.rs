@@ -1,6 +1,7 @@
 //! What a reading says.
 
 use symbology::{Mark, Scheme};
+use topography::Length;
 
 /// What to look for, and how sure to be.
 ///
@@ -20,6 +21,8 @@ pub struct ReadOptions {
     pub bound: f64,
     /// How many candidates a reading lists at most.
     pub list: usize,
+    /// How large a module is, where the mark was not engraved at its nominal size; sizes within 15 % are looked for.
+    pub module: Option<Length>,
 }
 
 impl ReadOptions {
@@ -27,7 +30,7 @@ impl ReadOptions {
     pub fn new(scheme: Scheme) -> Self {
         let pin = [Mark::Characters, Mark::Gear];
         let marks = scheme.marks().into_iter().filter(|mark| pin.contains(mark)).collect();
-        Self { scheme, marks, bound: 1e-4, list: 20 }
+        Self { scheme, marks, bound: 1e-4, list: 20, module: None }
     }
 }
 

@@ -43,7 +43,7 @@ const PHASES: usize = 4;
 const PLACES: usize = 12;
 const TURNS: usize = 16;
 /// Rings about which every turn is looked at.
-const WHOLE: usize = 4;
+const WHOLE: usize = 6;
 const SCALE_STEP: f32 = 1.035;
 
 impl Ring {
@@ -102,7 +102,7 @@ impl Ring {
             let module = range.module * scale;
             let offsets = self.offsets(tracks, module);
             let margin = (0.6 * self.radii[1] * module) as usize;
-            let step = (0.8 * module).max(1.0) as usize;
+            let step = (0.8 * module).round().max(1.0) as usize;
             for y in (margin..tracks.height.saturating_sub(margin)).step_by(step) {
                 for x in (margin..tracks.width.saturating_sub(margin)).step_by(step) {
                     let (score, phase) = tracks.comb(&offsets, (x, y));
