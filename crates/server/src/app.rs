@@ -1,5 +1,6 @@
 //! A running node: routes, background work, graceful end.
 
+mod people;
 mod routes;
 mod tasks;
 
@@ -31,6 +32,12 @@ pub enum ServeError {
     /// The role has no server.
     #[error("a dealer's node is not served\nhint: it asks and states through the command line")]
     NoServer,
+}
+
+impl From<crate::ledger::LedgerError> for ServeError {
+    fn from(error: crate::ledger::LedgerError) -> Self {
+        Self::Start(error.into())
+    }
 }
 
 impl From<ConfigError> for ServeError {
@@ -74,7 +81,7 @@ impl Server {
         let (routes, work) = match Node::open(data)?.config.role {
             NodeRole::Issuer => {
                 let node = Arc::new(Issuer::open(data, clock.clone(), options.fishing).await?);
-                tasks::issuer(node, clock, stopped.clone()).await
+                tasks::issuer(node, clock, stopped.clone()).await?
             }
             NodeRole::Agency => {
                 tasks::agency(Arc::new(Agency::open(data, clock.clone())?), clock, stopped.clone()).await?

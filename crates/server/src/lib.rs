@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod access;
 pub mod api;
 mod app;
 mod client;
@@ -7,6 +8,7 @@ mod clock;
 mod config;
 pub mod federation;
 mod ledger;
+pub mod openapi;
 mod problem;
 pub mod roles;
 mod telemetry;

@@ -29,6 +29,10 @@ pub enum ProblemKind {
     OutsideTheWindow,
     /// 409: this nonce was used before.
     Replayed,
+    /// 401: nobody is signed in, or signing in failed.
+    NotSignedIn,
+    /// 409: it is not in the state that this needs, or it is there already.
+    Conflict,
     /// 403: this operation is not for this caller.
     Forbidden,
     /// 404: there is no such thing.
@@ -49,13 +53,15 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Malformed,
         Self::Unsigned,
         Self::BadSignature,
         Self::UnknownKey,
         Self::OutsideTheWindow,
         Self::Replayed,
+        Self::NotSignedIn,
+        Self::Conflict,
         Self::Forbidden,
         Self::NotFound,
         Self::TooLarge,
@@ -70,10 +76,14 @@ impl ProblemKind {
     pub fn status(self) -> u16 {
         match self {
             Self::Malformed => 400,
-            Self::Unsigned | Self::BadSignature | Self::UnknownKey | Self::OutsideTheWindow => 401,
+            Self::Unsigned
+            | Self::BadSignature
+            | Self::UnknownKey
+            | Self::OutsideTheWindow
+            | Self::NotSignedIn => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
-            Self::Replayed => 409,
+            Self::Replayed | Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::Busy => 429,
             Self::Fault => 500,
@@ -91,6 +101,8 @@ impl ProblemKind {
             Self::UnknownKey => "unknown-key",
             Self::OutsideTheWindow => "outside-the-window",
             Self::Replayed => "replayed",
+            Self::NotSignedIn => "not-signed-in",
+            Self::Conflict => "conflict",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
             Self::TooLarge => "too-large",

@@ -21,7 +21,7 @@ use crate::roles::{Agency, AskError, Cosigned, DirectoryKeeper, Issuer, WitnessN
 use crate::telemetry::Metrics;
 
 /// Largest content of a request, in bytes.
-const LIMIT: usize = 256 << 10;
+pub(super) const LIMIT: usize = 256 << 10;
 /// Time for one request.
 const TIME: Duration = Duration::from_secs(20);
 
@@ -47,7 +47,7 @@ struct AgencyState {
     token: String,
 }
 
-pub(super) fn issuer(issuer: Arc<Issuer>, common: Common) -> Router {
+pub(super) fn issuer(issuer: Arc<Issuer>, common: Common, people: Router) -> Router {
     let state = IssuerState { issuer, common: common.clone() };
     let own = Router::new()
         .route("/federation/v1/trace", post(trace))
@@ -55,13 +55,13 @@ pub(super) fn issuer(issuer: Arc<Issuer>, common: Common) -> Router {
         .route("/federation/v1/statements", post(statements))
         .route("/statistics", get(statistics))
         .with_state(state);
-    finish(own, common)
+    finish(own.merge(people), common)
 }
 
-pub(super) fn agency(agency: Arc<Agency>, common: Common, token: String) -> Router {
+pub(super) fn agency(agency: Arc<Agency>, common: Common, token: String, people: Router) -> Router {
     let state = AgencyState { agency, common: common.clone(), token };
     let own = Router::new().route("/agency/v1/traces", post(ask)).with_state(state);
-    finish(own, common)
+    finish(own.merge(people), common)
 }
 
 pub(super) fn witness(witness: Arc<WitnessNode>, common: Common) -> Router {
@@ -83,6 +83,7 @@ fn finish(own: Router, common: Common) -> Router {
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .route("/card", get(card))
+        .route("/openapi.json", get(|| async { json(crate::openapi::document().to_string()) }))
         .route("/log/{*path}", get(log_file))
         .with_state(common);
     own.merge(shared)
@@ -279,7 +280,7 @@ fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b)) == 0
 }
 
-fn json(text: String) -> Response {
+pub(super) fn json(text: String) -> Response {
     ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], text).into_response()
 }
 

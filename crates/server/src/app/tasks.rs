@@ -9,18 +9,27 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::ServeError;
+use super::people::{self, Owner, People};
 use super::routes::{self, Common};
+use crate::access::Access;
 use crate::clock::Clock;
-use crate::roles::{Agency, Cosigned, DirectoryHolder, DirectoryKeeper, Issuer, WitnessNode};
+use crate::ledger::Ledger;
+use crate::roles::{Agency, Cosigned, Desk, DirectoryHolder, DirectoryKeeper, Issuer, WitnessNode};
 
 /// How often the log is offered to the witnesses.
 const COSIGN: Duration = Duration::from_millis(500);
 /// How often the directory is fetched, in ticks of [`COSIGN`].
 const RENEW: u32 = 20;
+/// An hour, in ticks of [`COSIGN`].
+const HOUR: u32 = 7_200;
 
 type Stopped = watch::Receiver<bool>;
 
-pub(super) async fn issuer(node: Arc<Issuer>, clock: Clock, stopped: Stopped) -> (Router, JoinHandle<()>) {
+pub(super) async fn issuer(
+    node: Arc<Issuer>,
+    clock: Clock,
+    stopped: Stopped,
+) -> Result<(Router, JoinHandle<()>), ServeError> {
     let cosigned = Arc::new(Cosigned::new(&node.node.folder));
     let common = Common {
         node: Arc::new(node.node.clone()),
@@ -28,11 +37,16 @@ pub(super) async fn issuer(node: Arc<Issuer>, clock: Clock, stopped: Stopped) ->
         clock: clock.clone(),
         cosigned: Some(Arc::clone(&cosigned)),
     };
-    let routes = routes::issuer(Arc::clone(&node), common);
+    let access = Arc::new(Access::open(&node.node)?);
+    let owner = Owner::Issuer(Arc::clone(&node));
+    let people = People { access: Arc::clone(&access), owner, desk: None, clock: clock.clone() };
+    let routes = routes::issuer(Arc::clone(&node), common, people::routes(people));
     renew(&node.directory, &clock).await;
     let work = tokio::spawn(every(stopped, move |tick| {
         let (node, clock, cosigned) = (Arc::clone(&node), clock.clone(), Arc::clone(&cosigned));
+        let access = Arc::clone(&access);
         async move {
+            close_unused(tick, (&access, &node.ledger), &clock).await;
             if tick % RENEW == 0 {
                 renew(&node.directory, &clock).await;
             }
@@ -44,7 +58,7 @@ pub(super) async fn issuer(node: Arc<Issuer>, clock: Clock, stopped: Stopped) ->
             node.remind();
         }
     }));
-    (routes, work)
+    Ok((routes, work))
 }
 
 pub(super) async fn agency(
@@ -59,11 +73,17 @@ pub(super) async fn agency(
         clock: clock.clone(),
         cosigned: Some(Arc::clone(&cosigned)),
     };
-    let routes = routes::agency(Arc::clone(&node), common, node.node.token()?);
+    let access = Arc::new(Access::open(&node.node)?);
+    let desk = Some(Arc::new(Desk::open(Arc::clone(&node))?));
+    let owner = Owner::Agency(Arc::clone(&node));
+    let people = People { access: Arc::clone(&access), owner, desk, clock: clock.clone() };
+    let routes = routes::agency(Arc::clone(&node), common, node.node.token()?, people::routes(people));
     renew(&node.directory, &clock).await;
     let work = tokio::spawn(every(stopped, move |tick| {
         let (node, clock, cosigned) = (Arc::clone(&node), clock.clone(), Arc::clone(&cosigned));
+        let access = Arc::clone(&access);
         async move {
+            close_unused(tick, (&access, &node.ledger), &clock).await;
             if tick % RENEW == 0 {
                 renew(&node.directory, &clock).await;
             }
@@ -118,6 +138,16 @@ pub(super) async fn directory(
         async move { publish(&node).await }
     }));
     (routes, work)
+}
+
+/// Closes accounts that nobody used for 90 days: at the start and every hour.
+async fn close_unused(tick: u32, (access, ledger): (&Access, &Ledger), clock: &Clock) {
+    if tick % HOUR != 1 {
+        return;
+    }
+    if let Err(error) = access.close_unused(ledger, clock.now()).await {
+        tracing::error!(%error, "unused accounts were not closed");
+    }
 }
 
 async fn publish(node: &DirectoryKeeper) {

@@ -2,6 +2,7 @@
 
 mod agency;
 mod dealer;
+mod desk;
 mod directory;
 mod holder;
 mod issuer;
@@ -12,6 +13,8 @@ mod witnessing;
 
 pub use agency::{Agency, AskError, Asked, answer_json};
 pub use dealer::Dealer;
+pub(crate) use desk::PAGE;
+pub use desk::{Desk, Draft, DraftKind, Filed, FiledState};
 pub use directory::{DirectoryKeeper, Enrolment};
 pub use holder::DirectoryHolder;
 pub use issuer::{Issuer, StartError};

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
 
+mod access;
+mod authenticator;
 mod faults;
+mod hostile;
+mod people;
 mod trace;
 mod vectors;
 mod world;

@@ -1,0 +1,17 @@
+//! Who may do what at a node: accounts with passwords and passkeys, roles, sessions, lock-out.
+//!
+//! A person signs in with a password and a passkey, both, and acts in the roles that the account holds. Nobody holds two of
+//! requester, approver and auditor. Whatever changes an account is entered in the node's log before it takes effect.
+//! `docs/access.md` names the test behind every control.
+
+mod account;
+mod keeper;
+mod passkeys;
+mod password;
+mod roles;
+mod sessions;
+
+pub use account::{Account, Standing};
+pub use keeper::{Access, AccessError, Signed, Step};
+pub use roles::{Action, Role, Roles, RolesError, permits};
+pub use sessions::{ABSOLUTE, IDLE};

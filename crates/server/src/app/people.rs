@@ -1,0 +1,372 @@
+//! What people do over HTTP: sign in, keep accounts, file and approve questions, audit.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::to_bytes;
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use registry::names::{Person, Reason};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::routes::{LIMIT, json as respond};
+use crate::access::{Access, AccessError, Account, Action, Role, Roles, Signed, Step};
+use crate::clock::Clock;
+use crate::ledger::{Ledger, Stored};
+use crate::problem::{Problem, ProblemKind};
+use crate::roles::{Agency, Desk, Filed, Issuer, PAGE};
+
+/// Longest idempotency key.
+const KEY: usize = 128;
+
+/// Whose accounts these are, and whose log their acts go into.
+#[derive(Clone)]
+pub(super) enum Owner {
+    Agency(Arc<Agency>),
+    Issuer(Arc<Issuer>),
+}
+
+/// What the routes of people share.
+#[derive(Clone)]
+pub(super) struct People {
+    pub(super) access: Arc<Access>,
+    pub(super) owner: Owner,
+    pub(super) desk: Option<Arc<Desk>>,
+    pub(super) clock: Clock,
+}
+
+type Answer = Result<Response, Problem>;
+
+/// The routes of people at a node.
+pub(super) fn routes(people: People) -> Router {
+    let mut routes = Router::new()
+        .route("/access/v1/enrolment", post(enrol))
+        .route("/access/v1/sign-in", post(sign_in))
+        .route("/access/v1/passkey", post(passkey))
+        .route("/access/v1/session", get(session).delete(sign_out))
+        .route("/access/v1/accounts", get(accounts).post(invite))
+        .route("/access/v1/accounts/{name}", axum::routing::delete(close))
+        .route("/access/v1/accounts/{name}/roles", put(set_roles))
+        .route("/access/v1/accounts/{name}/invitation", post(invite_anew))
+        .route("/access/v1/records", get(records));
+    if people.desk.is_some() {
+        routes = routes
+            .route("/agency/v1/questions", get(questions).post(file))
+            .route("/agency/v1/questions/{id}", get(question))
+            .route("/agency/v1/questions/{id}/approval", post(approve))
+            .route("/agency/v1/questions/{id}/refusal", post(refuse))
+            .route("/agency/v1/questions/{id}/withdrawal", post(withdraw));
+    }
+    routes.with_state(people)
+}
+
+impl People {
+    fn ledger(&self) -> &Ledger {
+        match &self.owner {
+            Owner::Agency(agency) => &agency.ledger,
+            Owner::Issuer(issuer) => &issuer.ledger,
+        }
+    }
+
+    fn desk(&self) -> Result<&Desk, Problem> {
+        self.desk.as_deref().ok_or_else(|| ProblemKind::NotFound.because("this node asks no questions"))
+    }
+
+    async fn permit(&self, headers: &HeaderMap, action: Action) -> Result<Signed, Problem> {
+        Ok(self.access.permit(bearer(headers)?, action, self.clock.now()).await?)
+    }
+}
+
+impl From<AccessError> for Problem {
+    fn from(error: AccessError) -> Self {
+        let kind = match &error {
+            AccessError::Failed | AccessError::NoSession => ProblemKind::NotSignedIn,
+            AccessError::NotPermitted(_) | AccessError::Own => ProblemKind::Forbidden,
+            AccessError::Password => ProblemKind::Malformed,
+            AccessError::Taken(_) | AccessError::Full | AccessError::NoDomain => ProblemKind::Conflict,
+            AccessError::Unknown(_) => ProblemKind::NotFound,
+            AccessError::Log(_) => ProblemKind::NoLog,
+            AccessError::File(_) => ProblemKind::Fault,
+        };
+        kind.because(error)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Enrolment {
+    name: Person,
+    token: String,
+    password: String,
+}
+
+async fn enrol(State(people): State<People>, request: Request) -> Answer {
+    let (_, asked): (_, Enrolment) = content(request).await?;
+    let who = (&asked.name, &*asked.token, &*asked.password);
+    Ok(step(people.access.enrol(who, people.clock.now()).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignIn {
+    name: Person,
+    password: String,
+}
+
+async fn sign_in(State(people): State<People>, request: Request) -> Answer {
+    let (_, asked): (_, SignIn) = content(request).await?;
+    let who = (&asked.name, &*asked.password);
+    Ok(step(people.access.sign_in(who, people.ledger(), people.clock.now()).await?))
+}
+
+async fn passkey(State(people): State<People>, request: Request) -> Answer {
+    let (headers, credential): (_, Value) = content(request).await?;
+    let answer = (bearer(&headers)?, credential);
+    let (secret, signed) = people.access.finish(answer, people.ledger(), people.clock.now()).await?;
+    let mut shown = shown(&signed);
+    shown["session"] = secret.into();
+    Ok(respond(shown.to_string()))
+}
+
+async fn session(State(people): State<People>, headers: HeaderMap) -> Answer {
+    let signed = people.access.who(bearer(&headers)?, people.clock.now()).await?;
+    Ok(respond(shown(&signed).to_string()))
+}
+
+async fn sign_out(State(people): State<People>, headers: HeaderMap) -> Answer {
+    people.access.sign_out(bearer(&headers)?).await;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page<T> {
+    after: Option<T>,
+    limit: Option<usize>,
+}
+
+impl<T> Page<T> {
+    fn most(&self) -> Result<usize, Problem> {
+        match self.limit.unwrap_or(PAGE) {
+            most if (1..=PAGE).contains(&most) => Ok(most),
+            _ => Err(ProblemKind::Malformed.because(format!("`limit` is 1 to {PAGE}"))),
+        }
+    }
+}
+
+async fn accounts(
+    State(people): State<People>,
+    headers: HeaderMap,
+    page: Result<Query<Page<Person>>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    people.permit(&headers, Action::SeeAccounts).await?;
+    let page = paged(page)?;
+    let most = page.most()?;
+    let mut all = people.access.list().await;
+    all.retain(|account| page.after.as_ref().is_none_or(|after| account.name > *after));
+    let more = all.len() > most;
+    all.truncate(most);
+    let next = all.last().filter(|_| more).map(|account| account.name.clone());
+    let shown: Vec<Value> = all.iter().map(account).collect();
+    Ok(respond(json!({"accounts": shown, "next": next}).to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Invitation {
+    name: Person,
+    roles: Vec<Role>,
+}
+
+async fn invite(State(people): State<People>, request: Request) -> Answer {
+    let by = people.permit(request.headers(), Action::ManageAccounts).await?;
+    let (_, asked): (_, Invitation) = content(request).await?;
+    let whom = (by.person.as_str(), asked.name, together(asked.roles)?);
+    let token = people.access.invite(whom, people.ledger(), people.clock.now()).await?;
+    Ok((StatusCode::CREATED, respond(json!({"token": token}).to_string())).into_response())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRoles {
+    roles: Vec<Role>,
+}
+
+async fn set_roles(State(people): State<People>, Path(name): Path<String>, request: Request) -> Answer {
+    let by = people.permit(request.headers(), Action::ManageAccounts).await?;
+    let (_, asked): (_, NewRoles) = content(request).await?;
+    let whom = (&by.person, &person(&name)?, together(asked.roles)?);
+    people.access.set_roles(whom, people.ledger(), people.clock.now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn invite_anew(State(people): State<People>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+    let by = people.permit(&headers, Action::ManageAccounts).await?;
+    let whom = (by.person.as_str(), &person(&name)?);
+    let token = people.access.invite_anew(whom, people.ledger(), people.clock.now()).await?;
+    Ok(respond(json!({"token": token}).to_string()))
+}
+
+async fn close(State(people): State<People>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+    let by = people.permit(&headers, Action::ManageAccounts).await?;
+    people.access.close((&by.person, &person(&name)?), people.ledger(), people.clock.now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// The records behind the log, with the salts that prove them.
+async fn records(
+    State(people): State<People>,
+    headers: HeaderMap,
+    page: Result<Query<Page<u64>>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    people.permit(&headers, Action::SeeRecords).await?;
+    let page = paged(page)?;
+    let most = page.most()?;
+    let folder = match &people.owner {
+        Owner::Agency(agency) => agency.node.folder.clone(),
+        Owner::Issuer(issuer) => issuer.node.folder.clone(),
+    };
+    let from = page.after.map_or(0, |after| after.saturating_add(1));
+    let read = tokio::task::spawn_blocking(move || {
+        let mut page: Vec<Stored> = Vec::new();
+        Ledger::records(&folder, |stored| {
+            if stored.entered.index >= from && page.len() <= most {
+                page.push(stored);
+            }
+        })?;
+        Ok::<_, crate::ledger::LedgerError>(page)
+    });
+    let read = read.await.map_err(|error| ProblemKind::Fault.because(error))?;
+    let mut page = read.map_err(|error| ProblemKind::Fault.because(error))?;
+    let more = page.len() > most;
+    page.truncate(most);
+    let next = page.last().filter(|_| more).map(|stored| stored.entered.index);
+    let records: Vec<_> = page.iter().map(|stored| &stored.entered).collect();
+    Ok(respond(json!({"records": records, "next": next}).to_string()))
+}
+
+async fn file(State(people): State<People>, request: Request) -> Answer {
+    let by = people.permit(request.headers(), Action::FileQuestion).await?;
+    let key = match request.headers().get("idempotency-key").map(|key| key.to_str()) {
+        None => None,
+        Some(Ok(key)) if (1..=KEY).contains(&key.len()) => Some(key.to_owned()),
+        Some(_) => {
+            return Err(ProblemKind::Malformed
+                .because(format!("an idempotency key has 1 to {KEY} printable characters")));
+        }
+    };
+    let (_, content) = bytes(request).await?;
+    let filed = people.desk()?.file(by.person, (&content, key), people.clock.now()).await?;
+    let place = [(header::LOCATION, format!("/agency/v1/questions/{}", filed.id))];
+    Ok((StatusCode::CREATED, place, respond(text(&filed)?)).into_response())
+}
+
+async fn questions(
+    State(people): State<People>,
+    headers: HeaderMap,
+    page: Result<Query<Page<Uuid>>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
+    let signed = people.permit(&headers, Action::SeeQuestions).await?;
+    let page = paged(page)?;
+    let (seen, more) = people.desk()?.page(page.after, page.most()?, own(&signed));
+    let next = seen.last().filter(|_| more).map(|filed| filed.id);
+    Ok(respond(json!({"questions": seen, "next": next}).to_string()))
+}
+
+async fn question(State(people): State<People>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    let signed = people.permit(&headers, Action::SeeQuestions).await?;
+    Ok(respond(text(&people.desk()?.see(number(&id)?, own(&signed))?)?))
+}
+
+async fn approve(State(people): State<People>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    let by = people.permit(&headers, Action::ApproveQuestion).await?;
+    let filed = people.desk()?.approve(by.person, number(&id)?, people.clock.now()).await?;
+    Ok(respond(text(&filed)?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refusal {
+    reason: Reason,
+}
+
+async fn refuse(State(people): State<People>, Path(id): Path<String>, request: Request) -> Answer {
+    let by = people.permit(request.headers(), Action::ApproveQuestion).await?;
+    let (_, asked): (_, Refusal) = content(request).await?;
+    let what = (number(&id)?, asked.reason);
+    Ok(respond(text(&people.desk()?.refuse(by.person, what, people.clock.now()).await?)?))
+}
+
+async fn withdraw(State(people): State<People>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    let by = people.permit(&headers, Action::FileQuestion).await?;
+    let filed = people.desk()?.withdraw(&by.person, number(&id)?, people.clock.now()).await?;
+    Ok(respond(text(&filed)?))
+}
+
+/// A requester who is neither approver nor auditor sees only what it filed itself.
+fn own(signed: &Signed) -> Option<&Person> {
+    let all = [Role::Approver, Role::Auditor].iter().any(|role| signed.roles.contains(*role));
+    (!all).then_some(&signed.person)
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    given.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| {
+        ProblemKind::NotSignedIn.because("this is for those who are signed in\nhint: sign in first")
+    })
+}
+
+async fn bytes(request: Request) -> Result<(HeaderMap, Vec<u8>), Problem> {
+    let (parts, body) = request.into_parts();
+    let content = to_bytes(body, LIMIT).await;
+    let content = content.map_err(|_| ProblemKind::TooLarge.because("a request has at most 256 KiB"))?;
+    Ok((parts.headers, content.to_vec()))
+}
+
+async fn content<T: DeserializeOwned>(request: Request) -> Result<(HeaderMap, T), Problem> {
+    let (headers, bytes) = bytes(request).await?;
+    let content = serde_json::from_slice(&bytes).map_err(|error| ProblemKind::Malformed.because(error))?;
+    Ok((headers, content))
+}
+
+fn paged<T>(page: Result<Query<T>, axum::extract::rejection::QueryRejection>) -> Result<T, Problem> {
+    page.map(|Query(page)| page).map_err(|error| ProblemKind::Malformed.because(error.body_text()))
+}
+
+fn number(id: &str) -> Result<Uuid, Problem> {
+    id.parse().map_err(|_| ProblemKind::NotFound.because("a question's number is a UUID"))
+}
+
+fn person(name: &str) -> Result<Person, Problem> {
+    name.parse().map_err(|error| ProblemKind::NotFound.because(error))
+}
+
+fn together(roles: Vec<Role>) -> Result<Roles, Problem> {
+    Roles::new(roles).map_err(|error| ProblemKind::Malformed.because(error))
+}
+
+fn step((session, step): (String, Step)) -> Response {
+    let body = match step {
+        Step::Register(options) => json!({"session": session, "register": options}),
+        Step::Sign(options) => json!({"session": session, "sign": options}),
+    };
+    respond(body.to_string())
+}
+
+fn shown(signed: &Signed) -> Value {
+    json!({"person": signed.person, "roles": signed.roles, "until": signed.until})
+}
+
+fn account(account: &Account) -> Value {
+    json!({
+        "name": account.name, "roles": account.roles, "standing": account.standing, "used_at": account.used_at,
+    })
+}
+
+fn text(filed: &Filed) -> Result<String, Problem> {
+    serde_json::to_string(filed).map_err(|error| ProblemKind::Fault.because(error))
+}

@@ -1,0 +1,286 @@
+//! Accounts, roles, sessions, lock-out, and the desk. `docs/access.md` names these tests.
+
+use serde_json::{Value, json};
+use server::access::{Action, Role, Roles, RolesError, permits};
+use server::federation::Message;
+
+use crate::people::{Office, PASSWORD, Someone};
+
+/// Every operation that is for those who are signed in, with the action that its role must permit.
+const GUARDED: [(&str, &str, Action); 11] = [
+    ("GET", "/access/v1/accounts", Action::SeeAccounts),
+    ("POST", "/access/v1/accounts", Action::ManageAccounts),
+    ("DELETE", "/access/v1/accounts/nobody", Action::ManageAccounts),
+    ("PUT", "/access/v1/accounts/nobody/roles", Action::ManageAccounts),
+    ("POST", "/access/v1/accounts/nobody/invitation", Action::ManageAccounts),
+    ("GET", "/access/v1/records", Action::SeeRecords),
+    ("POST", "/agency/v1/questions", Action::FileQuestion),
+    ("GET", "/agency/v1/questions", Action::SeeQuestions),
+    ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/approval", Action::ApproveQuestion),
+    ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/refusal", Action::ApproveQuestion),
+    ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/withdrawal", Action::FileQuestion),
+];
+
+fn draft(office: &Office) -> Value {
+    json!({
+        "kind": {"for": "chain"}, "ori": "CA0194200", "case_number": "26-0001", "crime_code": "0999",
+        "priority": "routine", "reason": "case recovered at a scene",
+        "codes": [{"code": office.world.codes[0], "posterior": 0.9999}],
+    })
+}
+
+async fn staff(office: &Office, operator: &Someone) -> [Someone; 3] {
+    [
+        office.join(operator, "det. example", &[Role::Requester], 2).await,
+        office.join(operator, "sgt. example", &[Role::Approver], 3).await,
+        office.join(operator, "ombudsman example", &[Role::Auditor], 4).await,
+    ]
+}
+
+#[test]
+fn nobody_holds_two_of_requester_approver_and_auditor() {
+    let apart = [Role::Requester, Role::Approver, Role::Auditor];
+    for first in Role::ALL {
+        for second in Role::ALL {
+            let both = apart.contains(&first) && apart.contains(&second) && first != second;
+            let roles = Roles::new([first, second]);
+            assert_eq!(matches!(roles, Err(RolesError::Apart(..))), both, "{first} and {second}");
+        }
+    }
+    assert_eq!(Roles::new([]), Err(RolesError::None));
+    let read: Result<Roles, _> = serde_json::from_str(r#"["requester","approver"]"#);
+    assert!(read.is_err(), "also a file cannot bring two together");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_cell_of_the_matrix_holds() {
+    let (office, operator) = Office::open().await;
+    for (method, path, _) in GUARDED {
+        for session in [None, Some("nonsense")] {
+            let (status, answer) = office.call(method, path, session, &Value::Null).await;
+            assert_eq!((status, &answer["title"]), (401, &json!("not signed in")), "{method} {path}");
+        }
+    }
+    for (role, seed) in Role::ALL.into_iter().zip(10..) {
+        let someone = office.join(&operator, &format!("{role} example"), &[role], seed).await;
+        for (method, path, action) in GUARDED {
+            let (status, answer) = office.call(method, path, Some(&someone.session), &Value::Null).await;
+            assert_ne!(status, 401, "{role}: {method} {path}");
+            assert_eq!(status != 403, permits(role, action), "{role}: {method} {path}: {status} {answer}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_asked_when_somebody_else_approves() {
+    let (mut office, operator) = Office::open().await;
+    let [mut requester, mut approver, auditor] = staff(&office, &operator).await;
+    let draft = draft(&office);
+    let (status, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
+    assert_eq!((status, &filed["state"]), (201, &json!("waiting")), "{filed}");
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let approval = format!("{place}/approval");
+    assert_eq!(office.call("POST", &approval, Some(&requester.session), &Value::Null).await.0, 403);
+
+    office.world.restart("agency").await;
+    assert_eq!(
+        office.call("GET", &place, Some(&requester.session), &Value::Null).await.0,
+        401,
+        "sessions end"
+    );
+    assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 200);
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 200);
+    let (status, answered) = office.call("POST", &approval, Some(&approver.session), &Value::Null).await;
+    assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
+    assert_eq!(answered["answers"][0]["answer"]["outcome"], "found", "{answered}");
+    assert_eq!(office.call("POST", &approval, Some(&approver.session), &Value::Null).await.0, 409);
+    assert_eq!(office.call("GET", &place, Some(&requester.session), &Value::Null).await.1, answered);
+
+    let mut auditor = auditor;
+    assert_eq!(office.sign_in(&mut auditor, PASSWORD).await, 200);
+    let (_, seen) =
+        office.call("GET", "/access/v1/records?limit=100", Some(&auditor.session), &Value::Null).await;
+    let records: Vec<String> = seen["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["record"].as_str().unwrap().to_owned())
+        .collect();
+    for act in ["\"invited\"", "\"enrolled\"", "\"signed in\"", "\"filed\"", "\"approved\"", "\"answered\""] {
+        assert!(records.iter().any(|record| record.contains(act)), "{act} is not in the log");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retail_reference_takes_a_second_approval_after_the_chain() {
+    let (office, operator) = Office::open().await;
+    let [requester, approver, _] = staff(&office, &operator).await;
+    let lieutenant = office.join(&operator, "lt. example", &[Role::Approver], 5).await;
+    let mut after = draft(&office);
+    let (_, chain) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &after).await;
+    after["kind"] = json!({"for": "retail-reference", "after": chain["id"]});
+    let early = office.call("POST", "/agency/v1/questions", Some(&requester.session), &after).await;
+    assert_eq!(early.0, 400, "the chain comes first: {}", early.1);
+    let approval = |filed: &Value| format!("/agency/v1/questions/{}/approval", filed["id"].as_str().unwrap());
+    assert_eq!(office.call("POST", &approval(&chain), Some(&approver.session), &Value::Null).await.0, 200);
+    let (_, second) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &after).await;
+    let (status, told) =
+        office.call("POST", &approval(&second), Some(&lieutenant.session), &Value::Null).await;
+    assert_eq!(status, 200, "{told}");
+    assert!(told.to_string().contains("2024-0810"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_requester_sees_its_own_questions_only_page_by_page() {
+    let (office, operator) = Office::open().await;
+    let [requester, approver, _] = staff(&office, &operator).await;
+    let other = office.join(&operator, "det. other", &[Role::Requester], 6).await;
+    let draft = draft(&office);
+    for _ in 0..3 {
+        assert_eq!(
+            office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await.0,
+            201
+        );
+    }
+    let (_, foreign) = office.call("POST", "/agency/v1/questions", Some(&other.session), &draft).await;
+    let foreign = format!("/agency/v1/questions/{}", foreign["id"].as_str().unwrap());
+    assert_eq!(office.call("GET", &foreign, Some(&requester.session), &Value::Null).await.0, 404);
+    let withdrawal = format!("{foreign}/withdrawal");
+    assert_eq!(office.call("POST", &withdrawal, Some(&requester.session), &Value::Null).await.0, 404);
+    assert_eq!(office.call("POST", &withdrawal, Some(&other.session), &Value::Null).await.0, 200);
+    assert_eq!(
+        office.call("POST", &format!("{foreign}/approval"), Some(&approver.session), &Value::Null).await.0,
+        409
+    );
+
+    for (someone, count) in [(&requester, 3), (&approver, 4)] {
+        let (mut seen, mut path) = (0, "/agency/v1/questions?limit=2".to_owned());
+        loop {
+            let (_, page) = office.call("GET", &path, Some(&someone.session), &Value::Null).await;
+            seen += page["questions"].as_array().unwrap().len();
+            let Some(next) = page["next"].as_str() else { break };
+            path = format!("/agency/v1/questions?limit=2&after={next}");
+        }
+        assert_eq!(seen, count, "{}", someone.name);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_idempotency_key_files_one_question() {
+    let (mut office, operator) = Office::open().await;
+    let [mut requester, ..] = staff(&office, &operator).await;
+    let draft = draft(&office);
+    let url = format!("{}/agency/v1/questions", office.url);
+    let with_key = |session: &str| {
+        Message::request("POST", &url)
+            .with("authorization", &format!("Bearer {session}"))
+            .with("idempotency-key", "form-17")
+    };
+    let content = draft.to_string().into_bytes();
+    let (_, first) = office.send(&with_key(&requester.session), content.clone()).await;
+    office.world.restart("agency").await;
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 200);
+    let (status, again) = office.send(&with_key(&requester.session), content).await;
+    assert_eq!((status, &again["id"]), (201, &first["id"]));
+    let mut other = draft;
+    other["case_number"] = json!("26-0002");
+    let (status, refused) = office.send(&with_key(&requester.session), other.to_string().into_bytes()).await;
+    assert_eq!((status, &refused["title"]), (409, &json!("conflict")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_failures_lock_until_an_operator_frees() {
+    let (office, operator) = Office::open().await;
+    let [mut requester, ..] = staff(&office, &operator).await;
+    for _ in 0..4 {
+        assert_eq!(office.sign_in(&mut requester, "wrong but long enough").await, 401);
+    }
+    // Fifteen minutes later the four are forgotten.
+    office.world.clock.set_offset(16 * 60);
+    assert_eq!(office.sign_in(&mut requester, "wrong but long enough").await, 401);
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 200);
+    for _ in 0..5 {
+        assert_eq!(office.sign_in(&mut requester, "wrong but long enough").await, 401);
+    }
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 401, "locked");
+    assert_eq!(office.call("GET", "/access/v1/session", Some(&requester.session), &Value::Null).await.0, 401);
+    let free = "/access/v1/accounts/det. example/invitation".replace(' ', "%20");
+    let (status, answer) = office.call("POST", &free, Some(&operator.session), &Value::Null).await;
+    assert_eq!((status, answer["token"].is_string()), (200, true));
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 401, "the old password is void");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_alone_or_a_foreign_passkey_signs_nobody_in() {
+    let (office, operator) = Office::open().await;
+    let [requester, approver, _] = staff(&office, &operator).await;
+    let begin = || async {
+        let body = json!({"name": requester.name, "password": PASSWORD});
+        office.call("POST", "/access/v1/sign-in", None, &body).await.1
+    };
+    let begun = begin().await;
+    let half = begun["session"].as_str().unwrap().to_owned();
+    assert_eq!(office.call("GET", "/access/v1/session", Some(&half), &Value::Null).await.0, 401);
+    let foreign = approver.passkey.sign(&begun["sign"]);
+    assert_eq!(office.call("POST", "/access/v1/passkey", Some(&half), &foreign).await.0, 401);
+    let right = requester.passkey.sign(&begun["sign"]);
+    assert_eq!(
+        office.call("POST", "/access/v1/passkey", Some(&half), &right).await.0,
+        401,
+        "one challenge, one answer"
+    );
+    let old = right;
+    let begun = begin().await;
+    let session = begun["session"].as_str().unwrap();
+    assert_eq!(office.call("POST", "/access/v1/passkey", Some(session), &old).await.0, 401, "replayed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_end_when_idle_when_old_and_when_roles_change() {
+    let (office, operator) = Office::open().await;
+    let [mut requester, mut approver, _] = staff(&office, &operator).await;
+    let alive = |session: String| async {
+        let session = session;
+        office.call("GET", "/access/v1/session", Some(&session), &Value::Null).await.0 == 200
+    };
+    let path = "/access/v1/accounts/det.%20example/roles";
+    let roles = json!({"roles": ["examiner"]});
+    assert_eq!(office.call("PUT", path, Some(&operator.session), &roles).await.0, 204);
+    assert!(!alive(requester.session.clone()).await, "other roles, other session");
+    let own = "/access/v1/accounts/op.%20example/roles";
+    assert_eq!(
+        office.call("PUT", own, Some(&operator.session), &roles).await.0,
+        403,
+        "nobody raises themselves"
+    );
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 200);
+    for step in 1..=24 {
+        office.world.clock.set_offset(29 * 60 * step);
+        assert!(alive(requester.session.clone()).await, "step {step}");
+    }
+    office.world.clock.set_offset(12 * 3600 + 60);
+    assert!(!alive(requester.session.clone()).await, "twelve hours are the most");
+    assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 200);
+    office.world.clock.set_offset(12 * 3600 + 32 * 60);
+    assert!(!alive(approver.session.clone()).await, "idle for more than half an hour");
+    assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 200);
+    let out = office.call("DELETE", "/access/v1/session", Some(&approver.session), &Value::Null).await;
+    assert_eq!((out.0, alive(approver.session.clone()).await), (204, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_nobody_uses_is_closed() {
+    let (mut office, operator) = Office::open().await;
+    let [mut requester, ..] = staff(&office, &operator).await;
+    office.world.clock.set_offset(91 * 24 * 3600);
+    office.world.restart("agency").await;
+    let mut closed = false;
+    for _ in 0..40 {
+        closed = office.sign_in(&mut requester, PASSWORD).await == 401;
+        if closed {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    assert!(closed);
+}

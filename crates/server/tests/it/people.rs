@@ -1,0 +1,107 @@
+//! People at an agency's node over HTTP, as their browsers would speak.
+
+use serde_json::{Value, json};
+use server::access::{Access, Role, Roles};
+use server::federation::{Message, Start};
+use server::{Client, Clock, Ledger, Node};
+
+use crate::authenticator::Authenticator;
+use crate::world::World;
+
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// A federation whose agency has people.
+pub(crate) struct Office {
+    pub(crate) world: World,
+    pub(crate) client: Client,
+    pub(crate) url: String,
+}
+
+/// One person with a passkey, signed in.
+pub(crate) struct Someone {
+    pub(crate) name: String,
+    pub(crate) session: String,
+    pub(crate) passkey: Authenticator,
+}
+
+impl Office {
+    /// With one operator, signed in.
+    pub(crate) async fn open() -> (Self, Someone) {
+        let mut world = World::start().await;
+        let address = world.servers.iter().find(|(name, _)| *name == "agency").unwrap().1.address();
+        world.stop("agency").await;
+        let token = invite_first(&world.node("agency"), &world.clock).await;
+        world.serve("agency", std::net::TcpListener::bind(address).unwrap()).await;
+        let client = Client::new(std::time::Duration::from_secs(30));
+        let office = Self { world, client, url: format!("http://{address}") };
+        let operator = office.enrol("op. example", &token, 1).await;
+        (office, operator)
+    }
+
+    /// Invites somebody and signs them in for the first time.
+    pub(crate) async fn join(&self, operator: &Someone, name: &str, roles: &[Role], seed: u8) -> Someone {
+        let body = json!({"name": name, "roles": roles});
+        let (status, answer) = self.call("POST", "/access/v1/accounts", Some(&operator.session), &body).await;
+        assert_eq!(status, 201, "{answer}");
+        self.enrol(name, answer["token"].as_str().unwrap(), seed).await
+    }
+
+    async fn enrol(&self, name: &str, token: &str, seed: u8) -> Someone {
+        let body = json!({"name": name, "token": token, "password": PASSWORD});
+        let (status, begun) = self.call("POST", "/access/v1/enrolment", None, &body).await;
+        assert_eq!(status, 200, "{begun}");
+        let origin = self.url.replace("127.0.0.1", "localhost");
+        let passkey = Authenticator::new(seed, &origin);
+        let credential = passkey.register(&begun["register"]);
+        let session = begun["session"].as_str().unwrap();
+        let (status, signed) = self.call("POST", "/access/v1/passkey", Some(session), &credential).await;
+        assert_eq!(status, 200, "{signed}");
+        Someone { name: name.to_owned(), session: signed["session"].as_str().unwrap().to_owned(), passkey }
+    }
+
+    /// Signs somebody in anew.
+    pub(crate) async fn sign_in(&self, someone: &mut Someone, password: &str) -> u16 {
+        let body = json!({"name": someone.name, "password": password});
+        let (status, begun) = self.call("POST", "/access/v1/sign-in", None, &body).await;
+        if status != 200 {
+            return status;
+        }
+        let credential = someone.passkey.sign(&begun["sign"]);
+        let session = begun["session"].as_str().unwrap();
+        let (status, signed) = self.call("POST", "/access/v1/passkey", Some(session), &credential).await;
+        if status == 200 {
+            signed["session"].as_str().unwrap().clone_into(&mut someone.session);
+        }
+        status
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        session: Option<&str>,
+        body: &Value,
+    ) -> (u16, Value) {
+        let content = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let mut message = Message::request(method, &format!("{}{path}", self.url));
+        if let Some(session) = session {
+            message = message.with("authorization", &format!("Bearer {session}"));
+        }
+        self.send(&message, content).await
+    }
+
+    pub(crate) async fn send(&self, message: &Message, content: Vec<u8>) -> (u16, Value) {
+        let (answer, content) = self.client.send(message, content).await.unwrap();
+        let Start::Answer(status) = answer.start else { panic!("no answer") };
+        (status, serde_json::from_slice(&content).unwrap_or_default())
+    }
+}
+
+/// The first operator is invited on the node's own machine.
+async fn invite_first(node: &Node, clock: &Clock) -> String {
+    let ledger = Ledger::open(&node.folder, &node.log).unwrap();
+    let access = Access::open(node).unwrap();
+    assert!(!access.has_operator().await);
+    let whom = ("this machine", "op. example".parse().unwrap(), Roles::new([Role::Operator]).unwrap());
+    access.invite(whom, &ledger, clock.now()).await.unwrap()
+}
