@@ -1,6 +1,6 @@
 //! The books of one issuer: opening them, writing entries, reading a firearm's history.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -52,6 +52,8 @@ pub struct Books {
     pub(crate) sealing: SealingKey,
     pub(crate) keys: Keys,
     pub(crate) desk: Desk,
+    /// The issuer's folder.
+    pub(crate) root: PathBuf,
     /// Held through every act that writes, so that record, log and tables keep one order.
     pub(crate) ledger: Mutex<Ledger>,
 }
@@ -155,7 +157,7 @@ impl Books {
     fn assemble(folder: &Folder, issuer: Issuer, keys: Keys, store: Store) -> Self {
         let ledger = Mutex::new(Ledger::new(folder.log(), keys.log.clone()));
         let sealing = SealingKey::new(&keys.sealing, SCHEME);
-        Self { issuer, store, sealing, keys, desk: Desk::default(), ledger }
+        Self { issuer, store, sealing, keys, desk: Desk::default(), root: folder.root(), ledger }
     }
 
     /// The issuer as a licensee; its licence is part of the key of every firearm that it marks.

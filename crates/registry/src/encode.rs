@@ -55,13 +55,14 @@ pub(crate) fn unit_number(prefix: Prefix, unit: UnitNumber) -> i64 {
     i64::from(prefix.index()) << 20 | i64::from(unit.get())
 }
 
-/// Bit 0 for the firing pin, bit 1 for the breech face.
+/// Bit 0 for the firing pin, bit 1 for the breech face, bit 2 for the rounds of a box.
 pub(crate) fn part_bits(parts: &[Part]) -> i64 {
     parts.iter().fold(0, |bits, part| bits | 1 << (*part as i64))
 }
 
 pub(crate) fn parts(bits: i64) -> Vec<Part> {
-    Part::ALL.into_iter().filter(|part| bits >> (*part as i64) & 1 == 1).collect()
+    let all = [Part::FiringPin, Part::BreechFace, Part::Round];
+    all.into_iter().filter(|part| bits >> (*part as i64) & 1 == 1).collect()
 }
 
 pub(crate) fn json<T: Serialize>(value: &T) -> Result<String, BooksError> {

@@ -103,7 +103,8 @@ pub enum Source {
 pub enum Recipient {
     /// Another licensee.
     Licensee(Licensee),
-    /// Sold at retail: the transaction number of the Form 4473 at the dealer, in place of the purchaser.
+    /// Sold at retail: the transaction number of the Form 4473 at the dealer, in place of the purchaser; for a box of
+    /// ammunition, the number of the dealer's sale record.
     Form4473(Reference),
     /// A government body.
     Government(PartyName),

@@ -104,6 +104,8 @@ pub enum FirearmKind {
     Shotgun,
     /// A frame or receiver sold as such.
     Receiver,
+    /// A box of serialised ammunition: the model is the product and its lot, the serial number is the box's.
+    Ammunition,
     /// Anything else a licensee must record.
     Other,
 }
@@ -117,6 +119,7 @@ impl FirearmKind {
             Self::Rifle => "rifle",
             Self::Shotgun => "shotgun",
             Self::Receiver => "receiver",
+            Self::Ammunition => "ammunition",
             Self::Other => "other",
         }
     }
@@ -126,11 +129,15 @@ impl FromStr for FirearmKind {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let all = [Self::Pistol, Self::Revolver, Self::Rifle, Self::Shotgun, Self::Receiver, Self::Other];
+        let (guns, others) = (
+            [Self::Pistol, Self::Revolver, Self::Rifle, Self::Shotgun, Self::Receiver],
+            [Self::Ammunition, Self::Other],
+        );
+        let all = guns.into_iter().chain(others);
         let text = text.trim();
         all.into_iter().find(|kind| text.eq_ignore_ascii_case(kind.as_str())).ok_or_else(|| {
             format!(
-                "type `{text}` is not known\nhint: use pistol, revolver, rifle, shotgun, receiver or other"
+                "type `{text}` is not known\nhint: use pistol, revolver, rifle, shotgun, receiver, ammunition or other"
             )
         })
     }
@@ -144,10 +151,12 @@ pub enum Part {
     FiringPin,
     /// The breech face of the slide or bolt; it marks the case head around the pin.
     BreechFace,
+    /// The rounds of a box of serialised ammunition, which all carry the box's code (`round-1`).
+    Round,
 }
 
 impl Part {
-    /// Every part, in the order in which they are listed on screen.
+    /// Every marked part of a firearm, in the order in which they are listed on screen.
     pub const ALL: [Part; 2] = [Part::FiringPin, Part::BreechFace];
 
     /// The word used in files and on screen.
@@ -155,6 +164,7 @@ impl Part {
         match self {
             Self::FiringPin => "firing-pin",
             Self::BreechFace => "breech-face",
+            Self::Round => "round",
         }
     }
 }
@@ -170,9 +180,11 @@ impl FromStr for Part {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        Self::ALL
+        [Self::FiringPin, Self::BreechFace, Self::Round]
             .into_iter()
             .find(|part| text.eq_ignore_ascii_case(part.as_str()))
-            .ok_or_else(|| format!("component `{text}` is not known\nhint: use firing-pin or breech-face"))
+            .ok_or_else(|| {
+                format!("component `{text}` is not known\nhint: use firing-pin, breech-face or round")
+            })
     }
 }

@@ -94,6 +94,10 @@ impl Folder {
         Self(root.to_owned())
     }
 
+    pub(crate) fn root(&self) -> PathBuf {
+        self.0.clone()
+    }
+
     pub(crate) fn sqlite(&self) -> PathBuf {
         self.0.join("books.sqlite")
     }

@@ -210,16 +210,21 @@ async fn take(
 /// SHA-256 of a table, which is then read from its beginning.
 fn hash(table: &mut (impl Read + Seek)) -> Result<String, BooksError> {
     let unreadable = |error: std::io::Error| BooksError::Table(error.to_string());
+    let hash = sha256(&mut *table).map_err(unreadable)?;
+    table.seek(SeekFrom::Start(0)).map_err(unreadable)?;
+    Ok(hash)
+}
+
+/// SHA-256 of everything that a reader gives.
+pub(crate) fn sha256(mut from: impl Read) -> std::io::Result<String> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
-        let read = table.read(&mut buffer).map_err(unreadable)?;
+        let read = from.read(&mut buffer)?;
         if read == 0 {
-            break;
+            return Ok(hex::encode(hash.finalize()));
         }
         hash.update(&buffer[..read]);
     }
-    table.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    Ok(hex::encode(hash.finalize()))
 }
 
 /// A table's rows as groups of entries.

@@ -320,17 +320,21 @@ struct Chunk {
 }
 
 impl Chunk {
-    /// What the log vouches for: every code (30 bits in eight bytes, big end first) with its serial number, in order.
     fn digest(&self) -> String {
-        let mut hash = Sha256::new();
-        for issued in &self.issued {
-            hash.update(encode::code_number(issued.code).to_be_bytes());
-            hash.update([b' ']);
-            hash.update(issued.serial.as_str());
-            hash.update([b'\n']);
-        }
-        hex::encode(hash.finalize())
+        digest(self.issued.iter().map(|issued| (encode::code_number(issued.code), issued.serial.as_str())))
     }
+}
+
+/// What the log vouches for: every code (30 bits in eight bytes, big end first) with its serial number, in order.
+pub(crate) fn digest<'s>(codes: impl Iterator<Item = (i64, &'s str)>) -> String {
+    let mut hash = Sha256::new();
+    for (code, serial) in codes {
+        hash.update(code.to_be_bytes());
+        hash.update([b' ']);
+        hash.update(serial);
+        hash.update([b'\n']);
+    }
+    hex::encode(hash.finalize())
 }
 
 /// Takes the units that were sealed; refuses when another writer took some of them in between.

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod backup;
 mod batch;
 mod books;
 mod certificate;
 mod chain;
 mod desk;
 mod encode;
+mod epcis;
+mod epcis_hash;
 mod error;
 mod event;
 mod export;
@@ -24,8 +27,10 @@ mod trace;
 mod wording;
 
 pub use audit::Reconciliation;
+pub use backup::restore;
 pub use books::{Block, Books, Correction, History, NewEntry};
 pub use chain::{Chain, ChainEnd, Link, RetailSale, Role, TimeToCrime, chain, time_to_crime};
+pub use epcis_hash::event_hashes;
 pub use error::{BooksError, Refusal};
 pub use event::{Corrects, Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source, View};
 pub use firearm::{Description, Firearm, FirearmKey, FirearmKind, Licensee, Part};

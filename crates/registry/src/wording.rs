@@ -2,7 +2,8 @@
 
 use symbology::Code;
 
-use crate::chain::{Chain, ChainEnd, TimeToCrime};
+use crate::chain::{Chain, ChainEnd, RetailSale, TimeToCrime};
+use crate::firearm::FirearmKind;
 use crate::trace::{PartState, TraceOutcome, TraceRequest, Traced};
 
 /// The outcome in sentences, and beside it what must be said with any such outcome.
@@ -31,6 +32,9 @@ pub(crate) fn statement(outcome: &TraceOutcome, request: &TraceRequest) -> Vec<S
 
 fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
     let firearm = &traced.firearm;
+    if firearm.description.kind == FirearmKind::Ammunition {
+        return box_lines(traced);
+    }
     let mut lines = vec![format!(
         "code {} is that of the {} {} by {}, calibre {}",
         traced.code,
@@ -51,6 +55,26 @@ fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
         }
     }
     lines.extend(time(&traced.time_to_crime, request));
+    lines
+}
+
+/// A box of serialised ammunition: sold without a Form 4473, and its rounds go anywhere.
+fn box_lines(traced: &Traced) -> Vec<String> {
+    let (key, description) = (&traced.firearm.key, &traced.firearm.description);
+    let mut lines = vec![format!(
+        "code {} is that of box {} of {} by {}, calibre {}",
+        traced.code, key.serial, key.model, description.manufacturer, description.calibre,
+    )];
+    lines.push(match &traced.chain.end {
+        ChainEnd::RetailSale(RetailSale { dealer, on, form_4473: Some(record) }) => {
+            format!("the chain ends at {dealer}, sale record {record} of {on}")
+        }
+        _ => end(&traced.chain),
+    });
+    if traced.reference_withheld {
+        lines.push("the sale record is withheld until someone other than the requester approves".to_owned());
+    }
+    lines.push("Every round of a box carries its code, and rounds are lent, lost and given away.".to_owned());
     lines
 }
 

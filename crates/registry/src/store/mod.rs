@@ -138,6 +138,15 @@ impl Store {
         found.map_err(|error| failed("look a code up", error))
     }
 
+    /// Writes a consistent copy of a SQLite database into a new file.
+    pub(crate) async fn snapshot(&self, file: &Path) -> Result<(), BooksError> {
+        let Self::Sqlite { writer, .. } = self else {
+            return Err(BooksError::damaged("a server makes its own snapshots"));
+        };
+        let copied = sqlx::query(sql::SNAPSHOT).bind(file.to_string_lossy()).execute(writer).await;
+        copied.map(drop).map_err(|error| failed("copy the tables", error))
+    }
+
     /// Waits until every connection is closed, so that the file can be moved or copied.
     pub(crate) async fn close(&self) {
         match self {
@@ -180,6 +189,9 @@ session_calls! {
     "take numbers": take_numbers(name: &str, count: i64) -> i64;
     "read a counter": numbers_taken(name: &str) -> i64;
     "open a block": open_block(prefix: i64, key_check: &str, now: i64) -> bool;
+    "count the entries": count_entries() -> (i64, i64);
+    "read issued codes": issued_units(first: i64, end: i64) -> Vec<(i64, String)>;
+    "count codes": count_codes() -> i64;
     "read the blocks": blocks() -> Vec<(i64, String)>;
     "write a record": put_record(record: &RecordRow) -> ();
     "read a record's time": recorded_at(record: i64) -> Option<i64>;

@@ -53,6 +53,23 @@ pub(crate) async fn put_record(conn: &mut Connection, record: &RecordRow) -> Don
     query.execute(&mut *conn).await.map(drop)
 }
 
+/// How many entries there are, and the highest number.
+pub(crate) async fn count_entries(conn: &mut Connection) -> Done<(i64, i64)> {
+    let row = sqlx::query::<Db>(sql::COUNT_ENTRIES).fetch_one(&mut *conn).await?;
+    Ok((row.try_get(0)?, row.try_get(1)?))
+}
+
+pub(crate) async fn count_codes(conn: &mut Connection) -> Done<i64> {
+    sqlx::query::<Db>(sql::COUNT_CODES).fetch_one(&mut *conn).await?.try_get(0)
+}
+
+/// Codes and serial numbers of a run, in the order of their units.
+pub(crate) async fn issued_units(conn: &mut Connection, first: i64, end: i64) -> Done<Vec<(i64, String)>> {
+    let query = sqlx::query::<Db>(sql::ISSUED_UNITS).bind(first).bind(end);
+    let rows = query.fetch_all(&mut *conn).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
 pub(crate) async fn recorded_at(conn: &mut Connection, record: i64) -> Done<Option<i64>> {
     let row = sqlx::query::<Db>(sql::RECORDED_AT).bind(record).fetch_optional(&mut *conn).await?;
     row.map(|row| row.try_get(0)).transpose()

@@ -66,7 +66,8 @@ CREATE TABLE firearm (
 );
 
 -- `code` is the six payload symbols, five bits each, the first symbol highest; `unit` is prefix * 2^20 + unit number.
--- Both are unique: a code is never issued twice. `parts` has bit 0 for the firing pin, bit 1 for the breech face.
+-- Both are unique: a code is never issued twice. `parts` has bit 0 for the firing pin, bit 1 for the breech
+-- face, bit 2 for the rounds of a box.
 CREATE TABLE code (
     code BIGINT NOT NULL PRIMARY KEY,
     unit BIGINT NOT NULL UNIQUE,

@@ -30,6 +30,12 @@ pub(super) const BLOCKS: &str = "SELECT prefix, key_check FROM block ORDER BY op
 
 pub(super) const PUT_RECORD: &str =
     "INSERT INTO record (record_id, kind, recorded_at, salt, body) VALUES ($1, $2, $3, $4, $5)";
+/// SQLite only: a copy of the whole database as one transaction sees it.
+pub(super) const SNAPSHOT: &str = "VACUUM INTO $1";
+pub(super) const COUNT_ENTRIES: &str = "SELECT COUNT(*), COALESCE(MAX(entry_id), 0) FROM entry";
+pub(super) const COUNT_CODES: &str = "SELECT COUNT(*) FROM code";
+pub(super) const ISSUED_UNITS: &str = "SELECT c.code, f.serial FROM code c
+    JOIN firearm f ON f.firearm_id = c.firearm_id WHERE c.unit >= $1 AND c.unit < $2 ORDER BY c.unit";
 pub(super) const RECORDED_AT: &str = "SELECT recorded_at FROM record WHERE record_id = $1";
 pub(super) const PUT_LOGGED: &str = "INSERT INTO logged (record_id, log_index) VALUES ($1, $2)";
 pub(super) const LOG_INDEX: &str = "SELECT log_index FROM logged WHERE record_id = $1";

@@ -1,8 +1,8 @@
 //! What goes wrong on the way, and that it leaves books and log in agreement.
 
-use registry::{Books, Database};
+use registry::{Books, Database, Event, Part, Recipient, restore};
 
-use crate::place::{self, Place, now, run};
+use crate::place::{self, Place, dealer, now, run};
 
 #[tokio::test]
 async fn without_a_log_nothing_is_issued_or_answered() {
@@ -75,4 +75,131 @@ async fn two_writers_take_turns() {
     let place = place.reopened().await;
     place.books.close().await;
     assert_eq!(other.issue(&run("AC0001", 1), &by, now(), |_| ()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn rows_without_a_record_and_records_without_a_row_show() {
+    let place = Place::sqlite().await.unwrap();
+    let codes = place.issue(&run("AB0001", 3)).await;
+    let by = "line 1".parse().unwrap();
+    let spare = place.books.issue_part(Part::FiringPin, None, &by, now()).await.unwrap();
+    place.ship_and_sell("AB0001").await;
+    assert!(place.books.reconcile().await.unwrap().agrees());
+    let file = place.folder.path().join("books.sqlite");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    let cases = [
+        ("DELETE FROM entry WHERE entry_id = 5", "the entry of record 5 is not in the book"),
+        (
+            "INSERT INTO entry SELECT 99, firearm_id, kind, holder, other, happened_on, recorded_at, recorded_by, description_id, code, corrects, void, body FROM entry WHERE entry_id = 4",
+            "the last numbered 99; 6 were written",
+        ),
+        (
+            "UPDATE entry SET happened_on = happened_on + 1 WHERE entry_id = 4",
+            "the entry of record 4 is not in the book",
+        ),
+        (
+            "UPDATE firearm SET serial = 'ZZ9' WHERE serial = 'AB0002'",
+            "the codes issued under record 2 are not those",
+        ),
+        ("DELETE FROM code WHERE firearm_id IS NULL", "is gone from the table"),
+        (
+            "INSERT INTO code SELECT 77, 77, parts, NULL, record_id, issued_at FROM code LIMIT 1",
+            "4 were issued",
+        ),
+    ];
+    for (statement, expected) in cases {
+        let kept = place.folder.path().join("kept.sqlite");
+        sqlx::query("VACUUM INTO ?").bind(kept.to_str().unwrap()).execute(&pool).await.unwrap();
+        sqlx::query(statement).execute(&pool).await.unwrap();
+        let found = place.books.reconcile().await.unwrap();
+        assert!(!found.agrees(), "{statement}");
+        assert!(found.faults.iter().any(|fault| fault.contains(expected)), "{statement}: {:?}", found.faults);
+        // Put the table back as it was.
+        let kept_at = format!("ATTACH '{}' AS kept", kept.display());
+        let mut conn = pool.acquire().await.unwrap();
+        sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut *conn).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(kept_at)).execute(&mut *conn).await.unwrap();
+        for table in ["entry", "firearm", "code"] {
+            for text in
+                [format!("DELETE FROM {table}"), format!("INSERT INTO {table} SELECT * FROM kept.{table}")]
+            {
+                sqlx::query(sqlx::AssertSqlSafe(text)).execute(&mut *conn).await.unwrap();
+            }
+        }
+        sqlx::query("DETACH kept").execute(&mut *conn).await.unwrap();
+        drop(conn);
+        std::fs::remove_file(&kept).unwrap();
+        assert!(place.books.reconcile().await.unwrap().agrees(), "{statement} was undone");
+    }
+    assert!(place.books.issued(spare).await.unwrap().is_some() && codes.len() == 3);
+}
+
+/// Something that is done to a file of a copy.
+type Spoil<'s> = &'s dyn Fn(&std::path::Path);
+
+#[tokio::test]
+async fn a_copy_is_whole_or_refused_and_never_issues_twice() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&run("AB0001", 3)).await[0].code;
+    place.ship_and_sell("AB0001").await;
+    let (copy, again) = (place.folder.path().join("copy"), place.folder.path().join("again"));
+    let by = "operator".parse().unwrap();
+    let files = place.books.backup(&copy, &by, now()).await.unwrap();
+    let later = place.issue(&run("AC0001", 3)).await;
+    assert!(place.books.backup(&copy, &by, now()).await.is_err(), "a copy is never written over");
+    assert_eq!(restore(&copy, &again).unwrap(), files);
+    let restored = Books::open(&again, now()).await.unwrap();
+    assert!(restored.issued(code).await.unwrap().is_some());
+    assert_eq!(restored.issued(later[0].code).await.unwrap(), None, "it was issued after the copy");
+    assert!(restored.reconcile().await.unwrap().agrees());
+    restored.close_blocks(&by, now()).await.unwrap();
+    let refused = restored.issue(&run("AD0001", 1), &by, now(), |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("0 codes left"), "{refused}");
+    restored.open_block("K8".parse().unwrap(), now()).await.unwrap();
+    assert_eq!(restored.issue(&run("AD0001", 1), &by, now(), |_| ()).await.unwrap(), 1);
+    restored.close().await;
+
+    let target = place.folder.path().join("third");
+    let cases: [(&str, Spoil<'_>); 3] = [
+        ("was altered", &|file| {
+            let mut bytes = std::fs::read(file).unwrap();
+            bytes[0] ^= 1;
+            std::fs::write(file, bytes).unwrap();
+        }),
+        ("is missing", &|file| std::fs::remove_file(file).unwrap()),
+        ("is not in the copy's list", &|file| std::fs::write(file.with_file_name("more"), "x").unwrap()),
+    ];
+    for (expected, spoil) in cases {
+        let file = copy.join("log/checkpoint");
+        let bytes = std::fs::read(&file).unwrap();
+        spoil(&file);
+        let refused = restore(&copy, &target).unwrap_err().to_string();
+        assert!(refused.contains(expected) && !target.exists(), "{refused}");
+        std::fs::write(&file, bytes).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_box_of_ammunition_is_traced_to_its_sale() {
+    let place = Place::sqlite().await.unwrap();
+    let mut boxes = run("BOX0001", 2);
+    boxes.description.kind = registry::FirearmKind::Ammunition;
+    boxes.parts = vec![Part::Round];
+    let issued = place.issue(&boxes).await;
+    let to_dealer = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(dealer()) };
+    place.record("BOX0001", to_dealer, "2024-02-01").await.unwrap();
+    place.record("BOX0001", place::sold(), "2024-04-01").await.unwrap();
+    let request = crate::outage::question(issued[0].code);
+    let answer = place.books.trace(&request, now()).await.unwrap();
+    let text = answer.statement.join("\n");
+    assert!(text.contains("is that of box BOX0001 of M9 (synthetic)") && !text.contains("4473"), "{text}");
+    assert!(text.contains("the sale record is withheld") && !text.contains("T-0815"), "{text}");
+    let approved = registry::TraceRequest { approver: Some("sgt. example".parse().unwrap()), ..request };
+    let text = place.books.trace(&approved, now()).await.unwrap().statement.join("\n");
+    assert!(text.contains("sale record T-0815 of 2024-04-01"), "{text}");
+    let registry::TraceOutcome::Found(traced) = place.books.trace(&approved, now()).await.unwrap().outcome
+    else {
+        panic!()
+    };
+    assert_eq!(traced.parts[0].part, Part::Round);
 }

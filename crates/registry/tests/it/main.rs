@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod codes;
+mod epcis;
 mod faults;
 mod names;
 mod outage;

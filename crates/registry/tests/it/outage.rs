@@ -13,7 +13,7 @@ use crate::place::{Place, dealer, now, run};
 /// What one call may take: the wait for a connection and one statement that is cut off.
 const BOUND: Duration = Duration::from_secs(30);
 
-fn question(code: Code) -> TraceRequest {
+pub(crate) fn question(code: Code) -> TraceRequest {
     TraceRequest {
         codes: vec![CandidateCode { code, posterior: 1.0 }],
         reading_sha256: None,
