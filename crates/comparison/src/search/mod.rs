@@ -3,8 +3,8 @@
 //! 1. *Code.* One bit for each of 64 wavelengths in each of 120 directions says whether the power spectrum is stronger there
 //!    than around. Spectra do not change with a shift and turn with a turn, so 120 counts of unlike bits answer for every
 //!    pose. Every scan of the store is looked at.
-//! 2. *Registration.* The best few thousand are correlated with the query at 50 µm, at the turn found.
-//! 3. *Cells.* The best few dozen are compared cell by cell ([`compare`](crate::compare())) at the 25 µm that the store keeps.
+//! 2. *Registration.* The best two thousand are correlated with the query at 50 µm, at the turn found.
+//! 3. *Cells.* The best few are compared cell by cell ([`compare`](crate::compare())) at the 25 µm that the store keeps.
 //!
 //! What comes out are *leads* to be compared in full ([`unpack`] restores a scan that was kept in detail). Nothing here is
 //! called a match.
@@ -40,7 +40,7 @@ pub struct Stages {
 
 impl Default for Stages {
     fn default() -> Self {
-        Self { registered: 1500, compared: 32 }
+        Self { registered: 2000, compared: 16 }
     }
 }
 
@@ -57,10 +57,22 @@ pub struct Lead {
     pub comparison: Comparison,
 }
 
+impl Lead {
+    /// What leads are put in order by: congruent cells, and what the registration shows beyond the strongest of unrelated
+    /// faces.
+    ///
+    /// Half a face may be too little for cells and still lie on another as no unrelated one does.
+    pub fn rank(&self) -> f64 {
+        /// Of 40 real queries among 100,000 mostly generated faces, no unrelated one registered more strongly than 5.3.
+        const UNRELATED: f64 = 6.0;
+        self.comparison.score + (self.strength - UNRELATED).max(0.0)
+    }
+}
+
 /// What a search found.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// Best first, by the score of the comparison.
+    /// Best first, by [`Lead::rank`].
     pub leads: Vec<Lead>,
     /// How many scans were looked at.
     pub searched: usize,
@@ -150,7 +162,7 @@ pub fn search(
         .map_init(Planner::default, |planner, (candidate, at)| lead(query, store, candidate, at, planner))
         .collect();
     let mut leads: Vec<Lead> = compared?.into_iter().flatten().collect();
-    leads.sort_by(|a, b| b.comparison.score.total_cmp(&a.comparison.score).then(a.record.cmp(&b.record)));
+    leads.sort_by(|a, b| b.rank().total_cmp(&a.rank()).then(a.record.cmp(&b.record)));
     Ok(Found { leads, searched, damaged })
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Lead {
     pub(crate) scan: Scan,
     pub(crate) code: f64,
     pub(crate) strength: f64,
+    /// What the leads are ordered by.
+    pub(crate) rank: f64,
     pub(crate) comparison: Comparison,
     /// Whether the comparison was made on prepared scans, not at what the index keeps.
     pub(crate) in_full: bool,

@@ -156,17 +156,16 @@ fn in_full(
                 .or_exit(Exit::Environment, cannot())?;
             let comparison = match &surface {
                 Some(other) => comparison::compare(own, other).or_exit(Exit::BadInput, cannot())?,
-                None => lead.comparison,
+                None => lead.comparison.clone(),
             };
             let ratio = surface.as_ref().and_then(|_| weighed(&comparison, calibration));
             let (code, strength) = (lead.code, lead.strength);
-            Ok((Lead { scan, code, strength, comparison, in_full: surface.is_some(), ratio }, surface))
+            let rank = stages::Lead { comparison: comparison.clone(), ..lead }.rank();
+            Ok((Lead { scan, code, strength, rank, comparison, in_full: surface.is_some(), ratio }, surface))
         })
         .collect();
     let mut compared = compared?;
-    compared.sort_by(|(a, _), (b, _)| {
-        b.comparison.score.total_cmp(&a.comparison.score).then(a.scan.record.cmp(&b.scan.record))
-    });
+    compared.sort_by(|(a, _), (b, _)| b.rank.total_cmp(&a.rank).then(a.scan.record.cmp(&b.scan.record)));
     Ok(compared.into_iter().unzip())
 }
 
