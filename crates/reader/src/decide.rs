@@ -20,6 +20,8 @@ const DOUBTFUL: f64 = 1.0;
 /// Spare bits that make a mark of what likely, or possibly, is one.
 const LIKELY_BITS: f64 = 0.0;
 const POSSIBLE_BITS: f64 = 8.0;
+/// Characters that speak against the code of the other marks by this much are not of our font.
+const MISFIT_BITS: f64 = 12.0;
 /// Codes listed only when they are this probable.
 const LISTED: f64 = 1e-6;
 
@@ -40,7 +42,8 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
         || (agrees(POSSIBLE_BITS) && parts().any(|part| part.possible));
     let nonsense = if found { NONSENSE } else { DOUBTFUL };
     let trusted = scheme.check() == CheckRule::Mother && spare >= (nonsense / options.bound).log2();
-    let accepted = best > 1.0 - options.bound && trusted;
+    let against = spoken_against(&symbols);
+    let accepted = best > 1.0 - options.bound && trusted && against < MISFIT_BITS;
     let found = found || accepted;
     let outcome = if accepted {
         Outcome::Accepted
@@ -72,8 +75,28 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
         bits_spare: spare,
         left_out: Vec::new(),
         firearms: usize::from(found),
-        warnings: observations.iter().flat_map(|seen| seen.warnings.clone()).collect(),
+        warnings: observations
+            .iter()
+            .flat_map(|seen| seen.warnings.clone())
+            .chain((found && against >= MISFIT_BITS / 2.0).then(|| misfit(against)))
+            .collect(),
     })
+}
+
+/// Bits by which the characters, taken together, speak against the code that the other marks carry.
+fn spoken_against(symbols: &[SymbolReading]) -> f64 {
+    let of = |characters: bool| {
+        let chosen = symbols.iter().filter(|symbol| (symbol.mark == Mark::Characters) == characters);
+        chosen.map(|symbol| symbol.bits).sum::<f64>()
+    };
+    if of(false) > 0.0 { (-of(true)).max(0.0) } else { 0.0 }
+}
+
+fn misfit(bits: f64) -> String {
+    format!(
+        "the characters speak by {bits:.0} bits against the code that the other marks carry: another font, or \
+         another mark"
+    )
 }
 
 fn decode_options(options: &ReadOptions) -> DecodeOptions {

@@ -1,5 +1,6 @@
 //! The reader against simulated marks and against things that must not read.
 
+mod fonts;
 mod generator;
 mod moderate;
 mod nulls;
