@@ -110,12 +110,12 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
 
 async fn check(show: &Show) -> Result<Exit, Failure> {
     let found = open(&show.dir).await?.reconcile().await.map_err(failure)?;
-    let agree = found.altered.is_empty() && found.unexplained.is_empty();
+    let agree = found.agrees();
     if show.json {
         files::print_line(json!({
             "schema": "microstamp.books-check/1", "agree": agree, "log_entries": found.log_entries,
             "agreed": found.agreed, "without_effect": found.without_effect, "altered": found.altered,
-            "unexplained": found.unexplained,
+            "unexplained": found.unexplained, "faults": found.faults,
         }))?;
     } else {
         files::print_line(format!(
@@ -129,6 +129,9 @@ async fn check(show: &Show) -> Result<Exit, Failure> {
         ];
         for (list, what) in lists.iter().filter(|(list, _)| !list.is_empty()) {
             files::print_line(format!("{what}: {list:?}"))?;
+        }
+        for fault in &found.faults {
+            files::print_line(fault)?;
         }
     }
     Ok(if agree { Exit::Done } else { Exit::Negative })
