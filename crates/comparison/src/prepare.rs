@@ -94,6 +94,11 @@ fn checked(
     let Some(bounds) = Raster::from_topography(scan).bounds() else {
         return Err(ComparisonError::TooFewPoints { percent: 0.0 });
     };
+    let area = scan.valid_points() as f64 * x.to_um() * y.to_um();
+    let cells = (area / (preset.least_valid * preset.cell.to_um().powi(2))) as usize;
+    if cells < LEAST_CELLS {
+        return Err(ComparisonError::TooFewCells { cells, needed: LEAST_CELLS });
+    }
     if coarser > preset.pitch * 1.05 {
         warnings.push(format!(
             "the scan has a sample every {coarser}, coarser than the {} compared at",

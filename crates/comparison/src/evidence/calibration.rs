@@ -80,11 +80,15 @@ const SCHEMA: &str = "microstamp.calibration/1";
 const RESAMPLED: usize = 100;
 /// Pairs of one source may differ much; two sources agree by chance alone, but never so regularly as a binomial says.
 const SAME_WEIGHTS: (f64, f64) = (1.0, 100.0);
-const DIFFERENT_WEIGHTS: (f64, f64) = (5.0, 60.0);
+const DIFFERENT_WEIGHTS: (f64, f64) = (30.0, 60.0);
 /// Cells that weigh as much as the doubt whether the conditions are those of the reference set.
 const DOUBT: f64 = 0.8;
-/// A ratio within this factor of the bound is called bounded.
-const AT_BOUND: f64 = 0.7;
+/// Cells at which the reference pairs, which had many more, support only half of what they support for many.
+const FEW: f64 = 8.0;
+/// A log ratio this close to the bound, as a share of it, is called bounded.
+const AT_BOUND: f64 = 0.95;
+/// Doubt about the conditions keeps ratios for two firearms farther from theirs.
+const AT_LOWER_BOUND: f64 = 0.7;
 
 impl Calibration {
     /// Fits the models and resamples the firearms.
@@ -206,7 +210,7 @@ impl Calibration {
 
     /// The weight of `congruent` among `cells`.
     pub fn weigh_count(&self, congruent: usize, cells: usize) -> LikelihoodRatio {
-        let bounds = self.bounds();
+        let bounds = self.bounds(cells);
         let log10 = self.models.log10_ratio(congruent, cells, bounds);
         let mut others: Vec<f64> =
             self.resampled.iter().map(|m| m.log10_ratio(congruent, cells, bounds)).collect();
@@ -217,15 +221,18 @@ impl Calibration {
         LikelihoodRatio {
             log10,
             interval_log10: [at(0.025), at(0.975)],
-            bounded: log10 <= limits[0] * AT_BOUND || log10 >= limits[1] * AT_BOUND,
+            bounded: log10 <= limits[0] * AT_LOWER_BOUND || log10 >= limits[1] * AT_BOUND,
             calibration: self.provenance.set.clone(),
         }
     }
 
     /// Half a pair in the number of pairs: the share of misleading pairs that a set without any still leaves open.
-    fn bounds(&self) -> (f64, f64) {
+    ///
+    /// What the set says about pairs of firearms with few cells it says from pairs with many, so that the share rises there.
+    fn bounds(&self, cells: usize) -> (f64, f64) {
         let half = |pairs: usize| 0.5 / (pairs as f64 + 1.0);
-        (half(self.provenance.same_source), half(self.provenance.different_source))
+        let few = 1.0 + FEW / cells.max(1) as f64;
+        (half(self.provenance.same_source), (few * half(self.provenance.different_source)).min(0.5))
     }
 }
 

@@ -50,6 +50,8 @@ fn the_ratio_shrinks_with_the_evidence_and_never_passes_its_bound() {
     assert!(none.windows(2).all(|w| w[1] > w[0]), "{none:?}");
     assert_eq!(calibration.weigh_count(0, 0).log10, 0.0);
     let most = calibration.weigh_count(30, 30);
+    let all: Vec<f64> = [30, 20, 12, 6, 3, 1].map(|n| calibration.weigh_count(n, n).log10).to_vec();
+    assert!(all.windows(2).all(|w| w[1] < w[0] - 0.02) && all[5] < 2.5, "{all:?}");
     let bound = (2.0 * 718.0_f64).log10();
     assert!(most.bounded && most.log10 <= bound, "{most:?}");
     assert!(most.interval_log10[0] <= most.log10 && most.log10 <= most.interval_log10[1] + 1e-9);

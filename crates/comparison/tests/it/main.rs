@@ -11,5 +11,6 @@ mod faces;
 mod known_pairs;
 mod machined;
 mod machining;
+mod published_scores;
 mod refusals;
 mod search;

@@ -22,6 +22,9 @@ fn hopeless_scans_are_refused() {
     check(Grid::filled(40, 40, f64::NAN), 6.25, "% of the scan is measured");
     check(faces::face(1).heights, 40.0, "a sample every 40 µm");
     check(faces::face(1).heights.crop(60, 260, 60, 60), 6.25, "cells");
+    check(Grid::from_fn(3, 3, |x, y| (x * 7 % 5 + y) as f64), 6.25, "cells");
+    check(Grid::from_fn(20_000, 3, |x, y| ((x * 7919 + y) % 97) as f64), 6.25, "no primer is that large");
+    check(Grid::from_fn(3, 600, |x, y| ((x * 7919 + y * 31) % 97) as f64), 6.25, "cells");
     check(Grid::filled(0, 0, 0.0), 6.25, "% of the scan is measured");
 }
 
