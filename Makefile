@@ -5,11 +5,12 @@ SHELL := /bin/bash
 
 CARGO ?= cargo
 DEMO_DIR ?= demo-out
+FEDERATION_DIR ?= federation-out
 TOOLS := .tools
 export CARGO_TERM_PROGRESS_WHEN ?= never
 export INSTA_UPDATE ?= no
 
-.PHONY: help demo test bench setup postgres format lint typos docs unit doctest clean
+.PHONY: help demo federation test bench setup postgres format lint typos docs unit doctest clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -17,6 +18,10 @@ help: ## Print what can be made
 demo: setup ## Install what is needed, build, and run the whole story into demo-out/
 	$(CARGO) build --release --locked --package cli
 	target/release/microstamp demo "$(DEMO_DIR)"
+
+federation: setup ## Two issuers, an agency, three witnesses and a directory on this machine: ask, answer, audit
+	$(CARGO) build --locked --package cli
+	target/debug/microstamp federation demo "$(FEDERATION_DIR)"
 
 test: setup postgres format lint docs typos doctest unit ## Install what is needed and pass all tests
 	@cat target/doctest.log target/unit.log | awk '/^test result:/ { passed += $$4; failed += $$6 } END { print passed " passed, " failed " failed" }'

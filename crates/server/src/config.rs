@@ -40,6 +40,29 @@ pub enum NodeRole {
     Dealer,
 }
 
+impl NodeRole {
+    /// The word in files and on the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Issuer => "issuer",
+            Self::Agency => "agency",
+            Self::Witness => "witness",
+            Self::Directory => "directory",
+            Self::Dealer => "dealer",
+        }
+    }
+}
+
+impl std::str::FromStr for NodeRole {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let roles = [Self::Issuer, Self::Agency, Self::Witness, Self::Directory, Self::Dealer];
+        let role = roles.into_iter().find(|role| role.as_str() == text);
+        role.ok_or_else(|| "a role is issuer, agency, witness, directory or dealer".to_owned())
+    }
+}
+
 /// Why a node's folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -201,6 +224,8 @@ impl Node {
 /// From when to when an entry of the directory holds that was made now.
 pub fn validity(now: Timestamp, days: i64) -> (Timestamp, Timestamp) {
     let length = jiff::SignedDuration::from_hours(24 * days);
+    // Signatures know whole seconds only.
+    let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
     (now, now.checked_add(length).unwrap_or(Timestamp::MAX))
 }
 

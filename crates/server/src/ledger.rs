@@ -1,8 +1,9 @@
 //! A node's own books of what was asked and answered: records in monthly files, and the log that holds a salted hash
 //! of each. No log, no answer: [`Ledger::enter`] returns when both are on disk.
 //!
-//! One thread writes. Whatever arrives while it flushes the disk goes into its next batch, so that many traces share two
-//! flushes: records first, then the log. A record file that is deleted takes the content with it; the log keeps the proof
+//! One thread writes. Whatever arrives while it flushes the disk goes into its next batch, so that many traces share one
+//! wait for the disk, in which records and log are flushed side by side. After a power cut an entry may stand in the log
+//! whose record is gone; it was never acknowledged. A record file that is deleted takes the content with it; the log keeps the proof
 //! that something was there.
 
 use std::collections::HashMap;
@@ -314,7 +315,7 @@ impl Writer {
         }
     }
 
-    /// Records, flush, log, flush.
+    /// Writes records and log, and returns when both are on disk.
     fn write(&mut self, jobs: &[Job]) -> Result<u64, LedgerError> {
         if self.log.is_none() {
             self.log = Some(open_log(&self.folder, &self.key)?);
@@ -338,8 +339,19 @@ impl Writer {
         }
         let at = acts.last().map_or_else(Timestamp::now, |act| act.at);
         self.write_records(&at.strftime("%Y-%m").to_string(), lines.as_bytes())?;
-        let Some(log) = &mut self.log else { return Err(LedgerError::Closed) };
-        let places = log.append_batch(&commitments).map_err(failed)?;
+        let (Some(log), Some(month)) = (&mut self.log, &self.month) else { return Err(LedgerError::Closed) };
+        // Both must be on disk before anyone is told; neither waits for the other.
+        let (places, flushed) = thread::scope(|threads| {
+            let flushing = threads.spawn(|| month.file.sync_data());
+            (log.append_batch(&commitments), flushing.join())
+        });
+        let flushed =
+            flushed.map_err(|_| LedgerError::Failed("the flush of the records ended".to_owned()))?;
+        if let Err(error) = flushed {
+            self.month = None;
+            return Err(failed(error));
+        }
+        let places = places.map_err(failed)?;
         self.published.send_replace(log.checkpoint().clone());
         Ok(places.start)
     }
@@ -350,7 +362,7 @@ impl Writer {
         }
         let Some(open) = &mut self.month else { return Err(LedgerError::Closed) };
         let place = open.file.seek(SeekFrom::Start(open.length));
-        let written = place.and_then(|_| open.file.write_all(lines)).and_then(|()| open.file.sync_data());
+        let written = place.and_then(|_| open.file.write_all(lines));
         if let Err(error) = written {
             let _ = open.file.set_len(open.length);
             self.month = None;

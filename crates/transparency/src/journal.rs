@@ -152,8 +152,13 @@ pub(crate) fn flush(root: &Path, paths: &BTreeSet<PathBuf>) -> Result<(), StoreE
         folders.extend(path.ancestors().skip(1).take_while(|folder| folder.starts_with(root)));
     }
     for folder in folders {
-        let flushed = File::open(folder).and_then(|file| file.sync_all());
-        flushed.map_err(environment("flush", folder))?;
+        // A folder of partial files may have been replaced by a full file since its files were flushed.
+        match File::open(folder).and_then(|file| file.sync_all()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(environment("flush", folder)(error));
+            }
+            _ => {}
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use transparency::{
     SigningKey, TileStore as _, Tree, VerifierKey, fsck, watch,
 };
 
+use super::court;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -29,6 +30,8 @@ enum What {
     Fsck(Fsck),
     /// Pack entries with their records, salts and proofs into one file that verifies offline.
     Bundle(Pack),
+    /// Collect what a court needs of a question that went through the federation, from both logs, into one file.
+    Court(court::Court),
 }
 
 /// Whom to trust. Without either, the key in the issuer's own folder is used.
@@ -37,14 +40,15 @@ struct Trust {
     /// A C2SP tlog-policy file: known logs, witnesses, and the quorum.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     policy: Option<PathBuf>,
-    /// The log's verifier key `name+hash+base64`, or a file that holds it; no witness is asked for.
+    /// The log's verifier key `name+hash+base64`, or a file that holds it; no witness is asked for. For a court bundle
+    /// the directory's key, whose witnesses and quorum then count.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 }
 
 #[derive(Debug, Args)]
 struct Verify {
-    /// A bundle, a `.tlog-proof`, or the folder of a log.
+    /// A bundle, a court bundle, a `.tlog-proof`, or the folder of a log.
     #[arg(value_name = "FILE|DIR")]
     path: PathBuf,
     #[command(flatten)]
@@ -110,10 +114,17 @@ pub(crate) fn audit(arguments: &Audit) -> Result<Exit, Failure> {
         What::Watch(arguments) => watch_log(arguments),
         What::Fsck(arguments) => check_all(arguments),
         What::Bundle(arguments) => pack(arguments),
+        What::Court(arguments) => court::court(arguments),
     }
 }
 
 fn verify(arguments: &Verify) -> Result<Exit, Failure> {
+    if arguments.path.is_file() {
+        let bytes = files::read(&arguments.path)?;
+        if bytes.starts_with(court::HEADER) {
+            return court::verify(&bytes, &arguments.trust.directory()?, arguments.json);
+        }
+    }
     let policy = arguments.trust.policy(&arguments.path)?;
     let checked = if arguments.path.is_dir() {
         let signed = newest(&log_folder(&arguments.path))?;
@@ -288,6 +299,17 @@ fn pack(arguments: &Pack) -> Result<Exit, Failure> {
 }
 
 impl Trust {
+    /// The directory's key, the one thing that a court bundle is checked against.
+    fn directory(&self) -> Result<VerifierKey, Failure> {
+        match &self.key {
+            Some(key) if Path::new(key).is_file() => parse_key(files::read_text(Path::new(key))?.trim()),
+            Some(key) => parse_key(key),
+            None => Err(Exit::BadInput.because(
+                "a court bundle is checked against the directory's key\nhint: give it with --key, from a source you trust",
+            )),
+        }
+    }
+
     fn policy(&self, place: &Path) -> Result<Policy, Failure> {
         if let Some(path) = &self.policy {
             let text = files::read_text(path)?;

@@ -1,18 +1,24 @@
 //! One file per command: its arguments, and what it does with them.
 
+mod ask;
 mod audit;
 mod book;
 mod books;
 mod code;
 mod compare;
+mod conformance;
+mod court;
 mod database;
 mod engrave;
 mod entries;
+mod federation;
 mod import;
 mod issue;
 mod issuer;
+mod node;
 pub(crate) mod read;
 pub(crate) mod scheme;
+mod serve;
 mod shell;
 mod strike;
 mod trace;
@@ -59,7 +65,15 @@ pub(crate) enum Command {
     /// Write a signed certificate for one firearm.
     Certificate(book::Certificate),
     /// Ask which firearm carries a code, and where it went.
-    Trace(trace::Trace),
+    Trace(Box<trace::Trace>),
+    /// Make nodes of the federation, and enrol them in a directory.
+    Node(node::NodeCommand),
+    /// Run a node: issuer, agency, witness or directory.
+    Serve(serve::Serve),
+    /// Play the other side against a node and print which clauses of the protocol it keeps.
+    Conformance(conformance::Conformance),
+    /// Run a small federation on this machine and trace a code through it.
+    Federation(federation::Federation),
     /// Strike an engraved tool into a primer and look at the case: a simulated scan or picture.
     Strike(strike::Strike),
     /// Look into X3P scans, convert them, draw them.
@@ -95,6 +109,10 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Export(arguments) => book::export(&arguments),
         Command::Certificate(arguments) => book::certificate(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
+        Command::Node(arguments) => node::node(&arguments),
+        Command::Serve(arguments) => serve::serve(&arguments),
+        Command::Conformance(arguments) => conformance::conformance(&arguments),
+        Command::Federation(arguments) => federation::federation(&arguments),
         Command::Strike(arguments) => strike::strike(&arguments),
         Command::X3p(arguments) => x3p::run(&arguments),
         Command::Read(arguments) => read::read(&arguments),

@@ -29,8 +29,20 @@ pub(crate) struct Trace {
     #[arg(long, value_name = "FILE", conflicts_with = "codes")]
     reading: Option<PathBuf>,
     /// An issuer's folder on this machine; several may be named, and the one whose block it is answers.
-    #[arg(long, value_name = "DIR", required = true)]
+    #[arg(long, value_name = "DIR", required_unless_present = "agency")]
     local: Vec<PathBuf>,
+    /// Ask the issuers of the directory through this agency's node: its folder. The node may be running or not.
+    #[arg(long, value_name = "DIR", conflicts_with = "local", requires_all = ["crime_code", "approver"])]
+    pub(super) agency: Option<PathBuf>,
+    /// Take the directory from this file or address instead of where the node usually does.
+    #[arg(long, value_name = "FILE|URL", requires = "agency")]
+    pub(super) directory: Option<String>,
+    /// Ask for the Form 4473 reference of the sale that this question ended at.
+    #[arg(long, value_name = "QUESTION", requires_all = ["agency", "second_approver"])]
+    pub(super) after: Option<uuid::Uuid>,
+    /// Who approved that step, in a second approval.
+    #[arg(long, value_name = "PERSON", requires = "after")]
+    pub(super) second_approver: Option<Person>,
     /// The agency's ORI number.
     #[arg(long)]
     ori: Ori,
@@ -57,7 +69,7 @@ pub(crate) struct Trace {
     recovered_on: Option<Date>,
     /// Print JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// The part of `microstamp.reading/1` that a question needs.
@@ -76,6 +88,9 @@ struct CandidateLine {
 pub(crate) fn trace(arguments: &Trace) -> Result<Exit, Failure> {
     wait(async {
         let request = request(arguments)?;
+        if let Some(folder) = &arguments.agency {
+            return super::ask::ask(folder, arguments, request).await;
+        }
         let books = owner(arguments, &request).await?;
         let answer = books.trace(&request, Timestamp::now()).await.map_err(failure)?;
         books.close().await;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -60,7 +60,10 @@ pub(super) fn issuer(issuer: Arc<Issuer>, common: Common, people: Router) -> Rou
 
 pub(super) fn agency(agency: Arc<Agency>, common: Common, token: String, people: Router) -> Router {
     let state = AgencyState { agency, common: common.clone(), token };
-    let own = Router::new().route("/agency/v1/traces", post(ask)).with_state(state);
+    let own = Router::new()
+        .route("/agency/v1/traces", post(ask))
+        .route("/agency/v1/court/{question}", get(court))
+        .with_state(state);
     finish(own.merge(people), common)
 }
 
@@ -145,12 +148,30 @@ async fn ask(State(state): State<AgencyState>, request: Request) -> Response {
     result
 }
 
-async fn asked(state: &AgencyState, request: Request) -> Result<Response, Problem> {
-    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+/// The court bundle of an answered question.
+async fn court(
+    State(state): State<AgencyState>,
+    Path(question): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    holds_token(&state, &headers)?;
+    let question = question.parse().map_err(|error: uuid::Error| ProblemKind::Malformed.because(error))?;
+    let bundle = state.agency.court_bundle(question).await;
+    let bundle = bundle.map_err(|error| ProblemKind::NotFound.because(error))?;
+    Ok(plain(bundle.to_string().into_bytes()))
+}
+
+fn holds_token(state: &AgencyState, headers: &HeaderMap) -> Result<(), Problem> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if !same(given.as_bytes(), state.token.as_bytes()) {
-        return Err(ProblemKind::Unsigned.because("this node asks only for whoever holds its token"));
+    if same(given.as_bytes(), state.token.as_bytes()) {
+        return Ok(());
     }
+    Err(ProblemKind::Unsigned.because("this node asks only for whoever holds its token"))
+}
+
+async fn asked(state: &AgencyState, request: Request) -> Result<Response, Problem> {
+    holds_token(state, request.headers())?;
     let (_, content) = read(&state.common.node, request).await?;
     let question = crate::federation::check_question(&content)?;
     let answers = state.agency.ask(&question).await.map_err(|error| match error {

@@ -149,11 +149,11 @@ impl Directory {
         }
         let malformed = |reason: &str| DirectoryError::Malformed(reason.to_owned());
         let end = bytes.iter().position(|byte| *byte == b'\n');
-        let (json, note) = bytes.split_at(end.ok_or_else(|| malformed("it has one line only"))?);
-        let note = Note::parse(&note[1..]).map_err(|error| DirectoryError::Signature(error.to_string()))?;
+        let (json, rest) = bytes.split_at(end.ok_or_else(|| malformed("it has one line only"))?);
+        let note = Note::parse(&rest[1..]).map_err(|error| DirectoryError::Signature(error.to_string()))?;
         note.verify(root).map_err(|error| DirectoryError::Signature(error.to_string()))?;
-        if note.signatures.len() != 1 {
-            return Err(malformed("it has more than one signature"));
+        if note.signatures.len() != 1 || note.to_string().as_bytes() != &rest[1..] {
+            return Err(malformed("it has more than one signature, or another spelling"));
         }
         let content: DirectoryContent =
             serde_json::from_slice(json).map_err(|error| DirectoryError::Malformed(error.to_string()))?;

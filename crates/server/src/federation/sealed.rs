@@ -37,7 +37,10 @@ pub struct SealingPublicKey([u8; 32]);
 
 /// The private half.
 #[derive(Clone)]
-pub struct OpeningKey(PrivateKey);
+pub struct OpeningKey {
+    private: PrivateKey,
+    id: String,
+}
 
 /// A sealed content as it travels, JSON schema `microstamp.sealed/1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,7 +59,8 @@ impl OpeningKey {
     /// Derives the key pair from 32 secret bytes (RFC 9180, section 4, `DeriveKeyPair`).
     pub fn derive(secret: &[u8; 32]) -> (Self, SealingPublicKey) {
         let (private, public) = X25519HkdfSha256::derive_keypair(secret);
-        (Self(private), SealingPublicKey(public.to_bytes().into()))
+        let public = SealingPublicKey(public.to_bytes().into());
+        (Self { private, id: public.id() }, public)
     }
 }
 
@@ -99,13 +103,16 @@ impl Sealed {
         if self.schema != SCHEMA {
             return Err(SealError::Malformed("the schema is not microstamp.sealed/1"));
         }
+        if self.to != key.id {
+            return Err(SealError::DoesNotOpen);
+        }
         let bytes =
             |text: &str| STANDARD.decode(text).map_err(|_| SealError::Malformed("a part is not base64"));
         let enc = <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(&bytes(&self.enc)?)
             .map_err(|_| SealError::DoesNotOpen)?;
         single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
-            &key.0,
+            &key.private,
             &enc,
             INFO,
             &bytes(&self.ciphertext)?,

@@ -243,10 +243,13 @@ pub fn answer_json(asked: &Result<Asked, AskError>) -> serde_json::Value {
 ///
 /// # Errors
 /// The reason in words.
-pub(crate) fn read_statement(note: &str, key: &str) -> Result<Answer, String> {
+pub(crate) fn read_statement(text: &str, key: &str) -> Result<Answer, String> {
     let key: VerifierKey = key.parse().map_err(|error| format!("the issuer's statement key: {error}"))?;
-    let note = Note::parse(note.as_bytes()).map_err(|error| error.to_string())?;
+    let note = Note::parse(text.as_bytes()).map_err(|error| error.to_string())?;
     note.verify(&key).map_err(|error| error.to_string())?;
+    if note.signatures.len() != 1 || note.to_string() != text {
+        return Err("the statement has more than one signature, or another spelling".to_owned());
+    }
     serde_json::from_str(&note.text).map_err(|error| format!("the statement is no answer: {error}"))
 }
 

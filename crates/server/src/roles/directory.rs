@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -30,8 +31,9 @@ pub struct DirectoryKeeper {
     published: Mutex<Option<Directory>>,
 }
 
-/// An entry to be enrolled.
-#[derive(Debug, Clone)]
+/// An entry to be enrolled; in files a JSON object whose `role` says which.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "kebab-case")]
 pub enum Enrolment {
     /// An issuer.
     Issuer(Box<IssuerCard>),

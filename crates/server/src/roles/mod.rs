@@ -4,6 +4,7 @@ mod agency;
 mod dealer;
 mod desk;
 mod directory;
+mod evidence;
 mod holder;
 mod issuer;
 mod pending;
@@ -11,6 +12,7 @@ mod statistics;
 mod witness;
 mod witnessing;
 
+pub(crate) use agency::read_statement;
 pub use agency::{Agency, AskError, Asked, answer_json};
 pub use dealer::Dealer;
 pub(crate) use desk::PAGE;

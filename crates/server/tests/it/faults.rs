@@ -137,3 +137,32 @@ async fn nodes_that_are_down_are_told_apart() {
         .seal("ZZ".parse().unwrap(), symbology::UnitNumber::new(1).unwrap());
     assert!(matches!(agency.ask(&question(&[(nobodys, 1.0)])).await, Err(AskError::Nobody)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_no_answer() {
+    let world = World::start().await;
+    let records = world.path("issuer").join("node/records");
+    std::fs::remove_dir_all(&records).unwrap();
+    std::fs::write(&records, "in the way").unwrap();
+    let body = content(&world);
+    assert_eq!(send(&world, &sign(&world, &body), body).await, (503, "no-log".to_owned()));
+    std::fs::remove_file(&records).unwrap();
+    std::fs::create_dir(&records).unwrap();
+    let body = content(&world);
+    assert_eq!(send(&world, &sign(&world, &body), body).await.0, 200, "once the disk is well again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_node_keeps_to_the_protocol() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let directory = agency.directory.current(world.clock.now()).unwrap();
+    let root = world.node("directory").statements.verifier().clone();
+    let mut clauses = server::conformance::check_issuer(&directory.content().issuers[0], &agency).await;
+    clauses.extend(server::conformance::check_witness(&directory.content().witnesses[0], &agency).await);
+    clauses.extend(server::conformance::check_directory(&world.node("directory").config.url, &root).await);
+    assert!(clauses.len() > 25);
+    for clause in clauses {
+        assert_eq!(clause.result, Ok(()), "{} {}", clause.section, clause.text);
+    }
+}

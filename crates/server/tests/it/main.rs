@@ -4,6 +4,8 @@
 
 mod access;
 mod authenticator;
+mod court;
+mod exchange;
 mod faults;
 mod hostile;
 mod people;

@@ -1,0 +1,135 @@
+//! `trace --agency`: the question goes through the federation.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use registry::{Priority, TraceRequest};
+use serde_json::{Value, json};
+use server::api::{AskedCode, Question, QuestionKind, Urgency};
+use server::federation::Message;
+use server::roles::{Agency, answer_json};
+use server::{Client, Clock, Node};
+use uuid::Uuid;
+
+use super::trace::Trace;
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+/// Asks every issuer of the reading's codes and prints what they answer.
+pub(super) async fn ask(folder: &Path, arguments: &Trace, request: TraceRequest) -> Result<Exit, Failure> {
+    let question = question(arguments, request)?;
+    let node = Node::open(folder).or_exit(Exit::BadInput, "cannot open the agency's node")?;
+    let answers = match running(&node).await {
+        Some(client) => through_node(&client, &node, &question).await?,
+        None => by_itself(folder, arguments, &question).await?,
+    };
+    print(arguments, &question, &answers)
+}
+
+fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failure> {
+    let missing = || Exit::BadInput.because("a question to other nodes needs --crime-code and --approver");
+    let kind = match (&arguments.after, &arguments.second_approver) {
+        (Some(after), Some(second)) => {
+            QuestionKind::RetailReference { after: *after, second_approver: second.clone() }
+        }
+        _ => QuestionKind::Chain,
+    };
+    let codes = request.codes.iter().map(|one| AskedCode { code: one.code, posterior: one.posterior });
+    Ok(Question {
+        schema: Question::SCHEMA.to_owned(),
+        id: Uuid::now_v7(),
+        kind,
+        ori: request.ori,
+        case_number: request.case_number,
+        crime_code: request.crime_code.ok_or_else(missing)?,
+        priority: match request.priority {
+            Priority::Routine => Urgency::Routine,
+            Priority::Urgent(justification) => Urgency::Urgent { justification },
+        },
+        reason: request.reason,
+        requester: request.requester,
+        approver: request.approver.ok_or_else(missing)?,
+        codes: codes.collect(),
+        reading_sha256: request.reading_sha256,
+        recovered_on: request.recovered_on,
+    })
+}
+
+/// A client, if the agency's node runs and answers under its name.
+pub(super) async fn running(node: &Node) -> Option<Client> {
+    let (_, health) =
+        Client::new(Duration::from_secs(1)).get(&format!("{}/healthz", node.config.url)).await.ok()?;
+    let health: Value = serde_json::from_slice(&health).ok()?;
+    let same = health["name"].as_str() == Some(node.config.name.as_str());
+    same.then(|| Client::new(Duration::from_secs(20)))
+}
+
+async fn through_node(client: &Client, node: &Node, question: &Question) -> Result<Vec<Value>, Failure> {
+    let token = node.token().or_exit(Exit::Environment, "cannot ask through the node")?;
+    let content = serde_json::to_vec(question).or_exit(Exit::BadInput, "cannot ask")?;
+    let message = Message::request("POST", &format!("{}/agency/v1/traces", node.config.url))
+        .with("content-type", "application/json")
+        .with("authorization", &format!("Bearer {token}"));
+    let (_, content) = client.send(&message, content).await.or_exit(Exit::Environment, "cannot ask")?;
+    let answer: Value = serde_json::from_slice(&content).or_exit(Exit::Environment, "the node's answer")?;
+    match answer["answers"].as_array() {
+        Some(answers) => Ok(answers.clone()),
+        None => Err(Exit::Environment.because(answer["detail"].as_str().unwrap_or("the node refused"))),
+    }
+}
+
+async fn by_itself(folder: &Path, arguments: &Trace, question: &Question) -> Result<Vec<Value>, Failure> {
+    let agency =
+        Agency::open(folder, Clock::default()).or_exit(Exit::Environment, "cannot open the agency's node")?;
+    let renewed = match &arguments.directory {
+        Some(place) => agency.directory.take(&directory(place).await?, Timestamp::now()),
+        None => agency.directory.renew(Timestamp::now()).await,
+    };
+    if let Err(problem) = renewed {
+        files::remark(format!("warning: {problem}; the directory seen last is used"));
+    }
+    let answers = agency.ask(question).await.or_exit(Exit::Environment, "cannot ask")?;
+    Ok(answers.iter().map(answer_json).collect())
+}
+
+async fn directory(place: &str) -> Result<Vec<u8>, Failure> {
+    if !place.contains("://") {
+        return files::read(Path::new(place));
+    }
+    let answer = Client::new(Duration::from_secs(10)).get(place).await;
+    let (status, bytes) = answer.or_exit(Exit::Environment, "cannot fetch the directory")?;
+    if status == 200 {
+        return Ok(bytes);
+    }
+    Err(Exit::Environment.because(format!("cannot fetch the directory: status {status} from {place}")))
+}
+
+fn print(arguments: &Trace, question: &Question, answers: &[Value]) -> Result<Exit, Failure> {
+    if arguments.json {
+        files::print_line(
+            json!({"schema": "microstamp.traces/1", "question": question.id, "answers": answers}),
+        )?;
+    } else {
+        files::print_line(format!("question {}", question.id))?;
+        for one in answers {
+            let issuer = one["answer"]["issuer"].as_str().unwrap_or("no answer");
+            if let Some(error) = one["error"].as_str() {
+                files::print_line(format!("no answer: {error}"))?;
+            }
+            for line in one["answer"]["statement"].as_array().into_iter().flatten() {
+                files::print_line(format!("{issuer}: {}", line.as_str().unwrap_or_default()))?;
+            }
+        }
+    }
+    let outcomes: Vec<_> = answers.iter().map(|one| one["answer"]["outcome"].as_str()).collect();
+    Ok(if outcomes.iter().any(|one| matches!(one, Some("found" | "chain-ends"))) {
+        Exit::Done
+    } else if outcomes.contains(&Some("not-authorised")) {
+        Exit::Refused
+    } else if outcomes.iter().all(Option::is_none) {
+        Exit::Environment
+    } else {
+        Exit::Negative
+    })
+}

@@ -1,0 +1,129 @@
+//! The court bundle: made through an agency's node, verified offline.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use server::federation::Message;
+use server::roles::Agency;
+use server::{Clock, CourtBundle, CourtReport, Node};
+use transparency::{Approval, VerifierKey};
+use uuid::Uuid;
+
+use super::ask::running;
+use super::books::wait;
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+/// How a court bundle begins.
+pub(super) const HEADER: &[u8] = b"microstamp.court/";
+
+/// Arguments of `audit court`.
+#[derive(Debug, Args)]
+pub(super) struct Court {
+    /// The agency's folder; its node may be running or not.
+    #[arg(long, value_name = "DIR")]
+    agency: PathBuf,
+    /// Number of the question, as `trace` printed it.
+    #[arg(long)]
+    question: Uuid,
+    /// The bundle; `-` for standard output.
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+/// Collects request, answer, signatures, proofs and cosigned checkpoints of both logs into one file.
+pub(super) fn court(arguments: &Court) -> Result<Exit, Failure> {
+    wait(async {
+        let node = Node::open(&arguments.agency).or_exit(Exit::BadInput, "cannot open the agency's node")?;
+        let bytes = match running(&node).await {
+            Some(client) => {
+                let token = node.token().or_exit(Exit::Environment, "cannot ask the node")?;
+                let target = format!("{}/agency/v1/court/{}", node.config.url, arguments.question);
+                let message =
+                    Message::request("GET", &target).with("authorization", &format!("Bearer {token}"));
+                let answer = client.send(&message, Vec::new()).await;
+                let (answer, bytes) = answer.or_exit(Exit::Environment, "cannot ask the node")?;
+                if answer.start != server::federation::Start::Answer(200) {
+                    let problem: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+                    return Err(
+                        Exit::Environment.because(problem["detail"].as_str().unwrap_or("the node refused"))
+                    );
+                }
+                bytes
+            }
+            None => by_itself(&arguments.agency, arguments.question).await?,
+        };
+        files::write(&arguments.output, &bytes)?;
+        Ok(Exit::Done)
+    })
+}
+
+async fn by_itself(folder: &Path, question: Uuid) -> Result<Vec<u8>, Failure> {
+    let agency =
+        Agency::open(folder, Clock::default()).or_exit(Exit::Environment, "cannot open the agency's node")?;
+    let _ = agency.directory.renew(Timestamp::now()).await;
+    let bundle = agency.court_bundle(question).await.or_exit(Exit::Environment, "cannot make the bundle")?;
+    Ok(bundle.to_string().into_bytes())
+}
+
+/// Verifies a court bundle under the directory's key and prints what it shows.
+pub(super) fn verify(bytes: &[u8], directory: &VerifierKey, json: bool) -> Result<Exit, Failure> {
+    let checked = CourtBundle::parse(bytes).and_then(|bundle| bundle.verify(directory));
+    let exit = if checked.is_ok() { Exit::Done } else { Exit::Negative };
+    match &checked {
+        Ok(report) if json => files::print_line(report_json(report))?,
+        Ok(report) => tell(report)?,
+        Err(error) if json => {
+            files::print_line(
+                json!({"schema": "microstamp.court-audit/1", "ok": false, "findings": [error.to_string()]}),
+            )?;
+        }
+        Err(error) => files::print_line(format!("does not verify: {error}"))?,
+    }
+    Ok(exit)
+}
+
+fn report_json(report: &CourtReport) -> Value {
+    let log = |approval: &Approval| {
+        let witnesses: Vec<_> =
+            approval.witnesses.iter().map(|(name, time)| json!({"name": name, "time": time})).collect();
+        json!({"log": approval.log, "witnesses": witnesses})
+    };
+    json!({
+        "schema": "microstamp.court-audit/1", "ok": true, "agency": report.agency, "asked_at": report.asked_at,
+        "question": report.question, "answer": report.answer,
+        "issuer_log": log(&report.issuer_log), "agency_log": log(&report.agency_log), "findings": [],
+    })
+}
+
+fn tell(report: &CourtReport) -> Result<(), Failure> {
+    let (question, answer) = (&report.question, &report.answer);
+    files::print_line(format!("verified: question {}", question.id))?;
+    files::print_line(format!(
+        "asked on {} by {} (ORI {}), requester {}, approver {}, case {}, crime code {}",
+        report.asked_at,
+        report.agency,
+        question.ori,
+        question.requester,
+        question.approver,
+        question.case_number,
+        question.crime_code
+    ))?;
+    files::print_line(format!("reason: {}", question.reason))?;
+    files::print_line(format!(
+        "answered on {} by {}: {}",
+        answer.answered_at,
+        answer.issuer,
+        answer.outcome.as_str()
+    ))?;
+    for line in &answer.statement {
+        files::print_line(format!("  {line}"))?;
+    }
+    for approval in [&report.issuer_log, &report.agency_log] {
+        let witnesses: Vec<_> = approval.witnesses.iter().map(|(name, _)| name.as_str()).collect();
+        files::print_line(format!("log {}: cosigned by {}", approval.log, witnesses.join(", ")))?;
+    }
+    Ok(())
+}

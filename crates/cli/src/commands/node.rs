@@ -1,0 +1,283 @@
+//! `node`: makes nodes of the federation and enrols them in a directory; a dealer answers from here.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry::names::{LicenceNumber, Ori, PartyName, Person, Reference};
+use serde_json::json;
+use server::api::{
+    AgencyCard, DealerCard, DealerDisposition, DealerStatement, IssuerCard, NodeCard, NodeName, WitnessCard,
+};
+use server::roles::{Dealer, DirectoryHolder, DirectoryKeeper, Enrolment};
+use server::{Clock, Node, NodeConfig, NodeRole, validity};
+use symbology::Prefix;
+use uuid::Uuid;
+
+use super::books::wait;
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+/// Arguments of `node`.
+#[derive(Debug, Args)]
+pub(crate) struct NodeCommand {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Make a node's folder and keys. An issuer's node is made in the folder of its books.
+    Init(Init),
+    /// Print what the directory's operator needs to enrol the node.
+    Card(Card),
+    /// Say which directory the node trusts.
+    Trust(Trust),
+    /// Enrol cards in a directory's folder; they stand in the next version that it signs.
+    Enrol(Enrol),
+    /// List what a dealer has to answer at an issuer.
+    Waiting(AtIssuer),
+    /// State what a dealer's book says of a firearm.
+    State(State),
+}
+
+#[derive(Debug, Args)]
+struct Init {
+    /// The folder.
+    dir: PathBuf,
+    /// issuer, agency, witness, directory or dealer.
+    #[arg(long)]
+    role: NodeRole,
+    /// Its name, unique in the directory, such as issuer.example.
+    #[arg(long)]
+    name: NodeName,
+    /// Where others reach it, such as `https://issuer.example`; requests are signed for this address.
+    #[arg(long)]
+    url: String,
+    /// ORI number of an agency; may be repeated.
+    #[arg(long)]
+    ori: Vec<Ori>,
+    /// Licence of a dealer.
+    #[arg(long, value_name = "NUMBER")]
+    licence: Option<LicenceNumber>,
+}
+
+#[derive(Debug, Args)]
+struct Card {
+    /// The node's folder.
+    dir: PathBuf,
+    /// An issuer's block; may be repeated.
+    #[arg(long)]
+    prefix: Vec<Prefix>,
+    /// Days for which the entry holds.
+    #[arg(long, default_value_t = 365)]
+    days: i64,
+}
+
+#[derive(Debug, Args)]
+struct Trust {
+    /// The node's folder.
+    dir: PathBuf,
+    /// Where the directory is fetched.
+    #[arg(long, value_name = "URL|FILE")]
+    directory: String,
+    /// The directory's key, as `node card` of the directory printed it; from a source you trust.
+    #[arg(long)]
+    key: String,
+}
+
+#[derive(Debug, Args)]
+struct Enrol {
+    /// The directory's folder.
+    dir: PathBuf,
+    /// Cards as `node card` printed them.
+    cards: Vec<PathBuf>,
+    /// How many witnesses must have cosigned a log.
+    #[arg(long, value_name = "N")]
+    quorum: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+struct AtIssuer {
+    /// The dealer's folder.
+    dir: PathBuf,
+    /// The issuer that asked.
+    #[arg(long)]
+    issuer: NodeName,
+}
+
+#[derive(Debug, Args)]
+struct State {
+    #[command(flatten)]
+    at: AtIssuer,
+    /// Number of the question.
+    #[arg(long)]
+    question: Uuid,
+    /// Who states it.
+    #[arg(long)]
+    by: Person,
+    /// Day of the disposition, or on which the firearm was looked for.
+    #[arg(long)]
+    on: Date,
+    /// Sold at retail under this Form 4473 transaction number.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["to", "no_record"])]
+    form_4473: Option<Reference>,
+    /// Went to this licensee.
+    #[arg(long, value_name = "NAME", requires = "to_licence", conflicts_with = "no_record")]
+    to: Option<PartyName>,
+    /// That licensee's licence.
+    #[arg(long, value_name = "NUMBER")]
+    to_licence: Option<LicenceNumber>,
+    /// The firearm is not in the book. Without any of these it is stated to be in stock.
+    #[arg(long)]
+    no_record: bool,
+}
+
+/// Runs `node`.
+pub(crate) fn node(arguments: &NodeCommand) -> Result<Exit, Failure> {
+    match &arguments.what {
+        What::Init(init) => make(init),
+        What::Card(card) => print_card(card),
+        What::Trust(trust) => {
+            let mut node = open(&trust.dir)?;
+            node.trust(&trust.directory, &trust.key).or_exit(Exit::Environment, "cannot write node.toml")?;
+            node.directory_key().or_exit(Exit::BadInput, "--key")?;
+            Ok(Exit::Done)
+        }
+        What::Enrol(enrol) => enrol_all(enrol),
+        What::Waiting(at) => wait(waiting(at)),
+        What::State(state) => wait(answer(state)),
+    }
+}
+
+fn open(folder: &Path) -> Result<Node, Failure> {
+    Node::open(folder).or_exit(Exit::BadInput, "cannot open the node")
+}
+
+fn make(init: &Init) -> Result<Exit, Failure> {
+    let config = NodeConfig {
+        role: init.role,
+        name: init.name.clone(),
+        url: init.url.trim_end_matches('/').to_owned(),
+        directory: None,
+        directory_key: None,
+        oris: init.ori.clone(),
+        licence: init.licence.clone(),
+    };
+    let node = Node::create(&init.dir, config).or_exit(Exit::Environment, "cannot make the node")?;
+    if init.role == NodeRole::Directory {
+        files::print_line(node.statements.verifier())?;
+    }
+    files::remark(format!("{}: node {} is made", init.dir.display(), init.name));
+    Ok(Exit::Done)
+}
+
+fn print_card(arguments: &Card) -> Result<Exit, Failure> {
+    let node = open(&arguments.dir)?;
+    if node.config.role == NodeRole::Directory {
+        files::print_line(node.statements.verifier())?;
+        return Ok(Exit::Done);
+    }
+    let entry = card(&node, &arguments.prefix, validity(Timestamp::now(), arguments.days))?;
+    files::print_line(serde_json::to_string_pretty(&entry).or_exit(Exit::BadInput, "the card")?)?;
+    Ok(Exit::Done)
+}
+
+/// What stands in the directory of a node.
+pub(super) fn card(
+    node: &Node,
+    prefixes: &[Prefix],
+    (valid_from, valid_until): (Timestamp, Timestamp),
+) -> Result<Enrolment, Failure> {
+    let (prefixes, sealing, oris) = (prefixes.to_vec(), node.sealing.clone(), node.config.oris.clone());
+    let card = node.card();
+    match node.config.role {
+        NodeRole::Issuer if prefixes.is_empty() => {
+            Err(Exit::BadInput.because("an issuer's card names its blocks\nhint: give --prefix for each"))
+        }
+        NodeRole::Issuer => {
+            let card = IssuerCard { node: card, prefixes, delegation: None, valid_from, valid_until };
+            Ok(Enrolment::Issuer(Box::new(card)))
+        }
+        NodeRole::Agency => {
+            let card = AgencyCard { node: card, oris, sealing, valid_from, valid_until };
+            Ok(Enrolment::Agency(Box::new(card)))
+        }
+        NodeRole::Dealer => {
+            let licence = node.config.licence.clone();
+            let licence =
+                licence.ok_or_else(|| Exit::BadInput.because("the dealer's node has no licence"))?;
+            Ok(Enrolment::Dealer(Box::new(DealerCard {
+                node: card,
+                licence,
+                sealing,
+                valid_from,
+                valid_until,
+            })))
+        }
+        NodeRole::Witness => {
+            let key = node.witness.verifier().to_string();
+            let (name, url) = (node.config.name.clone(), node.config.url.clone());
+            Ok(Enrolment::Witness(WitnessCard { name, url, key }))
+        }
+        NodeRole::Directory => Err(Exit::BadInput.because("a directory is not enrolled in itself")),
+    }
+}
+
+fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
+    for path in &arguments.cards {
+        let entry: Enrolment = serde_json::from_slice(&files::read(path)?)
+            .or_exit(Exit::BadInput, format!("`{}` is no card", path.display()))?;
+        DirectoryKeeper::enrol(&arguments.dir, entry).or_exit(Exit::Environment, "cannot enrol")?;
+    }
+    if let Some(quorum) = arguments.quorum {
+        DirectoryKeeper::set_quorum(&arguments.dir, quorum).or_exit(Exit::Environment, "cannot enrol")?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn waiting(at: &AtIssuer) -> Result<Exit, Failure> {
+    let (dealer, issuer) = reach(at).await?;
+    let list = dealer.open_questions(&issuer).await.or_exit(Exit::Environment, "cannot ask")?;
+    files::print_line(list)?;
+    Ok(Exit::Done)
+}
+
+async fn answer(state: &State) -> Result<Exit, Failure> {
+    let on = state.on;
+    let disposition = match (&state.form_4473, &state.to, &state.to_licence) {
+        (Some(form), ..) => DealerDisposition::RetailSale { on, form_4473: form.clone() },
+        (None, Some(to), Some(licence)) => {
+            DealerDisposition::Transferred { on, to: to.clone(), licence: licence.clone() }
+        }
+        _ if state.no_record => DealerDisposition::NoRecord,
+        _ => DealerDisposition::InStock { on },
+    };
+    let statement = DealerStatement {
+        schema: "microstamp.dealer-statement/1".to_owned(),
+        question: state.question,
+        by: state.by.clone(),
+        disposition,
+    };
+    let (dealer, issuer) = reach(&state.at).await?;
+    let receipt =
+        dealer.state(&issuer, &statement).await.or_exit(Exit::Refused, "the issuer did not take it")?;
+    files::print_line(
+        json!({"schema": receipt["schema"], "log": receipt["log"], "entry": receipt["entry"][0]["index"]}),
+    )?;
+    Ok(Exit::Done)
+}
+
+async fn reach(at: &AtIssuer) -> Result<(Dealer, NodeCard), Failure> {
+    let dealer =
+        Dealer::open(&at.dir, Clock::default()).or_exit(Exit::BadInput, "cannot open the dealer's node")?;
+    let holder = DirectoryHolder::new(&dealer.node).or_exit(Exit::BadInput, "the directory")?;
+    let now = Timestamp::now();
+    holder.renew(now).await.or_exit(Exit::Environment, "the directory")?;
+    let directory = holder.current(now).or_exit(Exit::Environment, "the directory")?;
+    let issuer = directory.issuer(&at.issuer).map(|card| card.node.clone());
+    let issuer = issuer
+        .ok_or_else(|| Exit::BadInput.because(format!("the directory knows no issuer {}", at.issuer)))?;
+    Ok((dealer, issuer))
+}

@@ -1,0 +1,332 @@
+//! The court bundle: one file that shows offline what was asked, by whom, on what authority, what was answered, and that
+//! both logs hold it under checkpoints that a quorum of witnesses cosigned. The only thing to be trusted is the
+//! directory's key.
+//!
+//! A bundle is the line `microstamp.court/1`, then for each part a line `part <name> <bytes>`, so many bytes, and a
+//! newline. There is one spelling, and every byte is covered by a signature or a hash.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use transparency::{
+    Approval, Bundle, BundleError, LogError, MemoryStore, Resource, SignedCheckpoint, Tree, VerifierKey,
+    canonical_json,
+};
+
+use crate::api::{Answer, IssuerCard, NodeCard, Question};
+use crate::client::Client;
+use crate::federation::{
+    Directory, LABEL, Message, SignatureInput, check_answer, check_question, verify_request,
+};
+use crate::ledger::{self, Entered};
+use crate::roles::read_statement;
+
+const HEADER: &str = "microstamp.court/1";
+/// Largest bundle that is read, in bytes.
+const LIMIT: usize = 64 << 20;
+/// Parts in their order.
+const PARTS: [&str; 8] =
+    ["directory", "question", "request", "answer", "response", "statement", "issuer-log", "agency-log"];
+/// Most files fetched of an issuer's log for one bundle.
+const FETCHES: usize = 256;
+
+/// Why a court bundle does not stand, or cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{part}: {reason}")]
+pub struct CourtError {
+    /// Which part.
+    pub part: &'static str,
+    /// What does not hold.
+    pub reason: String,
+}
+
+/// The parts of a bundle, each as its bytes stand in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CourtBundle {
+    parts: [String; 8],
+}
+
+/// What a bundle shows when everything in it holds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CourtReport {
+    /// What was asked.
+    pub question: Question,
+    /// When the agency signed it.
+    pub asked_at: Timestamp,
+    /// The agency's node.
+    pub agency: String,
+    /// What was answered.
+    pub answer: Answer,
+    /// The issuer's log and its witnesses.
+    pub issuer_log: Approval,
+    /// The agency's log and its witnesses.
+    pub agency_log: Approval,
+}
+
+/// Start line and signed fields of a request, canonical JSON in the bundle.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestPart {
+    target: String,
+    content_digest: String,
+    signature_input: String,
+    signature: String,
+}
+
+/// Status and signed fields of an answer.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResponsePart {
+    status: u16,
+    content_type: String,
+    content_digest: String,
+    signature_input: String,
+    signature: String,
+}
+
+/// What an agency's records hold of one exchange.
+pub(crate) struct Exchange {
+    pub(crate) question: Entered,
+    pub(crate) asked: Value,
+    pub(crate) answer: Entered,
+    pub(crate) answered: Value,
+}
+
+impl CourtBundle {
+    /// Puts a bundle together from an agency's records and the two logs.
+    pub(crate) fn new(
+        directory: &Directory,
+        exchange: &Exchange,
+        issuer_log: &Bundle,
+        agency_log: &Bundle,
+    ) -> Result<Self, CourtError> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let fields = &exchange.answered["fields"];
+        let response = json!({
+            "status": exchange.answered["status"], "content_type": fields["content_type"],
+            "content_digest": fields["content_digest"], "signature_input": fields["signature_input"],
+            "signature": fields["signature"],
+        });
+        let parts = [
+            String::from_utf8_lossy(directory.bytes()).into_owned(),
+            text(&exchange.asked["content"]),
+            canonical("request", &exchange.asked["request"])?,
+            text(&exchange.answered["content"]),
+            canonical("response", &response)?,
+            text(&exchange.answered["opened"]["statement"]),
+            issuer_log.to_string(),
+            agency_log.to_string(),
+        ];
+        Ok(Self { parts })
+    }
+
+    /// Reads a bundle. Nothing is verified yet.
+    ///
+    /// # Errors
+    /// [`CourtError`] when it is not in its one spelling.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CourtError> {
+        let malformed = |reason: &str| wrong("bundle", reason);
+        if bytes.len() > LIMIT {
+            return Err(malformed("it is larger than 64 MiB"));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| malformed("it is not UTF-8"))?;
+        let mut rest = text
+            .strip_prefix(HEADER)
+            .and_then(|rest| rest.strip_prefix('\n'))
+            .ok_or_else(|| malformed("no header"))?;
+        let mut parts: [String; 8] = Default::default();
+        for (name, part) in PARTS.iter().zip(&mut parts) {
+            let cut = || wrong(name, "it is cut off, or its length does not fit");
+            let head = rest.strip_prefix(&format!("part {name} ")).and_then(|rest| rest.split_once('\n'));
+            let (length, after) = head.ok_or_else(cut)?;
+            let length: usize = length.parse().map_err(|_| cut())?;
+            after.get(..length).ok_or_else(cut)?.clone_into(part);
+            rest = after.get(length..).and_then(|rest| rest.strip_prefix('\n')).ok_or_else(cut)?;
+        }
+        let bundle = Self { parts };
+        if bundle.to_string() == text { Ok(bundle) } else { Err(malformed("it is not in its one spelling")) }
+    }
+
+    /// Checks everything, trusting only the directory's key.
+    ///
+    /// # Errors
+    /// The first part that does not hold, and why.
+    pub fn verify(&self, directory_key: &VerifierKey) -> Result<CourtReport, CourtError> {
+        let [directory, question, ..] = &self.parts;
+        let directory =
+            Directory::parse(directory.as_bytes(), directory_key).map_err(|e| wrong("directory", e))?;
+        let content = question.as_bytes();
+        let request = self.request()?;
+        let input = SignatureInput::of(&request, LABEL).map_err(|error| wrong("request", error))?;
+        let created = input.number("created").map_err(|error| wrong("request", error))?;
+        let asked_at = Timestamp::from_second(created).map_err(|error| wrong("request", error))?;
+        directory.check_time(asked_at).map_err(|error| wrong("directory", error))?;
+        let key_of = |key_id: &str| directory.agency(key_id, asked_at).map(|card| card.node.signing);
+        let signed =
+            verify_request(&request, content, asked_at, key_of).map_err(|error| wrong("request", error))?;
+        let agency =
+            directory.agency(&signed.key_id, asked_at).ok_or_else(|| wrong("request", "no agency"))?;
+        let question = check_question(content).map_err(|error| wrong("question", error))?;
+        let (issuer, answer) = self.answer(&directory, &request, &question)?;
+        let issuer_log = self.issuer_log(&directory, &issuer.node)?;
+        let agency_log = self.agency_log(&directory, &agency.node)?;
+        let agency = agency.node.name.to_string();
+        Ok(CourtReport { question, asked_at, agency, answer, issuer_log, agency_log })
+    }
+
+    fn request(&self) -> Result<Message, CourtError> {
+        let part: RequestPart = one_spelling("request", &self.parts[2])?;
+        Ok(Message::request("POST", &part.target)
+            .with("content-type", "application/json")
+            .with("content-digest", &part.content_digest)
+            .with("signature-input", &part.signature_input)
+            .with("signature", &part.signature))
+    }
+
+    /// The issuer's signature over the sealed answer, and its signed statement.
+    fn answer<'d>(
+        &self,
+        directory: &'d Directory,
+        request: &Message,
+        question: &Question,
+    ) -> Result<(&'d IssuerCard, Answer), CourtError> {
+        let statement = &self.parts[5];
+        let line = statement.split('\n').next().unwrap_or_default();
+        let claimed: Answer = serde_json::from_str(line).map_err(|error| wrong("statement", error))?;
+        let issuer =
+            directory.issuer(&claimed.issuer).ok_or_else(|| wrong("statement", "an unknown issuer"))?;
+        let answer =
+            read_statement(statement, &issuer.node.statements).map_err(|error| wrong("statement", error))?;
+        if answer.question != question.id
+            || answer.question_sha256 != hex::encode(Sha256::digest(&self.parts[1]))
+        {
+            return Err(wrong("statement", "it answers another question"));
+        }
+        let part: ResponsePart = one_spelling("response", &self.parts[4])?;
+        let response = Message::answer(part.status)
+            .with("content-type", &part.content_type)
+            .with("content-digest", &part.content_digest)
+            .with("signature-input", &part.signature_input)
+            .with("signature", &part.signature);
+        let key = (&*issuer.node.key_id(), &issuer.node.signing);
+        check_answer(&response, self.parts[3].as_bytes(), request, key)
+            .map_err(|error| wrong("response", error))?;
+        Ok((issuer, answer))
+    }
+
+    fn issuer_log(&self, directory: &Directory, issuer: &NodeCard) -> Result<Approval, CourtError> {
+        let (approval, [asked, answered]) = entries("issuer-log", &self.parts[6], directory, issuer)?;
+        let request: Value = one_spelling("request", &self.parts[2])?;
+        let holds = asked["kind"] == "question"
+            && asked["body"]["content"] == self.parts[1].as_str()
+            && asked["body"]["request"] == request
+            && answered["kind"] == "answer"
+            && answered["body"]["statement"] == self.parts[5].as_str();
+        if holds { Ok(approval) } else { Err(wrong("issuer-log", "its entries are of another trace")) }
+    }
+
+    fn agency_log(&self, directory: &Directory, agency: &NodeCard) -> Result<Approval, CourtError> {
+        let (approval, [asked, answered]) = entries("agency-log", &self.parts[7], directory, agency)?;
+        let request: Value = one_spelling("request", &self.parts[2])?;
+        let holds = asked["kind"] == "question"
+            && asked["body"]["content"] == self.parts[1].as_str()
+            && asked["body"]["request"] == request
+            && answered["kind"] == "answer"
+            && answered["body"]["content"] == self.parts[3].as_str()
+            && answered["body"]["opened"]["statement"] == self.parts[5].as_str();
+        if holds { Ok(approval) } else { Err(wrong("agency-log", "its entries are of another trace")) }
+    }
+}
+
+impl fmt::Display for CourtBundle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{HEADER}")?;
+        PARTS
+            .iter()
+            .zip(&self.parts)
+            .try_for_each(|(name, part)| writeln!(f, "part {name} {}\n{part}", part.len()))
+    }
+}
+
+/// Proofs of entries of another node's log: the tiles are fetched, the arithmetic is done here.
+pub(crate) async fn remote_bundle(
+    client: &Client,
+    node: &NodeCard,
+    signed: &SignedCheckpoint,
+    entries: &[Entered],
+) -> Result<Bundle, CourtError> {
+    let mut store = MemoryStore::default();
+    for _ in 0..FETCHES {
+        let missing = match ledger::bundle(&Tree::new(&store, signed.checkpoint.size), signed, entries) {
+            Err(BundleError::Log(LogError::Missing(path))) => path,
+            done => return done.map_err(|error| wrong("issuer-log", error)),
+        };
+        let resource: Resource = missing.parse().map_err(|error| wrong("issuer-log", error))?;
+        let (name, bytes) = fetch(client, node, resource).await?;
+        store.files.insert(name, bytes);
+    }
+    Err(wrong("issuer-log", "the proof needs more files than any log of that size"))
+}
+
+/// A partial file, or the full one that replaced it.
+async fn fetch(
+    client: &Client,
+    node: &NodeCard,
+    partial: Resource,
+) -> Result<(Resource, Vec<u8>), CourtError> {
+    let full = match partial {
+        Resource::Checkpoint => Resource::Checkpoint,
+        Resource::Tile { level, index, .. } => Resource::Tile { level, index, width: 256 },
+        Resource::Entries { index, .. } => Resource::Entries { index, width: 256 },
+    };
+    for resource in [partial, full] {
+        let answer = client.get(&format!("{}/log/{resource}", node.url)).await;
+        let (status, bytes) = answer.map_err(|error| wrong("issuer-log", error))?;
+        if status == 200 {
+            return Ok((resource, bytes));
+        }
+    }
+    Err(wrong("issuer-log", format!("{} does not give `{partial}`", node.name)))
+}
+
+/// Two entries of a node's log, under a checkpoint that a quorum cosigned.
+fn entries(
+    part: &'static str,
+    text: &str,
+    directory: &Directory,
+    node: &NodeCard,
+) -> Result<(Approval, [Value; 2]), CourtError> {
+    let policy = directory.policy(&node.log).map_err(|error| wrong(part, error))?;
+    let bundle = Bundle::parse(text.as_bytes()).map_err(|error| wrong(part, error))?;
+    let approval = bundle.verify(&policy).map_err(|error| wrong(part, error))?;
+    let record = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).map_err(|error| wrong(part, error));
+    match bundle.entries.as_slice() {
+        [asked, answered] => Ok((approval, [record(&asked.record)?, record(&answered.record)?])),
+        _ => Err(wrong(part, "it does not hold a question and an answer")),
+    }
+}
+
+fn canonical(part: &'static str, value: &Value) -> Result<String, CourtError> {
+    let bytes = canonical_json(value).map_err(|error| wrong(part, error))?;
+    String::from_utf8(bytes).map_err(|error| wrong(part, error))
+}
+
+fn one_spelling<T: Serialize + for<'d> Deserialize<'d>>(
+    part: &'static str,
+    text: &str,
+) -> Result<T, CourtError> {
+    let value: T = serde_json::from_str(text).map_err(|error| wrong(part, error))?;
+    let again = serde_json::to_value(&value).map_err(|error| wrong(part, error))?;
+    if canonical(part, &again)? == text {
+        Ok(value)
+    } else {
+        Err(wrong(part, "it is not in its one spelling"))
+    }
+}
+
+fn wrong(part: &'static str, reason: impl fmt::Display) -> CourtError {
+    CourtError { part, reason: reason.to_string() }
+}

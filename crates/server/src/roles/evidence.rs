@@ -1,0 +1,93 @@
+//! An agency collects what a court needs: its own records, both logs' proofs, cosigned checkpoints.
+
+use jiff::Timestamp;
+use transparency::SignedCheckpoint;
+use uuid::Uuid;
+
+use super::agency::Agency;
+use super::witnessing::Cosigned;
+use crate::api::SealedAnswer;
+use crate::court::{CourtBundle, CourtError, Exchange, remote_bundle};
+use crate::ledger::{Entered, Ledger, Stored};
+
+impl Agency {
+    /// Makes the court bundle of an answered question. Has this agency's log cosigned first if need be; the issuer's must
+    /// have been cosigned since the answer.
+    ///
+    /// # Errors
+    /// [`CourtError`] names the part that cannot be had.
+    pub async fn court_bundle(&self, question: Uuid) -> Result<CourtBundle, CourtError> {
+        let wrong = |part, reason: &dyn std::fmt::Display| CourtError { part, reason: reason.to_string() };
+        let now = self.clock.now();
+        let directory = self.directory.current(now).map_err(|error| wrong("directory", &error))?;
+        let exchange = self.exchange_of(question)?;
+        let opened: SealedAnswer = serde_json::from_value(exchange.answered["opened"].clone())
+            .map_err(|error| wrong("statement", &error))?;
+        let node = directory.node_of_log(&opened.evidence.log);
+        let node = node.ok_or_else(|| wrong("issuer-log", &"the directory knows no such log"))?;
+        let signed = self.cosigned_of(&node.url).await?;
+        let evidence = [opened.evidence.question.clone(), opened.evidence.answer.clone()];
+        covers("issuer-log", &signed, &evidence)?;
+        let issuer_log = remote_bundle(&self.client, node, &signed, &evidence).await?;
+        let own = self.own_cosigned(now).await?;
+        let entries = [exchange.question.clone(), exchange.answer.clone()];
+        covers("agency-log", &own, &entries)?;
+        let agency_log = self.ledger.bundle(&own, &entries).map_err(|error| wrong("agency-log", &error))?;
+        CourtBundle::new(&directory, &exchange, &issuer_log, &agency_log)
+    }
+
+    async fn cosigned_of(&self, url: &str) -> Result<SignedCheckpoint, CourtError> {
+        let wrong = |reason: String| CourtError { part: "issuer-log", reason };
+        let answer = self.client.get(&format!("{url}/log/cosigned")).await;
+        let (status, bytes) = answer.map_err(|error| wrong(error.to_string()))?;
+        if status != 200 {
+            return Err(wrong("no quorum of witnesses has cosigned it yet".to_owned()));
+        }
+        SignedCheckpoint::parse(&bytes).map_err(|error| wrong(error.to_string()))
+    }
+
+    async fn own_cosigned(&self, now: Timestamp) -> Result<SignedCheckpoint, CourtError> {
+        let wrong = |reason: &str| CourtError { part: "agency-log", reason: reason.to_owned() };
+        let directory = self.directory.newest().ok_or_else(|| wrong("no directory"))?;
+        let cosigned = Cosigned::new(&self.node.folder);
+        cosigned.renew(&self.ledger, self.node.log.verifier(), &directory, now).await;
+        cosigned.newest().await.ok_or_else(|| wrong("no quorum of witnesses cosigns this agency's log"))
+    }
+
+    /// The records of a question and of its answer.
+    fn exchange_of(&self, question: Uuid) -> Result<Exchange, CourtError> {
+        let (mut asked, mut answered): (Option<Stored>, Option<Stored>) = (None, None);
+        let id = question.to_string();
+        let found = Ledger::records(&self.node.folder, |stored| {
+            if stored.body["question"].as_str() != Some(&id) {
+                return;
+            }
+            let target = stored.body["request"]["target"].as_str().unwrap_or_default();
+            if stored.kind == "question" && target.ends_with("/trace") {
+                asked = Some(stored);
+            } else if stored.kind == "answer" && answered.is_none() && !stored.body["opened"].is_null() {
+                answered = Some(stored);
+            }
+        });
+        let wrong = |reason: String| CourtError { part: "question", reason };
+        found.map_err(|error| wrong(error.to_string()))?;
+        let (Some(asked), Some(answered)) = (asked, answered) else {
+            return Err(wrong("these records hold no answered question of that number".to_owned()));
+        };
+        Ok(Exchange {
+            question: asked.entered,
+            asked: asked.body,
+            answer: answered.entered,
+            answered: answered.body,
+        })
+    }
+}
+
+fn covers(part: &'static str, signed: &SignedCheckpoint, entries: &[Entered]) -> Result<(), CourtError> {
+    let size = signed.checkpoint.size;
+    if entries.iter().all(|entry| entry.index < size) {
+        return Ok(());
+    }
+    let reason = "the newest cosigned checkpoint is older than the answer; try again in a moment".to_owned();
+    Err(CourtError { part, reason })
+}
