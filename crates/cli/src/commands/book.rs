@@ -58,7 +58,10 @@ pub(crate) struct Export {
     /// Entries to write: original, corrected or both.
     #[arg(long, default_value = "corrected")]
     view: View,
-    /// Where to write the CSV.
+    /// Form: csv, or epcis for a GS1 EPCIS 2.0 JSON document.
+    #[arg(long, default_value = "csv", value_parser = ["csv", "epcis"])]
+    format: String,
+    /// Where to write it.
     #[arg(short, long, default_value = "-", value_name = "FILE")]
     output: PathBuf,
 }
@@ -124,8 +127,12 @@ pub(crate) fn export(arguments: &Export) -> Result<Exit, Failure> {
         let books = open(&arguments.books.registry).await?;
         let mut table = Vec::new();
         let now = Timestamp::now();
-        let written =
-            books.export(arguments.view, &arguments.books.by, now, &mut table).await.map_err(failure)?;
+        let (view, by) = (arguments.view, &arguments.books.by);
+        let written = match arguments.format.as_str() {
+            "epcis" => books.export_epcis(view, by, now, &mut table).await,
+            _ => books.export(view, by, now, &mut table).await,
+        };
+        let written = written.map_err(failure)?;
         files::write(&arguments.output, &table)?;
         files::remark(format!("{written} entries written"));
         Ok(Exit::Done)

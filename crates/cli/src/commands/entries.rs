@@ -55,8 +55,9 @@ pub(crate) struct Dispose {
     /// Name of that licensee.
     #[arg(long, value_name = "NAME", requires = "to_licence")]
     to_name: Option<PartyName>,
-    /// Sold at retail: the Form 4473 transaction number at the dealer, in place of the purchaser.
-    #[arg(long, value_name = "NUMBER", group = "recipient")]
+    /// Sold at retail: the Form 4473 transaction number at the dealer, in place of the purchaser; for a box of
+    /// ammunition, the number of the dealer's sale record (`--sale`).
+    #[arg(long, visible_alias = "sale", value_name = "NUMBER", group = "recipient")]
     form_4473: Option<Reference>,
     /// Sold to this government body.
     #[arg(long, value_name = "AGENCY", group = "recipient")]

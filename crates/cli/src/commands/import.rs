@@ -17,8 +17,11 @@ use crate::progress::bar;
 pub(crate) struct Import {
     #[command(flatten)]
     books: InBooks,
-    /// The CSV table, with a heading.
+    /// The CSV table, with a heading, or the EPCIS document.
     file: PathBuf,
+    /// Form: csv, or epcis for a GS1 EPCIS 2.0 JSON document.
+    #[arg(long, default_value = "csv", value_parser = ["csv", "epcis"])]
+    format: String,
     /// A TOML file that says which column is what; without it columns bear the fields' own names.
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
@@ -50,7 +53,10 @@ pub(crate) fn import(arguments: &Import) -> Result<Exit, Failure> {
             }
         };
         let acts = (&arguments.books.by, Timestamp::now());
-        let done = books.import(table, &options, acts, rejected).await;
+        let done = match arguments.format.as_str() {
+            "epcis" => books.import_epcis(table, &options, acts, rejected).await,
+            _ => books.import(table, &options, acts, rejected).await,
+        };
         printed?;
         let done = done.map_err(failure)?;
         books.close().await;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use registry::names::{LicenceNumber, PartyName};
+use registry::names::{LicenceNumber, PartyName, Person};
 use registry::{Books, Database, NewIssuer};
 use serde_json::json;
 use symbology::Prefix;
@@ -30,6 +30,36 @@ enum What {
     Show(Show),
     /// Compare the books with the log: every act must stand in both.
     Check(Show),
+    /// Write a copy of books, log and keys into a new folder, with a list of hashes.
+    Backup(Backup),
+    /// Put a copy back into a new folder after checking every file of it.
+    Restore(Restore),
+}
+
+#[derive(Debug, Args)]
+struct Backup {
+    /// The issuer's folder.
+    dir: PathBuf,
+    /// The folder to make for the copy. It will hold the keys: keep it as safe as the books.
+    to: PathBuf,
+    /// Who does this, as it is written into the books.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    by: Person,
+}
+
+#[derive(Debug, Args)]
+struct Restore {
+    /// The copy.
+    from: PathBuf,
+    /// The issuer's folder to make.
+    dir: PathBuf,
+    /// Nothing was done in the books after the copy was made. Without this their blocks are closed, because codes
+    /// could otherwise be issued a second time; open another with `issuer add-prefix`.
+    #[arg(long)]
+    latest: bool,
+    /// Who does this, as it is written into the books.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    by: Person,
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +108,14 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
         }),
         What::Show(show) => wait(blocks(show)),
         What::Check(show) => wait(check(show)),
+        What::Backup(backup) => wait(async {
+            let books = open(&backup.dir).await?;
+            let files = books.backup(&backup.to, &backup.by, Timestamp::now()).await.map_err(failure)?;
+            books.close().await;
+            files::remark(format!("{}: {files} files", backup.to.display()));
+            Ok(Exit::Done)
+        }),
+        What::Restore(restore) => wait(put_back(restore)),
     }
 }
 
@@ -105,6 +143,22 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
             files::print_line(format!("{}  {} issued  {} left", block.prefix, block.issued, block.left))?;
         }
     }
+    Ok(Exit::Done)
+}
+
+async fn put_back(restore: &Restore) -> Result<Exit, Failure> {
+    let files = registry::restore(&restore.from, &restore.dir).map_err(failure)?;
+    let books = open(&restore.dir).await?;
+    if !books.reconcile().await.map_err(failure)?.agrees() {
+        let reason = "the copy's books and log do not agree\nhint: see `issuer check`";
+        return Err(Exit::Negative.because(reason));
+    }
+    if !restore.latest {
+        books.close_blocks(&restore.by, Timestamp::now()).await.map_err(failure)?;
+        files::remark("the blocks are closed\nhint: open another with `issuer add-prefix` before issuing");
+    }
+    books.close().await;
+    files::remark(format!("{}: {files} files", restore.dir.display()));
     Ok(Exit::Done)
 }
 

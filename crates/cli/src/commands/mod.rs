@@ -1,5 +1,6 @@
 //! One file per command: its arguments, and what it does with them.
 
+mod ammunition;
 mod ask;
 mod audit;
 mod book;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Issuer(issuer::Issuer),
     /// Issue codes for a run of serial numbers.
     Issue(issue::Issue),
+    /// Issue codes for boxes of serialised ammunition.
+    Ammunition(ammunition::Ammunition),
     /// Enter that a firearm was received, made or imported.
     Record(entries::Record),
     /// Enter that a firearm went to a licensee, a buyer, a government body, abroad, or was destroyed.
@@ -99,6 +102,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Database(arguments) => database::run(arguments),
         Command::Issuer(arguments) => issuer::issuer(&arguments),
         Command::Issue(arguments) => issue::issue(&arguments),
+        Command::Ammunition(arguments) => ammunition::ammunition(&arguments),
         Command::Record(arguments) => entries::record(&arguments),
         Command::Dispose(arguments) => entries::dispose(&arguments),
         Command::Theft(arguments) => entries::theft(&arguments),

@@ -13,7 +13,7 @@ use registry::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use symbology::Code;
+use symbology::{Code, Scheme};
 
 use super::books::{failure, open, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
@@ -28,6 +28,9 @@ pub(crate) struct Trace {
     /// A reading as `read --json` printed it, in place of codes; its hash goes into the question.
     #[arg(long, value_name = "FILE", conflicts_with = "codes")]
     reading: Option<PathBuf>,
+    /// Scheme in which the codes are written: open-1 for firearms, round-1 for ammunition.
+    #[arg(long, default_value = "open-1", value_name = "NAME")]
+    scheme: String,
     /// An issuer's folder on this machine; several may be named, and the one whose block it is answers.
     #[arg(long, value_name = "DIR", required_unless_present = "agency")]
     local: Vec<PathBuf>,
@@ -109,16 +112,17 @@ pub(crate) fn trace(arguments: &Trace) -> Result<Exit, Failure> {
 }
 
 fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {
-    let (codes, reading_sha256) = match &arguments.reading {
-        Some(file) => {
-            let bytes = files::read(file)?;
-            let reading: ReadingFile = serde_json::from_slice(&bytes)
-                .or_exit(Exit::BadInput, format!("`{}` is not a reading", file.display()))?;
-            let codes = reading.candidates.iter();
-            let codes = codes.map(|one| CandidateCode { code: one.code, posterior: one.posterior }).collect();
-            (codes, Some(hex::encode(Sha256::digest(&bytes))))
-        }
-        None => (arguments.codes.iter().map(|text| candidate(text)).collect::<Result<_, _>>()?, None),
+    let (codes, reading_sha256) = if let Some(file) = &arguments.reading {
+        let bytes = files::read(file)?;
+        let reading: ReadingFile = serde_json::from_slice(&bytes)
+            .or_exit(Exit::BadInput, format!("`{}` is not a reading", file.display()))?;
+        let codes = reading.candidates.iter();
+        let codes = codes.map(|one| CandidateCode { code: one.code, posterior: one.posterior }).collect();
+        (codes, Some(hex::encode(Sha256::digest(&bytes))))
+    } else {
+        let scheme = Scheme::by_name(&arguments.scheme).or_exit(Exit::BadInput, "cannot ask")?;
+        let codes = arguments.codes.iter().map(|text| candidate(&scheme, text));
+        (codes.collect::<Result<_, _>>()?, None)
     };
     Ok(TraceRequest {
         codes,
@@ -134,9 +138,9 @@ fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {
     })
 }
 
-fn candidate(text: &str) -> Result<CandidateCode, Failure> {
+fn candidate(scheme: &Scheme, text: &str) -> Result<CandidateCode, Failure> {
     let (code, posterior) = text.split_once('=').unwrap_or((text, "1"));
-    let code = code.parse().or_exit(Exit::BadInput, "cannot ask")?;
+    let code = scheme.code(code).or_exit(Exit::BadInput, "cannot ask")?;
     let posterior =
         posterior.trim().parse().or_exit(Exit::BadInput, format!("`{posterior}` is no probability"))?;
     Ok(CandidateCode { code, posterior })

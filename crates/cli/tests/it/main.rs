@@ -7,5 +7,7 @@ mod audit;
 mod books;
 mod database;
 mod engrave;
+mod faults;
 mod help;
+mod kill;
 mod read;

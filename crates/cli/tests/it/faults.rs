@@ -1,0 +1,112 @@
+//! A full disk and a folder that cannot be written: refused with exit code 3, nothing half done, and all is well after.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const ISSUE: &str = "issue --registry k7 --model M9 --calibre 9mm --json";
+
+/// Runs a shell command in a folder; `microstamp` in it is the program.
+fn shell(folder: &Path, command: &str) -> Output {
+    let program = assert_cmd::cargo::cargo_bin("microstamp");
+    let command = command.replace("microstamp", &format!("'{}'", program.display()));
+    Command::new("sh").arg("-c").arg(command).current_dir(folder).env("USER", "clerk").output().unwrap()
+}
+
+fn done(folder: &Path, command: &str) -> String {
+    let output = shell(folder, command);
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(folder: &Path, command: &str) -> String {
+    let output = shell(folder, command);
+    let remarks = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{command}: {remarks}");
+    assert!(output.stdout.is_empty(), "{command} gave something out: {:?}", output.stdout);
+    assert!(remarks.starts_with("error: "), "{remarks}");
+    remarks
+}
+
+fn books() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), "microstamp issuer init k7 --prefix K7 --name 'Example Arms (synthetic)'");
+    done(folder.path(), &format!("microstamp {ISSUE} --first A0001 --count 10"));
+    folder
+}
+
+#[test]
+fn a_full_disk_refuses_and_loses_nothing() {
+    let folder = books();
+    let folder = folder.path();
+    // No file may grow past 1 MiB; the program is told with an error, as it is by a full disk.
+    let full = format!("trap '' XFSZ; ulimit -f 2048; exec microstamp {ISSUE} --first B00001 --count 30000");
+    refused(folder, &full);
+    done(folder, "microstamp issuer check k7");
+    let shown: Value = serde_json::from_str(&done(folder, "microstamp issuer show k7 --json")).unwrap();
+    assert_eq!(shown["issued"], 10, "nothing of the run took effect");
+    let again = done(folder, &format!("microstamp {ISSUE} --first B00001 --count 100"));
+    assert_eq!(again.lines().count(), 100);
+    done(folder, "microstamp issuer check k7");
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_answers_nothing() {
+    let folder = books();
+    let folder = folder.path();
+    let first: Value =
+        serde_json::from_str(done(folder, &format!("microstamp {ISSUE} --first C1 --count 1")).trim())
+            .unwrap();
+    let root = done(folder, "id -u").trim() == "0";
+    // Root may write everywhere, so the program runs as somebody else.
+    let other = if root { "setpriv --reuid=65534 --regid=65534 --clear-groups " } else { "" };
+    if root && !shell(folder, &format!("{other} test -x microstamp")).status.success() {
+        eprintln!("setpriv is missing or the program is not readable for others: not tested as root");
+        return;
+    }
+    let shut =
+        if root { "chmod 755 . && chown -R 65534:65534 k7 && chmod -R a-w k7" } else { "chmod -R a-w k7" };
+    done(folder, shut);
+    refused(folder, &format!("{other} microstamp {ISSUE} --first D1 --count 1"));
+    let code = first["code"].as_str().unwrap();
+    let question = "--local k7 --ori CA0194200 --case 26-0001 --reason 'case recovered at a scene'";
+    refused(folder, &format!("{other} microstamp trace '{code}' {question}"));
+    done(folder, "chmod -R u+w k7");
+    done(folder, "microstamp issuer check k7");
+    done(folder, &format!("microstamp trace '{code}' {question}"));
+}
+
+#[test]
+fn a_copy_is_put_back_with_its_blocks_closed() {
+    let folder = books();
+    let folder = folder.path();
+    done(folder, "microstamp issuer backup k7 copy");
+    done(folder, "cd copy && sha256sum --check --quiet SHA256SUMS");
+    done(folder, "microstamp issuer restore copy again");
+    let shown: Value = serde_json::from_str(&done(folder, "microstamp issuer show again --json")).unwrap();
+    assert_eq!(shown["left"], 0, "codes could be issued twice");
+    done(folder, "microstamp issuer restore copy latest --latest && microstamp issuer check latest");
+}
+
+#[test]
+fn a_round_leads_to_the_sale_of_its_box() {
+    let folder = books();
+    let folder = folder.path();
+    let lot = "--product 'Range 124 gr' --lot 24-117 --calibre '9 mm Luger' --first BX0001 --count 3 --json";
+    let printed =
+        done(folder, &format!("microstamp ammunition issue --registry k7 {lot} --made-on 2024-01-02"));
+    let first: Value = serde_json::from_str(printed.lines().next().unwrap()).unwrap();
+    let which = "--registry k7 --model 'Range 124 gr lot 24-117' --serial BX0001";
+    done(folder, &format!("microstamp dispose {which} --sale S-17 --on 2024-04-01"));
+    let code = first["code"].as_str().unwrap();
+    let question = "--local k7 --ori CA0194200 --case 26-0001 --reason 'round recovered at a scene'";
+    let approved = "--requester 'det. example' --approver 'sgt. example'";
+    let text = done(folder, &format!("microstamp trace '{code}' --scheme round-1 {question} {approved}"));
+    assert!(
+        text.contains("box BX0001 of Range 124 gr lot 24-117") && text.contains("sale record S-17"),
+        "{text}"
+    );
+    let wrong = shell(folder, &format!("microstamp trace '{code}' {question}"));
+    assert_eq!(wrong.status.code(), Some(2), "a round is not read as a firearm");
+}
