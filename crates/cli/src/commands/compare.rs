@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 use topography::{Limits, x3p};
 
+use crate::commands::calibrate::{self, Counted, Truth};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::{files, progress};
 
@@ -35,6 +36,15 @@ pub(crate) struct Compare {
     /// A calibration file for likelihood ratios [default: the built-in one where it fits].
     #[arg(long, value_name = "FILE")]
     calibration: Option<PathBuf>,
+    /// Which firearm fired which scan of the folder: a CSV file whose first columns are file and firearm.
+    #[arg(long, value_name = "FILE.csv", requires = "all")]
+    truth: Option<PathBuf>,
+    /// Learn a calibration from the pairs of known origin and write it here.
+    #[arg(long, value_name = "FILE.json", requires = "truth")]
+    calibrate: Option<PathBuf>,
+    /// Write a page with score histogram, Tippett, cross-entropy and reliability plots of the pairs of known origin.
+    #[arg(long, value_name = "FILE.html", requires = "truth")]
+    figures: Option<PathBuf>,
     /// Write a page with both surfaces, the cells and the alignment.
     #[arg(long, value_name = "FILE.html", conflicts_with = "all")]
     picture: Option<PathBuf>,
@@ -71,7 +81,10 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
     }
     let calibration = calibration(arguments.calibration.as_deref(), &preset)?;
     match (&arguments.all, &arguments.output, &arguments.scans[..]) {
-        (Some(folder), Some(output), _) => all_pairs(folder, output, &preset, calibration.as_ref()),
+        (Some(folder), Some(output), _) => {
+            let counted = all_pairs(folder, output, &preset, calibration.as_ref())?;
+            learnt(folder, arguments, &preset, &counted)
+        }
         (_, _, [a, b]) => one_pair([a, b], arguments, &preset, calibration.as_ref()),
         _ => {
             Err(Exit::BadInput
@@ -163,7 +176,7 @@ fn all_pairs(
     output: &Path,
     preset: &Preset,
     calibration: Option<&Calibration>,
-) -> Result<Exit, Failure> {
+) -> Result<Vec<Counted>, Failure> {
     let paths = scans_in(folder)?;
     let bar = progress::bar(paths.len() as u64, "preparing");
     let prepared: Vec<_> = paths
@@ -187,7 +200,7 @@ fn all_pairs(
     }
     let pairs: Vec<_> = (0..scans.len()).flat_map(|i| (i + 1..scans.len()).map(move |j| (i, j))).collect();
     let bar = progress::bar(pairs.len() as u64, "comparing");
-    let rows: Result<Vec<String>, ComparisonError> = pairs
+    let rows: Result<Vec<(String, Counted)>, ComparisonError> = pairs
         .par_iter()
         .map(|&(i, j)| {
             let row = row(&scans[i], &scans[j], calibration);
@@ -197,8 +210,26 @@ fn all_pairs(
         .collect();
     bar.finish_and_clear();
     let mut table = HEADER.to_owned();
-    rows.or_exit(Exit::BadInput, "cannot compare")?.iter().for_each(|row| table.push_str(row));
+    let mut counted = Vec::with_capacity(pairs.len());
+    for (row, pair) in rows.or_exit(Exit::BadInput, "cannot compare")? {
+        table.push_str(&row);
+        counted.push(pair);
+    }
     files::write(output, table.as_bytes())?;
+    Ok(counted)
+}
+
+/// What pairs of known origin teach, where their origin was given.
+fn learnt(folder: &Path, arguments: &Compare, preset: &Preset, pairs: &[Counted]) -> Result<Exit, Failure> {
+    let Some(truth) = &arguments.truth else { return Ok(Exit::Done) };
+    let references = Truth::read(truth)?.references(pairs);
+    let set = file_name(folder);
+    if let Some(path) = &arguments.calibrate {
+        calibrate::learn(&references, preset, &set, path)?;
+    }
+    if let Some(path) = &arguments.figures {
+        calibrate::figures(&references, &set, path)?;
+    }
     Ok(Exit::Done)
 }
 
@@ -209,12 +240,17 @@ fn row(
     (one, a): &(String, Surface),
     (other, b): &(String, Surface),
     calibration: Option<&Calibration>,
-) -> Result<String, ComparisonError> {
+) -> Result<(String, Counted), ComparisonError> {
     let start = cpu_seconds();
     let result = comparison::compare(a, b)?;
     let ratio = weighed(&result, calibration).map(|r| format!("{:.4}", r.log10)).unwrap_or_default();
     let cmc = &result.cmc;
-    Ok(format!(
+    let counted = Counted {
+        files: [one.clone(), other.clone()],
+        congruent: result.congruent(),
+        cells: result.smaller_cells(),
+    };
+    let row = format!(
         "{},{},{:.4},{},{},{},{:.4},{},{:.4},{ratio},{:.4}\n",
         quoted(one),
         quoted(other),
@@ -226,7 +262,8 @@ fn row(
         result.smaller_cells(),
         result.accf_max,
         cpu_seconds() - start,
-    ))
+    );
+    Ok((row, counted))
 }
 
 fn quoted(name: &str) -> String {
@@ -268,6 +305,7 @@ pub(crate) fn cpu_seconds() -> f64 {
 #[derive(Serialize)]
 struct Json<'a> {
     schema: &'static str,
+    version: &'static str,
     a: &'a str,
     b: &'a str,
     mark: MarkKind,
@@ -346,6 +384,7 @@ impl<'a> Json<'a> {
         };
         Self {
             schema: "microstamp.comparison/1",
+            version: env!("CARGO_PKG_VERSION"),
             a: &names[0],
             b: &names[1],
             mark: preset.mark,

@@ -1,10 +1,12 @@
 //! One file per command: its arguments, and what it does with them.
 
+mod account;
 mod ammunition;
 mod ask;
 mod audit;
 mod book;
 mod books;
+mod calibrate;
 mod code;
 mod compare;
 mod conformance;
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Trace(Box<trace::Trace>),
     /// Make nodes of the federation, and enrol them in a directory.
     Node(node::NodeCommand),
+    /// Keep the accounts of a node's people, on its own machine.
+    Account(account::Account),
     /// Run a node: issuer, agency, witness or directory.
     Serve(serve::Serve),
     /// Play the other side against a node and print which clauses of the protocol it keeps.
@@ -114,6 +118,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Certificate(arguments) => book::certificate(&arguments),
         Command::Trace(arguments) => trace::trace(&arguments),
         Command::Node(arguments) => node::node(&arguments),
+        Command::Account(arguments) => account::account(&arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Conformance(arguments) => conformance::conformance(&arguments),
         Command::Federation(arguments) => federation::federation(&arguments),

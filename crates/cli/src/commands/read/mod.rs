@@ -38,6 +38,9 @@ pub(crate) struct Read {
     /// The distance between samples, such as 2um; replaces what the file says.
     #[arg(long)]
     pitch: Option<Length>,
+    /// How large a module is on the case, where the mark was not engraved at its nominal size; 15 % around it are tried.
+    #[arg(long, value_name = "LENGTH")]
+    module: Option<Length>,
     /// Take all files as one question: one case seen several times, or several cases of one firearm.
     #[arg(long)]
     fuse: bool,

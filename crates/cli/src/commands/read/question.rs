@@ -24,6 +24,7 @@ pub(crate) fn answer(question: &[Loaded], schemes: &[Scheme], arguments: &Read) 
     let mut best: Option<Reading> = None;
     for scheme in schemes {
         let mut options = ReadOptions { bound: arguments.bound, ..ReadOptions::new(scheme.clone()) };
+        options.module = arguments.module;
         if !arguments.marks.is_empty() {
             options.marks.clone_from(&arguments.marks);
         }

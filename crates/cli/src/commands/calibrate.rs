@@ -1,0 +1,149 @@
+//! `compare --all … --truth`: what pairs of known origin teach, as a calibration file and as figures.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use comparison::Preset;
+use comparison::evidence::{self, Calibration, Provenance, Reference};
+use rand::SeedableRng as _;
+use report::{Page, Plot, Series, Shape};
+
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+/// Which firearm fired which case: the first two columns of a CSV file with a header.
+pub(crate) struct Truth(BTreeMap<String, String>);
+
+/// One compared pair: the two files, congruent cells and cells.
+pub(crate) struct Counted {
+    pub(crate) files: [String; 2],
+    pub(crate) congruent: usize,
+    pub(crate) cells: usize,
+}
+
+impl Truth {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let text = files::read_text(path)?;
+        let cannot = || format!("cannot use `{}`", path.display());
+        let mut firearms = BTreeMap::new();
+        for row in csv::Reader::from_reader(text.as_bytes()).records() {
+            let row = row.or_exit(Exit::BadInput, cannot())?;
+            let (Some(file), Some(firearm)) = (row.get(0), row.get(1)) else {
+                return Err(
+                    Exit::BadInput.because(format!("{}: it needs the columns file and firearm", cannot()))
+                );
+            };
+            firearms.insert(file.to_owned(), firearm.to_owned());
+        }
+        Ok(Self(firearms))
+    }
+
+    /// The pairs of which both firearms are known.
+    pub(crate) fn references(&self, pairs: &[Counted]) -> Vec<Reference> {
+        let known = |pair: &Counted| {
+            let [a, b] = [0, 1].map(|k| self.0.get(&pair.files[k]).cloned());
+            Some(Reference { firearms: [a?, b?], congruent: pair.congruent, cells: pair.cells })
+        };
+        pairs.iter().filter_map(known).collect()
+    }
+}
+
+/// Learns a calibration and writes it; `set` says which scans it was learnt on.
+pub(crate) fn learn(
+    references: &[Reference],
+    preset: &Preset,
+    set: &str,
+    output: &Path,
+) -> Result<(), Failure> {
+    let provenance = Provenance {
+        set: set.to_owned(),
+        measured_on: "scans named by the user".to_owned(),
+        mark: preset.mark,
+        preset: preset.name.to_owned(),
+        firearms: 0,
+        same_source: 0,
+        different_source: 0,
+    };
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
+    let calibration =
+        Calibration::learn(references, provenance, &mut rng).or_exit(Exit::BadInput, "cannot calibrate")?;
+    files::write(output, calibration.to_json().as_bytes())
+}
+
+/// Writes the figures that show how good the ratios are for firearms that were left out of the learning.
+pub(crate) fn figures(references: &[Reference], set: &str, output: &Path) -> Result<(), Failure> {
+    let ratios =
+        evidence::leave_sources_out(references).or_exit(Exit::BadInput, "cannot draw the figures")?;
+    let of = |same: bool| -> Vec<f64> {
+        references.iter().zip(&ratios).filter(|(r, _)| r.is_same_source() == same).map(|(_, x)| *x).collect()
+    };
+    let (same, different) = (of(true), of(false));
+    let words = format!(
+        "{} pairs of one firearm and {} of two, each weighed by a model that never saw either firearm. Cllr {:.4}, at best \
+         (Cllr_min) {:.4}.",
+        same.len(),
+        different.len(),
+        evidence::cllr(&same, &different),
+        evidence::cllr_min(&same, &different)
+    );
+    let page = Page::new(format!("Likelihood ratios on {set}"))
+        .paragraph(&words)
+        .svg(
+            &histogram(references).to_svg(640, 320),
+            "Congruent cells of the reference pairs, in percent of each kind.",
+        )
+        .svg(
+            &tippett(&same, &different).to_svg(640, 320),
+            "Tippett plot: the share of pairs with a larger ratio.",
+        )
+        .svg(
+            &ece(&same, &different).to_svg(640, 320),
+            "Empirical cross-entropy: below the neutral line a ratio helps.",
+        )
+        .svg(
+            &reliability(&same, &different).to_svg(640, 320),
+            "Reliability at even priors: on the diagonal is right.",
+        );
+    files::write(output, page.to_html().as_bytes())
+}
+
+fn histogram(references: &[Reference]) -> Plot {
+    let bars = |same: bool| {
+        let counts: Vec<usize> =
+            references.iter().filter(|r| r.is_same_source() == same).map(|r| r.congruent).collect();
+        let most = references.iter().map(|r| r.congruent).max().unwrap_or(0);
+        let share =
+            |k: usize| 100.0 * counts.iter().filter(|&&c| c == k).count() as f64 / counts.len().max(1) as f64;
+        (0..=most).map(|k| (k as f64, share(k))).collect::<Vec<_>>()
+    };
+    Plot::new("Congruent matching cells", "congruent cells", "pairs / %")
+        .with(Series::new("one firearm", Shape::Bars, bars(true)))
+        .with(Series::new("two firearms", Shape::Step, bars(false)))
+}
+
+fn tippett(same: &[f64], different: &[f64]) -> Plot {
+    let at: Vec<f64> = (-60..=60).map(|i| f64::from(i) / 15.0).collect();
+    let shares = evidence::tippett(same, different, &at);
+    let line = |k: usize| at.iter().zip(&shares).map(|(&x, share)| (x, 100.0 * share[k])).collect::<Vec<_>>();
+    Plot::new("Tippett plot", "log10 LR greater than", "pairs / %")
+        .with(Series::new("one firearm", Shape::Line, line(0)))
+        .with(Series::new("two firearms", Shape::Line, line(1)))
+}
+
+fn ece(same: &[f64], different: &[f64]) -> Plot {
+    let odds: Vec<f64> = (-30..=30).map(|i| f64::from(i) / 10.0).collect();
+    let costs = evidence::ece(same, different, &odds);
+    let line = |k: usize| odds.iter().zip(&costs).map(|(&x, cost)| (x, cost[k])).collect::<Vec<_>>();
+    Plot::new("Empirical cross-entropy", "prior log10 odds", "cost / bit")
+        .with(Series::new("these ratios", Shape::Line, line(0)))
+        .with(Series::new("best calibration", Shape::Line, line(1)))
+        .with(Series::new("no ratio", Shape::Line, line(2)))
+}
+
+fn reliability(same: &[f64], different: &[f64]) -> Plot {
+    let steps = evidence::reliability(same, different, 10);
+    let points = steps.iter().map(|step| (step.stated, step.observed)).collect();
+    Plot::new("Reliability", "stated probability of one firearm", "observed share")
+        .with(Series::new("pairs", Shape::Points, points))
+        .with(Series::new("right", Shape::Line, vec![(0.0, 0.0), (1.0, 1.0)]))
+}
