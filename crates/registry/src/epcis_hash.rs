@@ -191,8 +191,26 @@ fn vocabulary(word: &str, prefix: &str) -> String {
     if word.contains(':') { word.to_owned() } else { format!("https://ref.gs1.org/cbv/{prefix}{word}") }
 }
 
-/// GS1's URNs for trade items, logistic units, places and parties as Digital Links; everything else as it is.
+/// Keys of GS1 that a Digital Link begins with.
+const PRIMARY: [&str; 15] = [
+    "00", "01", "253", "255", "401", "402", "414", "417", "8003", "8004", "8006", "8010", "8013", "8017",
+    "8018",
+];
+
+/// A Digital Link under the name of any house is the same key under GS1's own name (CBV 2.0, section 8.9).
+fn digital_link(id: &str) -> Option<String> {
+    let rest = id.strip_prefix("https://").or_else(|| id.strip_prefix("http://"))?;
+    let (_, path) = rest.split_once('/')?;
+    let parts: Vec<&str> = path.split('/').collect();
+    let key = parts.iter().position(|part| PRIMARY.contains(part))?;
+    (parts.len() > key + 1).then(|| format!("https://id.gs1.org/{}", parts[key..].join("/")))
+}
+
+/// GS1's URNs for trade items, logistic units, places and parties as Digital Links under one name; everything else as it is.
 fn identifier(id: &str) -> String {
+    if let Some(link) = digital_link(id) {
+        return link;
+    }
     let Some((scheme, rest)) = id.strip_prefix("urn:epc:id:").and_then(|rest| rest.split_once(':')) else {
         return id.to_owned();
     };
