@@ -188,7 +188,7 @@ fn hashes_are_those_of_the_reference() {
             match hash {
                 Ok(hash) => assert_eq!(hash, expected, "{name}"),
                 Err(reason) => {
-                    assert!(reason.contains("`sensorElementList` is not covered"), "{name}: {reason}")
+                    assert!(reason.contains("`sensorElementList` is not covered"), "{name}: {reason}");
                 }
             }
             equal += usize::from(hash.is_ok());
