@@ -215,3 +215,17 @@ fn dots_of_a_breech_face_are_struck_whole_and_read() {
     let (exit, out, _) = microstamp(&["read", &case, "--marks", "dots"]);
     assert_eq!((exit, out.contains("K73M XPKA  accepted")), (0, true), "{out}");
 }
+
+#[test]
+fn a_mark_of_another_size_is_read_with_its_module() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (tool, case) = (path("tool.x3p"), path("case.x3p"));
+    let size = ["--module", "24um", "--tip", "flat:2mm", "--form", "without", "--pitch", "2um"];
+    assert_eq!(microstamp(&[&["engrave", "K73MXP", "-o", &tool], &size[..]].concat()).0, 0);
+    assert_eq!(microstamp(&["strike", &tool, "--preset", "level-1", "--seed", "3", "-o", &case]).0, 0);
+    let (exit, out, _) = microstamp(&["read", &case]);
+    assert_eq!((exit, out.contains("accepted")), (1, false), "{out}");
+    let (exit, out, _) = microstamp(&["read", &case, "--module", "24um"]);
+    assert_eq!((exit, out.contains("K73M XPKA  accepted")), (0, true), "{out}");
+}
