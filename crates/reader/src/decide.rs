@@ -31,7 +31,7 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
     let evidence = evidence_of(observations);
     let decoding = decode(scheme, &evidence, &decode_options(options))?;
     let symbols = symbols_of(scheme, observations, &decoding);
-    let bits_carried: f64 = symbols.iter().map(|symbol| symbol.bits.max(0.0)).sum();
+    let bits_carried: f64 = symbols.iter().map(|symbol| symbol.information).sum();
     let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
     let bits_needed = 5.0 * 6.0_f64.min(scheme.length() as f64);
     let spare: f64 = decoding.bits.iter().sum::<f64>() - bits_needed;
@@ -152,6 +152,8 @@ fn symbol_of(scheme: &Scheme, seen: &[&&SymbolSeen], bits: f64) -> SymbolReading
     }
     let mut values: Vec<(usize, f64)> =
         crate::vectors::softmax(&logs).into_iter().map(f64::from).enumerate().collect();
+    let entropy: f64 = values.iter().filter(|(_, p)| *p > 0.0).map(|(_, p)| -p * p.log2()).sum();
+    let information = (values.len() as f64).log2() - entropy;
     values.sort_by(|a, b| b.1.total_cmp(&a.1));
     let shown = |value: usize| scheme.alphabet()[value];
     let presence = seen.iter().map(|one| one.presence).fold(0.0, f32::max);
@@ -163,7 +165,9 @@ fn symbol_of(scheme: &Scheme, seen: &[&&SymbolSeen], bits: f64) -> SymbolReading
         erased: presence < 0.15 && values[0].1 < 0.5,
         alternatives: values[1..4].iter().filter(|(_, p)| *p > 1e-4).map(|&(v, p)| (shown(v), p)).collect(),
         centre_um: (seen.len() == 1).then_some(first.centre_um),
+        log_likelihoods: logs,
         bits,
+        information,
         grade: grade(f64::from(presence), values[0].1),
     }
 }

@@ -117,6 +117,24 @@ fn between<T>(source: &Grid<T>, value: impl Fn(&T) -> f32, x: f32, y: f32) -> (f
 }
 
 impl Field {
+    /// The same on wider samples.
+    pub(crate) fn coarser(&self, pitch_um: f32) -> Self {
+        let ratio = pitch_um / self.pitch_um;
+        let (width, height) = (self.values.width(), self.values.height());
+        let soft = blur(self.values.samples(), width, height, 0.35 * ratio);
+        let soft = Self { values: Grid::from_vec(width, height, soft), ..self.clone() };
+        let count = |size: usize| (size as f32 / ratio) as usize;
+        let at = |k: usize| ((k as f32 + 0.5) * ratio - 0.5).max(0.0);
+        let of =
+            |x: usize, y: usize| soft.at(at(x).min(width as f32 - 1.01), at(y).min(height as f32 - 1.01));
+        Self {
+            values: Grid::from_fn(count(width), count(height), |x, y| of(x, y).0),
+            known: Grid::from_fn(count(width), count(height), |x, y| of(x, y).1),
+            pitch_um,
+            origin_um: self.origin_um + 0.5 * (pitch_um - self.pitch_um),
+        }
+    }
+
     /// Takes off the least-squares quadric, three times, each time leaving out what stands far off.
     pub(crate) fn take_quadric(&mut self) {
         let (width, height) = (self.values.width(), self.values.height());

@@ -17,12 +17,13 @@ mod raster;
 mod reading;
 mod ring;
 mod search;
+mod shading;
 mod transfer;
 mod vectors;
 mod whiten;
 
 pub use fuse::fuse;
-pub use observation::{Observation, observe_micrograph, observe_topography};
+pub use observation::{Observation, observe_micrograph, observe_pictures, observe_topography};
 pub use overlay::overlay;
 pub use reading::{
     CodeCandidate, Grade, MarkReading, Outcome, ReadError, ReadOptions, Reading, SymbolReading,

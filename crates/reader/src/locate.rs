@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::align::{Fit, Matcher, prepared};
 use crate::bank::Bank;
-use crate::bowl::take_bowl;
+use crate::bowl::{bowl_centre, take_bowl};
 use crate::field::{Field, Region, Surface};
 use crate::light::{directions, lifted};
 use crate::observe::{Observer, Start, TEMPER, shape_spectra};
 use crate::pose::Pose;
 use crate::ring::Ring;
 use crate::search::{Candidate, Master, Rendering, SLOW_MODULES, SearchRange, ring_centres, search};
+use crate::shading::{Disc, relief};
 
 /// The banks of the marks of one part of a firearm, coarse and fine, and what is made of them.
 pub(crate) struct Banks {
@@ -33,6 +34,11 @@ pub(crate) struct Banks {
 const LOW: f32 = 1.25;
 const COARSE: f32 = 2.0;
 const FINE: f32 = 3.0;
+/// Modules between samples of the fields of the search and of the closer look.
+const COARSE_PITCH: f32 = 0.42;
+const FINE_PITCH: f32 = 0.28;
+/// How far beyond the marks a bowl is charted, against their extent.
+const BOWL: f32 = 1.13;
 
 /// Banks drawn before, for the schemes read last.
 static DRAWN: Mutex<Vec<Arc<Banks>>> = Mutex::new(Vec::new());
@@ -141,48 +147,80 @@ const BEHIND: f32 = 50.0;
 /// Poses this many nats behind the best fit are not looked at closely.
 const RIVAL: f32 = 20.0;
 
-/// Looks for the marks in a region and reads the best few places part by part.
+/// Looks for the marks in a region and reads the best few places part by part; several surfaces are pictures of one view.
 pub(crate) fn sight(
-    surface: &Surface,
+    surfaces: &[Surface],
     region: Region,
     banks: &Banks,
     rendering: Rendering,
     keep: usize,
 ) -> Vec<Sighting> {
-    let coarse_pitch = banks.module_um * 0.42;
-    let raw = surface.sampled(region, Length::um(f64::from(coarse_pitch)));
-    let module = banks.module_um / coarse_pitch;
+    let Some((raw, mut fine)) = fields(surfaces, region, banks, rendering) else { return Vec::new() };
+    let module = banks.module_um / raw.pitch_um;
     let (field, bowl) = prepared(&raw, module, rendering == Rendering::Slope);
     let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
-    let candidates = candidates(&field, &raw, banks, rendering, range);
-    let matcher = banks.matcher(rendering);
+    let found = candidates(&field, &raw, banks, rendering, range);
+    let fits = climbed(&field, banks.matcher(rendering), found, keep);
+    fine.take_quadric();
+    let ratio = field.pitch_um / fine.pitch_um;
+    let bowl = bowl.map(|k| k * ratio + (field.origin_um - fine.origin_um) / fine.pitch_um);
+    take_bowl(&mut fine, bowl);
+    fine.take_slow_waves(SLOW_MODULES * banks.module_um / fine.pitch_um);
+    fits.into_iter().map(|fit| watch(&fine, &field, banks, rendering, fit, region)).collect()
+}
+
+/// A region as the search and as the closer look see it; nothing where pictures do not show relief.
+fn fields(
+    surfaces: &[Surface],
+    region: Region,
+    banks: &Banks,
+    rendering: Rendering,
+) -> Option<(Field, Field)> {
+    let (coarse, fine) = (banks.module_um * COARSE_PITCH, banks.module_um * FINE_PITCH);
+    let sampled = |surface: &Surface, pitch: f32| surface.sampled(region, Length::um(f64::from(pitch)));
+    if rendering != Rendering::Relief {
+        let surface = surfaces.first()?;
+        return Some((sampled(surface, coarse), sampled(surface, fine)));
+    }
+    let pictures: Vec<Field> = surfaces.iter().map(|surface| sampled(surface, fine)).collect();
+    let relief = relief(&pictures, bowl_of(&pictures, banks), banks.module_um / fine)?;
+    Some((relief.coarser(coarse), relief))
+}
+
+/// The disc in which pictures are taken to show a bowl with the marks in it.
+pub(crate) fn bowl_of(pictures: &[Field], banks: &Banks) -> Disc {
+    let field = pictures[0].coarser(banks.module_um * COARSE_PITCH);
+    let module = banks.module_um / field.pitch_um;
+    let mut flat = field;
+    flat.take_quadric();
+    flat.take_slow_waves(SLOW_MODULES * module);
+    let middle = bowl_centre(&flat, 8.0 * module, true);
+    let ratio = flat.pitch_um / pictures[0].pitch_um;
+    let radius = BOWL * banks.coarse.extent * banks.module_um / pictures[0].pitch_um;
+    Disc { centre: middle.map(|k| (k + 0.5) * ratio - 0.5), radius }
+}
+
+/// The best fits near candidates, first roughly for many, then finely for few.
+fn climbed(field: &Field, matcher: &Matcher, candidates: Vec<Candidate>, keep: usize) -> Vec<Fit> {
     let likeliest = candidates.first().map_or(0.0, |best| best.score);
     let mut fits: Vec<Fit> = candidates
         .into_iter()
         .take(10)
         .filter(|candidate| candidate.score > likeliest - BEHIND)
-        .map(|candidate| matcher.climb(&field, candidate, (2, 1.0)))
+        .map(|candidate| matcher.climb(field, candidate, (2, 1.0)))
         .collect();
+    best_of(&mut fits, 2.0 * RIVAL, 3);
+    fits = fits.into_iter().map(|fit| matcher.climb(field, fit.candidate, (4, 0.4))).collect();
+    best_of(&mut fits, RIVAL, keep);
+    fits
+}
+
+/// Keeps what is within some nats of the best, the best first.
+fn best_of(fits: &mut Vec<Fit>, behind: f32, keep: usize) {
     fits.sort_by(|a, b| b.score.total_cmp(&a.score));
-    fits.truncate(3);
-    let near = fits.first().map_or(0.0, |best| best.score - 2.0 * RIVAL);
-    fits.retain(|fit| fit.score >= near);
-    let mut fits: Vec<Fit> =
-        fits.into_iter().map(|fit| matcher.climb(&field, fit.candidate, (4, 0.4))).collect();
-    fits.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let near = fits.first().map_or(0.0, |best| best.score - RIVAL);
+    let near = fits.first().map_or(0.0, |best| best.score - behind);
     fits.retain(|fit| fit.score >= near);
     fits.truncate(keep);
-    let fine_pitch = banks.module_um * 0.28;
-    let fine = surface.sampled(region, Length::um(f64::from(fine_pitch)));
-    let module = banks.module_um / fine_pitch;
-    let mut fine = fine;
-    fine.take_quadric();
-    let ratio = field.pitch_um / fine.pitch_um;
-    let bowl = bowl.map(|k| k * ratio + (field.origin_um - fine.origin_um) / fine.pitch_um);
-    take_bowl(&mut fine, bowl);
-    fine.take_slow_waves(2.5 * module);
-    fits.into_iter().map(|fit| watch(&fine, &field, banks, rendering, fit, region)).collect()
 }
 
 /// Poses worth a climb: by the ring where the marks have one, by the mean mark else.

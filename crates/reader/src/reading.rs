@@ -86,7 +86,8 @@ pub struct Reading {
     pub marks: Vec<MarkReading>,
     /// How many further legible symbols could be lost before another code fits as well.
     pub margin: usize,
-    /// Bits that the evidence carries about the symbols, all marks together.
+    /// Bits that the observations carry: an estimate of the mutual information between the symbols and what was seen of
+    /// them, as the sum of what each symbol tells about its value.
     pub bits_carried: f64,
     /// Bits that a code needs.
     pub bits_needed: f64,
@@ -126,8 +127,12 @@ pub struct SymbolReading {
     pub alternatives: Vec<(char, f64)>,
     /// Where its middle lies, in micrometres right and down from the first sample; nothing after fusion.
     pub centre_um: Option<[f64; 2]>,
-    /// Bits it contributes about the code.
+    /// For every value, in the order of the alphabet, the natural logarithm of the likelihood of what was observed.
+    pub log_likelihoods: Vec<f32>,
+    /// Bits by which it speaks for the best code; negative where it speaks against it.
     pub bits: f64,
+    /// Bits that it tells about its own value: the five of a symbol less the entropy of its posterior.
+    pub information: f64,
     /// How well it came over.
     pub grade: Grade,
 }

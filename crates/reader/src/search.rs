@@ -20,6 +20,8 @@ pub(crate) enum Rendering {
     Slope,
     /// Light from all sides, or electrons: edges.
     Edge,
+    /// The values are heights, made of pictures by what their bowl shows.
+    Relief,
 }
 
 /// One place worth a closer look.

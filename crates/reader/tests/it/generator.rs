@@ -226,30 +226,55 @@ fn bowl(view: &View, x: usize, y: usize) -> f64 {
 
 /// A picture of a height map under light from one side, or from sixteen.
 pub fn photograph(surface: &Topography, damage: &Damage, ring: bool, rng: &mut ChaCha8Rng) -> Micrograph {
-    let n = surface.heights.width();
-    let step = 2.0 * surface.pitch.x.to_um();
-    let z = |x: usize, y: usize| surface.heights[(x.min(n - 1), y.min(n - 1))];
-    let lights: Vec<[f64; 3]> = if ring {
+    let lamps: Vec<[f64; 3]> = if ring {
         (0..16).map(|k| light(f64::from(k) * std::f64::consts::TAU / 16.0, 38.0)).collect()
     } else {
         vec![light(rng.random_range(0.0..std::f64::consts::TAU), rng.random_range(25.0..42.0))]
     };
-    let mottle = random_field(n, 6.0, 6.0, rng);
-    let mut picture = vec![0.0f32; n * n];
-    for y in 0..n {
-        for x in 0..n {
-            let p = (z(x + 1, y) - z(x.saturating_sub(1), y)) / step;
-            let q = (z(x, y + 1) - z(x, y.saturating_sub(1))) / step;
-            let norm = (1.0 + p * p + q * q).sqrt();
-            let normal = [-p / norm, -q / norm, 1.0 / norm];
-            let shade: f64 = lights.iter().map(|l| reflect(normal, *l)).sum::<f64>() / lights.len() as f64;
-            picture[y * n + x] = (shade * (1.0 + 0.08 * f64::from(mottle[y * n + x]))) as f32;
-        }
-    }
+    photographs(surface, damage, &[lamps], rng).remove(0)
+}
+
+/// Four pictures of one view, lit from four sides.
+pub fn four_lights(surface: &Topography, damage: &Damage, rng: &mut ChaCha8Rng) -> Vec<Micrograph> {
+    let first = rng.random_range(0.0..std::f64::consts::TAU);
+    let up = rng.random_range(25.0..42.0);
+    let lamp = |k: i32| vec![light(first + f64::from(k) * std::f64::consts::FRAC_PI_2, up)];
+    photographs(surface, damage, &(0..4).map(lamp).collect::<Vec<_>>(), rng)
+}
+
+/// Pictures of one surface with its stains, each under some lamps.
+pub fn photographs(
+    surface: &Topography,
+    damage: &Damage,
+    shots: &[Vec<[f64; 3]>],
+    rng: &mut ChaCha8Rng,
+) -> Vec<Micrograph> {
+    let n = surface.heights.width();
+    let step = 2.0 * surface.pitch.x.to_um();
+    let z = |x: usize, y: usize| surface.heights[(x.min(n - 1), y.min(n - 1))];
+    let mut stains: Plane = random_field(n, 6.0, 6.0, rng)
+        .iter()
+        .map(|&mottle| (1.0 + 0.08 * f64::from(mottle)) as f32)
+        .collect();
     for _ in 0..rng.random_range(0..12) {
-        soot(&mut picture, n, rng);
+        soot(&mut stains, n, rng);
     }
-    developed(picture, n, damage, surface, rng)
+    let mut pictures = Vec::new();
+    for lamps in shots {
+        let mut picture = vec![0.0f32; n * n];
+        for y in 0..n {
+            for x in 0..n {
+                let p = (z(x + 1, y) - z(x.saturating_sub(1), y)) / step;
+                let q = (z(x, y + 1) - z(x, y.saturating_sub(1))) / step;
+                let norm = (1.0 + p * p + q * q).sqrt();
+                let normal = [-p / norm, -q / norm, 1.0 / norm];
+                let shade: f64 = lamps.iter().map(|l| reflect(normal, *l)).sum::<f64>() / lamps.len() as f64;
+                picture[y * n + x] = shade as f32 * stains[y * n + x];
+            }
+        }
+        pictures.push(developed(picture, n, damage, surface, rng));
+    }
+    pictures
 }
 
 fn soot(picture: &mut [f32], n: usize, rng: &mut ChaCha8Rng) {

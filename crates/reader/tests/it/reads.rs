@@ -1,9 +1,12 @@
 //! Marks that must read, at damage that leaves no doubt.
 
-use reader::{Outcome, ReadOptions, Reading, fuse, observe_topography, read_micrograph, read_topography};
+use reader::{
+    Outcome, ReadOptions, Reading, fuse, observe_pictures, observe_topography, read_micrograph,
+    read_topography,
+};
 use symbology::{Mark, Scheme, geometry};
 
-use crate::generator::{Damage, View, photograph, random_word, seeded, strike};
+use crate::generator::{Damage, View, four_lights, photograph, random_word, seeded, strike};
 
 /// Reads `count` marks of a condition; none may be wrong, and all but `spared` must be accepted.
 fn check(condition: &str, (count, spared): (u64, usize), from_one_side: bool) {
@@ -85,5 +88,37 @@ fn one_case_each_of_two_guns_is_never_accepted_whatever_the_order() {
         let reading = fuse(&observations, &options).expect("there are observations");
         assert_eq!((reading.outcome, reading.firearms, reading.code), (Outcome::Candidates, 2, None));
         observations.reverse();
+    }
+}
+
+/// Photographs of two cases, `lights` of each, all together.
+fn two_cases(condition: &str, seed: u64) -> (Vec<topography::Micrograph>, [String; 2]) {
+    let scheme = Scheme::open_1();
+    let mut rng = seeded(seed);
+    let mut pictures = Vec::new();
+    let mut codes = Vec::new();
+    for _ in 0..2 {
+        let word = random_word(&mut rng);
+        let marks = [Mark::Characters, Mark::Gear];
+        let elements: Vec<_> = marks.iter().flat_map(|&mark| geometry::draw(&scheme, mark, &word)).collect();
+        let damage = Damage::named(condition);
+        let surface = strike(&elements, &damage, &View::anyhow(&mut rng), &mut rng);
+        pictures.extend(four_lights(&surface, &damage, &mut rng));
+        codes.push(scheme.text(&word));
+    }
+    (pictures, codes.try_into().expect("there are two"))
+}
+
+#[test]
+fn photographs_of_one_view_are_read_as_one_relief_and_those_of_another_case_are_not() {
+    let options = ReadOptions::new(Scheme::open_1());
+    let (pictures, codes) = two_cases("level-3", 920);
+    let pictures: Vec<_> = pictures.iter().collect();
+    let views = observe_pictures(&pictures, &options).expect("the pictures are large enough");
+    let inputs: Vec<_> = views.iter().map(|(inputs, _)| inputs.clone()).collect();
+    assert_eq!(inputs, [vec![0, 1, 2, 3], vec![4, 5, 6, 7]]);
+    for ((_, observation), code) in views.into_iter().zip(codes) {
+        let reading = fuse(&[observation], &options).expect("there is an observation");
+        assert_eq!(reading.code, Some(code));
     }
 }

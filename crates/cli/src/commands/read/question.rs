@@ -4,6 +4,7 @@ use std::path::Path;
 
 use reader::{Observation, Outcome, ReadOptions, Reading};
 use symbology::Scheme;
+use topography::Micrograph;
 
 use crate::commands::read::Read;
 use crate::commands::scheme;
@@ -49,12 +50,44 @@ fn rank(reading: &Reading) -> u8 {
     }
 }
 
+/// Reads inputs as one question. Photographs that show one case through one microscope under several lights make one
+/// observation; the reading names the first of them.
 fn read_one(question: &[Loaded], options: &ReadOptions) -> Result<Reading, Failure> {
-    let observations = question
-        .iter()
-        .map(|input| observe(input, options))
-        .collect::<Result<Vec<Observation>, Failure>>()?;
-    reader::fuse(&observations, options).or_exit(Exit::BadInput, "cannot read")
+    let mut inputs: Vec<Vec<usize>> = Vec::new();
+    let mut observations: Vec<Observation> = Vec::new();
+    let mut pictures: Vec<(usize, &Micrograph)> = Vec::new();
+    for (place, input) in question.iter().enumerate() {
+        match &input.surface {
+            Surface::Picture(picture) if question.len() > 1 => pictures.push((place, picture)),
+            _ => {
+                inputs.push(vec![place]);
+                observations.push(observe(input, options)?);
+            }
+        }
+    }
+    let alone: Vec<&Micrograph> = pictures.iter().map(|(_, picture)| *picture).collect();
+    let views = reader::observe_pictures(&alone, options).or_exit(Exit::BadInput, "cannot read")?;
+    for (view, observation) in views {
+        inputs.push(view.into_iter().map(|k| pictures[k].0).collect());
+        observations.push(observation);
+    }
+    let reading = reader::fuse(&observations, options).or_exit(Exit::BadInput, "cannot read")?;
+    Ok(named(reading, &inputs))
+}
+
+/// Puts the places of the inputs where a reading has those of its observations.
+fn named(mut reading: Reading, inputs: &[Vec<usize>]) -> Reading {
+    for mark in &mut reading.marks {
+        mark.input = inputs[mark.input][0];
+    }
+    reading.left_out = reading.left_out.iter().flat_map(|&k| inputs[k].clone()).collect();
+    reading.left_out.sort_unstable();
+    for view in inputs.iter().filter(|view| view.len() > 1) {
+        reading
+            .warnings
+            .push(format!("{} photographs show one view: read together as one relief", view.len()));
+    }
+    reading
 }
 
 /// What one input says, before it is decided.

@@ -1,0 +1,209 @@
+//! Reads simulated cases, keeps every result in a table that a later run goes on with, and tells what they show.
+//!
+//! `cargo run -p reader --example measure -- read TABLE.csv COUNT SEED [INSTRUMENTS] [CONDITIONS] [GENERATORS]`
+//! `cargo run -p reader --example measure -- tell TABLE.csv…`
+//!
+//! COUNT reads for every instrument, condition and generator; lists have commas. Instruments: `topography`, `oblique`,
+//! `ring`, `lights` (four, one view), and with a number before them as many cases of one firearm fused, such as
+//! `3xtopography`. Generators: `impression` (the simulator) and `rough` (that of this crate's tests: any turn, either
+//! side, 14 % in size). Everything is *simulation*.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "an example that prints its findings"
+)]
+
+#[path = "../tests/it/generator.rs"]
+mod generator;
+#[path = "measure/tell.rs"]
+mod tell;
+
+use std::collections::HashSet;
+use std::io::Write as _;
+
+use generator::{Damage, View as Pose, random_word, seeded};
+use impression::instrument::{Confocal, Light, confocal, oblique, ring};
+use impression::{Ammunition, Conditions, Firearm};
+use marking::{Form, LayoutOptions, Relief, View};
+use rand::RngExt as _;
+use rand::rngs::ChaCha8Rng;
+use reader::{Observation, Outcome, ReadOptions, Reading, fuse, observe_pictures, observe_topography};
+use symbology::{Mark, Scheme, geometry};
+use topography::{Angle, Length, Micrograph, Topography};
+
+const CONDITIONS: &str = "level-0,level-1,level-2,level-3,level-4,blur,missing,drag,double,worn,rough";
+/// Powers of the symbols' likelihoods whose log scores are kept, for learning the temperature.
+pub(crate) const POWERS: [f64; 9] = [0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("read") if arguments.len() >= 4 => read(&arguments[1..]),
+        Some("tell") if arguments.len() >= 2 => tell::tell(&arguments[1..]),
+        _ => println!(
+            "usage: measure read TABLE.csv COUNT SEED [INSTRUMENTS] [CONDITIONS] [GENERATORS] | tell TABLE.csv…"
+        ),
+    }
+}
+
+fn read(arguments: &[String]) {
+    let argument = |k: usize, default: &str| arguments.get(k).cloned().unwrap_or_else(|| default.to_owned());
+    let file = &arguments[0];
+    let (count, first): (u64, u64) = (arguments[1].parse().unwrap(), arguments[2].parse().unwrap());
+    let done: HashSet<String> = std::fs::read_to_string(file)
+        .unwrap_or_default()
+        .lines()
+        .map(|line| line.split(',').take(4).collect::<Vec<_>>().join(","))
+        .collect();
+    let mut table = std::fs::OpenOptions::new().create(true).append(true).open(file).unwrap();
+    let (instruments, conditions) = (argument(3, "topography,oblique"), argument(4, CONDITIONS));
+    for k in 0..count {
+        for generator in argument(5, "impression,rough").split(',') {
+            for instrument in instruments.split(',') {
+                for condition in conditions.split(',') {
+                    let seed = first * 1_000_000 + k;
+                    let key = format!("{generator},{instrument},{condition},{seed}");
+                    if !done.contains(&key) {
+                        let line = format!("{key},{}\n", one(generator, instrument, condition, seed));
+                        table.write_all(line.as_bytes()).unwrap();
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One question, as the rest of its line.
+fn one(generator: &str, instrument: &str, condition: &str, seed: u64) -> String {
+    let options = ReadOptions::new(Scheme::open_1());
+    let number = CONDITIONS.split(',').position(|other| other == condition).unwrap_or(99) as u64;
+    let mut rng = seeded(seed * 1_000 + number * 8 + u64::from(generator == "rough"));
+    let (cases, instrument) = match instrument.split_once('x') {
+        Some((cases, instrument)) => (cases.parse().unwrap(), instrument),
+        None => (1, instrument),
+    };
+    let word = random_word(&mut rng);
+    let mut seconds = 0.0;
+    let mut observations: Vec<Observation> = Vec::new();
+    for _ in 0..cases {
+        let seen = match generator {
+            "rough" => Seen::rough(instrument, condition, &word, &mut rng),
+            _ => Seen::struck(instrument, condition, &word, &mut rng),
+        };
+        let start = std::time::Instant::now();
+        observations.extend(seen.observed(&options));
+        seconds += start.elapsed().as_secs_f64();
+    }
+    let start = std::time::Instant::now();
+    let reading = fuse(&observations, &options).unwrap();
+    seconds += start.elapsed().as_secs_f64();
+    line(&reading, &word, seconds)
+}
+
+/// What the instrument brought.
+enum Seen {
+    Heights(Topography),
+    Pictures(Vec<Micrograph>),
+}
+
+impl Seen {
+    fn observed(&self, options: &ReadOptions) -> Vec<Observation> {
+        match self {
+            Self::Heights(heights) => vec![observe_topography(heights, options).unwrap()],
+            Self::Pictures(pictures) => {
+                let pictures: Vec<&Micrograph> = pictures.iter().collect();
+                observe_pictures(&pictures, options).unwrap().into_iter().map(|(_, seen)| seen).collect()
+            }
+        }
+    }
+
+    fn rough(instrument: &str, condition: &str, word: &[u8], rng: &mut ChaCha8Rng) -> Self {
+        let marks = [Mark::Characters, Mark::Gear];
+        let elements: Vec<_> =
+            marks.iter().flat_map(|&mark| geometry::draw(&Scheme::open_1(), mark, word)).collect();
+        let elements = if condition == "blank" { Vec::new() } else { elements };
+        let damage = Damage::named(if condition == "blank" { "level-3" } else { condition });
+        let surface = generator::strike(&elements, &damage, &Pose::anyhow(rng), rng);
+        match instrument {
+            "topography" => Self::Heights(surface),
+            "lights" => Self::Pictures(generator::four_lights(&surface, &damage, rng)),
+            _ => Self::Pictures(vec![generator::photograph(&surface, &damage, instrument == "ring", rng)]),
+        }
+    }
+
+    fn struck(instrument: &str, condition: &str, word: &[u8], rng: &mut ChaCha8Rng) -> Self {
+        let scheme = Scheme::open_1();
+        let tip = "hemispherical:1.7mm".parse().unwrap();
+        let marks = [Mark::Characters, Mark::Gear];
+        let placed =
+            marking::lay_out(&scheme, &scheme.text(word), &marks, &tip, &LayoutOptions::default()).unwrap();
+        let tool =
+            marking::height_map(&placed, Length::um(2.0), Relief::Raised, View::Tool, Form::Without).unwrap();
+        let mut shot = Conditions::preset(condition).unwrap();
+        shot.set("turn", "180deg").unwrap();
+        let surface =
+            impression::strike(&tool, &Firearm::default(), &Ammunition::default(), &shot, None, rng)
+                .unwrap()
+                .surface;
+        let (lamp, first) = (Light::under(&shot), rng.random_range(-180.0..180.0));
+        let up = Angle::degrees(rng.random_range(25.0..42.0));
+        match instrument {
+            "topography" => Self::Heights(confocal(&surface, &Confocal::under(&shot), rng)),
+            "ring" => Self::Pictures(vec![ring(&surface, &lamp, rng)]),
+            "lights" => Self::Pictures(
+                [0.0, 90.0, 180.0, 270.0]
+                    .map(|turn| oblique(&surface, &lamp.clone().from(Angle::degrees(first + turn), up), rng))
+                    .into(),
+            ),
+            _ => Self::Pictures(vec![oblique(&surface, &lamp.from(Angle::degrees(first), up), rng)]),
+        }
+    }
+}
+
+fn line(reading: &Reading, word: &[u8], seconds: f64) -> String {
+    let text = Scheme::open_1().text(word);
+    let outcome = match reading.outcome {
+        Outcome::Accepted => "accepted",
+        Outcome::Candidates => "candidates",
+        Outcome::Unreadable => "unreadable",
+        Outcome::NoMark => "no_mark",
+    };
+    let wrong = reading.code.as_ref().is_some_and(|code| *code != text);
+    let first = reading.candidates.first();
+    let right = first.is_some_and(|best| best.code == text);
+    let mut scores = [0.0; POWERS.len()];
+    let (mut inside, mut symbols) = (0u32, 0u32);
+    for symbol in &reading.symbols {
+        let truth = usize::from(word[symbol.index]);
+        for (score, power) in scores.iter_mut().zip(POWERS) {
+            *score += posteriors(&symbol.log_likelihoods, power)[truth].max(1e-30).log2();
+        }
+        inside += u32::from(in_set(&posteriors(&symbol.log_likelihoods, 1.0), truth));
+        symbols += 1;
+    }
+    let scores: Vec<String> = scores.iter().map(|score| format!("{score:.2}")).collect();
+    format!(
+        "{outcome},{},{},{:.6},{:.1},{:.1},{inside},{symbols},{seconds:.3},{}",
+        u8::from(right),
+        u8::from(wrong),
+        first.map_or(0.0, |best| best.posterior),
+        reading.bits_carried,
+        reading.bits_spare,
+        scores.join(" ")
+    )
+}
+
+fn posteriors(logs: &[f32], power: f64) -> Vec<f64> {
+    let most = logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weights: Vec<f64> = logs.iter().map(|log| (power * f64::from(log - most)).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    weights.iter().map(|weight| weight / total).collect()
+}
+
+/// Whether the smallest set of values with 95 % of the posterior holds the true one.
+fn in_set(posteriors: &[f64], truth: usize) -> bool {
+    let before: f64 = posteriors.iter().filter(|&&other| other > posteriors[truth]).sum();
+    before < 0.95
+}

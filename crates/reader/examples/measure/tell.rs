@@ -1,0 +1,153 @@
+//! What a table of reads shows: rates, wrong accepts with their bound, calibration, sets, temperature.
+
+use std::collections::BTreeMap;
+
+use crate::POWERS;
+
+/// One line of the table.
+#[derive(Clone)]
+struct Row {
+    cell: String,
+    condition: String,
+    outcome: String,
+    right: bool,
+    wrong: bool,
+    posterior: f64,
+    bits: f64,
+    inside: f64,
+    symbols: f64,
+    seconds: f64,
+    scores: Vec<f64>,
+}
+
+pub(crate) fn tell(files: &[String]) {
+    let mut cells: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    let mut all = Vec::new();
+    for file in files {
+        for row in std::fs::read_to_string(file).unwrap().lines().filter_map(Row::of) {
+            cells.entry(row.cell.clone()).or_default().push(row.clone());
+            all.push(row);
+        }
+    }
+    println!("{:36}     n accepted wrong first unreadable no_mark  bits   ece  sets seconds", "cell");
+    for (cell, rows) in &cells {
+        print(cell, rows);
+    }
+    print("all", &all);
+    let wrong = all.iter().filter(|row| row.wrong).count();
+    println!(
+        "wrong accepts: {wrong} of {}, at most {:.5} of all reads (95 %, Clopper and Pearson, one-sided)",
+        all.len(),
+        upper(wrong, all.len())
+    );
+    reliability(&all);
+    temperature(&all);
+}
+
+impl Row {
+    fn of(line: &str) -> Option<Self> {
+        let parts: Vec<&str> = line.split(',').collect();
+        let number = |k: usize| parts.get(k)?.parse::<f64>().ok();
+        Some(Self {
+            cell: parts.get(..3)?.join(" "),
+            condition: (*parts.get(2)?).to_owned(),
+            outcome: (*parts.get(4)?).to_owned(),
+            right: number(5)? > 0.0,
+            wrong: number(6)? > 0.0,
+            posterior: number(7)?,
+            bits: number(8)?,
+            inside: number(10)?,
+            symbols: number(11)?,
+            seconds: number(12)?,
+            scores: parts.get(13)?.split(' ').filter_map(|score| score.parse().ok()).collect(),
+        })
+    }
+}
+
+fn print(cell: &str, rows: &[Row]) {
+    let count = |of: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| of(row)).count();
+    let mean = |of: &dyn Fn(&Row) -> f64| rows.iter().map(of).sum::<f64>() / rows.len() as f64;
+    let total = |of: &dyn Fn(&Row) -> f64| rows.iter().map(of).sum::<f64>();
+    println!(
+        "{cell:36} {:5} {:8} {:5} {:5} {:10} {:7} {:5.1} {:5.3} {:5.3} {:7.3}",
+        rows.len(),
+        count(&|row| row.outcome == "accepted"),
+        count(&|row| row.wrong),
+        count(&|row| row.right),
+        count(&|row| row.outcome == "unreadable"),
+        count(&|row| row.outcome == "no_mark"),
+        mean(&|row| row.bits),
+        error(rows),
+        total(&|row| row.inside) / total(&|row| row.symbols).max(1.0),
+        mean(&|row| row.seconds),
+    );
+}
+
+/// Expected calibration error of the first candidate's posterior, in tenths; reads that list none count as sure of nothing.
+fn error(rows: &[Row]) -> f64 {
+    tenths(rows).iter().map(|(_, sum, right)| (sum - right).abs()).sum::<f64>() / rows.len().max(1) as f64
+}
+
+fn tenths(rows: &[Row]) -> [(usize, f64, f64); 10] {
+    let mut tenths = [(0, 0.0, 0.0); 10];
+    for row in rows {
+        let tenth = &mut tenths[((row.posterior * 10.0) as usize).min(9)];
+        *tenth = (tenth.0 + 1, tenth.1 + row.posterior, tenth.2 + f64::from(u8::from(row.right)));
+    }
+    tenths
+}
+
+fn reliability(rows: &[Row]) {
+    println!("posterior of the first candidate: mean, share right, n");
+    for (count, sum, right) in tenths(rows).into_iter().filter(|tenth| tenth.0 > 0) {
+        println!("  {:.4}  {:.4}  {count}", sum / count as f64, right / count as f64);
+    }
+}
+
+/// The power of the likelihoods with the best log score: over all rows, and for every condition over all others.
+fn temperature(rows: &[Row]) {
+    let best = |rows: &[&Row]| {
+        let score = |k: usize| rows.iter().map(|row| row.scores.get(k).copied().unwrap_or(0.0)).sum::<f64>();
+        let best = (0..POWERS.len()).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap_or(0);
+        (POWERS[best], best)
+    };
+    let decodable: Vec<&Row> = rows.iter().filter(|row| row.outcome != "no_mark").collect();
+    println!(
+        "power of the likelihoods with the best log score (1 is what the reader takes): {}",
+        best(&decodable).0
+    );
+    let mut conditions: Vec<&str> = decodable.iter().map(|row| row.condition.as_str()).collect();
+    conditions.sort_unstable();
+    conditions.dedup();
+    for condition in conditions {
+        let (held, others): (Vec<&Row>, Vec<&Row>) =
+            decodable.iter().copied().partition(|row| row.condition == condition);
+        let (learnt, at) = best(&others);
+        let mean = |k: usize| {
+            let symbols = held.iter().map(|row| row.symbols).sum::<f64>().max(1.0);
+            held.iter().filter_map(|row| row.scores.get(k)).sum::<f64>() / symbols
+        };
+        println!(
+            "  {condition:10} held out: learnt {learnt}, its own best {}; bits lost a symbol {:.4} (at 1: {:.4})",
+            best(&held).0,
+            -mean(at),
+            -mean(4)
+        );
+    }
+}
+
+/// The upper 95 % bound (one-sided) of a share, by bisection of the binomial distribution (Clopper and Pearson 1934).
+fn upper(events: usize, reads: usize) -> f64 {
+    let (mut low, mut high) = (0.0f64, 1.0f64);
+    for _ in 0..60 {
+        let p = 0.5 * (low + high);
+        let mut term = (reads as f64 * (-p).ln_1p()).exp();
+        let mut sum = term;
+        for k in 0..events {
+            term *= (reads - k) as f64 / (k + 1) as f64 * p / (1.0 - p);
+            sum += term;
+        }
+        if sum > 0.05 { low = p } else { high = p }
+    }
+    high
+}

@@ -1,0 +1,329 @@
+//! Photographs of a bowl as relief.
+//!
+//! The wall of an impression shows every slope at a place of its own, so the slow part of a picture is a chart of how
+//! bright each slope looks there: its gradient says how the picture answers to a small change of slope, in strength,
+//! direction and sign, whatever lamp and gloss made it (one lamp from a side, a ring, a highlight beyond which the answer
+//! turns round). With that, relief is what explains the fine part of all pictures of one view best (least squares; the
+//! linear form of photometric stereo, R. J. Woodham, Opt. Eng. 19, 1980, with the gradient of the chart for the lamp).
+
+use topography::Grid;
+
+use crate::field::{Field, blur};
+use crate::vectors::{dot, solve_symmetric};
+
+/// Degree of the polynomial that the chart is, over a disc.
+const DEGREE: i32 = 7;
+/// Waves of relief longer than `1 / LOWEST` modules are left to the form.
+const LOWEST: f32 = 0.12;
+/// Answers weaker than this share of the mean are not undone.
+const WEAK: f32 = 0.3;
+/// Steps of the solver.
+const STEPS: usize = 40;
+/// The share of the variance of a picture's slow part that a lit bowl explains.
+const LIT: f32 = 0.35;
+
+/// One picture: its fine part and how it answers to slopes, both in units of the fine part's root mean square.
+struct Shaded {
+    fine: Vec<f32>,
+    along: Vec<f32>,
+    down: Vec<f32>,
+}
+
+/// Where the bowl lies in a field, in samples.
+#[derive(Clone, Copy)]
+pub(crate) struct Disc {
+    pub(crate) centre: [f32; 2],
+    pub(crate) radius: f32,
+}
+
+/// The relief that pictures of one view show together; `module` samples to a module. Nothing where no bowl is lit.
+pub(crate) fn relief(pictures: &[Field], disc: Disc, module: f32) -> Option<Field> {
+    let shaded: Vec<Shaded> =
+        pictures.iter().filter_map(|picture| Shaded::of(picture, disc, module)).collect();
+    let first = pictures.first()?;
+    if shaded.len() < pictures.len() {
+        return None;
+    }
+    let (width, height) = (first.values.width(), first.values.height());
+    let heights = solved(&shaded, (width, height), module);
+    let mut relief = first.clone();
+    let inside = |x: usize, y: usize| disc.share(x, y, module);
+    relief.known = Grid::from_fn(width, height, |x, y| {
+        pictures.iter().map(|picture| picture.known[(x, y)]).fold(inside(x, y), f32::min)
+    });
+    relief.values = Grid::from_fn(width, height, |x, y| heights[y * width + x] * inside(x, y));
+    Some(relief)
+}
+
+impl Disc {
+    /// 1 inside, 0 a module and a half outside.
+    fn share(&self, x: usize, y: usize, module: f32) -> f32 {
+        let away = (x as f32 - self.centre[0]).hypot(y as f32 - self.centre[1]) - self.radius;
+        (1.0 - away / (1.5 * module)).clamp(0.0, 1.0)
+    }
+}
+
+impl Shaded {
+    fn of(picture: &Field, disc: Disc, module: f32) -> Option<Self> {
+        let (width, height) = (picture.values.width(), picture.values.height());
+        let chart = Chart::fitted(picture, disc)?;
+        let mut fine = vec![0.0; width * height];
+        let (mut along, mut down) = (fine.clone(), fine.clone());
+        for y in 0..height {
+            for x in 0..width {
+                let share = disc.share(x, y, module) * picture.known[(x, y)];
+                if share > 0.0 {
+                    let [value, dx, dy] = chart.at(x as f32, y as f32);
+                    let place = y * width + x;
+                    fine[place] = share * (picture.values[(x, y)] - value);
+                    (along[place], down[place]) = (share * dx, share * dy);
+                }
+            }
+        }
+        let inside = fine.iter().filter(|value| **value != 0.0).count().max(1) as f32;
+        let rms = (dot(&fine, &fine) / inside).sqrt().max(1e-9);
+        // Highlights and soot are no slopes.
+        for value in &mut fine {
+            *value = (*value / rms).clamp(-3.0, 3.0);
+        }
+        let answer = ((dot(&along, &along) + dot(&down, &down)) / inside).sqrt().max(1e-12);
+        for value in along.iter_mut().chain(&mut down) {
+            *value /= answer;
+        }
+        Some(Self { fine, along, down })
+    }
+}
+
+/// The slow part of a picture over a disc, as a polynomial.
+struct Chart {
+    disc: Disc,
+    terms: Vec<(i32, i32)>,
+    factors: Vec<f32>,
+}
+
+impl Chart {
+    /// Fits block means, three times, each time with less weight for what stands far off.
+    fn fitted(picture: &Field, disc: Disc) -> Option<Self> {
+        let terms: Vec<(i32, i32)> =
+            (0..=DEGREE).flat_map(|degree| (0..=degree).map(move |k| (degree - k, k))).collect();
+        let points = means(picture, disc);
+        let n = terms.len();
+        if points.len() < 4 * n {
+            return None;
+        }
+        let rows: Vec<Vec<f64>> = points.iter().map(|&(u, v, _)| row(&terms, (u, v))).collect();
+        let mut weights = vec![1.0f64; points.len()];
+        let mut factors = vec![0.0f64; n];
+        let mut explained = 0.0;
+        for _ in 0..3 {
+            factors = weighted(&rows, &points, &weights)?;
+            let rest: Vec<f64> = rows
+                .iter()
+                .zip(&points)
+                .map(|(row, point)| point.2 - row.iter().zip(&factors).map(|(r, f)| r * f).sum::<f64>())
+                .collect();
+            let mut sizes: Vec<f64> = rest.iter().map(|rest| rest.abs()).collect();
+            sizes.sort_by(f64::total_cmp);
+            let typical = 1.48 * sizes[sizes.len() / 2] + 1e-9;
+            weights = rest.iter().map(|rest| 1.0 / (1.0 + (rest / (2.0 * typical)).powi(4))).collect();
+            explained = share_explained(&points, &rest, &weights);
+        }
+        (explained > LIT).then(|| Self { disc, terms, factors: factors.iter().map(|&k| k as f32).collect() })
+    }
+
+    /// Value and gradient at a sample; beyond the edge of the disc those of its edge.
+    fn at(&self, x: f32, y: f32) -> [f32; 3] {
+        let (mut u, mut v) =
+            ((x - self.disc.centre[0]) / self.disc.radius, (y - self.disc.centre[1]) / self.disc.radius);
+        let beyond = u.hypot(v).max(1.0);
+        (u, v) = (u / beyond, v / beyond);
+        let (mut us, mut vs) = ([1.0f32; DEGREE as usize + 1], [1.0f32; DEGREE as usize + 1]);
+        for k in 1..=DEGREE as usize {
+            (us[k], vs[k]) = (us[k - 1] * u, vs[k - 1] * v);
+        }
+        let mut sums = [0.0f32; 3];
+        for (&(i, j), &factor) in self.terms.iter().zip(&self.factors) {
+            let (i, j) = (i as usize, j as usize);
+            sums[0] += factor * us[i] * vs[j];
+            if i > 0 {
+                sums[1] += factor * i as f32 * us[i - 1] * vs[j];
+            }
+            if j > 0 {
+                sums[2] += factor * j as f32 * us[i] * vs[j - 1];
+            }
+        }
+        sums
+    }
+}
+
+/// Means of blocks of samples inside a disc: place in radii of the disc, and value.
+fn means(picture: &Field, disc: Disc) -> Vec<(f64, f64, f64)> {
+    let block = ((disc.radius / 18.0) as usize).max(1);
+    let (width, height) = (picture.values.width(), picture.values.height());
+    let mut points = Vec::new();
+    for top in (0..height.saturating_sub(block)).step_by(block) {
+        for left in (0..width.saturating_sub(block)).step_by(block) {
+            let half = 0.5 * (block as f32 - 1.0);
+            let u = (left as f32 + half - disc.centre[0]) / disc.radius;
+            let v = (top as f32 + half - disc.centre[1]) / disc.radius;
+            if u.hypot(v) > 1.0 {
+                continue;
+            }
+            let (mut sum, mut count) = (0.0f64, 0.0f64);
+            for y in top..top + block {
+                for x in left..left + block {
+                    let known = f64::from(picture.known[(x, y)]);
+                    sum += known * f64::from(picture.values[(x, y)]);
+                    count += known;
+                }
+            }
+            if count > 0.5 * (block * block) as f64 {
+                points.push((f64::from(u), f64::from(v), sum / count));
+            }
+        }
+    }
+    points
+}
+
+fn row(terms: &[(i32, i32)], (u, v): (f64, f64)) -> Vec<f64> {
+    terms.iter().map(|&(i, j)| u.powi(i) * v.powi(j)).collect()
+}
+
+fn weighted(rows: &[Vec<f64>], points: &[(f64, f64, f64)], weights: &[f64]) -> Option<Vec<f64>> {
+    let n = rows.first()?.len();
+    let mut matrix = vec![0.0; n * n];
+    let mut right = vec![0.0; n];
+    for ((row, point), &weight) in rows.iter().zip(points).zip(weights) {
+        for i in 0..n {
+            let scaled = weight * row[i];
+            for j in 0..=i {
+                matrix[i * n + j] += scaled * row[j];
+            }
+            right[i] += scaled * point.2;
+        }
+    }
+    // A thousandth of a sample for each term keeps what the disc does not show at nothing.
+    (0..n).for_each(|i| matrix[i * n + i] += 1e-3);
+    solve_symmetric(matrix, right)
+}
+
+fn share_explained(points: &[(f64, f64, f64)], rest: &[f64], weights: &[f64]) -> f32 {
+    let total: f64 = weights.iter().sum();
+    let mean = points.iter().zip(weights).map(|(point, w)| w * point.2).sum::<f64>() / total;
+    let all: f64 = points.iter().zip(weights).map(|(point, w)| w * (point.2 - mean).powi(2)).sum();
+    let left: f64 = rest.iter().zip(weights).map(|(rest, w)| w * rest * rest).sum();
+    (1.0 - left / all.max(1e-12)) as f32
+}
+
+/// The normal equations of the least squares at the corners between samples: what slopes weigh, and what is asked of them.
+struct Corners {
+    width: usize,
+    height: usize,
+    /// Weights of the slope: along with along, along with down, down with down.
+    weights: Vec<[f32; 3]>,
+    asked: Vec<[f32; 2]>,
+    /// What a height by itself weighs.
+    flat: f32,
+}
+
+/// Relief by conjugate gradients.
+fn solved(shaded: &[Shaded], (width, height): (usize, usize), module: f32) -> Vec<f32> {
+    let corners = Corners::of(shaded, (width, height), module);
+    let mut heights = vec![0.0f32; width * height];
+    let mut rest = corners.right();
+    let mut step = rest.clone();
+    let mut power = dot(&rest, &rest);
+    let enough = 1e-4 * power;
+    for _ in 0..STEPS {
+        if power <= enough {
+            break;
+        }
+        let moved = corners.times(&step);
+        let length = power / dot(&step, &moved).max(1e-20);
+        for k in 0..heights.len() {
+            heights[k] += length * step[k];
+            rest[k] -= length * moved[k];
+        }
+        let next = dot(&rest, &rest);
+        let keep = next / power;
+        step.iter_mut().zip(&rest).for_each(|(step, rest)| *step = rest + keep * *step);
+        power = next;
+    }
+    heights
+}
+
+impl Corners {
+    fn of(shaded: &[Shaded], (width, height): (usize, usize), module: f32) -> Self {
+        let count = (width - 1) * (height - 1);
+        let mut weights = vec![[0.0f32; 3]; count];
+        let mut asked = vec![[0.0f32; 2]; count];
+        for picture in shaded {
+            for y in 0..height - 1 {
+                for x in 0..width - 1 {
+                    let at = y * width + x;
+                    let mean = |plane: &[f32]| {
+                        0.25 * (plane[at] + plane[at + 1] + plane[at + width] + plane[at + width + 1])
+                    };
+                    let (a, d, v) = (mean(&picture.along), mean(&picture.down), mean(&picture.fine));
+                    let corner = y * (width - 1) + x;
+                    let weight = &mut weights[corner];
+                    *weight = [weight[0] + a * a, weight[1] + a * d, weight[2] + d * d];
+                    asked[corner] = [asked[corner][0] + a * v, asked[corner][1] + d * v];
+                }
+            }
+        }
+        let strength = shaded.len() as f32;
+        let weak = WEAK * WEAK * strength.sqrt();
+        for weight in &mut weights {
+            *weight = [weight[0] + weak, weight[1], weight[2] + weak];
+        }
+        let flat = strength * (std::f32::consts::TAU * LOWEST / module).powi(2);
+        Self { width, height, weights, asked, flat }
+    }
+
+    fn right(&self) -> Vec<f32> {
+        let mut right = vec![0.0; self.width * self.height];
+        self.each(|corner, at| self.spread(self.asked[corner], at, &mut right));
+        right
+    }
+
+    fn times(&self, heights: &[f32]) -> Vec<f32> {
+        let mut out: Vec<f32> = heights.iter().map(|height| self.flat * height).collect();
+        let width = self.width;
+        self.each(|corner, at| {
+            let [a, b, c, d] = [heights[at], heights[at + 1], heights[at + width], heights[at + width + 1]];
+            let (along, down) = (0.5 * (b - a + d - c), 0.5 * (c - a + d - b));
+            let [xx, xy, yy] = self.weights[corner];
+            self.spread([xx * along + xy * down, xy * along + yy * down], at, &mut out);
+        });
+        out
+    }
+
+    fn each(&self, mut visit: impl FnMut(usize, usize)) {
+        for y in 0..self.height - 1 {
+            for x in 0..self.width - 1 {
+                visit(y * (self.width - 1) + x, y * self.width + x);
+            }
+        }
+    }
+
+    /// The transpose of the slope at a corner.
+    fn spread(&self, [along, down]: [f32; 2], at: usize, out: &mut [f32]) {
+        let (sum, difference) = (0.5 * (along + down), 0.5 * (along - down));
+        out[at] -= sum;
+        out[at + 1] += difference;
+        out[at + self.width] -= difference;
+        out[at + self.width + 1] += sum;
+    }
+}
+
+/// How far two reliefs of one frame are the same in what is finer than a mark, -1 to 1.
+pub(crate) fn likeness(a: &Field, b: &Field, module: f32) -> f32 {
+    let fine = |field: &Field| -> Vec<f32> {
+        let (width, height) = (field.values.width(), field.values.height());
+        let soft = blur(field.values.samples(), width, height, 0.6 * module);
+        field.values.samples().iter().zip(soft).map(|(value, soft)| value - soft).collect()
+    };
+    let (a, b) = (fine(a), fine(b));
+    dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).max(1e-20).sqrt()
+}
