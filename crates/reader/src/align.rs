@@ -31,6 +31,15 @@ struct Shape {
     products: [f32; 3],
 }
 
+/// How much of a mark is compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Parts that take one of two shapes, and what is always there.
+    Ring,
+    /// Every part.
+    All,
+}
+
 /// A pose with its score and what each part then looks like.
 #[derive(Clone)]
 pub(crate) struct Fit {
@@ -96,11 +105,12 @@ impl Matcher {
     }
 
     /// The scores of a candidate for its azimuth and for the opposite one.
-    pub(crate) fn both(&self, field: &Field, candidate: &Candidate) -> [f32; 2] {
+    pub(crate) fn both(&self, field: &Field, candidate: &Candidate, extent: Extent) -> [f32; 2] {
         let image = candidate.pose.values(field, self.canvas);
         let towards = Self::direction(self.rendering, candidate);
         let mut scores = [0.0; 2];
-        for forms in self.parts.iter().chain(&self.fixed) {
+        let looked_at = |forms: &&Forms| extent == Extent::All || forms.shapes.len() <= 2;
+        for forms in self.parts.iter().chain(&self.fixed).filter(looked_at) {
             let window = cut(&image, self.canvas.size, forms.window);
             let energy = dot(&window, &window).max(1e-6).sqrt();
             let signed: Vec<f32> = forms

@@ -7,7 +7,7 @@
 use symbology::geometry::{self, Element};
 use symbology::{Mark, Scheme};
 
-use crate::align::Matcher;
+use crate::align::{Extent, Matcher};
 use crate::field::{Field, blur};
 use crate::pose::Pose;
 use crate::search::{Candidate, SearchRange, distinct};
@@ -39,9 +39,10 @@ struct Place {
 
 /// Angles looked at to a cell.
 const PHASES: usize = 4;
-/// Rings that are turned about, and turns of each that are looked at closely.
-const PLACES: usize = 12;
-const TURNS: usize = 16;
+/// Rings that are turned about, turns of each whose cells are looked at, and how many of them with all marks.
+const PLACES: usize = 40;
+const TURNS: usize = 12;
+const CLOSER: usize = 240;
 /// Rings about which every turn is looked at.
 const WHOLE: usize = 6;
 const SCALE_STEP: f32 = 1.035;
@@ -85,13 +86,18 @@ impl Ring {
             turns.truncate(if order < WHOLE { turns.len() } else { TURNS });
             for candidate in turns {
                 let candidate = Candidate { azimuth, ..candidate };
-                let [score, opposite] = matcher.both(field, &candidate);
-                found.push(Candidate { score, ..candidate });
-                let azimuth = azimuth + std::f32::consts::PI;
-                found.push(Candidate { score: opposite, azimuth, ..candidate });
+                let [score, opposite] = matcher.both(field, &candidate, Extent::Ring);
+                found.push(Candidate { score: score.max(opposite), ..candidate });
             }
         }
-        distinct(found, range.module)
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(CLOSER);
+        let both = |candidate: Candidate| {
+            let [score, opposite] = matcher.both(field, &candidate, Extent::All);
+            let azimuth = azimuth + std::f32::consts::PI;
+            [Candidate { score, ..candidate }, Candidate { score: opposite, azimuth, ..candidate }]
+        };
+        distinct(found.into_iter().flat_map(both).collect(), range.module)
     }
 
     /// The likeliest rings, no two of them alike.
