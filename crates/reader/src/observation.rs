@@ -127,11 +127,11 @@ fn observe_view(pictures: &[&Micrograph], options: &ReadOptions) -> Result<Obser
     let surfaces: Vec<Surface> =
         pictures.iter().map(|picture| Surface::Picture(picture, pitch_of(picture))).collect();
     let order = if one_sided(&surfaces[0]) {
-        [Rendering::Relief, Rendering::Slope, Rendering::Edge]
+        &[Rendering::Relief, Rendering::Slope][..]
     } else {
-        [Rendering::Relief, Rendering::Edge, Rendering::Slope]
+        &[Rendering::Relief, Rendering::Edge, Rendering::Slope][..]
     };
-    let mut observation = observe(&surfaces, &order, options)?;
+    let mut observation = observe(&surfaces, order, options)?;
     if !observation.parts.iter().all(|part| part.found) {
         observation.warnings.extend(advice(pictures.len(), order[1] == Rendering::Slope));
     }
@@ -173,6 +173,11 @@ fn observe(
         let banks = Banks::draw(&options.scheme, &marks, module);
         let mut best: Option<Sighting> = None;
         for &rendering in renderings {
+            // What relief does not show, the same slopes do not show either.
+            let shown = best.as_ref().is_some_and(|best| best.rendering == Rendering::Relief);
+            if rendering == Rendering::Slope && shown {
+                continue;
+            }
             let seen = regions(&surfaces[0], &banks, rendering)
                 .into_iter()
                 .flat_map(|region| sight(surfaces, region, &banks, rendering, 3))
@@ -287,11 +292,15 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
             symbols.len() - 1
         });
         let symbol = &mut symbols[at];
+        let shapes = doubted(&sighting.evidence[index]);
         for (value, log) in symbol.evidence.log_likelihoods.iter_mut().enumerate() {
             let shape = part.bit.map_or(value, |bit| value >> bit & 1);
-            *log += sighting.evidence[index].get(shape).copied().unwrap_or(f32::NEG_INFINITY);
+            *log += shapes.get(shape).copied().unwrap_or(f32::NEG_INFINITY);
         }
         symbol.presence += sighting.presence[index] * if part.bit.is_some() { 0.2 } else { 1.0 };
+    }
+    for symbol in &mut symbols {
+        symbol.evidence.log_likelihoods = doubted(&symbol.evidence.log_likelihoods);
     }
     let evident = Evident::of(sighting.rendering);
     PartSeen {
@@ -306,4 +315,15 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
         explained: sighting.explained,
         symbols,
     }
+}
+
+/// How often what was seen of a symbol, or of one of its bits, is something that the model does not know: a chip, a
+/// highlight, a shadow. Then every value is as likely, however well one of them fits.
+const UNKNOWN: f32 = 0.01;
+
+/// Likelihoods that allow for what the model does not know.
+fn doubted(logs: &[f32]) -> Vec<f32> {
+    let most = logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let least = most + (UNKNOWN / logs.len() as f32).ln();
+    logs.iter().map(|&log| log.max(least) + (-(log - least).abs()).exp().ln_1p()).collect()
 }

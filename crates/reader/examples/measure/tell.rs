@@ -42,6 +42,11 @@ pub(crate) fn tell(files: &[String]) {
     );
     reliability(&all);
     temperature(&all);
+    println!("what a block of this length could carry at best marks that were found:");
+    println!("{:36}     n  bits could at_most reader", "cell");
+    for (cell, rows) in &cells {
+        bound(cell, rows);
+    }
 }
 
 impl Row {
@@ -134,6 +139,38 @@ fn temperature(rows: &[Row]) {
             -mean(4)
         );
     }
+}
+
+/// Bits that choosing a code costs.
+const NEEDED: f64 = 30.0;
+
+/// What the likelihoods that the reader formed would let the best code of this length and size do, against what the
+/// reader does. With `i` the information density between the true word and its likelihoods, some code fails no more often
+/// than the mean of `2^-(i - log2((2^30 - 1) / 2))+` (dependence testing: Y. Polyanskiy, H. V. Poor and S. Verdú, IEEE
+/// Trans. IT-56, 2010, theorem 17), and no code fails less often than `P[i <= 30 - g] - 2^-g` for any `g` (S. Verdú and
+/// T. S. Han, IEEE Trans. IT-40, 1994). Both are taken over the reads themselves, at the power with the best log score.
+fn bound(cell: &str, rows: &[Row]) {
+    let found: Vec<&Row> = rows.iter().filter(|row| row.outcome != "no_mark").collect();
+    if found.is_empty() {
+        return;
+    }
+    let score = |k: usize| found.iter().filter_map(|row| row.scores.get(k)).sum::<f64>();
+    let best = (0..POWERS.len()).max_by(|&a, &b| score(a).total_cmp(&score(b))).unwrap_or(4);
+    let densities: Vec<f64> =
+        found.iter().map(|row| 5.0 * row.symbols + row.scores.get(best).copied().unwrap_or(0.0)).collect();
+    let n = densities.len() as f64;
+    let fails = densities.iter().map(|i| (-(i - NEEDED + 1.0).max(0.0)).exp2()).sum::<f64>() / n;
+    let below =
+        |gap: f64| densities.iter().filter(|&&i| i <= NEEDED - gap).count() as f64 / n - (-gap).exp2();
+    let least = (1..=20).map(|gap| below(f64::from(gap))).fold(0.0, f64::max);
+    let right = found.iter().filter(|row| row.right).count() as f64 / n;
+    println!(
+        "{cell:36} {:5} {:5.1} {:5.3}   {:5.3}  {right:5.3}",
+        found.len(),
+        densities.iter().sum::<f64>() / n,
+        1.0 - fails,
+        1.0 - least
+    );
 }
 
 /// The upper 95 % bound (one-sided) of a share, by bisection of the binomial distribution (Clopper and Pearson 1934).
