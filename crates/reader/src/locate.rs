@@ -12,7 +12,7 @@ use crate::field::{Field, Region, Surface};
 use crate::light::{directions, lifted};
 use crate::observe::{Observer, Start, TEMPER, shape_spectra};
 use crate::pose::Pose;
-use crate::ring::Ring;
+use crate::ring::{Ring, Thorough};
 use crate::search::{Candidate, Master, Rendering, SLOW_MODULES, SearchRange, ring_centres, search};
 use crate::shading::{Disc, relief};
 
@@ -147,26 +147,107 @@ const BEHIND: f32 = 50.0;
 /// Poses this many nats behind the best fit are not looked at closely.
 const RIVAL: f32 = 20.0;
 
-/// Looks for the marks in a region and reads the best few places part by part; several surfaces are pictures of one view.
+/// How hard to look.
+#[derive(Clone, Copy)]
+struct Effort {
+    search: Thorough,
+    /// Poses that are climbed from, fits that are climbed to the end, and fits that are looked at closely.
+    kept: [usize; 3],
+    /// Fits this many nats behind the best are not looked at closely.
+    rival: f32,
+}
+
+/// What is enough for most marks, and what finds those that the first leaves out.
+const EFFORTS: [Effort; 2] = [
+    Effort { search: Thorough::Likely, kept: [10, 3, 2], rival: RIVAL },
+    Effort { search: Thorough::All, kept: [16, 8, 6], rival: 2.0 * RIVAL },
+];
+
+/// Looks for the marks in a region and reads the likeliest places part by part, harder where that is not `enough`;
+/// several surfaces are pictures of one view.
 pub(crate) fn sight(
     surfaces: &[Surface],
     region: Region,
     banks: &Banks,
     rendering: Rendering,
-    keep: usize,
-) -> Vec<Sighting> {
-    let Some((raw, mut fine)) = fields(surfaces, region, banks, rendering) else { return Vec::new() };
+    enough: impl Fn(&Sighting) -> bool,
+) -> Option<Sighting> {
+    let (raw, mut fine) = fields(surfaces, region, banks, rendering)?;
     let module = banks.module_um / raw.pitch_um;
     let (field, bowl) = prepared(&raw, module, rendering == Rendering::Slope);
-    let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
-    let found = candidates(&field, &raw, banks, rendering, range);
-    let fits = climbed(&field, banks.matcher(rendering), found, keep);
     fine.take_quadric();
     let ratio = field.pitch_um / fine.pitch_um;
-    let bowl = bowl.map(|k| k * ratio + (field.origin_um - fine.origin_um) / fine.pitch_um);
-    take_bowl(&mut fine, bowl);
+    let origin = (field.origin_um - fine.origin_um) / fine.pitch_um;
+    take_bowl(&mut fine, bowl.map(|k| k * ratio + origin));
     fine.take_slow_waves(SLOW_MODULES * banks.module_um / fine.pitch_um);
-    fits.into_iter().map(|fit| watch(&fine, &field, banks, rendering, fit, region)).collect()
+    let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
+    let view = View { fine: &fine, coarse: &field, banks, rendering, region };
+    let mut best: Option<Sighting> = None;
+    for effort in &EFFORTS {
+        let found = candidates(&view, &raw, effort.search, range);
+        let fits = climbed(&field, banks.matcher(rendering), found, effort);
+        let seen = view.likeliest(fits);
+        best = best.into_iter().chain(seen).max_by(|a, b| a.explained.total_cmp(&b.explained));
+        if best.as_ref().is_some_and(&enough) {
+            break;
+        }
+    }
+    best
+}
+
+/// A region made ready for the search and for the closer look.
+struct View<'a> {
+    fine: &'a Field,
+    coarse: &'a Field,
+    banks: &'a Banks,
+    rendering: Rendering,
+    region: Region,
+}
+
+impl View<'_> {
+    /// The fit whose mark explains most of the surface: glances at all, then a closer look at the best two.
+    fn likeliest(&self, mut fits: Vec<Fit>) -> Option<Sighting> {
+        if fits.len() > 2 {
+            let mut glances: Vec<(f32, Fit)> =
+                fits.into_iter().map(|fit| (self.watch(fit.clone(), 0).support, fit)).collect();
+            glances.sort_by(|a, b| b.0.total_cmp(&a.0));
+            fits = glances.into_iter().take(2).map(|(_, fit)| fit).collect();
+        }
+        let seen = fits.into_iter().map(|fit| self.watch(fit, NUDGES));
+        seen.max_by(|a, b| a.explained.total_cmp(&b.explained))
+    }
+
+    /// Looks closely at a fit, moving the pose some times.
+    fn watch(&self, fit: Fit, nudges: usize) -> Sighting {
+        let (fine, coarse, region) = (self.fine, self.coarse, self.region);
+        let um = |pose: Pose, field: &Field| {
+            pose.moved(field.pitch_um, [region[0] + field.origin_um, region[1] + field.origin_um])
+        };
+        let back = [0, 1].map(|k| -(region[k] + fine.origin_um) / fine.pitch_um);
+        let start = Start {
+            pose: um(fit.candidate.pose, coarse).moved(1.0 / fine.pitch_um, back),
+            weights: fit.weights,
+            rendering: self.rendering,
+            direction: Matcher::direction(self.rendering, &fit.candidate),
+        };
+        let mut observer = Observer::new(self.banks, fine, start);
+        for round in 0..=nudges {
+            observer.round(round == 0);
+            if round < nudges {
+                observer.nudge();
+            }
+        }
+        let tempered = |part: &Vec<f32>| part.iter().map(|log| TEMPER * log).collect();
+        Sighting {
+            pose_um: um(observer.pose, fine),
+            rendering: self.rendering,
+            fit: fit.score,
+            support: observer.support(),
+            explained: if nudges == 0 { 0.0 } else { observer.explained() },
+            presence: observer.presences(),
+            evidence: observer.evidence.iter().map(tempered).collect(),
+        }
+    }
 }
 
 /// A region as the search and as the closer look see it; nothing where pictures do not show relief.
@@ -201,17 +282,18 @@ pub(crate) fn bowl_of(pictures: &[Field], banks: &Banks) -> Disc {
 }
 
 /// The best fits near candidates, first roughly for many, then finely for few.
-fn climbed(field: &Field, matcher: &Matcher, candidates: Vec<Candidate>, keep: usize) -> Vec<Fit> {
+fn climbed(field: &Field, matcher: &Matcher, candidates: Vec<Candidate>, effort: &Effort) -> Vec<Fit> {
     let likeliest = candidates.first().map_or(0.0, |best| best.score);
+    let [many, few, closely] = effort.kept;
     let mut fits: Vec<Fit> = candidates
         .into_iter()
-        .take(10)
+        .take(many)
         .filter(|candidate| candidate.score > likeliest - BEHIND)
         .map(|candidate| matcher.climb(field, candidate, (2, 1.0)))
         .collect();
-    best_of(&mut fits, 2.0 * RIVAL, 3);
+    best_of(&mut fits, 2.0 * effort.rival, few);
     fits = fits.into_iter().map(|fit| matcher.climb(field, fit.candidate, (4, 0.4))).collect();
-    best_of(&mut fits, RIVAL, keep);
+    best_of(&mut fits, effort.rival, closely);
     fits
 }
 
@@ -224,21 +306,17 @@ fn best_of(fits: &mut Vec<Fit>, behind: f32, keep: usize) {
 }
 
 /// Poses worth a climb: by the ring where the marks have one, by the mean mark else.
-fn candidates(
-    field: &Field,
-    raw: &Field,
-    banks: &Banks,
-    rendering: Rendering,
-    range: SearchRange,
-) -> Vec<Candidate> {
+fn candidates(view: &View, raw: &Field, thorough: Thorough, range: SearchRange) -> Vec<Candidate> {
+    let (field, banks, rendering) = (view.coarse, view.banks, view.rendering);
     let Some(ring) = &banks.ring else { return search(field, banks.master(rendering), range) };
+    let low = banks.low(rendering);
     if rendering != Rendering::Slope {
-        return ring.candidates(field, (field, 0.0), banks.low(rendering), range);
+        return ring.candidates(field, (field, 0.0), (low, thorough), range);
     }
     let mut found: Vec<Candidate> = Vec::new();
     for direction in directions(raw) {
         let relief = lifted(field, direction, range.module);
-        found.extend(ring.candidates(&relief, (field, direction), banks.low(rendering), range));
+        found.extend(ring.candidates(&relief, (field, direction), (low, thorough), range));
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found
@@ -246,41 +324,3 @@ fn candidates(
 
 /// Rounds of the closer look after which the pose is moved.
 const NUDGES: usize = 3;
-
-fn watch(
-    fine: &Field,
-    coarse: &Field,
-    banks: &Banks,
-    rendering: Rendering,
-    fit: Fit,
-    region: Region,
-) -> Sighting {
-    let um = |pose: Pose, field: &Field| {
-        pose.moved(field.pitch_um, [region[0] + field.origin_um, region[1] + field.origin_um])
-    };
-    let pose_um = um(fit.candidate.pose, coarse);
-    let back = [-(region[0] + fine.origin_um) / fine.pitch_um, -(region[1] + fine.origin_um) / fine.pitch_um];
-    let pose = pose_um.moved(1.0 / fine.pitch_um, back);
-    let direction = Matcher::direction(rendering, &fit.candidate);
-    let score = fit.score;
-    let mut observer = Observer::new(banks, fine, Start { pose, weights: fit.weights, rendering, direction });
-    for round in 0..=NUDGES {
-        observer.round(round == 0);
-        if round < NUDGES {
-            observer.nudge();
-        }
-    }
-    Sighting {
-        pose_um: um(observer.pose, fine),
-        rendering,
-        fit: score,
-        support: observer.support(),
-        explained: observer.explained(),
-        presence: observer.presences(),
-        evidence: observer
-            .evidence
-            .iter()
-            .map(|part| part.iter().map(|log| TEMPER * log).collect())
-            .collect(),
-    }
-}

@@ -57,15 +57,20 @@ struct Evident {
     likely: (f32, f32),
     /// A mark.
     sure: (f32, f32),
+    /// No reason to look harder.
+    plain: (f32, f32),
 }
 
 /// Unmarked *real* breech faces reach 454 nats but agree with no code, blank *simulated* impressions 359; marks at
 /// level 4 (*simulation*) 428 and more.
-const HEIGHTS: Evident = Evident { possible: 120.0, likely: (370.0, 0.0), sure: (600.0, 0.0) };
+const HEIGHTS: Evident =
+    Evident { possible: 120.0, likely: (370.0, 0.0), sure: (600.0, 0.0), plain: (460.0, 0.0) };
 /// Blank *simulated* photographs reach 470 nats, but no more than 16 % explained.
-const PICTURES: Evident = Evident { possible: 100.0, likely: (400.0, 0.15), sure: (600.0, 0.19) };
+const PICTURES: Evident =
+    Evident { possible: 100.0, likely: (400.0, 0.15), sure: (600.0, 0.19), plain: (600.0, 0.19) };
 /// Blank *simulated* photographs as relief reach 258 nats and 14 % explained; four lights at level 4 begin at 345 and 19 %.
-const RELIEFS: Evident = Evident { possible: 100.0, likely: (330.0, 0.16), sure: (450.0, 0.19) };
+const RELIEFS: Evident =
+    Evident { possible: 100.0, likely: (330.0, 0.16), sure: (450.0, 0.19), plain: (400.0, 0.18) };
 
 impl Evident {
     fn of(rendering: Rendering) -> &'static Self {
@@ -178,15 +183,13 @@ fn observe(
             if rendering == Rendering::Slope && shown {
                 continue;
             }
+            let enough = |seen: &Sighting| Evident::above(Evident::of(seen.rendering).plain, seen);
             let seen = regions(&surfaces[0], &banks, rendering)
                 .into_iter()
-                .flat_map(|region| sight(surfaces, region, &banks, rendering, 3))
+                .filter_map(|region| sight(surfaces, region, &banks, rendering, enough))
                 .max_by(|a, b| a.explained.total_cmp(&b.explained));
             best = best.into_iter().chain(seen).max_by(|a, b| a.explained.total_cmp(&b.explained));
-            let of = |enough: (f32, f32)| best.as_ref().is_some_and(|best| Evident::above(enough, best));
-            if best.as_ref().is_some_and(|best| Evident::of(best.rendering).found(best))
-                || (surfaces.len() > 1 && of(RELIEFS.likely))
-            {
+            if best.as_ref().is_some_and(enough) {
                 break;
             }
         }

@@ -43,8 +43,25 @@ const PHASES: usize = 4;
 const PLACES: usize = 40;
 const TURNS: usize = 12;
 const CLOSER: usize = 240;
-/// Rings about which every turn is looked at.
-const WHOLE: usize = 6;
+/// How many turns are looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Thorough {
+    /// Every turn of the likeliest rings, the likeliest turns of others.
+    Likely,
+    /// Every turn of every ring.
+    All,
+}
+
+impl Thorough {
+    /// Rings about which every turn is looked at, and poses that are compared with all marks.
+    fn limits(self) -> (usize, usize) {
+        match self {
+            Self::Likely => (6, CLOSER),
+            Self::All => (PLACES, 6 * CLOSER),
+        }
+    }
+}
+
 const SCALE_STEP: f32 = 1.035;
 
 impl Ring {
@@ -75,15 +92,16 @@ impl Ring {
         &self,
         relief: &Field,
         (field, azimuth): (&Field, f32),
-        matcher: &Matcher,
+        (matcher, thorough): (&Matcher, Thorough),
         range: SearchRange,
     ) -> Vec<Candidate> {
+        let (whole, closer) = thorough.limits();
         let tracks = Tracks::of(relief, range.module);
         let mut found = Vec::new();
         for (order, place) in self.places(&tracks, range).iter().enumerate() {
             // The start mark may be lost: about the likeliest rings every turn is looked at.
             let mut turns = self.turns(&tracks, place);
-            turns.truncate(if order < WHOLE { turns.len() } else { TURNS });
+            turns.truncate(if order < whole { turns.len() } else { TURNS });
             for candidate in turns {
                 let candidate = Candidate { azimuth, ..candidate };
                 let [score, opposite] = matcher.both(field, &candidate, Extent::Ring);
@@ -91,7 +109,7 @@ impl Ring {
             }
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found.truncate(CLOSER);
+        found.truncate(closer);
         let both = |candidate: Candidate| {
             let [score, opposite] = matcher.both(field, &candidate, Extent::All);
             let azimuth = azimuth + std::f32::consts::PI;
