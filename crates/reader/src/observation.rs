@@ -178,11 +178,6 @@ fn observe(
         let banks = Banks::draw(&options.scheme, &marks, module);
         let mut best: Option<Sighting> = None;
         for &rendering in renderings {
-            // What relief does not show, the same slopes do not show either.
-            let shown = best.as_ref().is_some_and(|best| best.rendering == Rendering::Relief);
-            if rendering == Rendering::Slope && shown {
-                continue;
-            }
             let enough = |seen: &Sighting| Evident::above(Evident::of(seen.rendering).plain, seen);
             let seen = regions(&surfaces[0], &banks, rendering)
                 .into_iter()
