@@ -55,7 +55,7 @@ fn row(style: Style, scan: Scan) -> Result<String, ComparisonError> {
             let (Ok(a), Ok(b)) = (&prepared[i], &prepared[j]) else { continue };
             let result = compare(a, b)?;
             let kind = if ids[i].0 == ids[j].0 { &mut same } else { &mut different };
-            kind.0.push((result.congruent(), result.smaller_cells()));
+            kind.0.push((result.congruent(), result.joint_cells()));
             kind.1.push(calibration.weigh(&result)?.log10);
         }
     }

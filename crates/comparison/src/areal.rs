@@ -81,6 +81,12 @@ impl Patch {
         (energy > 0.0).then(|| Accf { value: (sab - sa * sb / n) / energy.sqrt(), joint: n })
     }
 
+    /// The height at a column and row; none where it is missing.
+    pub(crate) fn height(&self, column: usize, row: usize) -> Option<f32> {
+        let at = row * self.stride + column;
+        (self.w[at] > 0.0).then_some(self.z[at])
+    }
+
     /// The transform of the patch, with room for every shift of a window.
     pub(crate) fn spectrum(&self, planner: &mut Planner) -> Spectrum {
         let n = self.window();

@@ -1,9 +1,10 @@
 //! The decision rules of the congruent-matching-cells family.
 
 use crate::areal::{Place, REACH};
+use crate::cluster::{self, Clustered};
 use crate::direction::{self, Close, Scratch, Vote};
 use crate::pose::{POSES, Pose};
-use crate::preset::Preset;
+use crate::preset::{Clustering, Preset};
 use crate::surface::Surface;
 
 /// What one direction of a comparison found.
@@ -59,6 +60,9 @@ pub(crate) fn direction(
     poses: &[Pose],
     scratch: &mut Scratch,
 ) -> Option<Direction> {
+    if let Some(clustering) = a.preset.clustering {
+        return clustered((a, b), poses, &clustering, scratch);
+    }
     let votes = direction::votes(a, b, poses, scratch);
     let best = votes.iter().reduce(|best, vote| if vote.support > best.support { vote } else { best })?;
     let preset = &a.preset;
@@ -83,6 +87,37 @@ pub(crate) fn direction(
         congruent,
         sweep,
         rival: rival(best, &votes),
+    })
+}
+
+/// The same for firing pins: poses from the sweep of the full circle as well, the reference where the largest cluster lies.
+fn clustered(
+    (a, b): (&Surface, &Surface),
+    poses: &[Pose],
+    clustering: &Clustering,
+    scratch: &mut Scratch,
+) -> Option<Direction> {
+    let all = [poses, &cluster::turns(clustering)].concat();
+    let votes = direction::votes(a, b, &all, scratch);
+    let found: Vec<Best> = (0..a.cells.len()).filter_map(|i| Best::of(i, &votes, a)).collect();
+    let Clustered { vote, close, members } = cluster::largest((a, b), &votes, clustering, scratch)?;
+    let total = members.iter().filter(|&&c| c).count();
+    let sweep = if total >= 3 { sweep(a, b, &vote.pose, &close, scratch) } else { Vec::new() };
+    let apart = distances(&vote.places, &close);
+    Some(Direction {
+        pose: vote.pose,
+        support: vote.support,
+        evaluated: close.iter().filter(|cell| cell.joint > 0.0).count(),
+        original: original(&found, &a.preset),
+        found,
+        total,
+        chance: chance(&apart, 2.0 * REACH as f64 * a.level2.pitch),
+        spread: median(apart),
+        regular: a.is_regular || b.is_regular,
+        close,
+        congruent: members,
+        sweep,
+        rival: rival(&vote, &votes),
     })
 }
 
@@ -304,7 +339,8 @@ pub(crate) fn convergence(forward: &Direction, backward: &Direction, preset: &Pr
     if converged(forward, backward, preset) {
         return ([forward.total, backward.total], true);
     }
-    if !same_motion(forward, backward, preset) || forward.regular {
+    // What lies in no cluster is congruent with nothing.
+    if !same_motion(forward, backward, preset) || forward.regular || preset.clustering.is_some() {
         return ([0, 0], false);
     }
     let count = |d: &Direction, turn: f64| about(&d.found, turn.to_degrees(), preset).min(d.original);

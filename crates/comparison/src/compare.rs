@@ -5,6 +5,7 @@ use topography::{Angle, Length};
 use crate::cmc::{self, Direction};
 use crate::direction::{self, Scratch};
 use crate::error::ComparisonError;
+use crate::joint;
 use crate::pose::{self, Pose};
 use crate::preset::Preset;
 use crate::surface::Surface;
@@ -20,6 +21,9 @@ pub struct Comparison {
     pub cells_of_each: [usize; 2],
     /// Cells with enough measured points on both, of A on B and of B on A.
     pub evaluated: [usize; 2],
+    /// How many cells of the poorer direction both scans can have measured: one number where the pair converged, else one for
+    /// each of 24 turns, the circles about both areas laid on each other. What the count is weighed against.
+    pub joint: Vec<usize>,
     /// Whether freely searching cells of both directions came together in one place (Chen 2017, conditions I and II).
     pub converged: bool,
     /// The areal cross-correlation of the whole surfaces where they lie best on each other, -1 to 1.
@@ -82,11 +86,13 @@ impl Comparison {
         self.accf_max > SAME_SCAN
     }
 
-    /// Cells of the surface that has fewer.
-    pub fn smaller_cells(&self) -> usize {
-        self.cells_of_each[0].min(self.cells_of_each[1])
+    /// Cells that both scans have measured: in the pose found, or on average over those that were possible.
+    pub fn joint_cells(&self) -> usize {
+        mean(&self.joint)
     }
 }
+
+const LITTLE_SHARED: &str = "both scans may share little area: that they do not agree says little";
 
 /// Two measurements of one case never agree this well.
 const SAME_SCAN: f64 = 0.9995;
@@ -150,11 +156,18 @@ fn compared(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut Scratch) -> 
         warnings
             .push("both scans show the very same measurement: that says nothing about firearms".to_owned());
     }
+    let joint =
+        if converged { vec![forward.evaluated.min(backward.evaluated)] } else { joint::possible(a, b) };
+    let least = joint.iter().copied().min().unwrap_or(0);
+    if !converged && 3 * least < a.cells.len().min(b.cells.len()) {
+        warnings.push(LITTLE_SHARED.to_owned());
+    }
     Comparison {
         preset: preset.clone(),
         cmc: counts,
         cells_of_each: [a.cells.len(), b.cells.len()],
         evaluated: [forward.evaluated, backward.evaluated],
+        joint,
         converged,
         accf_max,
         // The pose turns A onto B in a frame whose y axis points down; B turns back, counter-clockwise positive.
@@ -164,6 +177,12 @@ fn compared(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut Scratch) -> 
         cells: cells(a, b, &forward),
         warnings,
     }
+}
+
+/// The mean of some numbers, rounded.
+pub(crate) fn mean(numbers: &[usize]) -> usize {
+    let many = numbers.len().max(1);
+    (numbers.iter().sum::<usize>() + many / 2) / many
 }
 
 /// The same turn between minus half a circle and half a circle.

@@ -41,9 +41,10 @@ const AGREE: f64 = 14.4;
 /// Cells below this coefficient have no say in the pose.
 const LEAST_ACCF: f64 = 0.25;
 /// The share of a cell's measured points that must be jointly measured.
-const LEAST_JOINT: f64 = 0.35;
-/// The largest turn that a refinement may add, in radians.
+pub(crate) const LEAST_JOINT: f64 = 0.35;
+/// The largest turn that a refinement may add, in radians: beyond the steps of the coarse search, or half a step of a sweep.
 const LARGEST_TURN: f64 = 0.06;
+const SHARE_OF_SWEEP: f64 = 0.6;
 /// Turns between which the turn of a cell is interpolated, in degrees.
 const TURN_STEP: f64 = 2.5;
 /// A cell this far below the threshold at level 2 is not looked at more closely.
@@ -54,7 +55,8 @@ pub(crate) fn votes(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut Scra
     poses.iter().map(|pose| vote(a, b, pose, scratch)).collect()
 }
 
-fn vote(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch) -> Vote {
+/// The same about one pose.
+pub(crate) fn vote(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch) -> Vote {
     let margin = REACH + overhang(a);
     let mut turned = std::mem::take(&mut scratch.turned);
     lay((a, &a.level2), (b, &b.source2), pose, margin, &mut turned);
@@ -78,7 +80,7 @@ fn overhang(a: &Surface) -> usize {
     a.cells.iter().map(|cell| cell.patch2.edge).max().unwrap_or(0).next_multiple_of(areal::LANES)
 }
 
-fn least_joint(patch: &Patch) -> f64 {
+pub(crate) fn least_joint(patch: &Patch) -> f64 {
     LEAST_JOINT * f64::from(patch.measured)
 }
 
@@ -125,6 +127,10 @@ pub(crate) fn place_on_b(a: &Surface, b: &Surface, pose: &Pose, p: [f64; 2]) -> 
     [b.centre[0] + cos * q[0] - sin * q[1], b.centre[1] + sin * q[0] + cos * q[1]]
 }
 
+fn largest_turn(a: &Surface) -> f64 {
+    a.preset.clustering.map_or(LARGEST_TURN, |clustering| SHARE_OF_SWEEP * clustering.turn_step.to_radians())
+}
+
 /// Finds the displacement on which most cells agree and fits a turn and a shift to it.
 fn agreed(a: &Surface, pose: &Pose, mut places: Vec<Place>) -> Vote {
     let agree = AGREE * a.base;
@@ -143,8 +149,9 @@ fn agreed(a: &Surface, pose: &Pose, mut places: Vec<Place>) -> Vote {
         a.cells.iter().map(|c| [0, 1].map(|k| c.middle()[k] - a.centre[k])).collect();
     let mut inliers: Vec<usize> = near(seed.0).copied().collect();
     let mut motion = Motion { turn: 0.0, shift: seed.0 };
+    let largest = largest_turn(a);
     for _ in 0..3 {
-        motion = Motion::fitted(&middles, &places, &inliers).unwrap_or(motion);
+        motion = Motion::fitted(&middles, &places, &inliers, largest).unwrap_or(motion);
         inliers = usable
             .iter()
             .copied()
@@ -159,16 +166,33 @@ fn agreed(a: &Surface, pose: &Pose, mut places: Vec<Place>) -> Vote {
     Vote { pose: pose.then(motion.turn, motion.shift), places, support }
 }
 
+/// The least-squares motion of some cells, and all cells as seen from it.
+pub(crate) fn moved(a: &Surface, close: &[Close], members: &[bool]) -> (Motion, Vec<Close>) {
+    let middles: Vec<[f64; 2]> =
+        a.cells.iter().map(|c| [0, 1].map(|k| c.middle()[k] - a.centre[k])).collect();
+    let places: Vec<Place> =
+        close.iter().map(|c| Place { accf: c.accf, shift: c.shift, joint: c.joint }).collect();
+    let chosen: Vec<usize> = (0..close.len()).filter(|&i| members[i]).collect();
+    let still = Motion { turn: 0.0, shift: [0.0; 2] };
+    let motion = Motion::fitted(&middles, &places, &chosen, largest_turn(a)).unwrap_or(still);
+    let seen = |(c, p): (&Close, &[f64; 2])| {
+        let expected = motion.displacement(*p);
+        let shift = [0, 1].map(|k| c.shift[k] - expected[k]);
+        Close { shift, turn: c.turn - motion.turn.to_degrees(), ..*c }
+    };
+    (motion, close.iter().zip(&middles).map(seen).collect())
+}
+
 /// `q = turn p + shift` about the middle of A.
 #[derive(Clone, Copy)]
-struct Motion {
-    turn: f64,
-    shift: [f64; 2],
+pub(crate) struct Motion {
+    pub(crate) turn: f64,
+    pub(crate) shift: [f64; 2],
 }
 
 impl Motion {
     /// The least-squares motion of the cells; a shift alone below three, nothing without any.
-    fn fitted(middles: &[[f64; 2]], places: &[Place], cells: &[usize]) -> Option<Self> {
+    fn fitted(middles: &[[f64; 2]], places: &[Place], cells: &[usize], largest: f64) -> Option<Self> {
         let n = cells.len() as f64;
         let mean = |of: &dyn Fn(usize) -> f64| cells.iter().map(|&i| of(i)).sum::<f64>() / n;
         if cells.is_empty() {
@@ -184,7 +208,7 @@ impl Motion {
             across += p[0] * q[1] - p[1] * q[0];
         }
         let turn = if cells.len() < 3 { 0.0 } else { libm::atan2(across, along) };
-        let turn = turn.clamp(-LARGEST_TURN, LARGEST_TURN);
+        let turn = turn.clamp(-largest, largest);
         let (sin, cos) = (libm::sin(turn), libm::cos(turn));
         Some(Self { turn, shift: [q0[0] - cos * p0[0] + sin * p0[1], q0[1] - sin * p0[0] - cos * p0[1]] })
     }

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod areal;
+mod cluster;
 mod cmc;
 mod compare;
 mod direction;
 mod error;
 pub mod evidence;
 mod fourier;
+mod joint;
+mod linear;
 pub mod picture;
 mod pose;
 mod prepare;
@@ -20,5 +23,5 @@ mod surface;
 pub use compare::{CellResult, CmcCounts, Comparison, compare};
 pub use error::ComparisonError;
 pub use prepare::prepare;
-pub use preset::{MarkKind, Preset};
+pub use preset::{Clustering, MarkKind, Preset};
 pub use surface::Surface;

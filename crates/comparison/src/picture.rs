@@ -44,7 +44,7 @@ fn facts(comparison: &Comparison, ratio: Option<&LikelihoodRatio>) -> String {
     let mut rows = vec![
         (
             "Congruent cells (convergence)",
-            format!("{} of {}", comparison.congruent(), comparison.smaller_cells()),
+            format!("{} of {}", comparison.congruent(), comparison.joint_cells()),
         ),
         ("Original, both directions", format!("{} and {}", cmc.original[0], cmc.original[1])),
         ("High", cmc.high.to_string()),

@@ -43,22 +43,28 @@ const LARGEST: f64 = 4096.0;
 pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, ComparisonError> {
     let mut warnings = Vec::new();
     let measured = checked(scan, preset, &mut warnings)?;
-    let despiked = filter::remove_spikes(&cropped(scan, measured), &Spikes::default());
-    let even = resample::to_square(&despiked);
-    let base = if (even.pitch.x / preset.pitch - 1.0).abs() < 0.01 {
-        Topography { pitch: Pitch::square(preset.pitch), ..even }
-    } else {
-        resample::to_pitch(&even, Pitch::square(preset.pitch))
-    };
-    let shaped = if is_processed(&base, preset)? {
-        base
-    } else {
-        let region = match preset.mark {
-            MarkKind::BreechFace => region::breech_face(&base)?,
-            MarkKind::FiringPin => region::firing_pin(&base)?,
-        };
-        warnings.push("the scan is raw: its mark was found, masked and levelled here".to_owned());
-        region
+    let measured = cropped(scan, measured);
+    let shaped = match preset.mark {
+        MarkKind::BreechFace => {
+            let base = at_pitch(&filter::remove_spikes(&measured, &Spikes::default()), preset);
+            if is_processed(&base, preset)? {
+                base
+            } else {
+                warnings.push(RAW.to_owned());
+                region::breech_face(&base)?
+            }
+        }
+        // The wall of a bowl is as steep as a spike: it goes first.
+        MarkKind::FiringPin => {
+            let base = at_pitch(&measured, preset);
+            let flat = if region::is_bowl(&base) {
+                warnings.push(RAW.to_owned());
+                region::firing_pin(&base)?
+            } else {
+                base
+            };
+            filter::remove_spikes(&flat, &Spikes::default())
+        }
     };
     let narrowed = narrowed(&shaped, preset)?;
     if narrowed.sq().is_none_or(|sq| sq.to_um() < FLAT_UM) {
@@ -71,6 +77,18 @@ pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, Comparison
     }
     surface.warnings.extend(warnings);
     Ok(surface)
+}
+
+const RAW: &str = "the scan is raw: its mark was found, masked and levelled here";
+
+/// At the pitch of the preset.
+fn at_pitch(scan: &Topography, preset: &Preset) -> Topography {
+    let even = resample::to_square(scan);
+    if (even.pitch.x / preset.pitch - 1.0).abs() < 0.01 {
+        Topography { pitch: Pitch::square(preset.pitch), ..even }
+    } else {
+        resample::to_pitch(&even, Pitch::square(preset.pitch))
+    }
 }
 
 /// The rectangle of measured points, after looking at size, pitch and coverage.

@@ -14,6 +14,17 @@ pub enum MarkKind {
     FiringPin,
 }
 
+/// How agreeing cells are found where it is by the density of their places: Zhang et al. 2021.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Clustering {
+    /// Degrees between the turns of the full circle under which every cell searches freely.
+    pub turn_step: f64,
+    /// Cells whose places lie within this of each other are neighbours.
+    pub radius: Length,
+    /// So many neighbours, the cell itself among them, make a cell the core of a cluster (`MinPts` of DBSCAN).
+    pub least: usize,
+}
+
 /// Everything that decides how two surfaces are prepared and compared; every result records it.
 ///
 /// ```
@@ -44,6 +55,8 @@ pub struct Preset {
     pub turn_tolerance: f64,
     /// How far the place of a congruent cell may lie from the reference, along each axis.
     pub shift_tolerance: Length,
+    /// Convergence by clustering, as for firing pins; without it, by distances from the reference.
+    pub clustering: Option<Clustering>,
 }
 
 /// Fadul and Weller sets, convergence method: Chen, Chu, Soons, Yan 2017, Forensic Sci. Int. 280:213-223.
@@ -58,6 +71,7 @@ const CHEN2017: Preset = Preset {
     rise: 0.0,
     turn_tolerance: 3.0,
     shift_tolerance: Length::um(125.0),
+    clustering: None,
 };
 
 /// Chen 2017 with a tighter place, because registration here is finer than a sample, and a threshold that rises as the
@@ -95,8 +109,7 @@ const ALL: [Preset; 8] = [
         turn_tolerance: 6.0,
         ..CHEN2017
     },
-    // Zhang et al. 2021, J. Forensic Sci. 66:571-582: pitch, band, cell and threshold for firing pins. The turn tolerance is
-    // their turn step and the shift tolerance their cluster radius; cells are counted as elsewhere, without clustering.
+    // Zhang et al. 2021, J. Forensic Sci. 66:571-582: pitch, band, cell, threshold, turns and clusters for firing pins.
     Preset {
         name: "zhang2021",
         mark: MarkKind::FiringPin,
@@ -108,6 +121,7 @@ const ALL: [Preset; 8] = [
         rise: 0.0,
         turn_tolerance: 15.0,
         shift_tolerance: Length::um(39.0625),
+        clustering: Some(Clustering { turn_step: 15.0, radius: Length::um(39.0625), least: 6 }),
     },
 ];
 

@@ -4,6 +4,7 @@ use topography::filter::Form;
 use topography::{Grid, Pitch, Topography, resample};
 
 use crate::error::ComparisonError;
+use crate::linear;
 use crate::prepare::levelled;
 
 /// The pitch at which regions are found, in samples of the base pitch.
@@ -16,6 +17,8 @@ const WITHIN_UM: (f64, f64) = (4.0, 12.0);
 const STEEPEST: f64 = 0.30;
 /// What is taken away beside an edge: roll-off and flowed metal.
 const MARGIN_UM: f64 = 60.0;
+/// Relief of firing-pin marks between the cut-offs stays below this.
+const FORM_UM: f64 = 15.0;
 /// The region is fitted and found again this many times.
 const ROUNDS: usize = 3;
 
@@ -39,22 +42,40 @@ pub(crate) fn breech_face(base: &Topography) -> Result<Topography, ComparisonErr
     levelled(&kept, Form::Polynomial(2))
 }
 
-/// The firing-pin impression: what lies well below the plane of the primer, in one piece; its form taken away.
+/// Whether there is the form of a firing-pin impression, or of a primer with one: more relief than any band leaves.
+pub(crate) fn is_bowl(base: &Topography) -> bool {
+    let [low, high] = middle_heights(base);
+    high - low > FORM_UM
+}
+
+/// The firing-pin impression: what lies well below the plane of the primer, in one piece, or the whole scan where it shows
+/// nothing else. Its form is taken away: a sphere, or a plane for a flat tip, and what bends remain.
 pub(crate) fn firing_pin(base: &Topography) -> Result<Topography, ComparisonError> {
-    let levelled_to_primer = levelled(base, Form::Plane)?;
-    let coarse = resample::to_pitch(&levelled_to_primer, Pitch::square(base.pitch.x * COARSER));
-    let depth = coarse.height_range().map_or(0.0, |(low, _)| low.to_um());
-    let below = coarse.heights.map(|&z| z.is_finite() && z < 0.25 * depth);
-    let bowl = eroded(&largest(&below), (MARGIN_UM / 2.0 / coarse.pitch.x.to_um()).round() as isize);
+    let level = levelled(base, Form::Plane)?;
+    let coarse = resample::to_pitch(&level, Pitch::square(base.pitch.x * COARSER));
+    let [depth, _] = middle_heights(&coarse);
     let kept = if depth < -20.0 {
-        masked(&levelled_to_primer, &levelled_to_primer, &bowl)
+        let below = coarse.heights.map(|&z| z.is_finite() && z < 0.25 * depth);
+        let bowl = eroded(&largest(&below), (MARGIN_UM / 2.0 / coarse.pitch.x.to_um()).round() as isize);
+        masked(&level, &level, &bowl)
     } else {
-        levelled_to_primer
+        level
     };
     if kept.valid_points() < 100 {
         return Err(ComparisonError::NoMark("no bowl that could be a firing-pin impression"));
     }
-    levelled(&kept, Form::Polynomial(4))
+    let round = levelled(&kept, Form::Sphere).unwrap_or(kept);
+    levelled(&round, Form::Polynomial(4))
+}
+
+/// The heights below which one in a hundred points lies, and above which one in a hundred lies, in micrometres.
+fn middle_heights(surface: &Topography) -> [f64; 2] {
+    let mut z: Vec<f64> = surface.heights.samples().iter().copied().filter(|z| z.is_finite()).collect();
+    if z.is_empty() {
+        return [0.0; 2];
+    }
+    let last = z.len() - 1;
+    [last / 100, last - last / 100].map(|at| *z.select_nth_unstable_by(at, f64::total_cmp).1)
 }
 
 /// Points near zero on gentle slopes, in one piece, away from edges; on the coarser grid.
@@ -161,21 +182,17 @@ impl Plane {
     fn through(surface: &Topography) -> Self {
         let z = &surface.heights;
         let middle = [z.width() as f64 / 2.0, z.height() as f64 / 2.0];
-        let mut m = [[0.0_f64; 4]; 3];
-        for y in 0..z.height() {
+        let (mut m, mut y) = ([[0.0; 3]; 3], [0.0; 3]);
+        for row in 0..z.height() {
             for x in 0..z.width() {
-                let height = z[(x, y)];
+                let height = z[(x, row)];
                 if height.is_finite() {
-                    let terms = [1.0, x as f64 - middle[0], y as f64 - middle[1], height];
-                    for (line, a) in m.iter_mut().zip(terms) {
-                        for (cell, b) in line.iter_mut().zip(terms) {
-                            *cell += a * b;
-                        }
-                    }
+                    let terms = [1.0, x as f64 - middle[0], row as f64 - middle[1]];
+                    linear::observe(&mut m, &mut y, terms, height);
                 }
             }
         }
-        let [c, sx, sy] = solved(m);
+        let [c, sx, sy] = linear::solved(m, y).unwrap_or_default();
         Self([c - sx * middle[0] - sy * middle[1], sx, sy])
     }
 
@@ -186,23 +203,4 @@ impl Plane {
             Grid::from_fn(z.width(), z.height(), |x, y| z[(x, y)] - c - sx * x as f64 - sy * y as f64);
         Topography { heights, pitch: surface.pitch }
     }
-}
-
-/// Gauss elimination of three equations; the normal matrix is positive definite wherever a plane is determined.
-fn solved(mut m: [[f64; 4]; 3]) -> [f64; 3] {
-    for pivot in 0..3 {
-        let scale = m[pivot][pivot];
-        if scale.abs() < 1e-12 {
-            return [0.0; 3];
-        }
-        let line = m[pivot].map(|v| v / scale);
-        m[pivot] = line;
-        for (row, other) in m.iter_mut().enumerate() {
-            if row != pivot {
-                let factor = other[pivot];
-                other.iter_mut().zip(line).for_each(|(v, l)| *v -= factor * l);
-            }
-        }
-    }
-    [m[0][3], m[1][3], m[2][3]]
 }

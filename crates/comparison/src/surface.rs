@@ -2,6 +2,7 @@
 
 use crate::areal::Patch;
 use crate::fourier::{Planner, Spectrum};
+use crate::joint;
 use crate::preset::Preset;
 use crate::raster::{Frame, Raster};
 use crate::regular;
@@ -32,6 +33,8 @@ pub struct Surface {
     pub(crate) level2: Raster,
     /// The middle of the measured area, micrometres from the origin.
     pub(crate) centre: [f64; 2],
+    /// The middle of the smallest circle about it.
+    pub(crate) circle: [f64; 2],
     pub(crate) cells: Vec<Cell>,
     pub(crate) turned: Turned,
     pub(crate) warnings: Vec<String>,
@@ -79,18 +82,14 @@ impl Surface {
         }
         let source1 = fine.boxed();
         let level1 = source1.thinned();
-        let mut surface = Self::from_levels(source1, level1, preset, planner)?;
-        surface.is_regular = is_regular;
-        if is_regular {
-            surface.warnings.push(SUPPRESSED.to_owned());
-        }
-        Some(surface)
+        Self::from_levels([source1, level1], is_regular, preset, planner)
     }
 
-    /// The same from level 1 alone, as a feature store keeps it one level coarser.
+    /// The same from level 1 (and what it is thinned from), as a feature store keeps it one level coarser; `is_regular` says
+    /// whether regular machining marks were weakened before.
     pub(crate) fn from_levels(
-        source1: Raster,
-        level1: Raster,
+        [source1, level1]: [Raster; 2],
+        is_regular: bool,
         preset: &Preset,
         planner: &mut Planner,
     ) -> Option<Self> {
@@ -99,10 +98,11 @@ impl Surface {
         let level2 = source2.thinned();
         let source3 = level2.clone().centred(LIMIT).evened(EVENED).centred(LIMIT).boxed();
         let centre = middle(&level2)?;
+        let circle = joint::circle(&level2);
         let cells = cells(&level1, &level2, preset, planner);
         let turned = Turned::new(&source3, centre, planner);
         let preset = preset.clone();
-        let warnings = Vec::new();
+        let warnings = if is_regular { vec![SUPPRESSED.to_owned()] } else { Vec::new() };
         Some(Self {
             preset,
             base,
@@ -112,10 +112,11 @@ impl Surface {
             level1,
             level2,
             centre,
+            circle,
             cells,
             turned,
             warnings,
-            is_regular: false,
+            is_regular,
         })
     }
 

@@ -1,10 +1,11 @@
 //! `compare --all … --truth`: what pairs of known origin teach, as a calibration file and as figures.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
-use comparison::Preset;
-use comparison::evidence::{self, Calibration, Provenance, Reference};
+use comparison::ComparisonError;
+use comparison::evidence::{self, Calibration, ModelKind, Provenance, Reference};
 use rand::SeedableRng as _;
 use report::{Page, Plot, Series, Shape};
 
@@ -13,13 +14,6 @@ use crate::files;
 
 /// Which firearm fired which case: the first two columns of a CSV file with a header.
 pub(crate) struct Truth(BTreeMap<String, String>);
-
-/// One compared pair: the two files, congruent cells and cells.
-pub(crate) struct Counted {
-    pub(crate) files: [String; 2],
-    pub(crate) congruent: usize,
-    pub(crate) cells: usize,
-}
 
 impl Truth {
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
@@ -38,46 +32,71 @@ impl Truth {
         Ok(Self(firearms))
     }
 
-    /// The pairs of which both firearms are known.
-    pub(crate) fn references(&self, pairs: &[Counted]) -> Vec<Reference> {
-        let known = |pair: &Counted| {
-            let [a, b] = [0, 1].map(|k| self.0.get(&pair.files[k]).cloned());
-            Some(Reference { firearms: [a?, b?], congruent: pair.congruent, cells: pair.cells })
+    /// The pairs of which both firearms are known; `pairs` name files in the place of firearms.
+    pub(crate) fn references(&self, pairs: &[Reference]) -> Vec<Reference> {
+        let known = |pair: &Reference| {
+            let [a, b] = [0, 1].map(|k| self.0.get(&pair.firearms[k]).cloned());
+            Some(Reference { firearms: [a?, b?], ..pair.clone() })
         };
         pairs.iter().filter_map(known).collect()
     }
 }
 
-/// Learns a calibration and writes it; `set` says which scans it was learnt on.
+/// Learns a calibration and writes it.
 pub(crate) fn learn(
     references: &[Reference],
-    preset: &Preset,
-    set: &str,
+    model: ModelKind,
+    provenance: Provenance,
     output: &Path,
 ) -> Result<(), Failure> {
-    let provenance = Provenance {
-        set: set.to_owned(),
-        measured_on: "scans named by the user".to_owned(),
-        mark: preset.mark,
-        preset: preset.name.to_owned(),
-        firearms: 0,
-        same_source: 0,
-        different_source: 0,
-    };
     let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
-    let calibration =
-        Calibration::learn(references, provenance, &mut rng).or_exit(Exit::BadInput, "cannot calibrate")?;
+    let calibration = Calibration::learn(references, model, provenance, &mut rng)
+        .or_exit(Exit::BadInput, "cannot calibrate")?;
     files::write(output, calibration.to_json().as_bytes())
 }
 
-/// Writes the figures that show how good the ratios are for firearms that were left out of the learning.
-pub(crate) fn figures(references: &[Reference], set: &str, output: &Path) -> Result<(), Failure> {
-    let ratios =
-        evidence::leave_sources_out(references).or_exit(Exit::BadInput, "cannot draw the figures")?;
+/// What the ratios of every model cost on firearms that were left out of the learning, line by line.
+pub(crate) fn costs(references: &[Reference]) -> String {
+    let mut text = String::new();
+    for (name, model) in
+        [("beta-binomial", ModelKind::BetaBinomial), ("kde", ModelKind::Kde), ("pav", ModelKind::Pav)]
+    {
+        match left_out(references, model) {
+            Ok([same, different]) => {
+                let (cost, least) =
+                    (evidence::cllr(&same, &different), evidence::cllr_min(&same, &different));
+                let pairs = [same.len(), different.len()];
+                let _ = writeln!(
+                    text,
+                    "{name}: Cllr {cost:.4}, at best {least:.4}, {} same-source and {} different-source pairs, both firearms left out",
+                    pairs[0], pairs[1]
+                );
+            }
+            Err(error) => {
+                let _ = writeln!(text, "{name}: {error}");
+            }
+        }
+    }
+    text
+}
+
+/// The log ratios of pairs of one firearm and of two, by models that never saw either.
+fn left_out(references: &[Reference], model: ModelKind) -> Result<[Vec<f64>; 2], ComparisonError> {
+    let ratios = evidence::leave_sources_out(references, model)?;
     let of = |same: bool| -> Vec<f64> {
         references.iter().zip(&ratios).filter(|(r, _)| r.is_same_source() == same).map(|(_, x)| *x).collect()
     };
-    let (same, different) = (of(true), of(false));
+    Ok([of(true), of(false)])
+}
+
+/// Writes the figures that show how good the ratios are for firearms that were left out of the learning.
+pub(crate) fn figures(
+    references: &[Reference],
+    model: ModelKind,
+    set: &str,
+    output: &Path,
+) -> Result<(), Failure> {
+    let [same, different] = left_out(references, model).or_exit(Exit::BadInput, "cannot draw the figures")?;
     let words = format!(
         "{} pairs of one firearm and {} of two, each weighed by a model that never saw either firearm. Cllr {:.4}, at best \
          (Cllr_min) {:.4}.",

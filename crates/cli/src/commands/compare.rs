@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Args;
-use comparison::evidence::{self, Calibration, LikelihoodRatio};
+use comparison::evidence::{self, Calibration, LikelihoodRatio, ModelKind, Provenance, Reference};
 use comparison::{Comparison, ComparisonError, MarkKind, Preset, Surface};
 use rayon::prelude::*;
-use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use topography::{Limits, x3p};
 
-use crate::commands::calibrate::{self, Counted, Truth};
+use crate::commands::calibrate::{self, Truth};
 use crate::exit::{Exit, Failure, OrExit as _};
+use crate::wire::comparison::{ComparisonJson, Input, Weigher};
 use crate::{files, progress};
 
 /// Arguments of `compare`.
@@ -42,6 +43,15 @@ pub(crate) struct Compare {
     /// Learn a calibration from the pairs of known origin and write it here.
     #[arg(long, value_name = "FILE.json", requires = "truth")]
     calibrate: Option<PathBuf>,
+    /// The model of that calibration and of the figures: beta-binomial, kde or pav.
+    #[arg(long, value_name = "MODEL", default_value = "beta-binomial", requires = "truth")]
+    model: ModelKind,
+    /// What the calibration says it was learnt on, with the publication [default: the name of the folder].
+    #[arg(long, value_name = "TEXT", requires = "calibrate")]
+    set: Option<String>,
+    /// What kind of pairs those are, such as `real cases` or `simulation`.
+    #[arg(long, value_name = "TEXT", requires = "calibrate", default_value = "scans named by the user")]
+    measured_on: String,
     /// Write a page with score histogram, Tippett, cross-entropy and reliability plots of the pairs of known origin.
     #[arg(long, value_name = "FILE.html", requires = "truth")]
     figures: Option<PathBuf>,
@@ -79,13 +89,13 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
     if preset.mark != mark {
         return Err(Exit::BadInput.because(format!("preset `{}` is for the other kind of mark", preset.name)));
     }
-    let calibration = calibration(arguments.calibration.as_deref(), &preset)?;
+    let weigher = weigher(arguments.calibration.as_deref(), &preset)?;
     match (&arguments.all, &arguments.output, &arguments.scans[..]) {
         (Some(folder), Some(output), _) => {
-            let counted = all_pairs(folder, output, &preset, calibration.as_ref())?;
+            let counted = all_pairs(folder, output, &preset, weigher.as_ref().map(|w| &w.calibration))?;
             learnt(folder, arguments, &preset, &counted)
         }
-        (_, _, [a, b]) => one_pair([a, b], arguments, &preset, calibration.as_ref()),
+        (_, _, [a, b]) => one_pair([a, b], arguments, &preset, weigher.as_ref()),
         _ => {
             Err(Exit::BadInput
                 .because("one scan alone cannot be compared\nhint: give two scans, or `--all DIR`"))
@@ -94,63 +104,87 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
 }
 
 /// The calibration that was named, or the built-in one where it fits; refused where a named one does not.
-fn calibration(path: Option<&Path>, preset: &Preset) -> Result<Option<Calibration>, Failure> {
+fn weigher(path: Option<&Path>, preset: &Preset) -> Result<Option<Weigher>, Failure> {
+    let hashed = |text: &str, calibration| {
+        let sha256 = hex::encode(Sha256::digest(text.as_bytes()));
+        Weigher { calibration, sha256 }
+    };
     let Some(path) = path else {
         let built_in = Calibration::built_in();
-        return Ok(built_in.fits(preset).is_ok().then_some(built_in));
+        return Ok(built_in.fits(preset).is_ok().then(|| hashed(Calibration::BUILT_IN, built_in)));
     };
     let cannot = format!("cannot use `{}`", path.display());
-    let calibration = Calibration::from_json(&files::read_text(path)?).or_exit(Exit::BadInput, &cannot)?;
+    let text = files::read_text(path)?;
+    let calibration = Calibration::from_json(&text).or_exit(Exit::BadInput, &cannot)?;
     calibration.fits(preset).or_exit(Exit::Refused, &cannot)?;
-    Ok(Some(calibration))
+    Ok(Some(hashed(&text, calibration)))
 }
 
 /// Reads and prepares one scan.
-pub(crate) fn surface(path: &Path, preset: &Preset) -> Result<Surface, Failure> {
+fn surface(path: &Path, preset: &Preset) -> Result<(Surface, Input), Failure> {
     let cannot = || format!("cannot compare `{}`", path.display());
-    let scan = x3p::read(&files::read(path)?, &Limits::default()).or_exit(Exit::BadInput, cannot())?;
-    comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())
+    let bytes = files::read(path)?;
+    let scan = x3p::read(&bytes, &Limits::default()).or_exit(Exit::BadInput, cannot())?;
+    let surface = comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())?;
+    let sha256 = hex::encode(Sha256::digest(&bytes));
+    Ok((surface, Input { name: path.display().to_string(), sha256 }))
 }
 
 fn one_pair(
     paths: [&PathBuf; 2],
     arguments: &Compare,
     preset: &Preset,
-    calibration: Option<&Calibration>,
+    weigher: Option<&Weigher>,
 ) -> Result<Exit, Failure> {
-    let [a, b] = [surface(paths[0], preset)?, surface(paths[1], preset)?];
-    let result = comparison::compare(&a, &b).or_exit(Exit::BadInput, "cannot compare")?;
-    let ratio = weighed(&result, calibration);
-    let names = paths.map(|path| path.display().to_string());
+    let [(a, one), (b, other)] = [surface(paths[0], preset)?, surface(paths[1], preset)?];
+    let mut result = comparison::compare(&a, &b).or_exit(Exit::BadInput, "cannot compare")?;
+    if one.sha256 == other.sha256 {
+        result.warnings.push("both files are the same, byte for byte".to_owned());
+    }
+    let ratio = match weighed(&result, weigher.map(|w| &w.calibration)) {
+        Ok(ratio) => ratio,
+        Err(misfit) => {
+            result.warnings.push(format!("no likelihood ratio: {misfit}"));
+            None
+        }
+    };
+    let inputs = [one, other];
     if let Some(path) = &arguments.picture {
-        let page = comparison::picture::page([(&names[0], &a), (&names[1], &b)], &result, ratio.as_ref());
+        let names = [(&*inputs[0].name, &a), (&*inputs[1].name, &b)];
+        let page = comparison::picture::page(names, &result, ratio.as_ref());
         files::write(path, page.as_bytes())?;
     }
     if arguments.json {
-        let json = Json::new(&names, preset, &result, ratio.as_ref());
+        let json = ComparisonJson::new(&inputs, &result, ratio.as_ref(), weigher);
         files::print_line(
             serde_json::to_string(&json).or_exit(Exit::Environment, "cannot print the result")?,
         )?;
     } else {
-        files::print(summary(&names, &result, ratio.as_ref()).as_bytes())?;
+        files::print(summary(&inputs, &result, ratio.as_ref()).as_bytes())?;
     }
     Ok(Exit::Done)
 }
 
 /// The likelihood ratio, where there is a calibration; a scan against itself says nothing about firearms.
-pub(crate) fn weighed(result: &Comparison, calibration: Option<&Calibration>) -> Option<LikelihoodRatio> {
-    if result.is_same_scan() { None } else { calibration.and_then(|c| c.weigh(result).ok()) }
+///
+/// An error where a model of scores does not know such pairs.
+pub(crate) fn weighed(
+    result: &Comparison,
+    calibration: Option<&Calibration>,
+) -> Result<Option<LikelihoodRatio>, ComparisonError> {
+    let wanted = calibration.filter(|_| !result.is_same_scan());
+    wanted.map(|calibration| calibration.weigh(result)).transpose()
 }
 
-fn summary(names: &[String; 2], result: &Comparison, ratio: Option<&LikelihoodRatio>) -> String {
+fn summary(inputs: &[Input; 2], result: &Comparison, ratio: Option<&LikelihoodRatio>) -> String {
     let cmc = &result.cmc;
     let mut text = format!(
         "{} against {}\npreset {}: {} congruent of {} cells (original {} and {}, High {}, NCMA {:.2}), ACCF {:.2}, turned {:.1}°\n",
-        names[0],
-        names[1],
+        inputs[0].name,
+        inputs[1].name,
         result.preset.name,
         result.congruent(),
-        result.smaller_cells(),
+        result.joint_cells(),
         cmc.original[0],
         cmc.original[1],
         cmc.high,
@@ -176,7 +210,7 @@ fn all_pairs(
     output: &Path,
     preset: &Preset,
     calibration: Option<&Calibration>,
-) -> Result<Vec<Counted>, Failure> {
+) -> Result<Vec<Reference>, Failure> {
     let paths = scans_in(folder)?;
     let bar = progress::bar(paths.len() as u64, "preparing");
     let prepared: Vec<_> = paths
@@ -191,7 +225,7 @@ fn all_pairs(
     let mut scans = Vec::new();
     for (path, surface) in paths.iter().zip(prepared) {
         match surface {
-            Ok(surface) => scans.push((file_name(path), surface)),
+            Ok((surface, _)) => scans.push((file_name(path), surface)),
             Err(failure) => files::remark(format!("left out: {failure}")),
         }
     }
@@ -200,7 +234,7 @@ fn all_pairs(
     }
     let pairs: Vec<_> = (0..scans.len()).flat_map(|i| (i + 1..scans.len()).map(move |j| (i, j))).collect();
     let bar = progress::bar(pairs.len() as u64, "comparing");
-    let rows: Result<Vec<(String, Counted)>, ComparisonError> = pairs
+    let rows: Result<Vec<(String, Reference)>, ComparisonError> = pairs
         .par_iter()
         .map(|&(i, j)| {
             let row = row(&scans[i], &scans[j], calibration);
@@ -220,16 +254,19 @@ fn all_pairs(
 }
 
 /// What pairs of known origin teach, where their origin was given.
-fn learnt(folder: &Path, arguments: &Compare, preset: &Preset, pairs: &[Counted]) -> Result<Exit, Failure> {
+fn learnt(folder: &Path, arguments: &Compare, preset: &Preset, pairs: &[Reference]) -> Result<Exit, Failure> {
     let Some(truth) = &arguments.truth else { return Ok(Exit::Done) };
     let references = Truth::read(truth)?.references(pairs);
-    let set = file_name(folder);
+    let name = file_name(folder);
     if let Some(path) = &arguments.calibrate {
-        calibrate::learn(&references, preset, &set, path)?;
+        let set = arguments.set.as_ref().unwrap_or(&name);
+        let provenance = Provenance::new(set, &arguments.measured_on, preset);
+        calibrate::learn(&references, arguments.model, provenance, path)?;
     }
     if let Some(path) = &arguments.figures {
-        calibrate::figures(&references, &set, path)?;
+        calibrate::figures(&references, arguments.model, &name, path)?;
     }
+    files::print(calibrate::costs(&references).as_bytes())?;
     Ok(Exit::Done)
 }
 
@@ -240,16 +277,13 @@ fn row(
     (one, a): &(String, Surface),
     (other, b): &(String, Surface),
     calibration: Option<&Calibration>,
-) -> Result<(String, Counted), ComparisonError> {
+) -> Result<(String, Reference), ComparisonError> {
     let start = cpu_seconds();
     let result = comparison::compare(a, b)?;
-    let ratio = weighed(&result, calibration).map(|r| format!("{:.4}", r.log10)).unwrap_or_default();
+    let ratio = weighed(&result, calibration).ok().flatten();
+    let ratio = ratio.map(|r| format!("{:.4}", r.log10)).unwrap_or_default();
     let cmc = &result.cmc;
-    let counted = Counted {
-        files: [one.clone(), other.clone()],
-        congruent: result.congruent(),
-        cells: result.smaller_cells(),
-    };
+    let counted = Reference::new([one.clone(), other.clone()], &result);
     let row = format!(
         "{},{},{:.4},{},{},{},{:.4},{},{:.4},{ratio},{:.4}\n",
         quoted(one),
@@ -259,7 +293,7 @@ fn row(
         cmc.original[0].min(cmc.original[1]),
         cmc.high,
         cmc.ncma,
-        result.smaller_cells(),
+        result.joint_cells(),
         result.accf_max,
         cpu_seconds() - start,
     );
@@ -300,133 +334,4 @@ pub(crate) fn cpu_seconds() -> f64 {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
     nanoseconds.map_or_else(|| START.with(|start| start.elapsed().as_secs_f64()), |ns| ns * 1e-9)
-}
-
-#[derive(Serialize)]
-struct Json<'a> {
-    schema: &'static str,
-    version: &'static str,
-    a: &'a str,
-    b: &'a str,
-    mark: MarkKind,
-    preset: &'static str,
-    parameters: Parameters,
-    cells_evaluated: usize,
-    cmc: Cmc,
-    converged: bool,
-    accf_max: f64,
-    rotation_deg: f64,
-    shift_um: [f64; 2],
-    score: f64,
-    likelihood_ratio: Option<Ratio<'a>>,
-    conclusion_support: Option<String>,
-    cells: Vec<Cell>,
-    warnings: &'a [String],
-}
-
-#[derive(Serialize)]
-struct Parameters {
-    pitch_um: f64,
-    band_um: [f64; 2],
-    cell_um: f64,
-    least_valid: f64,
-    least_accf: f64,
-    accf_rise: f64,
-    turn_tolerance_deg: f64,
-    shift_tolerance_um: f64,
-}
-
-#[derive(Serialize)]
-struct Cmc {
-    original: [usize; 2],
-    high: usize,
-    total: usize,
-    convergence: usize,
-    ncma: f64,
-}
-
-#[derive(Serialize)]
-struct Ratio<'a> {
-    log10: f64,
-    interval_log10: [f64; 2],
-    bounded: bool,
-    calibration: &'a str,
-}
-
-#[derive(Serialize)]
-struct Cell {
-    a_um: [f64; 2],
-    b_um: [f64; 2],
-    side_um: f64,
-    accf: f64,
-    rotation_deg: f64,
-    displacement_um: [f64; 2],
-    congruent: bool,
-}
-
-impl<'a> Json<'a> {
-    fn new(
-        names: &'a [String; 2],
-        preset: &Preset,
-        result: &'a Comparison,
-        ratio: Option<&'a LikelihoodRatio>,
-    ) -> Self {
-        let cmc = &result.cmc;
-        let um = |at: (topography::Length, topography::Length)| [at.0.to_um(), at.1.to_um()];
-        let cell = |cell: &comparison::CellResult| Cell {
-            a_um: um(cell.on_a),
-            b_um: um(cell.on_b),
-            side_um: cell.side.to_um(),
-            accf: cell.accf,
-            rotation_deg: cell.turn.to_degrees(),
-            displacement_um: um(cell.displacement),
-            congruent: cell.congruent,
-        };
-        Self {
-            schema: "microstamp.comparison/1",
-            version: env!("CARGO_PKG_VERSION"),
-            a: &names[0],
-            b: &names[1],
-            mark: preset.mark,
-            preset: preset.name,
-            parameters: Parameters::new(preset),
-            cells_evaluated: result.smaller_cells(),
-            cmc: Cmc {
-                original: cmc.original,
-                high: cmc.high,
-                total: cmc.total[0].min(cmc.total[1]),
-                convergence: result.congruent(),
-                ncma: cmc.ncma,
-            },
-            converged: result.converged,
-            accf_max: result.accf_max,
-            rotation_deg: result.rotation.to_degrees(),
-            shift_um: um(result.shift),
-            score: result.score,
-            likelihood_ratio: ratio.map(|r| Ratio {
-                log10: r.log10,
-                interval_log10: r.interval_log10,
-                bounded: r.bounded,
-                calibration: &r.calibration,
-            }),
-            conclusion_support: ratio.map(|r| evidence::verbal(r.log10)),
-            cells: result.cells.iter().map(cell).collect(),
-            warnings: &result.warnings,
-        }
-    }
-}
-
-impl Parameters {
-    fn new(preset: &Preset) -> Self {
-        Self {
-            pitch_um: preset.pitch.to_um(),
-            band_um: [preset.band.0.to_um(), preset.band.1.to_um()],
-            cell_um: preset.cell.to_um(),
-            least_valid: preset.least_valid,
-            least_accf: preset.least_accf,
-            accf_rise: preset.rise,
-            turn_tolerance_deg: preset.turn_tolerance,
-            shift_tolerance_um: preset.shift_tolerance.to_um(),
-        }
-    }
 }

@@ -91,7 +91,7 @@ fn pairs(
             names: [scans[i].0.clone(), scans[j].0.clone()],
             same: scans[i].1 == scans[j].1,
             congruent: result.congruent(),
-            cells: result.smaller_cells(),
+            cells: result.joint_cells(),
             score: result.score,
             log10,
         })

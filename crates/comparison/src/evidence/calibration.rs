@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand::{Rng, RngExt as _};
 use serde::{Deserialize, Serialize};
 
-use super::counts::{BetaBinomial, Tally};
-use crate::compare::Comparison;
+use super::model::{Counts, Fitted, ModelKind};
+use crate::compare::{Comparison, mean};
 use crate::error::ComparisonError;
 use crate::preset::{MarkKind, Preset};
 
@@ -18,8 +18,28 @@ pub struct Reference {
     pub firearms: [String; 2],
     /// Congruent cells of the poorer direction.
     pub congruent: usize,
-    /// Evaluated cells of the smaller surface.
-    pub cells: usize,
+    /// Cells measured on both scans, as [`Comparison::joint`] tells them.
+    pub joint: Vec<usize>,
+    /// The ranking score ([`Comparison::score`]), for models of scores.
+    pub score: f64,
+}
+
+impl Reference {
+    /// The pair of these two firearms, as it was compared.
+    pub fn new(firearms: [String; 2], comparison: &Comparison) -> Self {
+        let (congruent, joint) = (comparison.congruent(), comparison.joint.clone());
+        Self { firearms, congruent, joint, score: comparison.score }
+    }
+
+    /// Jointly measured cells, on average over what is possible.
+    pub(crate) fn cells(&self) -> usize {
+        mean(&self.joint)
+    }
+
+    /// Whether both cases come from one firearm.
+    pub fn is_same_source(&self) -> bool {
+        self.firearms[0] == self.firearms[1]
+    }
 }
 
 /// Where a calibration comes from; what it may be used for follows from it.
@@ -39,28 +59,20 @@ pub struct Provenance {
     pub same_source: usize,
     /// Pairs from two.
     pub different_source: usize,
+    /// The program that compared them.
+    pub software: String,
 }
 
-/// Score models and their bounds.
+/// A score model with its bounds.
 ///
-/// Same source: a beta-binomial for `k` congruent of `n` cells (Song et al. 2020, Forensic Sci. Int. 317:110502), mixed with
-/// every count being equally probable (conditions unlike the reference pairs; the fewer cells, the more of it) and with the
-/// different-source model (a case that took no mark). Different source: a beta-binomial, mixed with the same-source model.
-/// The last two shares are half a pair in the number of reference pairs, so that no ratio exceeds what that number supports.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// No ratio exceeds what the number of reference pairs supports: half a misleading pair might always have been missed.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    schema: String,
     /// Where it comes from.
     pub provenance: Provenance,
-    models: Models,
-    /// Models of resampled sets of firearms, for the interval.
-    resampled: Vec<Models>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Models {
-    same: BetaBinomial,
-    different: BetaBinomial,
+    model: Model,
+    /// Where the model is one of scores: fitted on all pairs, then on each resampled set.
+    scores: Vec<Fitted>,
 }
 
 /// The weight of evidence of one comparison.
@@ -76,13 +88,10 @@ pub struct LikelihoodRatio {
     pub calibration: String,
 }
 
-const SCHEMA: &str = "microstamp.calibration/1";
+const SCHEMA: &str = "microstamp.calibration/2";
 const RESAMPLED: usize = 100;
-/// Pairs of one source may differ much; two sources agree by chance alone, but never so regularly as a binomial says.
-const SAME_WEIGHTS: (f64, f64) = (1.0, 100.0);
-const DIFFERENT_WEIGHTS: (f64, f64) = (30.0, 60.0);
-/// Cells that weigh as much as the doubt whether the conditions are those of the reference set.
-const DOUBT: f64 = 0.8;
+/// Fewer pairs of either kind teach nothing.
+const LEAST_PAIRS: usize = 10;
 /// Cells at which the reference pairs, which had many more, support only half of what they support for many.
 const FEW: f64 = 8.0;
 /// A log ratio this close to the bound, as a share of it, is called bounded.
@@ -90,49 +99,90 @@ const AT_BOUND: f64 = 0.95;
 /// Doubt about the conditions keeps ratios for two firearms farther from theirs.
 const AT_LOWER_BOUND: f64 = 0.7;
 
+impl Provenance {
+    /// Of pairs compared with this preset; [`Calibration::learn`] fills in the numbers.
+    pub fn new(set: &str, measured_on: &str, preset: &Preset) -> Self {
+        Self {
+            set: set.to_owned(),
+            measured_on: measured_on.to_owned(),
+            mark: preset.mark,
+            preset: preset.name.to_owned(),
+            firearms: 0,
+            same_source: 0,
+            different_source: 0,
+            software: concat!("microstamp ", env!("CARGO_PKG_VERSION")).to_owned(),
+        }
+    }
+}
+
 impl Calibration {
-    /// Fits the models and resamples the firearms.
+    /// Fits the model and resamples the firearms.
     ///
     /// # Errors
     ///
     /// [`ComparisonError::Unlearnable`] with fewer than three firearms or ten pairs of either kind.
     pub fn learn(
         references: &[Reference],
+        kind: ModelKind,
         provenance: Provenance,
         rng: &mut impl Rng,
     ) -> Result<Self, ComparisonError> {
-        let firearms: BTreeSet<&str> =
-            references.iter().flat_map(|r| r.firearms.iter().map(String::as_str)).collect();
-        let firearms: Vec<&str> = firearms.into_iter().collect();
-        let same = references.iter().filter(|r| r.is_same_source()).count();
-        let different = references.len() - same;
-        if firearms.len() < 3 || same < 10 || different < 10 {
+        let known = Known::of(references);
+        let firearms = known.firearms.len();
+        if firearms < 3 || known.same < LEAST_PAIRS || known.different < LEAST_PAIRS {
             return Err(ComparisonError::Unlearnable(format!(
-                "{same} same-source and {different} different-source pairs of {} firearms are too few (10, 10 and 3 are needed)",
-                firearms.len()
+                "{} same-source and {} different-source pairs of {firearms} firearms are too few (10, 10 and 3 are needed)",
+                known.same, known.different
             )));
         }
-        let models = Models::fitted(references, |_| 1.0);
-        let resampled = (0..RESAMPLED)
-            .map(|_| {
-                let mut drawn: BTreeMap<&str, f64> = BTreeMap::new();
-                for _ in 0..firearms.len() {
-                    *drawn.entry(firearms[rng.random_range(0..firearms.len())]).or_default() += 1.0;
-                }
-                let times = |name: &str| drawn.get(name).copied().unwrap_or(0.0);
-                Models::fitted(references, |r| {
-                    let [a, b] = [times(&r.firearms[0]), times(&r.firearms[1])];
-                    if r.is_same_source() { a } else { a * b }
-                })
-            })
-            .collect();
+        let mut draw = || {
+            let mut times = vec![0; firearms];
+            (0..firearms).for_each(|_| times[rng.random_range(0..firearms)] += 1);
+            times
+        };
+        let drawn: Vec<Vec<usize>> = (0..RESAMPLED).map(|_| draw()).collect();
+        Ok(Self::fitted(references, &known, kind, provenance, drawn))
+    }
+
+    fn fitted(
+        references: &[Reference],
+        known: &Known<'_>,
+        kind: ModelKind,
+        provenance: Provenance,
+        drawn: Vec<Vec<usize>>,
+    ) -> Self {
         let provenance = Provenance {
-            firearms: firearms.len(),
-            same_source: same,
-            different_source: different,
+            firearms: known.firearms.len(),
+            same_source: known.same,
+            different_source: known.different,
             ..provenance
         };
-        Ok(Self { schema: SCHEMA.to_owned(), provenance, models, resampled })
+        let place =
+            |r: &Reference, k: usize| known.firearms.binary_search(&r.firearms[k].as_str()).unwrap_or(0);
+        let model = if kind == ModelKind::BetaBinomial {
+            let resampled = drawn
+                .iter()
+                .map(|times| Counts::fitted(references, |r| repeats(times, place(r, 0), place(r, 1)) as f64));
+            Model::BetaBinomial {
+                fitted: Counts::fitted(references, |_| 1.0),
+                resampled: resampled.collect(),
+            }
+        } else {
+            let pairs = references.iter().map(|r| (place(r, 0), place(r, 1), r.score)).collect();
+            let least_cells = references.iter().map(Reference::cells).min().unwrap_or(0);
+            let sample = Sample { least_cells, pairs, drawn };
+            if kind == ModelKind::Kde { Model::Kde(sample) } else { Model::Pav(sample) }
+        };
+        Self::of(provenance, model)
+    }
+
+    fn of(provenance: Provenance, model: Model) -> Self {
+        let scores = match &model {
+            Model::BetaBinomial { .. } => Vec::new(),
+            Model::Kde(sample) => sample.models(ModelKind::Kde),
+            Model::Pav(sample) => sample.models(ModelKind::Pav),
+        };
+        Self { provenance, model, scores }
     }
 
     /// The calibration that comes with this crate: breech faces, preset `microstamp-1`, ten consecutively made slides.
@@ -141,9 +191,11 @@ impl Calibration {
     ///
     /// Never: the file is part of this crate and tested.
     pub fn built_in() -> Self {
-        Self::from_json(include_str!("../../calibration/fadul.json"))
-            .expect("the built-in calibration is tested")
+        Self::from_json(Self::BUILT_IN).expect("the built-in calibration is tested")
     }
+
+    /// The file of the built-in calibration, for its hash.
+    pub const BUILT_IN: &str = include_str!("../../calibration/fadul.json");
 
     /// Reads a calibration file.
     ///
@@ -152,19 +204,18 @@ impl Calibration {
     /// [`ComparisonError::Malformed`] if it is not one.
     pub fn from_json(text: &str) -> Result<Self, ComparisonError> {
         let malformed = |reason: String| ComparisonError::Malformed { what: "calibration", reason };
-        let calibration: Self = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
-        let shape = |m: &Models| {
-            [m.same, m.different]
-                .iter()
-                .all(|b| b.mean > 0.0 && b.mean < 1.0 && b.weight > 0.0 && b.weight.is_finite())
-        };
-        if calibration.schema != SCHEMA {
-            return Err(malformed(format!("its schema is `{}`, not `{SCHEMA}`", calibration.schema)));
+        let told: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
+        let schema = told["schema"].as_str().unwrap_or("none");
+        if schema != SCHEMA {
+            let hint = "learn it again with `compare --all --truth --calibrate`";
+            return Err(malformed(format!("its schema is `{schema}`, not `{SCHEMA}`\nhint: {hint}")));
         }
-        if !shape(&calibration.models) || !calibration.resampled.iter().all(shape) {
+        let file: File = serde_json::from_value(told).map_err(|error| malformed(error.to_string()))?;
+        if !file.model.is_sound() {
             return Err(malformed("a model is out of range".to_owned()));
         }
-        Ok(calibration)
+        Ok(Self::of(file.provenance, file.model))
     }
 
     /// Writes a calibration file.
@@ -173,7 +224,18 @@ impl Calibration {
     ///
     /// Never: numbers and strings always serialise.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).expect("numbers and strings always serialise")
+        let (provenance, model) = (self.provenance.clone(), self.model.clone());
+        let file = File { schema: SCHEMA.to_owned(), provenance, model };
+        serde_json::to_string(&file).expect("numbers and strings always serialise") + "\n"
+    }
+
+    /// Which kind of model this is.
+    pub fn kind(&self) -> ModelKind {
+        match self.model {
+            Model::BetaBinomial { .. } => ModelKind::BetaBinomial,
+            Model::Kde(_) => ModelKind::Kde,
+            Model::Pav(_) => ModelKind::Pav,
+        }
     }
 
     /// Whether this calibration was learnt on comparisons made the same way.
@@ -202,28 +264,41 @@ impl Calibration {
     ///
     /// # Errors
     ///
-    /// [`ComparisonError::CalibrationMisfit`] where [`Calibration::fits`] says so.
+    /// [`ComparisonError::CalibrationMisfit`] where [`Calibration::fits`] says so, and where a model of scores was learnt on
+    /// pairs that share much more area.
     pub fn weigh(&self, comparison: &Comparison) -> Result<LikelihoodRatio, ComparisonError> {
         self.fits(&comparison.preset)?;
-        Ok(self.weigh_count(comparison.congruent(), comparison.smaller_cells()))
+        self.weigh_pair(&Reference::new(Default::default(), comparison))
     }
 
-    /// The weight of `congruent` among `cells`.
-    pub fn weigh_count(&self, congruent: usize, cells: usize) -> LikelihoodRatio {
-        let bounds = self.bounds(cells);
-        let log10 = self.models.log10_ratio(congruent, cells, bounds);
-        let mut others: Vec<f64> =
-            self.resampled.iter().map(|m| m.log10_ratio(congruent, cells, bounds)).collect();
+    /// The weight of what a pair showed, whatever firearms it names.
+    ///
+    /// # Errors
+    ///
+    /// [`ComparisonError::CalibrationMisfit`] where a model of scores was learnt on pairs that share much more area.
+    pub fn weigh_pair(&self, pair: &Reference) -> Result<LikelihoodRatio, ComparisonError> {
+        let (low, high) = self.bounds(pair.cells());
+        let limits = [low.log10(), -high.log10()];
+        let (log10, mut others) = match &self.model {
+            Model::BetaBinomial { fitted, resampled } => {
+                let ratio = |m: &Counts| m.log10_ratio(pair.congruent, &pair.joint, (low, high));
+                (ratio(fitted), resampled.iter().map(ratio).collect::<Vec<_>>())
+            }
+            Model::Kde(sample) | Model::Pav(sample) => {
+                sample.admits(pair)?;
+                let mut all = self.scores.iter().map(|m| m.log10(pair.score, limits));
+                (all.next().unwrap_or(0.0), all.collect())
+            }
+        };
         others.push(log10);
         others.sort_by(f64::total_cmp);
         let at = |share: f64| others[(share * (others.len() - 1) as f64).round() as usize];
-        let limits = [bounds.0.log10(), -bounds.1.log10()];
-        LikelihoodRatio {
+        Ok(LikelihoodRatio {
             log10,
             interval_log10: [at(0.025), at(0.975)],
             bounded: log10 <= limits[0] * AT_LOWER_BOUND || log10 >= limits[1] * AT_BOUND,
             calibration: self.provenance.set.clone(),
-        }
+        })
     }
 
     /// Half a pair in the number of pairs: the share of misleading pairs that a set without any still leaves open.
@@ -236,48 +311,110 @@ impl Calibration {
     }
 }
 
-impl Reference {
-    /// Whether both cases come from one firearm.
-    pub fn is_same_source(&self) -> bool {
-        self.firearms[0] == self.firearms[1]
-    }
+/// What is written to a file.
+#[derive(Serialize, Deserialize)]
+struct File {
+    schema: String,
+    provenance: Provenance,
+    model: Model,
 }
 
-impl Models {
-    fn fitted(references: &[Reference], weight: impl Fn(&Reference) -> f64) -> Self {
-        let tallies = |same: bool| -> Vec<Tally> {
-            let mut counts: BTreeMap<(usize, usize), f64> = BTreeMap::new();
-            for reference in references.iter().filter(|r| r.is_same_source() == same) {
-                *counts.entry((reference.congruent, reference.cells)).or_default() += weight(reference);
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+enum Model {
+    BetaBinomial {
+        fitted: Counts,
+        /// Of resampled sets of firearms, for the interval.
+        resampled: Vec<Counts>,
+    },
+    Kde(Sample),
+    Pav(Sample),
+}
+
+impl Model {
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::BetaBinomial { fitted, resampled } => {
+                fitted.is_sound() && resampled.iter().all(Counts::is_sound)
             }
-            counts.into_iter().collect()
-        };
-        Self {
-            same: BetaBinomial::fitted(&tallies(true), SAME_WEIGHTS),
-            different: BetaBinomial::fitted(&tallies(false), DIFFERENT_WEIGHTS),
+            Self::Kde(sample) | Self::Pav(sample) => sample.is_sound(),
         }
-    }
-
-    fn log10_ratio(&self, k: usize, n: usize, (low, high): (f64, f64)) -> f64 {
-        if n == 0 {
-            return 0.0;
-        }
-        let doubt = 1.0 / (1.0 + DOUBT * n as f64);
-        let plain = 1.0 / (n as f64 + 1.0);
-        let same = (1.0 - doubt) * libm::exp(self.same.log_probability(k, n)) + doubt * plain;
-        let different = libm::exp(self.different.log_probability(k, n));
-        let numerator = (1.0 - low) * same + low * different;
-        let denominator = (1.0 - high) * different + high * same;
-        libm::log10(numerator / denominator)
     }
 }
 
-/// The decimal log ratio of every reference pair by a calibration that never saw either of its firearms.
+/// The reference pairs themselves, for models without parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Sample {
+    /// The fewest cells that a reference pair shares.
+    least_cells: usize,
+    /// The two firearms by number, and the score.
+    pairs: Vec<(usize, usize, f64)>,
+    /// How often each firearm was drawn, for each resampled set.
+    drawn: Vec<Vec<usize>>,
+}
+
+impl Sample {
+    /// Of all pairs, and of those of each resampled set.
+    fn models(&self, kind: ModelKind) -> Vec<Fitted> {
+        let resampled =
+            self.drawn.iter().map(|times| Fitted::on(kind, &self.pairs, |a, b| repeats(times, a, b)));
+        std::iter::once(Fitted::on(kind, &self.pairs, |_, _| 1)).chain(resampled).collect()
+    }
+
+    fn is_sound(&self) -> bool {
+        /// Far more than any reference set holds, and little enough to fit a hundred times.
+        const MOST: usize = 100_000;
+        let firearms = self.pairs.iter().map(|p| p.0.max(p.1) + 1).max().unwrap_or(0);
+        let of = |same: bool| self.pairs.iter().filter(|p| (p.0 == p.1) == same).count();
+        let drawn = |d: &Vec<usize>| d.len() == firearms && d.iter().sum::<usize>() == firearms;
+        self.pairs.len() <= MOST
+            && of(true) >= LEAST_PAIRS
+            && of(false) >= LEAST_PAIRS
+            && self.drawn.len() <= RESAMPLED
+            && self.pairs.iter().all(|p| p.2.is_finite())
+            && self.drawn.iter().all(drawn)
+    }
+
+    /// Scores of pairs that share much less area are not those that the model knows.
+    fn admits(&self, pair: &Reference) -> Result<(), ComparisonError> {
+        let (cells, least) = (pair.cells(), self.least_cells);
+        if 3 * cells < 2 * least {
+            return Err(ComparisonError::CalibrationMisfit(format!(
+                "the scans share about {cells} cells, the fewest of a reference pair are {least}"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// How often a pair is drawn with its firearms.
+fn repeats(times: &[usize], a: usize, b: usize) -> usize {
+    if a == b { times[a] } else { times[a] * times[b] }
+}
+
+/// The firearms of reference pairs in order, and how many pairs there are of either kind.
+struct Known<'a> {
+    firearms: Vec<&'a str>,
+    same: usize,
+    different: usize,
+}
+
+impl<'a> Known<'a> {
+    fn of(references: &'a [Reference]) -> Self {
+        let firearms: BTreeSet<&str> =
+            references.iter().flat_map(|r| r.firearms.iter().map(String::as_str)).collect();
+        let same = references.iter().filter(|r| r.is_same_source()).count();
+        Self { firearms: firearms.into_iter().collect(), same, different: references.len() - same }
+    }
+}
+
+/// The decimal log ratio of every reference pair by a calibration that never saw either of its firearms; zero where it does
+/// not fit.
 ///
 /// # Errors
 ///
 /// [`ComparisonError::Unlearnable`] where leaving two firearms out leaves too few pairs.
-pub fn leave_sources_out(references: &[Reference]) -> Result<Vec<f64>, ComparisonError> {
+pub fn leave_sources_out(references: &[Reference], kind: ModelKind) -> Result<Vec<f64>, ComparisonError> {
     let mut known: BTreeMap<[&str; 2], Calibration> = BTreeMap::new();
     let mut out = Vec::with_capacity(references.len());
     for reference in references {
@@ -287,32 +424,25 @@ pub fn leave_sources_out(references: &[Reference]) -> Result<Vec<f64>, Compariso
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let without = |r: &&Reference| r.firearms.iter().all(|f| !left_out.contains(&f.as_str()));
-                new.insert(unresampled(&references.iter().filter(without).cloned().collect::<Vec<_>>())?)
+                new.insert(unresampled(
+                    &references.iter().filter(without).cloned().collect::<Vec<_>>(),
+                    kind,
+                )?)
             }
         };
-        out.push(calibration.weigh_count(reference.congruent, reference.cells).log10);
+        out.push(calibration.weigh_pair(reference).map_or(0.0, |ratio| ratio.log10));
     }
     Ok(out)
 }
 
 /// A calibration for counting only: no interval, no origin.
-fn unresampled(references: &[Reference]) -> Result<Calibration, ComparisonError> {
-    let same_source = references.iter().filter(|r| r.is_same_source()).count();
-    let different_source = references.len() - same_source;
-    if same_source == 0 || different_source == 0 {
+fn unresampled(references: &[Reference], kind: ModelKind) -> Result<Calibration, ComparisonError> {
+    let known = Known::of(references);
+    if known.same == 0 || known.different == 0 {
         return Err(ComparisonError::Unlearnable("too few firearms to leave two of them out".to_owned()));
     }
-    let provenance = Provenance {
-        set: String::new(),
-        measured_on: String::new(),
-        mark: MarkKind::BreechFace,
-        preset: String::new(),
-        firearms: 0,
-        same_source,
-        different_source,
-    };
-    let models = Models::fitted(references, |_| 1.0);
-    Ok(Calibration { schema: SCHEMA.to_owned(), provenance, models, resampled: Vec::new() })
+    let provenance = Provenance::new("", "", &Preset::default_for(MarkKind::BreechFace));
+    Ok(Calibration::fitted(references, &known, kind, provenance, Vec::new()))
 }
 
 /// The words of the ENFSI guideline for evaluative reporting (2015) for a decimal log ratio; they accompany the number.

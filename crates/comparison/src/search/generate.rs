@@ -145,7 +145,7 @@ impl Firearm {
         let scan = Raster::from_topography(&self.fire(Length::um(PITCH), rng));
         let bounds = scan.bounds().unwrap_or([0, 0, scan.width, scan.height]);
         let level = scan.cropped(bounds).centred(5.0);
-        PLANNER.with_borrow_mut(|planner| Features::of_level(&level, Origin::Simulated, planner))
+        PLANNER.with_borrow_mut(|planner| Features::of_level(&level, Origin::Simulated, false, planner))
     }
 }
 

@@ -98,9 +98,9 @@ impl Query {
         let level = &surface.level2;
         let code = code::Doubled::new(&code::code(level, &mut planner));
         let turned = register::TurnedQuery::new(level, &mut planner);
-        let coarse =
-            Surface::from_levels(surface.source2.clone(), level.clone(), &surface.preset, &mut planner)
-                .ok_or(ComparisonError::Flat)?;
+        let levels = [surface.source2.clone(), level.clone()];
+        let coarse = Surface::from_levels(levels, surface.is_regular, &surface.preset, &mut planner)
+            .ok_or(ComparisonError::Flat)?;
         Ok(Self { code, turned, coarse })
     }
 }
@@ -196,7 +196,8 @@ fn lead(
     planner: &mut Planner,
 ) -> Result<Option<Lead>, ComparisonError> {
     let Some(level) = store.level(candidate.record) else { return Ok(None) };
-    let stored = Surface::from_levels(level.clone(), level, &query.coarse.preset, planner);
+    let regular = store.is_regular(candidate.record);
+    let stored = Surface::from_levels([level.clone(), level], regular, &query.coarse.preset, planner);
     let Some(stored) = stored else { return Ok(None) };
     let poses = at.poses(query.coarse.centre, stored.centre);
     let comparison = compare_at(&query.coarse, &stored, &poses)?;
@@ -205,12 +206,14 @@ fn lead(
 }
 
 const DETAIL: &[u8; 8] = b"MSPREP\0\x01";
+/// The same for a surface whose regular machining marks were weakened.
+const DETAIL_OF_REGULAR: &[u8; 8] = b"MSPREP\0\x02";
 const DETAIL_HEAD: usize = 28;
 
 /// A prepared surface in bytes, for comparing in full without the scan: 12.5 µm (for breech faces) at eight bits.
 pub fn pack(surface: &Surface) -> Vec<u8> {
     let packed = packed::pack(&surface.level1, 8);
-    let mut bytes = DETAIL.to_vec();
+    let mut bytes = if surface.is_regular { DETAIL_OF_REGULAR } else { DETAIL }.to_vec();
     bytes.extend((packed.width as u32).to_le_bytes());
     bytes.extend((packed.height as u32).to_le_bytes());
     bytes.extend(packed.pitch.to_le_bytes());
@@ -228,16 +231,18 @@ pub fn unpack(bytes: &[u8], preset: &Preset) -> Result<Surface, ComparisonError>
     /// No prepared surface is larger along an axis.
     const LARGEST: usize = 4096;
     let read = || {
-        let head = bytes.get(..DETAIL_HEAD).filter(|head| head.starts_with(DETAIL))?;
+        let head = bytes.get(..DETAIL_HEAD)?;
+        let regular = head.starts_with(DETAIL_OF_REGULAR);
         let four = |at: usize| [head[at], head[at + 1], head[at + 2], head[at + 3]];
         let size = [8, 12].map(|at| u32::from_le_bytes(four(at)) as usize);
         let pitch = f64::from_le_bytes(head[16..24].try_into().ok()?);
         let sigma = f32::from_le_bytes(four(24));
-        let sound = size.iter().all(|s| (4..=LARGEST).contains(s))
+        let sound = (regular || head.starts_with(DETAIL))
+            && size.iter().all(|s| (4..=LARGEST).contains(s))
             && (pitch / (2.0 * preset.pitch.to_um()) - 1.0).abs() < 0.05
             && (0.0..1e6).contains(&sigma);
         let level = sound.then(|| packed::unpacked(size, pitch, 8, sigma, &bytes[DETAIL_HEAD..]))??;
-        Surface::from_levels(level.clone(), level, preset, &mut Planner::default())
+        Surface::from_levels([level.clone(), level], regular, preset, &mut Planner::default())
     };
     read().ok_or_else(|| ComparisonError::Malformed {
         what: "prepared scan",

@@ -3,8 +3,9 @@
 //! ```text
 //! file    header (8192 bytes), then records (8192 bytes each)
 //! header  "MSFEAT\0\x01", u32 record size, 32 bytes preset name padded with zeros, zeros, u64 checksum of what precedes it
-//! record  u16 width, u16 height, f32 pitch in um, f32 sigma in um, u8 bits, u8 origin (0 real, 1 simulated), u16 zero,
-//!         u32 bytes of heights, u32 zero, u64 checksum of the record without these eight bytes, zeros to 64,
+//! record  u16 width, u16 height, f32 pitch in um, f32 sigma in um, u8 bits, u8 origin (0 real, 1 simulated),
+//!         u8 regular marks weakened (0 no, 1 yes), u8 zero, u32 bytes of heights, u32 zero,
+//!         u64 checksum of the record without these eight bytes, zeros to 64,
 //!         960 bytes coarse code, heights (see `packed`), zeros
 //! ```
 //! All numbers are little-endian. A record that was not written to its end has the wrong length or the wrong checksum.
@@ -47,10 +48,10 @@ pub struct Features(Vec<u8>);
 impl Features {
     /// The features of a prepared surface.
     pub fn of(surface: &Surface, origin: Origin) -> Self {
-        Self::of_level(&surface.level2, origin, &mut Planner::default())
+        Self::of_level(&surface.level2, origin, surface.is_regular, &mut Planner::default())
     }
 
-    pub(crate) fn of_level(level: &Raster, origin: Origin, planner: &mut Planner) -> Self {
+    pub(crate) fn of_level(level: &Raster, origin: Origin, is_regular: bool, planner: &mut Planner) -> Self {
         let code = code::code(level, planner);
         let packed = packed::within(level, &BITS, RECORD_BYTES - HEIGHTS);
         let mut bytes = vec![0; RECORD_BYTES];
@@ -59,7 +60,7 @@ impl Features {
         put(2, &(packed.height.min(LARGEST) as u16).to_le_bytes());
         put(4, &(packed.pitch as f32).to_le_bytes());
         put(8, &packed.sigma.to_le_bytes());
-        put(12, &[packed.bits as u8, u8::from(origin == Origin::Simulated)]);
+        put(12, &[packed.bits as u8, u8::from(origin == Origin::Simulated), u8::from(is_regular)]);
         put(16, &(packed.bytes.len() as u32).to_le_bytes());
         for (i, word) in code.iter().enumerate() {
             put(CODE + 8 * i, &word.to_le_bytes());
@@ -156,6 +157,11 @@ impl<'a> Store<'a> {
     /// Whether a record was generated, not measured.
     pub fn origin(&self, record: usize) -> Origin {
         if self.record(record)[13] == 0 { Origin::Real } else { Origin::Simulated }
+    }
+
+    /// Whether regular machining marks of the scan were weakened.
+    pub(crate) fn is_regular(&self, record: usize) -> bool {
+        self.record(record)[14] != 0
     }
 
     fn record(&self, at: usize) -> &'a [u8] {

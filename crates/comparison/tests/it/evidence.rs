@@ -1,20 +1,24 @@
 //! Likelihood ratios and how they are judged.
 
-use comparison::evidence::{self, Calibration, Kde, Logistic, Pav, Provenance, Reference};
-use comparison::{MarkKind, Preset};
+use comparison::Preset;
+use comparison::evidence::{
+    self, Calibration, Kde, LikelihoodRatio, Logistic, ModelKind, Pav, Provenance, Reference,
+};
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 
 fn provenance() -> Provenance {
-    Provenance {
-        set: "made up".to_owned(),
-        measured_on: "simulation".to_owned(),
-        mark: MarkKind::BreechFace,
-        preset: "microstamp-1".to_owned(),
-        firearms: 0,
-        same_source: 0,
-        different_source: 0,
-    }
+    Provenance::new("made up", "simulation", &Preset::named("microstamp-1").unwrap())
+}
+
+/// `congruent` of `cells` jointly measured ones.
+fn counted(congruent: usize, cells: usize) -> Reference {
+    let score = congruent as f64 + 0.03 * (congruent % 7) as f64;
+    Reference { firearms: Default::default(), congruent, joint: vec![cells], score }
+}
+
+fn weight(calibration: &Calibration, congruent: usize, cells: usize) -> LikelihoodRatio {
+    calibration.weigh_pair(&counted(congruent, cells)).unwrap()
 }
 
 /// Six firearms, three cases each; same-source pairs agree on 15 to 22 of 25 cells, others on 0 or 1.
@@ -24,20 +28,23 @@ fn references() -> Vec<Reference> {
         for j in 0..i {
             let firearms = [i / 3, j / 3].map(|f| f.to_string());
             let congruent = if i / 3 == j / 3 { 15 + (i + j) % 8 } else { usize::from((i * j) % 7 == 1) };
-            all.push(Reference { firearms, congruent, cells: 25 });
+            all.push(Reference { firearms, ..counted(congruent, 25) });
         }
     }
     all
 }
 
-fn learnt() -> Calibration {
-    Calibration::learn(&references(), provenance(), &mut rand::rngs::ChaCha8Rng::seed_from_u64(1)).unwrap()
+const KINDS: [ModelKind; 3] = [ModelKind::BetaBinomial, ModelKind::Kde, ModelKind::Pav];
+
+fn learnt(kind: ModelKind) -> Calibration {
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
+    Calibration::learn(&references(), kind, provenance(), &mut rng).unwrap()
 }
 
 #[test]
 fn more_congruent_cells_never_weigh_less() {
-    for calibration in [learnt(), Calibration::built_in()] {
-        let ratios: Vec<f64> = (0..=25).map(|k| calibration.weigh_count(k, 25).log10).collect();
+    for calibration in [learnt(ModelKind::BetaBinomial), Calibration::built_in()] {
+        let ratios: Vec<f64> = (0..=25).map(|k| weight(&calibration, k, 25).log10).collect();
         assert!(ratios[..16].windows(2).all(|w| w[1] >= w[0] - 1e-9), "{ratios:?}");
         assert!(ratios[0] < -1.5 && ratios[12] > 2.0, "{ratios:?}");
     }
@@ -46,12 +53,12 @@ fn more_congruent_cells_never_weigh_less() {
 #[test]
 fn the_ratio_shrinks_with_the_evidence_and_never_passes_its_bound() {
     let calibration = Calibration::built_in();
-    let none: Vec<f64> = [30, 12, 6, 3, 1].map(|n| calibration.weigh_count(0, n).log10).to_vec();
-    assert!(none.windows(2).all(|w| w[1] > w[0]), "{none:?}");
-    assert_eq!(calibration.weigh_count(0, 0).log10, 0.0);
-    let most = calibration.weigh_count(30, 30);
-    let all: Vec<f64> = [30, 20, 12, 6, 3, 1].map(|n| calibration.weigh_count(n, n).log10).to_vec();
-    assert!(all.windows(2).all(|w| w[1] < w[0] - 0.02) && all[5] < 2.5, "{all:?}");
+    let none: Vec<f64> = [30, 12, 6, 3, 1].map(|n| weight(&calibration, 0, n).log10).to_vec();
+    assert!(none.windows(2).all(|w| w[1] >= w[0] - 1e-9) && none[1] > none[0] + 0.1, "{none:?}");
+    assert_eq!(weight(&calibration, 0, 0).log10, 0.0);
+    let most = weight(&calibration, 30, 30);
+    let all: Vec<f64> = [30, 20, 12, 6, 3, 1].map(|n| weight(&calibration, n, n).log10).to_vec();
+    assert!(all.windows(2).all(|w| w[1] <= w[0] + 1e-9) && all[3] < all[0] - 0.2 && all[5] < 0.1, "{all:?}");
     let bound = (2.0 * 718.0_f64).log10();
     assert!(most.bounded && most.log10 <= bound, "{most:?}");
     assert!(most.interval_log10[0] <= most.log10 && most.log10 <= most.interval_log10[1] + 1e-9);
@@ -59,23 +66,34 @@ fn the_ratio_shrinks_with_the_evidence_and_never_passes_its_bound() {
 
 #[test]
 fn calibrations_survive_their_file_and_refuse_other_questions() {
-    let calibration = learnt();
+    let calibration = learnt(ModelKind::BetaBinomial);
+    for kind in KINDS {
+        let learnt = learnt(kind);
+        let again = Calibration::from_json(&learnt.to_json()).unwrap();
+        assert_eq!(again.kind(), kind);
+        assert!((weight(&again, 9, 25).log10 - weight(&learnt, 9, 25).log10).abs() < 1e-9);
+    }
     let again = Calibration::from_json(&calibration.to_json()).unwrap();
-    assert!((again.weigh_count(9, 25).log10 - calibration.weigh_count(9, 25).log10).abs() < 1e-9);
+    assert!((weight(&again, 9, 25).log10 - weight(&calibration, 9, 25).log10).abs() < 1e-9);
     assert_eq!(again.provenance, calibration.provenance);
     assert!(calibration.fits(&Preset::named("chen2017").unwrap()).is_err());
     assert!(calibration.fits(&Preset::named("zhang2021").unwrap()).is_err());
-    for broken in ["", "{}", "[1]", &calibration.to_json().replace("calibration/1", "calibration/9")] {
+    for broken in ["", "{}", "[1]", &calibration.to_json().replace("calibration/2", "calibration/1")] {
         assert!(Calibration::from_json(broken).is_err());
     }
     let few = &references()[..5];
-    assert!(Calibration::learn(few, provenance(), &mut rand::rngs::ChaCha8Rng::seed_from_u64(1)).is_err());
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
+    assert!(Calibration::learn(few, ModelKind::Kde, provenance(), &mut rng).is_err());
 }
 
 #[test]
 fn sources_left_out_stay_well_calibrated() {
+    KINDS.into_iter().for_each(left_out);
+}
+
+fn left_out(kind: ModelKind) {
     let all = references();
-    let ratios = evidence::leave_sources_out(&all).unwrap();
+    let ratios = evidence::leave_sources_out(&all, kind).unwrap();
     let of = |same| {
         all.iter()
             .zip(&ratios)
@@ -84,9 +102,47 @@ fn sources_left_out_stay_well_calibrated() {
             .collect::<Vec<_>>()
     };
     let (same, different) = (of(true), of(false));
-    assert!(evidence::cllr(&same, &different) < 0.08);
-    assert_eq!(evidence::cllr_min(&same, &different), 0.0_f64.max(evidence::cllr_min(&same, &different)));
+    assert!(evidence::cllr(&same, &different) < 0.08, "{kind:?}: {}", evidence::cllr(&same, &different));
     assert!(evidence::cllr_min(&same, &different) < 1e-6);
+}
+
+#[test]
+fn area_that_may_not_be_shared_excludes_nothing() {
+    let calibration = Calibration::built_in();
+    let with = |congruent: usize, joint: Vec<usize>| {
+        let pair = Reference { joint, ..counted(congruent, 0) };
+        calibration.weigh_pair(&pair).unwrap().log10
+    };
+    let whole = with(0, vec![25; 24]);
+    // Of two halves, as the turn will have it: all, some or none of the area.
+    let halves = with(0, (0..24).map(|turn: usize| turn.abs_diff(12)).collect());
+    assert!(whole < -1.5 && (-1.0..-0.1).contains(&halves), "{whole} {halves}");
+    assert!(with(0, vec![0; 24]).abs() < 1e-9 && with(0, vec![3; 24]) > -0.1);
+    assert!(with(6, vec![7]) > 1.5);
+}
+
+#[test]
+fn models_of_scores_are_bounded_and_refuse_little_area() {
+    for kind in [ModelKind::Kde, ModelKind::Pav] {
+        let calibration = learnt(kind);
+        let [same, different] = [weight(&calibration, 20, 25), weight(&calibration, 0, 25)];
+        let pairs = &calibration.provenance;
+        let bound = |pairs: usize| (2.0 * (pairs as f64 + 1.0)).log10();
+        assert!(same.log10 > 1.5 && same.log10 <= bound(pairs.different_source), "{kind:?} {same:?}");
+        assert!(
+            different.log10 < -1.0 && different.log10 >= -bound(pairs.same_source),
+            "{kind:?} {different:?}"
+        );
+        assert!(same.interval_log10[0] <= same.log10 && same.log10 <= same.interval_log10[1]);
+        let refused = calibration.weigh_pair(&counted(0, 8)).unwrap_err().to_string();
+        assert!(refused.contains("share about 8 cells"), "{refused}");
+    }
+    let text = learnt(ModelKind::Kde).to_json();
+    for (from, to) in
+        [("\"least_cells\":25", "\"least_cells\":-1"), ("[0,0,", "[0,7,"), ("\"kde\"", "\"lda\"")]
+    {
+        assert!(text.contains(from) && Calibration::from_json(&text.replacen(from, to, 1)).is_err(), "{to}");
+    }
 }
 
 #[test]

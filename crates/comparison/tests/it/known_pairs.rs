@@ -3,7 +3,13 @@
 use std::path::PathBuf;
 
 use comparison::{Comparison, MarkKind, Preset, Surface, compare, prepare};
+use rand::SeedableRng as _;
+use rand::rngs::ChaCha8Rng;
+use rayon::prelude::*;
 use topography::{Limits, Topography, x3p};
+
+#[path = "../../examples/hard_conditions/conditions.rs"]
+mod conditions;
 
 use crate::faces;
 
@@ -116,4 +122,38 @@ fn real_raw_scans_run_from_raw_to_result() {
     assert!(result.congruent() >= 15, "{:?}", result.cmc);
     let result = compare(&one, &other).unwrap();
     assert!(result.congruent() <= 1, "{:?}", result.cmc);
+}
+
+#[test]
+fn one_thread_or_two_give_the_same_bytes() {
+    let scans = [faces::face(5), faces::turned(5, 12.0), faces::face(6)];
+    let told = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let surfaces: Vec<Surface> = scans.par_iter().map(prepared).collect();
+            let pairs = [(0, 1), (0, 2), (1, 2)];
+            let one =
+                |&(i, j): &(usize, usize)| format!("{:?}", compare(&surfaces[i], &surfaces[j]).unwrap());
+            pairs.par_iter().map(one).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(told(1), told(2));
+}
+
+/// Two slides, two cases each, under conditions simulated on them.
+#[test]
+fn real_scans_stay_apart_under_hard_conditions() {
+    let Some(folder) = real("csafe-fadul") else { return };
+    let [one, same, other] = ["2-1", "2-2", "7-1"].map(|name| read(folder.join(format!("Fadul {name}.x3p"))));
+    let wanted = ["half", "noise", "coarse", "turned", "dropped", "spikes-2%"];
+    for condition in conditions::ALL.iter().filter(|c| wanted.contains(&c.name)) {
+        let under = |scan: &Topography, second: bool, seed: u64| {
+            prepared(&condition.applied(scan, second, &mut ChaCha8Rng::seed_from_u64(seed)))
+        };
+        let first = under(&one, false, 1);
+        let result = compare(&first, &under(&same, true, 2)).unwrap();
+        assert!(result.congruent() >= 4, "{}: {:?}", condition.name, result.cmc);
+        let result = compare(&first, &under(&other, true, 3)).unwrap();
+        assert!(result.congruent() <= 3 && !result.converged, "{}: {:?}", condition.name, result.cmc);
+    }
 }

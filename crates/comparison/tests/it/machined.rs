@@ -42,4 +42,9 @@ fn regular_marks_are_told() {
     let surface = prepared(Style::Periodic, 1, 0, Scan::Processed(6.25));
     let result = compare(&surface, &prepared(Style::Periodic, 2, 0, Scan::Processed(6.25))).unwrap();
     assert!(result.warnings.iter().any(|w| w.contains("regular machining marks")), "{:?}", result.warnings);
+    // What was known of the scan is known of its packed copy.
+    let preset = Preset::default_for(MarkKind::BreechFace);
+    let kept = comparison::search::unpack(&comparison::search::pack(&surface), &preset).unwrap();
+    let result = compare(&kept, &kept).unwrap();
+    assert!(result.warnings.iter().any(|w| w.contains("regular machining marks")), "{:?}", result.warnings);
 }

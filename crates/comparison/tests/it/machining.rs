@@ -164,7 +164,7 @@ fn sampled(size: f64, pitch: f64, height: impl Fn(f64, f64) -> f64) -> Topograph
 }
 
 /// Smooth noise between -1 and 1 on a lattice of `size`.
-fn value(seed: u64, size: f64, u: f64, v: f64) -> f64 {
+pub(crate) fn value(seed: u64, size: f64, u: f64, v: f64) -> f64 {
     let (x, y) = (u / size + 4000.0, v / size + 4000.0);
     let (i, j) = (x as u64, y as u64);
     let ease = |t: f64| t * t * t * (t * (6.0 * t - 15.0) + 10.0);

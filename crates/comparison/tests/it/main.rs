@@ -8,6 +8,7 @@
 
 mod evidence;
 mod faces;
+mod firing_pins;
 mod known_pairs;
 mod machined;
 mod machining;

@@ -1,6 +1,6 @@
 //! Scores published by others, with known truth (real cases: Glock pistols, Fiocchi ammunition, NFI).
 
-use comparison::evidence::{self, Calibration, Kde, Logistic, Pav, Provenance, Reference};
+use comparison::evidence::{self, Calibration, Kde, Logistic, ModelKind, Pav, Provenance, Reference};
 use comparison::{MarkKind, Preset};
 use rand::SeedableRng as _;
 
@@ -22,7 +22,8 @@ fn published(file: &str) -> Option<Published> {
         let reference = Reference {
             firearms: [row[0].to_owned(), row[1].to_owned()],
             congruent: count(4),
-            cells: count(5),
+            joint: vec![count(5)],
+            score: count(4) as f64,
         };
         assert_eq!(reference.is_same_source(), &row[2] == "1");
         let pair = (reference, row[3].parse().unwrap());
@@ -53,22 +54,19 @@ fn check(file: &str, mark: MarkKind, (same, different, expected_auc): (usize, us
     let (s, d) = (scores(&sets.all, true, count), scores(&sets.all, false, count));
     assert_eq!((s.len(), d.len()), (same, different));
     assert!((auc(&s, &d) - expected_auc).abs() < 5e-4, "{file}: AUC {}", auc(&s, &d));
-    let provenance = Provenance {
-        set: file.to_owned(),
-        measured_on: "real cases".to_owned(),
-        mark,
-        preset: Preset::default_for(mark).name.to_owned(),
-        firearms: 0,
-        same_source: 0,
-        different_source: 0,
-    };
+    let provenance = Provenance::new(file, "real cases", &Preset::default_for(mark));
     let learnt: Vec<Reference> = sets.learning.iter().map(|(r, _)| r.clone()).collect();
-    let calibration =
-        Calibration::learn(&learnt, provenance, &mut rand::rngs::ChaCha8Rng::seed_from_u64(1)).unwrap();
-    let log10 = |(r, _): &(Reference, f64)| calibration.weigh_count(r.congruent, r.cells).log10;
-    let (s, d) = (scores(&sets.validation, true, log10), scores(&sets.validation, false, log10));
-    let (cost, least) = (evidence::cllr(&s, &d), evidence::cllr_min(&s, &d));
-    assert!(cost < cllr && least <= cost && cost < least + 0.1, "{file}: Cllr {cost}, at best {least}");
+    for kind in [ModelKind::BetaBinomial, ModelKind::Kde, ModelKind::Pav] {
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
+        let calibration = Calibration::learn(&learnt, kind, provenance.clone(), &mut rng).unwrap();
+        let log10 = |(r, _): &(Reference, f64)| calibration.weigh_pair(r).map_or(0.0, |ratio| ratio.log10);
+        let (s, d) = (scores(&sets.validation, true, log10), scores(&sets.validation, false, log10));
+        let (cost, least) = (evidence::cllr(&s, &d), evidence::cllr_min(&s, &d));
+        assert!(
+            cost < cllr && least <= cost && cost < least + 0.1,
+            "{file}, {kind:?}: Cllr {cost}, at best {least}"
+        );
+    }
     let accf = |pair: &(Reference, f64)| pair.1;
     let (s, d) = (scores(&sets.learning, true, accf), scores(&sets.learning, false, accf));
     let (pav, kde, logistic) = (Pav::fitted(&s, &d), Kde::fitted(&s, &d), Logistic::fitted(&s, &d));

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::catalogue::{Particulars, Scan};
 use super::export::origin;
+use crate::wire::comparison::RatioJson;
 
 /// Congruent cells from which a lead without a likelihood ratio counts as one (Song 2013).
 const CELLS: usize = 6;
@@ -74,7 +75,7 @@ impl Report<'_> {
                 "{rank:>3}  {}  {} of {} cells congruent, {weight}",
                 lead.title(),
                 lead.comparison.congruent(),
-                lead.comparison.smaller_cells()
+                lead.comparison.joint_cells()
             );
             if !known.is_empty() {
                 let _ = write!(text, "  [{}]", known.join(", "));
@@ -149,16 +150,8 @@ struct LeadJson<'a> {
     cells: usize,
     accf_max: f64,
     rotation_deg: f64,
-    likelihood_ratio: Option<Ratio<'a>>,
+    likelihood_ratio: Option<RatioJson<'a>>,
     conclusion_support: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Ratio<'a> {
-    log10: f64,
-    interval_log10: [f64; 2],
-    bounded: bool,
-    calibration: &'a str,
 }
 
 fn lead_json(rank: usize, lead: &Lead) -> LeadJson<'_> {
@@ -175,15 +168,10 @@ fn lead_json(rank: usize, lead: &Lead) -> LeadJson<'_> {
         detail: if lead.in_full { "full" } else { "index" },
         score: result.score,
         congruent: result.congruent(),
-        cells: result.smaller_cells(),
+        cells: result.joint_cells(),
         accf_max: result.accf_max,
         rotation_deg: result.rotation.to_degrees(),
-        likelihood_ratio: lead.ratio.as_ref().map(|ratio| Ratio {
-            log10: ratio.log10,
-            interval_log10: ratio.interval_log10,
-            bounded: ratio.bounded,
-            calibration: &ratio.calibration,
-        }),
+        likelihood_ratio: lead.ratio.as_ref().map(RatioJson::from),
         conclusion_support: lead.ratio.as_ref().map(|ratio| evidence::verbal(ratio.log10)),
     }
 }

@@ -158,7 +158,7 @@ fn in_full(
                 Some(other) => comparison::compare(own, other).or_exit(Exit::BadInput, cannot())?,
                 None => lead.comparison.clone(),
             };
-            let ratio = surface.as_ref().and_then(|_| weighed(&comparison, calibration));
+            let ratio = surface.as_ref().and_then(|_| weighed(&comparison, calibration).ok().flatten());
             let (code, strength) = (lead.code, lead.strength);
             let rank = stages::Lead { comparison: comparison.clone(), ..lead }.rank();
             Ok((Lead { scan, code, strength, rank, comparison, in_full: surface.is_some(), ratio }, surface))

@@ -1,0 +1,189 @@
+//! Schema `microstamp.comparison/1`, and the parts of it that leads share.
+
+use comparison::evidence::{self, Calibration, LikelihoodRatio, ModelKind, Provenance};
+use comparison::{Comparison, MarkKind, Preset};
+use serde::Serialize;
+
+/// One comparison, with everything needed to repeat it.
+#[derive(Serialize)]
+pub(crate) struct ComparisonJson<'a> {
+    schema: &'static str,
+    version: &'static str,
+    a: &'a str,
+    b: &'a str,
+    inputs: [InputJson<'a>; 2],
+    mark: MarkKind,
+    preset: &'static str,
+    parameters: Parameters,
+    cells_evaluated: usize,
+    cmc: Cmc,
+    converged: bool,
+    accf_max: f64,
+    rotation_deg: f64,
+    shift_um: [f64; 2],
+    score: f64,
+    joint_cells: &'a [usize],
+    likelihood_ratio: Option<RatioJson<'a>>,
+    conclusion_support: Option<String>,
+    calibration: Option<CalibrationJson<'a>>,
+    cells: Vec<Cell>,
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Parameters {
+    pitch_um: f64,
+    band_um: [f64; 2],
+    cell_um: f64,
+    least_valid: f64,
+    least_accf: f64,
+    accf_rise: f64,
+    turn_tolerance_deg: f64,
+    shift_tolerance_um: f64,
+    clustering: Option<ClusteringJson>,
+}
+
+#[derive(Serialize)]
+struct ClusteringJson {
+    turn_step_deg: f64,
+    radius_um: f64,
+    least_cells: usize,
+}
+
+#[derive(Serialize)]
+struct Cmc {
+    original: [usize; 2],
+    high: usize,
+    total: usize,
+    convergence: usize,
+    ncma: f64,
+}
+
+/// A likelihood ratio, here and in leads.
+#[derive(Serialize)]
+pub(crate) struct RatioJson<'a> {
+    log10: f64,
+    interval_log10: [f64; 2],
+    bounded: bool,
+    calibration: &'a str,
+}
+
+/// A scan that was read.
+#[derive(Serialize)]
+struct InputJson<'a> {
+    file: &'a str,
+    sha256: &'a str,
+}
+
+#[derive(Serialize)]
+struct CalibrationJson<'a> {
+    sha256: &'a str,
+    model: ModelKind,
+    #[serde(flatten)]
+    provenance: &'a Provenance,
+}
+
+/// A scan as it was named, with the hash of its file.
+pub(crate) struct Input {
+    pub(crate) name: String,
+    pub(crate) sha256: String,
+}
+
+/// A calibration with the hash of its file.
+pub(crate) struct Weigher {
+    pub(crate) calibration: Calibration,
+    pub(crate) sha256: String,
+}
+
+impl<'a> From<&'a LikelihoodRatio> for RatioJson<'a> {
+    fn from(ratio: &'a LikelihoodRatio) -> Self {
+        let LikelihoodRatio { log10, interval_log10, bounded, calibration } = ratio;
+        Self { log10: *log10, interval_log10: *interval_log10, bounded: *bounded, calibration }
+    }
+}
+
+#[derive(Serialize)]
+struct Cell {
+    a_um: [f64; 2],
+    b_um: [f64; 2],
+    side_um: f64,
+    accf: f64,
+    rotation_deg: f64,
+    displacement_um: [f64; 2],
+    congruent: bool,
+}
+
+impl<'a> ComparisonJson<'a> {
+    pub(crate) fn new(
+        inputs: &'a [Input; 2],
+        result: &'a Comparison,
+        ratio: Option<&'a LikelihoodRatio>,
+        weigher: Option<&'a Weigher>,
+    ) -> Self {
+        let preset = &result.preset;
+        let cmc = &result.cmc;
+        let um = |at: (topography::Length, topography::Length)| [at.0.to_um(), at.1.to_um()];
+        let cell = |cell: &comparison::CellResult| Cell {
+            a_um: um(cell.on_a),
+            b_um: um(cell.on_b),
+            side_um: cell.side.to_um(),
+            accf: cell.accf,
+            rotation_deg: cell.turn.to_degrees(),
+            displacement_um: um(cell.displacement),
+            congruent: cell.congruent,
+        };
+        Self {
+            schema: "microstamp.comparison/1",
+            version: env!("CARGO_PKG_VERSION"),
+            a: &inputs[0].name,
+            b: &inputs[1].name,
+            inputs: inputs.each_ref().map(|input| InputJson { file: &input.name, sha256: &input.sha256 }),
+            mark: preset.mark,
+            preset: preset.name,
+            parameters: Parameters::new(preset),
+            cells_evaluated: result.joint_cells(),
+            cmc: Cmc {
+                original: cmc.original,
+                high: cmc.high,
+                total: cmc.total[0].min(cmc.total[1]),
+                convergence: result.congruent(),
+                ncma: cmc.ncma,
+            },
+            converged: result.converged,
+            accf_max: result.accf_max,
+            rotation_deg: result.rotation.to_degrees(),
+            shift_um: um(result.shift),
+            score: result.score,
+            joint_cells: &result.joint,
+            likelihood_ratio: ratio.map(RatioJson::from),
+            conclusion_support: ratio.map(|r| evidence::verbal(r.log10)),
+            calibration: weigher.map(|w| CalibrationJson {
+                sha256: &w.sha256,
+                model: w.calibration.kind(),
+                provenance: &w.calibration.provenance,
+            }),
+            cells: result.cells.iter().map(cell).collect(),
+            warnings: &result.warnings,
+        }
+    }
+}
+
+impl Parameters {
+    fn new(preset: &Preset) -> Self {
+        Self {
+            pitch_um: preset.pitch.to_um(),
+            band_um: [preset.band.0.to_um(), preset.band.1.to_um()],
+            cell_um: preset.cell.to_um(),
+            least_valid: preset.least_valid,
+            least_accf: preset.least_accf,
+            accf_rise: preset.rise,
+            turn_tolerance_deg: preset.turn_tolerance,
+            shift_tolerance_um: preset.shift_tolerance.to_um(),
+            clustering: preset.clustering.map(|c| ClusteringJson {
+                turn_step_deg: c.turn_step,
+                radius_um: c.radius.to_um(),
+                least_cells: c.least,
+            }),
+        }
+    }
+}

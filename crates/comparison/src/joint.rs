@@ -1,0 +1,73 @@
+//! How much area two surfaces can share, before anything is known of how they lie on each other.
+
+use crate::direction::LEAST_JOINT;
+use crate::raster::Raster;
+use crate::surface::Surface;
+
+/// Turns looked at over the full circle.
+const TURNS: usize = 24;
+/// Every so manyth sample of level 2 along either axis is looked at.
+const STRIDE: usize = 3;
+
+/// For each of 24 turns: the cells of the poorer direction that would be measured on both sides, the circles about the
+/// measured areas laid on each other.
+///
+/// Two halves of one face share all, some or none of their area as the turn will have it; their outlines do not tell which.
+pub(crate) fn possible(a: &Surface, b: &Surface) -> Vec<usize> {
+    let turn = |step: usize| std::f64::consts::TAU * step as f64 / TURNS as f64;
+    (0..TURNS).map(|step| shared(a, b, turn(step)).min(shared(b, a, -turn(step)))).collect()
+}
+
+/// Cells of A that have enough measured points on B, B turned by `turn` about the middle of its circle.
+fn shared(a: &Surface, b: &Surface, turn: f64) -> usize {
+    let (sin, cos) = (libm::sin(turn), libm::cos(turn));
+    let lies = |cell: &&crate::surface::Cell| {
+        let patch = &cell.patch2;
+        let (mut own, mut joint) = (0, 0);
+        for row in (0..patch.edge).step_by(STRIDE) {
+            for column in (0..patch.edge).step_by(STRIDE) {
+                let at = [patch.x + column as isize, patch.y + row as isize];
+                let here = at.map(|v| a.level2.offset + a.level2.pitch * v as f64);
+                if is_measured(&a.level2, here) {
+                    let q = [0, 1].map(|k| here[k] - a.circle[k]);
+                    let there =
+                        [b.circle[0] + cos * q[0] - sin * q[1], b.circle[1] + sin * q[0] + cos * q[1]];
+                    own += 1;
+                    joint += usize::from(is_measured(&b.level2, there));
+                }
+            }
+        }
+        joint > 0 && joint as f64 >= LEAST_JOINT * f64::from(own)
+    };
+    a.cells.iter().filter(lies).count()
+}
+
+fn is_measured(level: &Raster, at: [f64; 2]) -> bool {
+    let [x, y] = at.map(|v| ((v - level.offset) / level.pitch).round());
+    x >= 0.0
+        && y >= 0.0
+        && x < level.width as f64
+        && y < level.height as f64
+        && level.w[y as usize * level.width + x as usize] > 0.0
+}
+
+/// The middle of the smallest circle about the measured area (Bădoiu & Clarkson 2003), micrometres from the origin.
+///
+/// Half a disc has the circle of the whole.
+pub(crate) fn circle(level: &Raster) -> [f64; 2] {
+    const STEPS: usize = 400;
+    let mut rim = Vec::new();
+    for y in 0..level.height {
+        let row = &level.w[y * level.width..(y + 1) * level.width];
+        let ends = [row.iter().position(|&w| w > 0.0), row.iter().rposition(|&w| w > 0.0)];
+        rim.extend(ends.into_iter().flatten().map(|x| [x as f64, y as f64]));
+    }
+    let Some(&first) = rim.first() else { return [0.0; 2] };
+    let mut at: [f64; 2] = first;
+    for step in 1..=STEPS {
+        let apart = |p: &&[f64; 2]| (p[0] - at[0]).hypot(p[1] - at[1]);
+        let Some(far) = rim.iter().max_by(|p, q| apart(p).total_cmp(&apart(q))) else { break };
+        at = [0, 1].map(|k| at[k] + (far[k] - at[k]) / (step as f64 + 1.0));
+    }
+    at.map(|v| level.offset + level.pitch * v)
+}
