@@ -81,6 +81,17 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// Writes a new file that only its owner may read.
+pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
 fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or(OsStr::new("output")).to_string_lossy();
     path.with_file_name(format!(".{name}.{}.part", std::process::id()))

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 use symbology::{Code, Prefix};
-use transparency::{Commitment, FolderStore, SignedCheckpoint, TileStore as _, Tree};
+use transparency::{Commitment, FolderStore, Tree};
 
 use crate::books::{Books, NewEntry, history};
 use crate::encode;
 use crate::error::BooksError;
 use crate::event::Entry;
 use crate::issue::digest;
-use crate::ledger::commitment;
+use crate::ledger::{checkpoint, commitment};
 use crate::store::{RecordRow, Session};
 
 /// Records read at a time.
@@ -166,9 +166,7 @@ struct EntryRecord {
 /// Every entry of the log with its place.
 fn read_log(store: &FolderStore) -> Result<HashMap<[u8; 32], u64>, BooksError> {
     let log = |error: Box<dyn std::error::Error + Send + Sync>| BooksError::Log(error);
-    let bytes = store.read(&transparency::Resource::Checkpoint).map_err(|error| log(Box::new(error)))?;
-    let bytes = bytes.ok_or_else(|| BooksError::damaged("the log has no checkpoint"))?;
-    let size = SignedCheckpoint::parse(&bytes).map_err(|error| log(Box::new(error)))?.checkpoint.size;
+    let size = checkpoint(store)?.checkpoint.size;
     let tree = Tree::new(store, size);
     let mut entries = HashMap::new();
     for bundle in 0..size.div_ceil(256) {

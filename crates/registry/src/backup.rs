@@ -9,33 +9,29 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::books::{Books, unit_counter};
-use crate::error::{BooksError, Refusal};
+use crate::error::BooksError;
+use crate::folder::{Database, Folder};
 use crate::import::sha256;
 use crate::names::Person;
+use crate::store::Store;
 
 /// The list of files and hashes, in the form that `sha256sum --check` reads.
 const MANIFEST: &str = "SHA256SUMS";
 
 impl Books {
     /// Writes a copy of the books into a new folder: tables, log, keys, and `SHA256SUMS` over all of it. The act is in
-    /// the log before anything is copied. Whoever has the copy has the keys: keep it as safe as the books.
+    /// the log before anything is copied. Tables on a PostgreSQL server become a SQLite file in the copy. Whoever has the copy has the keys: keep it as safe as the books.
     ///
     /// Returns the number of files. The rest of the house waits meanwhile.
     ///
     /// # Errors
-    /// [`Refusal::Request`] for tables on a PostgreSQL server, which has tools of its own for that;
     /// [`BooksError::Folder`] when the folder exists or cannot be written.
     pub async fn backup(&self, to: &Path, by: &Person, now: Timestamp) -> Result<usize, BooksError> {
-        if self.issuer.postgres.is_some() {
-            let what = "the tables lie on a PostgreSQL server".to_owned();
-            let hint = "copy them with pg_dump while nobody writes, and the folder with it";
-            return Err(Refusal::Request { what, hint }.into());
-        }
         let mut ledger = self.ledger.lock().await;
         let entered = self.enter(&mut ledger, "backup", &json!({"by": by}), now).await?;
         self.effect(&entered).await?.commit().await?;
         fs::create_dir(to).map_err(|error| BooksError::folder("cannot make", to, error))?;
-        self.store.snapshot(&to.join("books.sqlite")).await?;
+        self.store.snapshot(&to.join("books.sqlite"), now.as_microsecond()).await?;
         for part in ["issuer.toml", "keys", "log"] {
             copy(&self.root.join(part), &to.join(part))?;
         }
@@ -63,7 +59,8 @@ impl Books {
     }
 }
 
-/// Puts a copy back into a new folder after checking every file against the list, both ways. Returns their number.
+/// Puts a copy back into a new folder after checking every file against the list, both ways. Returns their number. With
+/// an address the tables go to that PostgreSQL server, which must be empty, and otherwise into the folder.
 ///
 /// A copy does not know what was done after it was made. Unless it is certain that nothing was, open the restored books
 /// and call [`Books::close_blocks`]: otherwise codes could be issued a second time.
@@ -71,7 +68,12 @@ impl Books {
 /// # Errors
 /// [`BooksError::Damaged`] names the first file that is missing, altered or not in the list; [`BooksError::Folder`] when
 /// the target exists or cannot be written.
-pub fn restore(from: &Path, to: &Path) -> Result<usize, BooksError> {
+pub async fn restore(
+    from: &Path,
+    to: &Path,
+    database: &Database,
+    now: Timestamp,
+) -> Result<usize, BooksError> {
     let path = from.join(MANIFEST);
     let text = fs::read_to_string(&path).map_err(|error| BooksError::folder("cannot read", &path, error))?;
     let listed: BTreeMap<String, String> = text
@@ -100,6 +102,13 @@ pub fn restore(from: &Path, to: &Path) -> Result<usize, BooksError> {
         fs::create_dir_all(folder).map_err(|error| BooksError::folder("cannot make", folder, error))?;
         copy(&from.join(path), &target)?;
     }
+    let folder = Folder::new(to);
+    if let Database::Postgres(url) = database {
+        Store::postgres(url).await?.fill(&folder.sqlite(), now.as_microsecond()).await?;
+        let path = folder.sqlite();
+        fs::remove_file(&path).map_err(|error| BooksError::folder("cannot remove", path, error))?;
+    }
+    folder.place(database)?;
     Ok(listed.len())
 }
 

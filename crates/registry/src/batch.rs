@@ -132,10 +132,7 @@ impl<'b> Batch<'b> {
         new: &NewEntry,
     ) -> Result<(), BooksError> {
         not_in_the_future(new.on, self.now)?;
-        if let Event::PartFitted { code, .. } | Event::PartRemoved { code, .. } = &new.event {
-            let issued = session.code(encode::code_number(*code)).await?;
-            issued.ok_or_else(|| Refusal::UnknownCode(code.to_string()))?;
-        }
+        let marked = marked_part(session, &new.event).await?;
         let firearm = known.get_mut(&new.firearm).expect("every firearm of the groups is there");
         if firearm.id.is_none() && firearm.entries.is_empty() {
             if new.description.is_none() || !brings_in(&new.event) {
@@ -143,7 +140,10 @@ impl<'b> Batch<'b> {
             }
             firearm.description.clone_from(&new.description);
         } else {
-            rules::check(&View::Corrected.of(&firearm.entries), &new.event, new.on)?;
+            let standing = View::Corrected.of(&firearm.entries);
+            rules::check(&standing, &new.event, new.on)?;
+            let from_making = marked.is_some() && marked == firearm.id;
+            rules::check_part(&standing, &new.event, new.on, from_making)?;
         }
         firearm.entries.push(Entry {
             number: u64::MAX,
@@ -282,4 +282,21 @@ impl<'b> Batch<'b> {
         self.descriptions.insert(wanted.clone(), number);
         Ok(number)
     }
+}
+
+/// The firearm that was made with the part that an event names, after checking that the code was issued for such a part;
+/// `None` for other events and for parts issued alone.
+pub(crate) async fn marked_part(session: &mut Session, event: &Event) -> Result<Option<i64>, BooksError> {
+    let (Event::PartFitted { part, code, .. } | Event::PartRemoved { part, code, .. }) = event else {
+        return Ok(None);
+    };
+    let issued = session.code(encode::code_number(*code)).await?;
+    let issued = issued.ok_or_else(|| Refusal::UnknownCode(code.to_string()))?;
+    let parts = encode::parts(issued.parts);
+    if !parts.contains(part) {
+        let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
+        let what = format!("code {code} was issued for {}, not for {part}", parts.join(" and "));
+        return Err(Refusal::OutOfOrder { what, hint: "check part and code" }.into());
+    }
+    Ok(issued.firearm_id)
 }

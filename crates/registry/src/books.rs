@@ -1,6 +1,7 @@
 //! The books of one issuer: opening them, writing entries, reading a firearm's history.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,18 +11,19 @@ use sha2::{Digest as _, Sha256};
 use symbology::{Prefix, SealingKey};
 use tokio::sync::Mutex;
 
-use crate::batch::Batch;
+use crate::batch::{Batch, marked_part};
 use crate::chain;
 use crate::desk::Desk;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
 use crate::firearm::{Description, Firearm, FirearmKey, Licensee};
-use crate::folder::{Database, Folder, Issuer, Keys, NewIssuer, SCHEME};
+use crate::folder::{Database, Folder, HANDED_OVER, Issuer, Keys, NewIssuer, OwnKeys, SCHEME, TAKEN_OVER};
 use crate::ledger::{self, Ledger};
 use crate::names::{LicenceNumber, Person, Reason};
 use crate::rules;
 use crate::store::{EntryRow, RecordRow, Session, Store};
+use crate::succession::{HAND_OVER, HAND_OVERS};
 
 /// The books of one issuer, open.
 ///
@@ -49,11 +51,13 @@ use crate::store::{EntryRow, RecordRow, Session, Store};
 pub struct Books {
     pub(crate) issuer: Issuer,
     pub(crate) store: Store,
-    pub(crate) sealing: SealingKey,
+    pub(crate) sealing: Option<SealingKey>,
     pub(crate) keys: Keys,
     pub(crate) desk: Desk,
     /// The issuer's folder.
     pub(crate) root: PathBuf,
+    /// Whether the books were handed over: then nothing is written any more.
+    pub(crate) handed_over: AtomicBool,
     /// Held through every act that writes, so that record, log and tables keep one order.
     pub(crate) ledger: Mutex<Ledger>,
 }
@@ -108,6 +112,16 @@ pub struct History {
     pub entries: Vec<Entry>,
 }
 
+impl History {
+    pub(crate) fn new(recorded_as: Firearm, entries: Vec<Entry>) -> Self {
+        let mut standing = View::Corrected.of(&entries).into_iter().rev();
+        let description = standing.find_map(|entry| entry.description.clone());
+        let description = description.unwrap_or_else(|| recorded_as.description.clone());
+        let firearm = Firearm { key: recorded_as.key.clone(), description };
+        Self { recorded_as, firearm, entries }
+    }
+}
+
 /// A record that the log has taken and that now may take effect.
 pub(crate) struct Entered {
     pub(crate) record_id: i64,
@@ -145,10 +159,13 @@ impl Books {
             Some(url) => Store::postgres(url).await?,
         };
         store.migrate(now.as_microsecond()).await?;
-        let check = keys.sealing_check();
+        let check = keys.own.as_ref().map(OwnKeys::sealing_check);
         let books = Self::assemble(&folder, issuer, keys, store);
-        let blocks = books.store.read().await?.blocks().await?;
-        if blocks.iter().any(|(_, opened_with)| *opened_with != check) {
+        let mut session = books.store.read().await?;
+        books.handed_over.store(session.numbers_taken(HAND_OVERS).await? > 0, Ordering::Relaxed);
+        let blocks = session.blocks().await?;
+        drop(session);
+        if check.is_some_and(|check| blocks.iter().any(|(_, opened_with)| *opened_with != check)) {
             return Err(BooksError::damaged("keys/sealing.key is not the key the blocks were opened with"));
         }
         Ok(books)
@@ -156,8 +173,9 @@ impl Books {
 
     fn assemble(folder: &Folder, issuer: Issuer, keys: Keys, store: Store) -> Self {
         let ledger = Mutex::new(Ledger::new(folder.log(), keys.log.clone()));
-        let sealing = SealingKey::new(&keys.sealing, SCHEME);
-        Self { issuer, store, sealing, keys, desk: Desk::default(), root: folder.root(), ledger }
+        let sealing = keys.own.as_ref().map(|own| SealingKey::new(&own.sealing, SCHEME));
+        let (desk, root, handed_over) = (Desk::default(), folder.root(), AtomicBool::new(false));
+        Self { issuer, store, sealing, keys, desk, root, handed_over, ledger }
     }
 
     /// The issuer as a licensee; its licence is part of the key of every firearm that it marks.
@@ -195,7 +213,7 @@ impl Books {
         let entered = self.enter(&mut ledger, "block", &json!({"prefix": prefix}), now).await?;
         let mut session = self.effect(&entered).await?;
         let index = i64::from(prefix.index());
-        if !session.open_block(index, &self.keys.sealing_check(), now.as_microsecond()).await? {
+        if !session.open_block(index, &self.keys.own()?.sealing_check(), now.as_microsecond()).await? {
             return Err(Refusal::BlockOpen(prefix).into());
         }
         session.commit().await
@@ -349,6 +367,7 @@ impl Books {
         records: &mut [RecordRow],
         logged: &[(i64, i64)],
     ) -> Result<Vec<(i64, i64)>, BooksError> {
+        self.admits(records)?;
         let mut session = self.store.write().await?;
         let first = session.take_numbers("record", records.len() as i64).await?;
         if let (Some(last), Some(record)) = (session.recorded_at(first - 1).await?, records.first()) {
@@ -365,6 +384,21 @@ impl Books {
         let commitments: Result<Vec<_>, _> = records.iter().map(ledger::commitment).collect();
         let places = ledger.enter_all(&commitments?)?;
         Ok((first..).zip(places.map(|place| place as i64)).take(records.len()).collect())
+    }
+
+    /// Whether acts of these kinds can be done here: nothing in books that were handed over; in books that were taken
+    /// over, whatever adds nothing to them.
+    fn admits(&self, records: &[RecordRow]) -> Result<(), Refusal> {
+        let tells = |record: &RecordRow| {
+            matches!(record.kind.as_str(), "trace" | "answer" | "export" | "print" | "backup")
+        };
+        if self.handed_over.load(Ordering::Relaxed) && !records.iter().all(|one| one.kind == HAND_OVER) {
+            return Err(Refusal::Closed(HANDED_OVER));
+        }
+        if self.issuer.taken_over && !records.iter().all(tells) {
+            return Err(Refusal::Closed(TAKEN_OVER));
+        }
+        Ok(())
     }
 
     /// The session in which an entered act takes effect.
@@ -406,6 +440,10 @@ impl Books {
         let mut rest = View::Corrected.of(&history.entries);
         rest.retain(|standing| standing.number != entry && (standing.on, standing.number) < (*on, entry));
         rules::check(&rest, event, *on)?;
+        let mut session = self.store.read().await?;
+        let marked = marked_part(&mut session, event).await?;
+        let firearm = self.firearm_id(&mut session, &correction.firearm).await?;
+        rules::check_part(&rest, event, *on, marked.is_some() && marked == firearm)?;
         Ok((old.clone(), event.clone(), *on))
     }
 
@@ -490,10 +528,7 @@ pub(crate) async fn history(session: &mut Session, firearm: i64) -> Result<Histo
         encode::firearm(stored.ok_or_else(|| BooksError::damaged(format!("no firearm {firearm}")))?)?;
     let rows = session.entries_of_firearm(firearm).await?;
     let entries = rows.into_iter().map(encode::entry).collect::<Result<Vec<_>, _>>()?;
-    let standing = View::Corrected.of(&entries).into_iter().rev().find_map(|entry| entry.description.clone());
-    let description = standing.unwrap_or_else(|| recorded_as.description.clone());
-    let firearm = Firearm { key: recorded_as.key.clone(), description };
-    Ok(History { recorded_as, firearm, entries })
+    Ok(History::new(recorded_as, entries))
 }
 
 /// Whether an event can be the first that the books hold of a firearm.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::json;
 use symbology::Code;
-use transparency::Note;
+use transparency::{EntryProof, Note};
 
 use crate::books::Books;
 use crate::encode;
@@ -13,14 +13,27 @@ use crate::error::{BooksError, Refusal};
 use crate::event::{Event, View};
 use crate::firearm::{FirearmKey, Part};
 use crate::folder::SCHEME;
+use crate::ledger;
 use crate::names::Person;
 use crate::store::{Session, StoredCode};
+
+/// Version of `docs/specification.md` that the scheme belongs to.
+const SPECIFICATION: u32 = 1;
+
+/// A certificate, and the proof that giving it stands in the issuer's log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// The signed text.
+    pub note: Note,
+    /// Record, salt, inclusion proof and checkpoint of the act.
+    pub proof: EntryProof,
+}
 
 impl Books {
     /// Certifies which codes the parts of a firearm carry, as the books stand.
     ///
     /// The certificate is a C2SP signed note: plain text, an empty line, and the issuer's Ed25519 signature, to be
-    /// checked with `keys/signing.pub`. It names the scheme, the codes, the evidence (entries and log) and who signed.
+    /// checked with `keys/signing.pub`. It names the scheme and the version of its standard, the codes, the evidence (entries and log) and who signed.
     ///
     /// # Errors
     /// [`Refusal::UnknownFirearm`]; [`BooksError::Log`] when the log does not take the act, which then does not
@@ -30,19 +43,24 @@ impl Books {
         key: &FirearmKey,
         signer: &Person,
         now: Timestamp,
-    ) -> Result<Note, BooksError> {
+    ) -> Result<Certificate, BooksError> {
         let unknown = || Refusal::UnknownFirearm(key.clone());
+        self.keys.own()?;
         let history = self.history(key).await?.ok_or_else(unknown)?;
         let parts = self.parts_of(key).await?;
         let mut ledger = self.ledger.lock().await;
-        let entered =
-            self.enter(&mut ledger, "certificate", &json!({"firearm": key, "by": signer}), now).await?;
-        self.effect(&entered).await?.commit().await?;
+        let mut records = [ledger::new_record("certificate", &json!({"firearm": key, "by": signer}), now)?];
+        let (record_id, log_index) = self.enter_all(&mut ledger, &mut records, &[]).await?[0];
+        let mut session = self.store.write().await?;
+        session.put_logged(record_id, log_index).await?;
+        session.commit().await?;
+        let proof = ledger.prove(&records[0], log_index as u64)?;
         let description = &history.firearm.description;
         let mut text = format!("microstamp certificate v1\nissuer: {}\nscheme: {SCHEME}\n", self.issuer());
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             writeln!(text, "{name}: {value}").expect("a string takes any text");
         };
+        line("standard", &format!("microstamp specification, version {SPECIFICATION}"));
         line("firearm", &key);
         line("type", &description.kind.as_str());
         line("manufacturer", &description.manufacturer);
@@ -54,10 +72,11 @@ impl Books {
         let standing = View::Corrected.of(&history.entries);
         let numbers: Vec<String> = standing.iter().map(|entry| entry.number.to_string()).collect();
         line("entries", &numbers.join(" "));
-        line("log", &format!("{} entry {}", self.issuer.origin, entered.log_index));
+        line("log", &format!("{} entry {}", self.issuer.origin, log_index));
         line("signed", &now);
         line("by", signer);
-        Note::sign(&text, &self.keys.signing).map_err(|error| BooksError::Log(Box::new(error)))
+        let note = Note::sign(&text, &self.keys.own()?.signing);
+        Ok(Certificate { note: note.map_err(|error| BooksError::Log(Box::new(error)))?, proof })
     }
 
     /// The parts in a firearm now, the codes they carry, and where in the log those were issued.

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::batch::Batch;
 use crate::books::{Books, NewEntry};
 use crate::encode;
+use crate::epcis_check::well_formed;
 use crate::epcis_hash::{event_hash, name_spaces};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Corrects, Entry, Event, Loss, LossKind, Recipient, Source, View};
@@ -113,12 +114,12 @@ impl Books {
         let mut bytes = Vec::new();
         let read = document.take(MAX_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| BooksError::Table(error.to_string()))?;
-        let events = events_of(&bytes)?;
+        let (events, spaces) = events_of(&bytes)?;
         let mut imported = Imported { rows: events.len() as u64, ..Imported::default() };
         let (mut places, mut groups) = (Vec::new(), Vec::new());
         for (place, event) in (1..).zip(&events).filter(|(_, event)| event.get("errorDeclaration").is_none())
         {
-            match new_entry(event) {
+            match well_formed(event, &spaces).and_then(|()| new_entry(event)) {
                 Ok(entry) => {
                     places.push(place);
                     groups.push(vec![entry]);
@@ -335,8 +336,8 @@ fn decoded(part: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The events of a document, or of a bare list.
-fn events_of(bytes: &[u8]) -> Result<Vec<Value>, BooksError> {
+/// The events of a document and the name spaces that it declares.
+fn events_of(bytes: &[u8]) -> Result<(Vec<Value>, BTreeMap<String, String>), BooksError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(BooksError::Table("the document has more than 64 MiB\nhint: use CSV".to_owned()));
     }
@@ -354,7 +355,8 @@ fn events_of(bytes: &[u8]) -> Result<Vec<Value>, BooksError> {
         return Err(refuse("its schemaVersion is not 2.0"));
     }
     let list = document.pointer("/epcisBody/eventList").and_then(Value::as_array);
-    list.cloned().ok_or_else(|| refuse("it has no epcisBody.eventList"))
+    let list = list.cloned().ok_or_else(|| refuse("it has no epcisBody.eventList"))?;
+    Ok((list, name_spaces(&document["@context"])))
 }
 
 /// An event as an entry of the book.

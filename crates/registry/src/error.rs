@@ -66,6 +66,9 @@ pub enum BooksError {
     /// A table could not be read or written as CSV.
     #[error("the table cannot be used: {0}")]
     Table(String),
+    /// A successor's bundle is not what its issuer's log vouches for; whoever handed it over must act.
+    #[error("the bundle cannot be taken over: {0}")]
+    Bundle(String),
 }
 
 /// A rule that says no. Nothing was changed when it is returned.
@@ -122,6 +125,9 @@ pub enum Refusal {
         /// What to do.
         hint: &'static str,
     },
+    /// Books that were handed over, or taken over: the issuer has closed.
+    #[error("{0}")]
+    Closed(&'static str),
     /// A request without what the law or the house demands.
     #[error("{what}\nhint: {hint}")]
     Request {
@@ -161,6 +167,7 @@ impl BooksError {
             Self::Database { what, source } => Self::Database { what, source: source.to_string().into() },
             Self::Log(error) => Self::Log(error.to_string().into()),
             Self::Table(what) => Self::Table(what.clone()),
+            Self::Bundle(what) => Self::Bundle(what.clone()),
             Self::Clock { now, last } => Self::Clock { now: *now, last: *last },
         }
     }

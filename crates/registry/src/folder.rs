@@ -21,12 +21,16 @@ use sha2::{Digest as _, Sha256};
 use symbology::Prefix;
 use transparency::{KeyKind, SigningKey};
 
-use crate::error::BooksError;
+use crate::error::{BooksError, Refusal};
 use crate::firearm::Licensee;
 use crate::names::{LicenceNumber, PartyName};
 
 /// The scheme under which codes are sealed; it is part of the tweak and never changes for a block.
 pub(crate) const SCHEME: &str = "open-1";
+
+pub(crate) const TAKEN_OVER: &str =
+    "these books were taken over from another issuer; they answer, and nothing is added";
+pub(crate) const HANDED_OVER: &str = "these books were handed over to a successor; they can only be read";
 
 /// A new issuer, for [`crate::Books::create`].
 #[derive(Debug, Clone)]
@@ -61,6 +65,9 @@ pub(crate) struct Issuer {
     pub(crate) origin: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) postgres: Option<String>,
+    /// Set in the folder of a successor: these books were another's, and no entry is added to them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) taken_over: bool,
 }
 
 impl Issuer {
@@ -71,12 +78,28 @@ impl Issuer {
 
 /// The secret files of a folder.
 pub(crate) struct Keys {
-    pub(crate) sealing: [u8; 32],
-    pub(crate) signing: SigningKey,
+    /// What only the issuer itself has; a successor that took the books over has neither.
+    pub(crate) own: Option<OwnKeys>,
     pub(crate) log: SigningKey,
 }
 
+/// The keys with which codes are issued and certificates signed.
+pub(crate) struct OwnKeys {
+    pub(crate) sealing: [u8; 32],
+    pub(crate) signing: SigningKey,
+}
+
 impl Keys {
+    /// The issuer's own keys.
+    ///
+    /// # Errors
+    /// [`Refusal::Closed`] in books that were taken over.
+    pub(crate) fn own(&self) -> Result<&OwnKeys, Refusal> {
+        self.own.as_ref().ok_or(Refusal::Closed(TAKEN_OVER))
+    }
+}
+
+impl OwnKeys {
     /// Tells whether a sealing key is the one a block was opened with, without telling the key.
     pub(crate) fn sealing_check(&self) -> String {
         let hash =
@@ -120,16 +143,30 @@ impl Folder {
                 Database::Embedded => None,
                 Database::Postgres(url) => Some(url.clone()),
             },
+            taken_over: false,
         };
         let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
         self.write_new("issuer.toml", &text)?;
         let keys = new_keys(&issuer.origin)?;
-        self.write_new("keys/sealing.key", &format!("{}\n", hex::encode(keys.sealing)))?;
-        self.write_new("keys/signing.key", &format!("{}\n", keys.signing.to_secret_text()))?;
-        self.write_new("keys/signing.pub", &format!("{}\n", keys.signing.verifier()))?;
+        let own = keys.own()?;
+        self.write_new("keys/sealing.key", &format!("{}\n", hex::encode(own.sealing)))?;
+        self.write_new("keys/signing.key", &format!("{}\n", own.signing.to_secret_text()))?;
+        self.write_new("keys/signing.pub", &format!("{}\n", own.signing.verifier()))?;
         self.write_new("keys/log.key", &format!("{}\n", keys.log.to_secret_text()))?;
         self.write_new("keys/log.pub", &format!("{}\n", keys.log.verifier()))?;
         Ok((issuer, keys))
+    }
+
+    /// Writes into `issuer.toml` where the tables lie now.
+    pub(crate) fn place(&self, database: &Database) -> Result<(), BooksError> {
+        let (mut issuer, _) = self.open()?;
+        issuer.postgres = match database {
+            Database::Embedded => None,
+            Database::Postgres(url) => Some(url.clone()),
+        };
+        let path = self.0.join("issuer.toml");
+        let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
+        fs::write(&path, text).map_err(|error| BooksError::folder("cannot write", path, error))
     }
 
     /// Reads `issuer.toml` and the keys.
@@ -142,12 +179,13 @@ impl Folder {
                 issuer.scheme
             )));
         }
-        let keys = Keys {
-            sealing: sealing_key(self.read("keys/sealing.key")?.trim())?,
-            signing: self.signing_key("keys/signing.key")?,
-            log: self.signing_key("keys/log.key")?,
+        let own = if issuer.taken_over {
+            None
+        } else {
+            let sealing = sealing_key(self.read("keys/sealing.key")?.trim())?;
+            Some(OwnKeys { sealing, signing: self.signing_key("keys/signing.key")? })
         };
-        Ok((issuer, keys))
+        Ok((issuer, Keys { own, log: self.signing_key("keys/log.key")? }))
     }
 
     fn signing_key(&self, name: &str) -> Result<SigningKey, BooksError> {
@@ -182,11 +220,8 @@ fn new_keys(origin: &str) -> Result<Keys, BooksError> {
     rng.fill_bytes(&mut sealing);
     let signing = SigningKey::generate(&format!("{origin}/certificates"), KeyKind::Log, &mut rng);
     let log = SigningKey::generate(origin, KeyKind::Log, &mut rng);
-    Ok(Keys {
-        sealing,
-        signing: signing.map_err(BooksError::damaged)?,
-        log: log.map_err(BooksError::damaged)?,
-    })
+    let own = OwnKeys { sealing, signing: signing.map_err(BooksError::damaged)? };
+    Ok(Keys { own: Some(own), log: log.map_err(BooksError::damaged)? })
 }
 
 fn sealing_key(text: &str) -> Result<[u8; 32], BooksError> {

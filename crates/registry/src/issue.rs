@@ -14,6 +14,7 @@ use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::event::Event;
 use crate::firearm::{Description, FirearmKey, Part};
+use crate::folder::TAKEN_OVER;
 use crate::names::{Model, NameError, Person, Serial};
 use crate::store::{CodeRow, RunRows, Session};
 
@@ -276,7 +277,7 @@ impl Books {
     fn seal(&self, prefix: Prefix, unit: i64) -> Result<Code, BooksError> {
         let exhausted = Refusal::BlockExhausted { prefix, left: 0, wanted: 1 };
         let unit = u32::try_from(unit).ok().and_then(|unit| UnitNumber::new(unit).ok()).ok_or(exhausted)?;
-        Ok(self.sealing.seal(prefix, unit))
+        Ok(self.sealing.as_ref().ok_or(Refusal::Closed(TAKEN_OVER))?.seal(prefix, unit))
     }
 
     async fn write_chunk(

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use transparency::{Commitment, FolderStore, Log, LogError, Salt, SigningKey, StoreError, canonical_json};
+use transparency::{
+    Commitment, EntryProof, FolderStore, Log, LogError, Resource, Salt, SignedCheckpoint, SigningKey,
+    StoreError, TileStore as _, Tree, canonical_json,
+};
 
 use crate::error::BooksError;
 use crate::store::RecordRow;
@@ -54,6 +57,15 @@ impl Ledger {
         }
     }
 
+    /// Proves that a record stands at a place of the log, under the newest checkpoint.
+    pub(crate) fn prove(&self, record: &RecordRow, log_index: u64) -> Result<EntryProof, BooksError> {
+        let store = FolderStore::read_only(&self.folder);
+        let signed = checkpoint(&store)?;
+        let tree = Tree::new(&store, signed.checkpoint.size);
+        let proof = EntryProof::new(&tree, &signed, log_index, (&salt(record)?, record.body.as_bytes()));
+        proof.map_err(|error| BooksError::Log(Box::new(error)))
+    }
+
     /// The log, open for writing.
     fn writable(&mut self) -> Result<&mut Log<FolderStore>, BooksError> {
         if self.log.is_none() {
@@ -91,6 +103,11 @@ pub(crate) fn new_record(kind: &str, body: &Value, now: Timestamp) -> Result<Rec
 
 /// What of a record is in the log.
 pub(crate) fn commitment(record: &RecordRow) -> Result<Commitment, BooksError> {
+    Ok(Commitment::new(&salt(record)?, record.body.as_bytes()))
+}
+
+/// The salt of a record.
+fn salt(record: &RecordRow) -> Result<Salt, BooksError> {
     let salt: [u8; 32] = record.salt.as_slice().try_into().map_err(|_| {
         BooksError::damaged(format!(
             "the salt of record {} has {} bytes",
@@ -98,7 +115,14 @@ pub(crate) fn commitment(record: &RecordRow) -> Result<Commitment, BooksError> {
             record.salt.len()
         ))
     })?;
-    Ok(Commitment::new(&Salt::from_bytes(salt), record.body.as_bytes()))
+    Ok(Salt::from_bytes(salt))
+}
+
+/// The log's newest checkpoint, as it lies on disk.
+pub(crate) fn checkpoint(store: &FolderStore) -> Result<SignedCheckpoint, BooksError> {
+    let bytes = store.read(&Resource::Checkpoint).map_err(refused)?;
+    let bytes = bytes.ok_or_else(|| BooksError::damaged("the log has no checkpoint"))?;
+    SignedCheckpoint::parse(&bytes).map_err(|error| BooksError::Log(Box::new(error)))
 }
 
 fn refused(error: impl Into<LogError>) -> BooksError {

@@ -9,6 +9,7 @@ mod chain;
 mod desk;
 mod encode;
 mod epcis;
+mod epcis_check;
 mod epcis_hash;
 mod error;
 mod event;
@@ -19,8 +20,10 @@ mod import;
 mod issue;
 mod ledger;
 pub mod names;
+mod print;
 mod rules;
 mod store;
+mod succession;
 #[cfg(feature = "synthetic")]
 mod synthetic;
 mod trace;
@@ -29,6 +32,7 @@ mod wording;
 pub use audit::Reconciliation;
 pub use backup::restore;
 pub use books::{Block, Books, Correction, History, NewEntry};
+pub use certificate::Certificate;
 pub use chain::{Chain, ChainEnd, Link, RetailSale, Role, TimeToCrime, chain, time_to_crime};
 pub use epcis_hash::event_hashes;
 pub use error::{BooksError, Refusal};
@@ -37,6 +41,8 @@ pub use firearm::{Description, Firearm, FirearmKey, FirearmKind, Licensee, Part}
 pub use folder::{Database, NewIssuer};
 pub use import::{ImportOptions, Imported, Mapping, Rejected};
 pub use issue::{IssueRun, Issued, serial_run};
+pub use print::{BookLine, BookPrint, BookSide};
+pub use succession::{HandedOver, SuccessionManifest, SuccessorIdentity, SuccessorKey, take_over};
 pub use trace::{
     CERTAIN, CandidateCode, MAX_CANDIDATES, PartState, Priority, TraceAnswer, TraceOutcome, TraceRequest,
     Traced,

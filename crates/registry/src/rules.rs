@@ -38,6 +38,41 @@ pub(crate) fn check(entries: &[&Entry], event: &Event, on: Date) -> Result<(), R
     }
 }
 
+/// Says whether a marked part can be fitted or removed on a day. `from_making` tells whether the firearm was made with
+/// the part; events of other kinds pass.
+///
+/// # Errors
+/// [`Refusal::OutOfOrder`] for a part that is taken out though it is not in, or put in though it is.
+pub(crate) fn check_part(
+    entries: &[&Entry],
+    event: &Event,
+    on: Date,
+    from_making: bool,
+) -> Result<(), Refusal> {
+    let (Event::PartFitted { part, code, .. } | Event::PartRemoved { part, code, .. }) = event else {
+        return Ok(());
+    };
+    let moved = |entry: &&&Entry| match &entry.event {
+        Event::PartFitted { part: other, code: on_it, .. }
+        | Event::PartRemoved { part: other, code: on_it, .. } => (other, on_it) == (part, code),
+        _ => false,
+    };
+    let before = entries.iter().filter(moved).filter(|entry| entry.on <= on);
+    let last = before.max_by_key(|entry| (entry.on, entry.number));
+    let is_in = last.map_or(from_making, |entry| matches!(entry.event, Event::PartFitted { .. }));
+    match (event, is_in) {
+        (Event::PartRemoved { .. }, false) => {
+            let what = format!("the {part} with code {code} is not in this firearm on {on}");
+            Err(out_of_order(what, "check part, code and day, or record first that it was fitted"))
+        }
+        (Event::PartFitted { .. }, true) => {
+            let what = format!("the {part} with code {code} is in this firearm already on {on}");
+            Err(out_of_order(what, "record its removal first, or check part, code and day"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Whether an event begins a firearm's life in the country.
 pub(crate) fn is_beginning(event: &Event) -> bool {
     matches!(event, Event::Manufactured { .. } | Event::Imported { .. })
@@ -52,6 +87,8 @@ fn contradictions(ordered: &[(Date, u64, &Event)]) -> Vec<Refusal> {
 #[derive(Default)]
 struct State<'e> {
     place: Place<'e>,
+    /// Every licensee who has or had it, as far as the book says.
+    holders: Vec<&'e Licensee>,
     /// Whether any acquisition or disposition stands: before the first, anybody may turn out to hold it.
     moved: bool,
     /// A hand-over that the recipient has entered and the one who gave has not.
@@ -77,10 +114,10 @@ impl<'e> State<'e> {
             return Err(out_of_order(what, "correct the destruction if it did not happen"));
         }
         match event {
-            Event::Manufactured { by } | Event::Imported { by } => self.place = Place::With(by),
+            Event::Manufactured { by } | Event::Imported { by } => self.has(by),
             Event::Acquired { holder, source } => {
                 self.not_missing()?;
-                self.acquire(holder, source);
+                self.acquire(holder, source, on)?;
             }
             Event::Disposed { holder, to } => {
                 self.not_missing()?;
@@ -99,7 +136,7 @@ impl<'e> State<'e> {
                     return Err(out_of_order(what, "check the incident number and the day"));
                 }
                 self.lost = None;
-                self.place = Place::With(holder);
+                self.has(holder);
             }
             Event::Destroyed { holder, .. } => {
                 self.not_missing()?;
@@ -122,15 +159,30 @@ impl<'e> State<'e> {
         Err(out_of_order(what, "record its recovery under that incident number first"))
     }
 
-    fn acquire(&mut self, holder: &'e Licensee, source: &'e Source) {
+    fn acquire(&mut self, holder: &'e Licensee, source: &'e Source, on: Date) -> Result<(), Refusal> {
+        if let (Place::With(other), Source::Public(_)) = (&self.place, source)
+            && self.moved
+            && !self.holders.iter().any(|had| had.is(holder))
+        {
+            let what = format!("nobody can bring it to {holder} on {on}: the book has it with {other}");
+            let hint = "enter first how it left there, or name the licensee it came from";
+            return Err(out_of_order(what, hint));
+        }
         let from = match (&self.place, source) {
             (Place::With(already), _) if already.is(holder) => None,
             (_, Source::Licensee(from)) => Some(from),
             (_, Source::Public(_)) => None,
         };
         self.unconfirmed = from.map(|from| (from, holder));
-        self.place = Place::With(holder);
+        self.has(holder);
         self.moved = true;
+        Ok(())
+    }
+
+    /// A licensee has it now.
+    fn has(&mut self, holder: &'e Licensee) {
+        self.holders.push(holder);
+        self.place = Place::With(holder);
     }
 
     fn dispose(&mut self, holder: &'e Licensee, to: &'e Recipient, on: Date) -> Result<(), Refusal> {
@@ -152,8 +204,12 @@ impl<'e> State<'e> {
             Place::With(_) | Place::Unknown => {}
         }
         self.moved = true;
+        self.holders.push(holder);
         self.place = match to {
-            Recipient::Licensee(to) => Place::With(to),
+            Recipient::Licensee(to) => {
+                self.has(to);
+                return Ok(());
+            }
             Recipient::Form4473(_) => Place::Gone("sold at retail", on),
             Recipient::Government(_) => Place::Gone("sold to a government body", on),
             Recipient::Export { .. } => Place::Gone("exported", on),

@@ -204,11 +204,12 @@ impl Books {
         request: &TraceRequest,
         today: Date,
     ) -> Result<TraceOutcome, BooksError> {
-        let blocks = self.blocks().await?;
         let mut session = self.store.read().await?;
+        let blocks = session.blocks().await?;
         let mut sorted = Sorted::default();
         for candidate in &request.codes {
-            if !blocks.iter().any(|block| block.prefix == candidate.code.prefix()) {
+            let prefix = i64::from(candidate.code.prefix().index());
+            if !blocks.iter().any(|(block, _)| *block == prefix) {
                 sorted.elsewhere.push(*candidate);
             } else if let Some(stored) = session.code(encode::code_number(candidate.code)).await? {
                 sorted.issued.push((*candidate, stored));

@@ -34,18 +34,32 @@ impl From<String> for Cell {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Table {
     headings: Vec<String>,
+    widths: Vec<u16>,
     rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
     /// A table without rows.
     pub fn new(headings: &[&str]) -> Self {
-        Self { headings: headings.iter().map(|&heading| heading.to_owned()).collect(), rows: Vec::new() }
+        let headings = headings.iter().map(|&heading| heading.to_owned()).collect();
+        Self { headings, ..Self::default() }
+    }
+
+    /// This table with columns whose widths on paper stand to each other as these numbers; equal without them.
+    #[must_use]
+    pub fn widths(mut self, widths: &[u16]) -> Self {
+        self.widths = widths.to_vec();
+        self
     }
 
     /// Adds a row at the end.
     pub fn push(&mut self, row: Vec<Cell>) {
         self.rows.push(row);
+    }
+
+    /// Headings, relative widths and rows.
+    pub(crate) fn parts(&self) -> (&[String], &[u16], &[Vec<Cell>]) {
+        (&self.headings, &self.widths, &self.rows)
     }
 }
 
@@ -159,6 +173,11 @@ pub(crate) fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
+            // XML has no place for these, not even escaped.
+            '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
+            letter if letter.is_control() && !matches!(letter, '\t' | '\n' | '\r') => {
+                escaped.push('\u{fffd}')
+            }
             letter => escaped.push(letter),
         }
     }

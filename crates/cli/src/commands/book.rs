@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use registry::names::Reason;
+use registry::names::{LicenceNumber, Model, Reason, Serial};
 use registry::{Books, Correction, Entry, Event, FirearmKey, History, Recipient, Source, View};
 
 use super::books::{Described, InBooks, WhichFirearm, day, entered, failure, open, wait};
+use super::print;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -43,11 +44,26 @@ pub(crate) struct Correct {
 pub(crate) struct Book {
     #[command(flatten)]
     books: InBooks,
-    #[command(flatten)]
-    firearm: WhichFirearm,
+    /// Model, as marked.
+    #[arg(long, required_unless_present = "pdf", requires = "serial")]
+    model: Option<Model>,
+    /// Serial number, as marked.
+    #[arg(long, required_unless_present = "pdf", requires = "model")]
+    serial: Option<Serial>,
+    /// Licence of the maker or importer who marked it [default: the issuer's].
+    #[arg(long, value_name = "NUMBER", requires = "model")]
+    licence: Option<LicenceNumber>,
     /// Entries to show: original, corrected or both.
     #[arg(long, default_value = "both")]
     view: View,
+    /// Print it as PDF/A with the columns of 27 CFR 478.125(e): the whole book, or the one firearm. A book of more than
+    /// 1,818 lines goes into several files, FILE, then FILE with -002 and so on before its ending, with one run of page
+    /// numbers; 200,000 lines at most.
+    #[arg(long, value_name = "FILE")]
+    pdf: Option<PathBuf>,
+    /// When it is said to be printed [default: now].
+    #[arg(long, value_name = "TIME", requires = "pdf")]
+    printed_at: Option<Timestamp>,
 }
 
 /// Arguments of `export`.
@@ -76,6 +92,9 @@ pub(crate) struct Certificate {
     /// Where to write the signed text.
     #[arg(short, long, default_value = "-", value_name = "FILE")]
     output: PathBuf,
+    /// Print it as PDF/A as well, with the signed text and its proof of inclusion in the log.
+    #[arg(long, value_name = "FILE")]
+    pdf: Option<PathBuf>,
 }
 
 /// Writes a correction; the corrected entry stays.
@@ -108,7 +127,22 @@ pub(crate) fn correct(arguments: &Correct) -> Result<Exit, Failure> {
 pub(crate) fn book(arguments: &Book) -> Result<Exit, Failure> {
     wait(async {
         let books = open(&arguments.books.registry).await?;
-        let history = known(&books, &arguments.firearm.key(&books)).await?;
+        let key = match (&arguments.model, &arguments.serial) {
+            (Some(model), Some(serial)) => {
+                let licence = arguments.licence.clone().unwrap_or_else(|| books.issuer().licence);
+                Some(FirearmKey { licence, model: model.clone(), serial: serial.clone() })
+            }
+            _ => None,
+        };
+        if let Some(file) = &arguments.pdf {
+            let (view, by, now) = (arguments.view, &arguments.books.by, Timestamp::now());
+            let book = books.print(view, key.as_ref(), by, now).await.map_err(failure)?;
+            let printed_at = arguments.printed_at.unwrap_or(now);
+            print::book(&book, &print::Heading { issuer: books.issuer(), view, by, printed_at }, file)?;
+            return Ok(Exit::Done);
+        }
+        let key = key.ok_or_else(|| Exit::BadInput.because("name a firearm with --model and --serial"))?;
+        let history = known(&books, &key).await?;
         for entry in arguments.view.of(&history.entries) {
             if arguments.books.json {
                 let line = serde_json::to_string(entry).or_exit(Exit::Environment, "cannot write JSON")?;
@@ -144,9 +178,12 @@ pub(crate) fn certificate(arguments: &Certificate) -> Result<Exit, Failure> {
     wait(async {
         let books = open(&arguments.books.registry).await?;
         let firearm = arguments.firearm.key(&books);
-        let note =
-            books.certificate(&firearm, &arguments.books.by, Timestamp::now()).await.map_err(failure)?;
-        files::write(&arguments.output, note.to_string().as_bytes())?;
+        let now = Timestamp::now();
+        let certificate = books.certificate(&firearm, &arguments.books.by, now).await.map_err(failure)?;
+        if let Some(file) = &arguments.pdf {
+            print::certificate(&certificate, now, file)?;
+        }
+        files::write(&arguments.output, certificate.note.to_string().as_bytes())?;
         Ok(Exit::Done)
     })
 }

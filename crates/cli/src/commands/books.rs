@@ -134,6 +134,7 @@ pub(crate) fn failure(error: BooksError) -> Failure {
     let exit = match &error {
         BooksError::Name(_)
         | BooksError::Table(_)
+        | BooksError::Bundle(_)
         | BooksError::Refused(
             Refusal::UnknownFirearm(_)
             | Refusal::UnknownCode(_)

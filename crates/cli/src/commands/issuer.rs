@@ -10,6 +10,7 @@ use serde_json::json;
 use symbology::Prefix;
 
 use super::books::{failure, open, wait};
+use super::succession;
 use crate::exit::{Exit, Failure};
 use crate::files;
 
@@ -34,6 +35,12 @@ enum What {
     Backup(Backup),
     /// Put a copy back into a new folder after checking every file of it.
     Restore(Restore),
+    /// Close the books and seal them whole for a successor; their hash is in the log before the file appears.
+    HandOver(succession::HandOver),
+    /// Open the books of an issuer that closed, as its successor, after checking everything in them.
+    TakeOver(succession::TakeOver),
+    /// Make the key to which another issuer's books can be sealed.
+    SuccessorKey(succession::NewKey),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +64,9 @@ struct Restore {
     /// could otherwise be issued a second time; open another with `issuer add-prefix`.
     #[arg(long)]
     latest: bool,
+    /// Put the tables on this PostgreSQL server, into an empty database, instead of into the folder.
+    #[arg(long, value_name = "postgres://…")]
+    database: Option<String>,
     /// Who does this, as it is written into the books.
     #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
     by: Person,
@@ -116,6 +126,9 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }),
         What::Restore(restore) => wait(put_back(restore)),
+        What::HandOver(arguments) => succession::hand_over(arguments),
+        What::TakeOver(arguments) => succession::take_over(arguments),
+        What::SuccessorKey(arguments) => succession::new_key(arguments),
     }
 }
 
@@ -147,7 +160,9 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
 }
 
 async fn put_back(restore: &Restore) -> Result<Exit, Failure> {
-    let files = registry::restore(&restore.from, &restore.dir).map_err(failure)?;
+    let database = restore.database.clone().map_or(Database::Embedded, Database::Postgres);
+    let put = registry::restore(&restore.from, &restore.dir, &database, Timestamp::now()).await;
+    let files = put.map_err(failure)?;
     let books = open(&restore.dir).await?;
     if !books.reconcile().await.map_err(failure)?.agrees() {
         let reason = "the copy's books and log do not agree\nhint: see `issuer check`";

@@ -19,11 +19,13 @@ mod import;
 mod issue;
 mod issuer;
 mod node;
+mod print;
 pub(crate) mod read;
 pub(crate) mod scheme;
 mod serve;
 mod shell;
 mod strike;
+mod succession;
 mod trace;
 mod x3p;
 

@@ -10,4 +10,5 @@ mod engrave;
 mod faults;
 mod help;
 mod kill;
+mod print;
 mod read;

@@ -8,19 +8,25 @@ mod postgres;
 mod rows;
 mod sql;
 mod sqlite;
+mod tables;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{
+    ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
+};
+use tokio::sync::Mutex;
 
 #[cfg(feature = "synthetic")]
 pub(crate) use self::rows::Invented;
 pub(crate) use self::rows::{
     BookRow, CodeRow, EntryRow, FirearmRow, RecordRow, RunRows, StoredCode, StoredEntry, StoredFirearm,
 };
+use self::tables::{Table, Value};
 use crate::error::BooksError;
 
 /// How often a busy database is asked again before the writer gives up, and how long it waits at most each time.
@@ -40,8 +46,17 @@ pub(crate) enum Store {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
+        look_ups: Arc<LookUps>,
     },
     Postgres(PgPool),
+}
+
+/// Connections for single reads. A pool asks a connection whether it lives each time that it lends it and each time
+/// that it comes back, which costs more than the read.
+#[derive(Debug)]
+pub(crate) struct LookUps {
+    options: SqliteConnectOptions,
+    connections: [Mutex<Option<SqliteConnection>>; READERS as usize],
 }
 
 /// One transaction: dropped without [`Session::commit`] it leaves nothing behind.
@@ -54,6 +69,8 @@ impl Store {
     /// Opens a database file, making it when `create` says so.
     pub(crate) async fn sqlite(file: &Path, create: bool) -> Result<Self, BooksError> {
         let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_WAIT);
+        // A file does not hang up as a server does: asking each connection first whether it lives only costs a turn of
+        // the driver's thread.
         let writing = options
             .clone()
             .create_if_missing(create)
@@ -61,15 +78,21 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .pragma("cache_size", "-65536")
             .pragma("wal_autocheckpoint", "8192");
-        let writer =
-            SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).connect_with(writing).await;
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .connect_with(writing)
+            .await;
         let writer = writer.map_err(|error| BooksError::database("open the file", error))?;
         let reading = options.pragma("query_only", "ON").pragma("cache_size", "-16384");
+        let look_ups = Arc::new(LookUps { options: reading.clone(), connections: Default::default() });
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
             .connect_lazy_with(reading);
-        Ok(Self::Sqlite { writer, readers })
+        Ok(Self::Sqlite { writer, readers, look_ups })
     }
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
@@ -126,10 +149,7 @@ impl Store {
     /// What the books know of a code, without a transaction around it: one statement is consistent by itself.
     pub(crate) async fn look_up(&self, code: i64) -> Result<Option<StoredCode>, BooksError> {
         let found = match self {
-            Self::Sqlite { readers, .. } => match readers.acquire().await {
-                Ok(mut conn) => sqlite::queries::code(&mut conn, code).await,
-                Err(error) => Err(error),
-            },
+            Self::Sqlite { look_ups, .. } => look_ups.code(code).await,
             Self::Postgres(pool) => match pool.acquire().await {
                 Ok(mut conn) => postgres::queries::code(&mut conn, code).await,
                 Err(error) => Err(error),
@@ -138,23 +158,69 @@ impl Store {
         found.map_err(|error| failed("look a code up", error))
     }
 
-    /// Writes a consistent copy of a SQLite database into a new file.
-    pub(crate) async fn snapshot(&self, file: &Path) -> Result<(), BooksError> {
-        let Self::Sqlite { writer, .. } = self else {
-            return Err(BooksError::damaged("a server makes its own snapshots"));
-        };
-        let copied = sqlx::query(sql::SNAPSHOT).bind(file.to_string_lossy()).execute(writer).await;
-        copied.map(drop).map_err(|error| failed("copy the tables", error))
+    /// Writes a consistent copy of the tables into a new SQLite file; `now` dates its version.
+    pub(crate) async fn snapshot(&self, file: &Path, now: i64) -> Result<(), BooksError> {
+        if let Self::Sqlite { writer, .. } = self {
+            let copied = sqlx::query(sql::SNAPSHOT).bind(file.to_string_lossy()).execute(writer).await;
+            return copied.map(drop).map_err(|error| failed("copy the tables", error));
+        }
+        let copy = Self::sqlite(file, true).await?;
+        copy.migrate(now).await?;
+        tables::carry(&mut self.read().await?, &copy).await?;
+        copy.close().await;
+        Ok(())
+    }
+
+    /// Fills this database, which must be empty, with what a SQLite file holds.
+    pub(crate) async fn fill(&self, file: &Path, now: i64) -> Result<(), BooksError> {
+        self.migrate(now).await?;
+        if self.read().await?.numbers_taken("record").await? > 0 {
+            return Err(BooksError::damaged("the database holds books already"));
+        }
+        let copy = Self::sqlite(file, false).await?;
+        tables::carry(&mut copy.read().await?, self).await?;
+        copy.close().await;
+        Ok(())
     }
 
     /// Waits until every connection is closed, so that the file can be moved or copied.
     pub(crate) async fn close(&self) {
         match self {
-            Self::Sqlite { writer, readers } => {
+            Self::Sqlite { writer, readers, look_ups } => {
+                look_ups.close().await;
                 readers.close().await;
                 writer.close().await;
             }
             Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl LookUps {
+    async fn code(&self, code: i64) -> Result<Option<StoredCode>, sqlx::Error> {
+        let free = self.connections.iter().find_map(|connection| connection.try_lock().ok());
+        let mut place = match free {
+            Some(place) => place,
+            None => self.connections[code as usize % self.connections.len()].lock().await,
+        };
+        let connection = match place.take() {
+            Some(connection) => place.insert(connection),
+            None => place.insert(self.options.connect().await?),
+        };
+        let found = sqlite::queries::code(connection, code).await;
+        if found.is_err() {
+            // Whatever was wrong with it, the next look-up opens another.
+            *place = None;
+        }
+        found
+    }
+
+    async fn close(&self) {
+        for connection in &self.connections {
+            if let Some(connection) = connection.lock().await.take() {
+                // It can only read: there is nothing that closing could fail to keep.
+                let _ = connection.close().await;
+            }
         }
     }
 }
@@ -207,6 +273,7 @@ session_calls! {
     "find a firearm": find_firearm(line: i64, serial: &str) -> Option<i64>;
     "find serial numbers": known_firearms(keys: &[(i64, &str)]) -> Vec<(i64, String, i64)>;
     "read a firearm": firearm(firearm: i64) -> Option<StoredFirearm>;
+    "read a page of firearms": firearm_page(after: i64, limit: i64) -> Vec<(i64, StoredFirearm)>;
     "find the code of a serial number": issued_to_serial(line: i64, serial: &str) -> Option<(i64, i64)>;
     "look a code up": code(code: i64) -> Option<StoredCode>;
     "read the entries of a firearm": entries_of_firearm(firearm: i64) -> Vec<StoredEntry>;
@@ -217,6 +284,8 @@ session_calls! {
     "write a code": put_code(row: &CodeRow) -> ();
     "write a run of codes": issue(run: &RunRows<'_>) -> ();
     "write fittings": put_fittings(rows: &[(i64, i64)]) -> ();
+    "read rows": read_rows(table: &Table, after: i64) -> Vec<Vec<Value>>;
+    "write rows": write_rows(table: &Table, rows: &[Vec<Value>]) -> ();
     "write entries": put_entries(rows: &[EntryRow]) -> ();
 }
 

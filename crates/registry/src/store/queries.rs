@@ -8,6 +8,7 @@ use crate::store::rows::{
     BookRow, CodeRow, EntryRow, FirearmRow, RecordRow, RunRows, StoredCode, StoredEntry, StoredFirearm,
 };
 use crate::store::sql;
+use crate::store::tables::{Kind, Table, Value};
 
 type Done<T> = Result<T, sqlx::Error>;
 
@@ -191,6 +192,20 @@ pub(crate) async fn firearm(conn: &mut Connection, firearm: i64) -> Done<Option<
     row.map(stored).transpose()
 }
 
+/// Firearms after a number, with their keys and descriptions as first recorded.
+pub(crate) async fn firearm_page(
+    conn: &mut Connection,
+    after: i64,
+    limit: i64,
+) -> Done<Vec<(i64, StoredFirearm)>> {
+    let rows = sqlx::query::<Db>(sql::FIREARM_PAGE).bind(after).bind(limit).fetch_all(&mut *conn).await?;
+    let stored = |row: &Row| {
+        let key = [row.try_get(1)?, row.try_get(2)?, row.try_get(3)?];
+        Ok((row.try_get(0)?, StoredFirearm { key, description: row.try_get(4)? }))
+    };
+    rows.iter().map(stored).collect()
+}
+
 /// The code that was issued when the firearm was made, and when that was.
 pub(crate) async fn issued_to_serial(
     conn: &mut Connection,
@@ -339,6 +354,40 @@ pub(crate) async fn put_entries(conn: &mut Connection, rows: &[EntryRow]) -> Don
             query = query.bind(row.happened_on).bind(row.recorded_at).bind(row.recorded_by.as_str());
             query = query.bind(row.description_id).bind(row.code).bind(row.corrects);
             query = query.bind(i64::from(row.void)).bind(row.body.as_deref());
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Rows of a table after a number, in the order of their numbers; of tables that are never long, all of them.
+pub(crate) async fn read_rows(conn: &mut Connection, table: &Table, after: i64) -> Done<Vec<Vec<Value>>> {
+    let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(table.select()));
+    if table.is_long() {
+        query = query.bind(after);
+    }
+    let rows = query.fetch_all(&mut *conn).await?;
+    let value = |row: &Row, at: usize, kind: Kind| {
+        Ok(match kind {
+            Kind::Number => Value::Number(row.try_get(at)?),
+            Kind::Text => Value::Text(row.try_get(at)?),
+            Kind::Bytes => Value::Bytes(row.try_get(at)?),
+        })
+    };
+    let read = |row| table.kinds().enumerate().map(|(at, kind)| value(row, at, kind)).collect();
+    rows.iter().map(read).collect()
+}
+
+/// Writes rows that another database's `read_rows` gave.
+pub(crate) async fn write_rows(conn: &mut Connection, table: &Table, rows: &[Vec<Value>]) -> Done<()> {
+    for part in rows.chunks((PLACES.most / table.kinds().count()).clamp(1, 500)) {
+        let mut query = sqlx::query::<Db>(sqlx::AssertSqlSafe(table.insert(part.len(), PLACES.numbered)));
+        for value in part.iter().flatten() {
+            query = match value {
+                Value::Number(number) => query.bind(*number),
+                Value::Text(text) => query.bind(text.as_deref()),
+                Value::Bytes(bytes) => query.bind(bytes.as_slice()),
+            };
         }
         query.execute(&mut *conn).await?;
     }

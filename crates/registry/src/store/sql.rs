@@ -58,6 +58,10 @@ pub(super) const FIND_FIREARM: &str = "SELECT firearm_id FROM firearm WHERE line
 pub(super) const FIREARM: &str = "SELECT l.licence, l.model, f.serial, d.body
     FROM firearm f JOIN line l ON l.line_id = f.line_id JOIN description d ON d.description_id = f.description_id
     WHERE f.firearm_id = $1";
+/// A page of firearms in the order in which they came into the book.
+pub(super) const FIREARM_PAGE: &str = "SELECT f.firearm_id, l.licence, l.model, f.serial, d.body
+    FROM firearm f JOIN line l ON l.line_id = f.line_id JOIN description d ON d.description_id = f.description_id
+    WHERE f.firearm_id > $1 ORDER BY f.firearm_id LIMIT $2";
 pub(super) const ISSUED_TO_SERIAL: &str = "SELECT e.code, e.recorded_at
     FROM firearm f JOIN entry e ON e.firearm_id = f.firearm_id AND e.kind = 'manufactured'
     WHERE f.line_id = $1 AND f.serial = $2 AND e.code IS NOT NULL";

@@ -51,9 +51,10 @@ behaviour! {
     takes_all_entries_or_none
     certifies
     exports_three_views
+    refuses_parts_that_are_not_there
 }
 
-fn question(codes: &[(Code, f64)]) -> TraceRequest {
+pub(crate) fn question(codes: &[(Code, f64)]) -> TraceRequest {
     TraceRequest {
         codes: codes.iter().map(|&(code, posterior)| CandidateCode { code, posterior }).collect(),
         reading_sha256: None,
@@ -358,6 +359,41 @@ async fn follows_parts(place: Place) {
     assert!(matches!(answer.outcome, TraceOutcome::PartNotFitted { .. }), "{:?}", answer.outcome);
 }
 
+async fn refuses_parts_that_are_not_there(place: Place) {
+    let codes = place.issue(&place::run("AB0001", 2)).await;
+    let (first, second) = (codes[0].code, codes[1].code);
+    let pin = Part::FiringPin;
+    let out = |code| Event::PartRemoved { by: dealer(), part: pin, code };
+    let into = |code| Event::PartFitted { by: dealer(), part: pin, code };
+    let spare = place.books.issue_part(pin, None, &"line 1".parse().unwrap(), now()).await.unwrap();
+    let face = Event::PartFitted { by: dealer(), part: Part::BreechFace, code: spare };
+    let steps = [
+        (out(second), "2024-06-01", Some("is not in this firearm on 2024-06-01")),
+        (into(first), "2024-06-01", Some("is in this firearm already on 2024-06-01")),
+        (out(first), "2024-06-02", None),
+        (out(first), "2024-06-03", Some("is not in this firearm")),
+        (face, "2024-06-03", Some("was issued for firing-pin, not for breech-face")),
+        (into(spare), "2024-06-03", None),
+        (out(first), "2024-06-04", Some("is not in this firearm")),
+        (into(first), "2024-06-01", Some("is in this firearm already")),
+        (out(spare), "2024-06-04", None),
+    ];
+    for (event, on, expected) in steps {
+        match (place.record("AB0001", event.clone(), on).await, expected) {
+            (Ok(_), None) => {}
+            (Err(refused), Some(expected)) if refused.contains(expected) => {}
+            (done, expected) => panic!("{event:?} on {on}: {done:?}, expected {expected:?}"),
+        }
+    }
+    // The public brings it back to whoever had it, never to a house that the book does not know.
+    let ship = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(wholesaler()) };
+    place.record("AB0002", ship, "2024-02-01").await.unwrap();
+    let back = |holder| Event::Acquired { holder, source: Source::Public("R-1".parse().unwrap()) };
+    let refused = place.record("AB0002", back(dealer()), "2024-06-01").await.unwrap_err();
+    assert!(refused.contains("nobody can bring it to Corner Guns"), "{refused}");
+    place.record("AB0002", back(place.books.issuer()), "2024-06-01").await.unwrap();
+}
+
 async fn tells_only_what_is_issued_when_in_doubt(place: Place) {
     let issued = place.issue(&place::run("AB0001", 2)).await;
     let [a, b] = [issued[0].code, issued[1].code];
@@ -516,7 +552,12 @@ async fn takes_all_entries_or_none(place: Place) {
 async fn certifies(place: Place) {
     let code = place.issue(&place::run("AB0001", 1)).await[0].code;
     let signer = "quality control".parse().unwrap();
-    let note = place.books.certificate(&place.key("AB0001"), &signer, now()).await.unwrap();
+    let certificate = place.books.certificate(&place.key("AB0001"), &signer, now()).await.unwrap();
+    let key = std::fs::read_to_string(place.folder.path().join("keys/log.pub")).unwrap();
+    let policy = transparency::Policy::log_alone(key.trim().parse().unwrap()).unwrap();
+    certificate.proof.verify(&policy).unwrap();
+    assert!(String::from_utf8_lossy(&certificate.proof.record).contains("AB0001"));
+    let note = certificate.note;
     let public = std::fs::read_to_string(place.folder.path().join("keys/signing.pub")).unwrap();
     note.verify(&public.trim().parse().unwrap()).unwrap();
     assert!(note.text.contains(&format!("firing-pin: {code}, issued in log entry 1")), "{}", note.text);

@@ -217,3 +217,99 @@ async fn foreign_and_invalid_documents_are_refused_one_event_at_a_time() {
     }
     assert!(seen > 50, "{seen} documents");
 }
+
+/// The published schema of EPCIS 2.0 documents, with all that it refers to.
+fn validate(schemas: &std::path::Path, document: &Value) -> Vec<String> {
+    let mut registry = jsonschema::Registry::new();
+    for folder in [schemas.to_owned(), schemas.join("schemas")] {
+        for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+            if file.extension().is_some_and(|ending| ending == "json") {
+                let schema: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+                let name = schema["$id"].as_str().unwrap().to_owned();
+                registry = registry.add(name, schema).unwrap();
+            }
+        }
+    }
+    let registry = registry.prepare().unwrap();
+    let root = std::fs::read(schemas.join("EPCIS-JSON-Schema-root.json")).unwrap();
+    let root: Value = serde_json::from_slice(&root).unwrap();
+    let validator = jsonschema::options().with_registry(&registry).build(&root).unwrap();
+    validator.iter_errors(document).map(|error| error.to_string()).collect()
+}
+
+#[tokio::test]
+async fn documents_hold_against_the_published_schema() {
+    let Some(schemas) = vectors("epcis/JSON-Schema") else { return };
+    let place = eventful().await;
+    for view in [View::Original, View::Corrected, View::Both] {
+        let (_, bytes) = document(&place, view).await;
+        assert_eq!(validate(&schemas, &serde_json::from_slice(&bytes).unwrap()), [""; 0], "{view:?}");
+    }
+    // The schema can say no.
+    let (_, bytes) = document(&place, View::Both).await;
+    let mut wrong: Value = serde_json::from_slice(&bytes).unwrap();
+    wrong["epcisBody"]["eventList"][0]["action"] = "INVENT".into();
+    assert_ne!(validate(&schemas, &wrong), [""; 0]);
+}
+
+#[tokio::test]
+async fn invalid_events_are_named_with_the_reason() {
+    let (_, bytes) = document(&eventful().await, View::Corrected).await;
+    let whole: Value = serde_json::from_slice(&bytes).unwrap();
+    let place = Place::sqlite().await.unwrap();
+    let by = "clerk".parse().unwrap();
+    let options = ImportOptions { dry_run: true, ..ImportOptions::default() };
+    // The faults of the public invalid examples, done to the making of our own first pistol.
+    let faults: [(&str, Value, &str); 14] = [
+        ("/action", "INVENT".into(), "action `INVENT` is none of"),
+        ("/action", Value::Null, "action is missing"),
+        ("/eventTime", "yesterday".into(), "eventTime `yesterday` is no time"),
+        ("/eventTime", Value::Null, "eventTime is missing"),
+        ("/eventTimeZoneOffset", "0".into(), "is not of the form"),
+        ("/eventTimeZoneOffset", "+15:00".into(), "is not of the form"),
+        ("/bizStep", "selling".into(), "business step `selling` is none"),
+        ("/disposition", "gone".into(), "disposition `gone` is not of the core business vocabulary"),
+        ("/epcList", Value::Null, "must name one firearm"),
+        ("/epcList/0", "urn:epc:id:sgtin:0614141.107346.2017".into(), "is no firearm of these books"),
+        ("/bizLocation", Value::Null, "bizLocation is missing"),
+        ("/quantityList", "many".into(), "`quantityList` is no member"),
+        ("/colour", "blue".into(), "`colour` is no member"),
+        ("/microstamp:calibre", ".45 ACP".into(), "it was altered"),
+    ];
+    for (at, value, expected) in faults {
+        let mut altered = whole.clone();
+        let event = &mut altered["epcisBody"]["eventList"][0];
+        if expected != "it was altered" {
+            event.as_object_mut().unwrap().remove("eventID");
+        }
+        if value.is_null() {
+            event.as_object_mut().unwrap().remove(&at[1..]);
+        } else if let Some(place) = event.pointer_mut(at) {
+            *place = value;
+        } else {
+            event[&at[1..]] = value;
+        }
+        altered["epcisBody"]["eventList"].as_array_mut().unwrap().truncate(1);
+        let mut reasons = Vec::new();
+        let bytes = serde_json::to_vec(&altered).unwrap();
+        let taking = |row: registry::Rejected| reasons.push((row.line, row.reason));
+        let done = place.books.import_epcis(bytes.as_slice(), &options, (&by, now()), taking).await.unwrap();
+        assert_eq!((done.entries, done.rejected), (0, 1), "{at}");
+        assert!(reasons[0].0 == 1 && reasons[0].1.contains(expected), "{at}: {reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn events_declared_wrong_are_left_out() {
+    let (_, bytes) = document(&eventful().await, View::Both).await;
+    let whole: Value = serde_json::from_slice(&bytes).unwrap();
+    let events = whole["epcisBody"]["eventList"].as_array().unwrap();
+    let wrong = events.iter().filter(|event| event.get("errorDeclaration").is_some()).count() as u64;
+    let place = Place::sqlite().await.unwrap();
+    let by = "clerk".parse().unwrap();
+    let options = ImportOptions { skip_rejected: true, ..ImportOptions::default() };
+    let done = place.books.import_epcis(bytes.as_slice(), &options, (&by, now()), |_| ()).await.unwrap();
+    let parts = events.iter().filter(|event| event["type"] == "AssociationEvent").count() as u64;
+    assert_eq!((wrong, done.rejected), (2, parts), "codes are issued, never imported");
+    assert_eq!(done.entries, events.len() as u64 - wrong - parts);
+}

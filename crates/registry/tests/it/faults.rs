@@ -147,7 +147,8 @@ async fn a_copy_is_whole_or_refused_and_never_issues_twice() {
     let files = place.books.backup(&copy, &by, now()).await.unwrap();
     let later = place.issue(&run("AC0001", 3)).await;
     assert!(place.books.backup(&copy, &by, now()).await.is_err(), "a copy is never written over");
-    assert_eq!(restore(&copy, &again).unwrap(), files);
+    let here = Database::Embedded;
+    assert_eq!(restore(&copy, &again, &here, now()).await.unwrap(), files);
     let restored = Books::open(&again, now()).await.unwrap();
     assert!(restored.issued(code).await.unwrap().is_some());
     assert_eq!(restored.issued(later[0].code).await.unwrap(), None, "it was issued after the copy");
@@ -173,7 +174,7 @@ async fn a_copy_is_whole_or_refused_and_never_issues_twice() {
         let file = copy.join("log/checkpoint");
         let bytes = std::fs::read(&file).unwrap();
         spoil(&file);
-        let refused = restore(&copy, &target).unwrap_err().to_string();
+        let refused = restore(&copy, &target, &here, now()).await.unwrap_err().to_string();
         assert!(refused.contains(expected) && !target.exists(), "{refused}");
         std::fs::write(&file, bytes).unwrap();
     }

@@ -9,5 +9,7 @@ mod faults;
 mod names;
 mod outage;
 mod place;
+mod print;
 mod resume;
+mod succession;
 mod table;

@@ -91,6 +91,11 @@ impl Place {
         Some(Self { books, folder, server: Some(server) })
     }
 
+    /// The address of an empty database on the same server.
+    pub(crate) fn another_database(&self) -> Option<String> {
+        self.server.as_ref().map(|server| server.new_database())
+    }
+
     /// Closes the books and opens them again, as after a restart.
     pub(crate) async fn reopened(self) -> Self {
         let Self { books, folder, server } = self;

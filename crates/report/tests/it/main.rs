@@ -1,5 +1,7 @@
 //! What the pages and plots of `report` must hold.
 
+mod pdf;
+
 use proptest::prelude::*;
 use report::{Cell, Page, Plot, Series, Shape, Table};
 

@@ -1,0 +1,170 @@
+//! What goes on paper: the bound book and certificates as PDF/A.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use registry::names::Person;
+use registry::{BookLine, BookPrint, BookSide, Certificate, Licensee, View};
+use report::{Cell, Document, MAX_CELLS, Moment, Table};
+
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+const COLUMNS: [&str; 11] = [
+    "manufacturer; importer",
+    "model",
+    "serial number",
+    "type",
+    "calibre or gauge",
+    "country",
+    "acquired",
+    "from: name and licence",
+    "disposed",
+    "to: name and licence, or Form 4473 number",
+    "held by; remarks",
+];
+const WIDTHS: [u16; 11] = [13, 10, 11, 7, 8, 6, 9, 18, 9, 20, 24];
+/// Lines of one file; typst's time and memory grow with a file's length.
+const LINES: usize = MAX_CELLS / COLUMNS.len();
+
+/// What stands over a printed book.
+pub(crate) struct Heading<'h> {
+    /// Whose book it is.
+    pub(crate) issuer: Licensee,
+    /// Which view.
+    pub(crate) view: View,
+    /// Who printed it.
+    pub(crate) by: &'h Person,
+    /// When.
+    pub(crate) printed_at: Timestamp,
+}
+
+/// Prints a book into a file, or into several when it is long.
+pub(crate) fn book(book: &BookPrint, heading: &Heading<'_>, file: &Path) -> Result<(), Failure> {
+    let view = match heading.view {
+        View::Original => "entries as first written",
+        View::Corrected => "entries as corrected",
+        View::Both => "original entries and corrections",
+    };
+    let checkpoint = &book.checkpoint.checkpoint;
+    let count = book.lines.len();
+    let footer = [
+        format!(
+            "Printed {:.0} by {}. {count} lines, SHA-256 {}.",
+            heading.printed_at, heading.by, book.lines_sha256
+        ),
+        format!(
+            "Entry {} of log {}; checkpoint: {} entries, root {}.",
+            book.log_entry, checkpoint.origin, checkpoint.size, checkpoint.root
+        ),
+    ];
+    let parts: Vec<&[BookLine]> = if count == 0 { vec![&[]] } else { book.lines.chunks(LINES).collect() };
+    let mut page = 1;
+    for (at, lines) in parts.iter().enumerate() {
+        let ident = format!("bound book {} entry {} part {at}", checkpoint.origin, book.log_entry);
+        let mut table = Table::new(&COLUMNS).widths(&WIDTHS);
+        lines.iter().for_each(|line| table.push(row(line)));
+        let mut document = Document::new("Bound book", ident, moment(heading.printed_at))
+            .landscape()
+            .from_page(page)
+            .header(&format!(
+                "{} — record of acquisition and disposition (27 CFR 478.125): {view}",
+                heading.issuer
+            ))
+            .footer(&[&footer[0], &footer[1]])
+            .table(table);
+        if at + 1 == parts.len() {
+            document = document.paragraph(&format!("End of the book: {count} lines."));
+        }
+        let pdf = document.to_pdf().or_exit(Exit::Environment, "cannot print the book")?;
+        page += pdf.pages;
+        let name = part_name(file, at);
+        files::write(&name, &pdf.bytes)?;
+        files::remark(format!("{}: {} pages, {} lines", name.display(), pdf.pages, lines.len()));
+    }
+    Ok(())
+}
+
+/// Prints a certificate: what it says, the signed text to be verified, and its place in the log.
+pub(crate) fn certificate(certificate: &Certificate, now: Timestamp, file: &Path) -> Result<(), Failure> {
+    let mut table = Table::new(&["what", "as certified"]).widths(&[1, 4]);
+    for (name, value) in certificate.note.text.lines().skip(1).filter_map(|line| line.split_once(": ")) {
+        table.push(vec![name.into(), value.into()]);
+    }
+    let (inclusion, signed) = (&certificate.proof.inclusion, &certificate.proof.signed);
+    let checkpoint = &signed.checkpoint;
+    let place = format!(
+        "This certificate was entered in the log {} at place {}, counted from 0. The checkpoint below is of {} entries; \
+         the record and its salt, hashed and joined with the hashes listed, give the root that it signs.",
+        checkpoint.origin, inclusion.index, checkpoint.size
+    );
+    let hashes: Vec<String> = inclusion.hashes.iter().map(ToString::to_string).collect();
+    let document = Document::new(
+        "Certificate of marked parts",
+        format!("certificate {} entry {}", checkpoint.origin, inclusion.index),
+        moment(now),
+    )
+    .header(&format!("{} entry {}", checkpoint.origin, inclusion.index))
+    .footer(&["Codes are evidence of the firearm that a mark was issued for, not of who held it."])
+    .table(table)
+    .heading("Signed text")
+    .paragraph("What the issuer signed, in C2SP signed-note form, with long lines broken; the note itself is verified with the issuer's certificate key.")
+    .lines(&certificate.note.to_string())
+    .heading("Place in the log")
+    .paragraph(&place)
+    .lines(&hashes.join("\n"))
+    .lines(&signed.to_string())
+    .heading("Proof file")
+    .paragraph("The same as one file, in C2SP tlog-proof form; record and salt stand in its second line.")
+    .lines(&certificate.proof.to_string());
+    let pdf = document.to_pdf().or_exit(Exit::Environment, "cannot print the certificate")?;
+    files::write(file, &pdf.bytes)
+}
+
+fn row(line: &BookLine) -> Vec<Cell> {
+    let (key, described) = (&line.firearm.key, &line.firearm.description);
+    let maker = match &described.importer {
+        Some(importer) => format!("{}; {importer}", described.manufacturer),
+        None => described.manufacturer.to_string(),
+    };
+    let on = |side: &Option<BookSide>| side.as_ref().map(|side| side.on.to_string()).unwrap_or_default();
+    let party = |side: &Option<BookSide>| {
+        side.as_ref().map(|side| format!("{} (entry {})", side.party, side.entry)).unwrap_or_default()
+    };
+    let remarks = [&[line.holder.to_string()], line.remarks.as_slice()].concat().join("; ");
+    vec![
+        maker.into(),
+        key.model.to_string().into(),
+        key.serial.to_string().into(),
+        described.kind.as_str().into(),
+        described.calibre.to_string().into(),
+        described.country.to_string().into(),
+        on(&line.acquired).into(),
+        party(&line.acquired).into(),
+        on(&line.disposed).into(),
+        party(&line.disposed).into(),
+        remarks.into(),
+    ]
+}
+
+fn part_name(file: &Path, at: usize) -> PathBuf {
+    if at == 0 {
+        return file.to_owned();
+    }
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let ending = file.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
+    file.with_file_name(format!("{stem}-{:03}{ending}", at + 1))
+}
+
+fn moment(time: Timestamp) -> Moment {
+    let time = time.to_zoned(TimeZone::UTC);
+    Moment {
+        year: time.year().into(),
+        month: time.month() as u8,
+        day: time.day() as u8,
+        hour: time.hour() as u8,
+        minute: time.minute() as u8,
+        second: time.second() as u8,
+    }
+}

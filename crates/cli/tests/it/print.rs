@@ -1,0 +1,86 @@
+//! The bound book and certificates on paper.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn run(folder: &Path, arguments: &str) -> Output {
+    let program = assert_cmd::cargo::cargo_bin("microstamp");
+    Command::new(program)
+        .current_dir(folder)
+        .env("USER", "clerk")
+        .args(arguments.split(' '))
+        .output()
+        .unwrap()
+}
+
+fn done(folder: &Path, arguments: &str) -> String {
+    let output = run(folder, arguments);
+    assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn books(count: u32) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    done(folder.path(), "issuer init k7 --prefix K7 --name Example");
+    let issue = format!("issue --registry k7 --model M9 --calibre 9mm --first A00001 --count {count}");
+    done(folder.path(), &issue);
+    folder
+}
+
+fn is_archival(file: &Path) {
+    let bytes = std::fs::read(file).unwrap();
+    assert!(bytes.starts_with(b"%PDF-1.7"), "{}", file.display());
+    assert!(String::from_utf8_lossy(&bytes).contains("<pdfaid:part>2</pdfaid:part>"), "{}", file.display());
+}
+
+#[test]
+fn a_book_is_printed_whole_and_for_one_firearm() {
+    let folder = books(3);
+    let folder = folder.path();
+    for view in ["original", "corrected", "both"] {
+        done(
+            folder,
+            &format!("book --registry k7 --view {view} --pdf {view}.pdf --printed-at 2026-01-02T03:04:05Z"),
+        );
+        is_archival(&folder.join(format!("{view}.pdf")));
+    }
+    done(folder, "book --registry k7 --model M9 --serial A00002 --pdf one.pdf");
+    is_archival(&folder.join("one.pdf"));
+    assert_eq!(run(folder, "book --registry k7").status.code(), Some(2), "no firearm is named");
+    assert_eq!(
+        run(folder, "book --registry k7 --model M9 --serial ZZ9 --pdf none.pdf").status.code(),
+        Some(2)
+    );
+    assert!(!folder.join("none.pdf").exists());
+    done(folder, "issuer check k7");
+}
+
+#[test]
+fn a_certificate_is_printed_beside_its_note() {
+    let folder = books(1);
+    let folder = folder.path();
+    let note = done(folder, "certificate --registry k7 --model M9 --serial A00001 --pdf certificate.pdf");
+    assert!(note.contains("standard: microstamp specification, version 1"), "{note}");
+    is_archival(&folder.join("certificate.pdf"));
+}
+
+#[test]
+fn a_closing_issuer_hands_its_books_over() {
+    let folder = books(2);
+    let folder = folder.path();
+    let to = done(folder, "issuer successor-key successor.key");
+    let to = to.trim();
+    assert!(to.starts_with("age1"), "{to}");
+    let printed = done(folder, &format!("issuer hand-over k7 --to {to} -o k7.age"));
+    assert!(printed.ends_with("  k7.age\n"), "{printed}");
+    done(folder, "issuer take-over k7.age taken --identity successor.key");
+    done(folder, "issuer check taken");
+    let refused = run(folder, "issue --registry k7 --model M9 --calibre 9mm --first B1 --count 1");
+    assert_eq!(refused.status.code(), Some(4), "a closed issuer issues nothing");
+    let again = run(folder, "issuer take-over k7.age taken --identity successor.key");
+    assert_eq!(again.status.code(), Some(4), "there are books already");
+    done(folder, "issuer successor-key other.key");
+    let wrong = run(folder, "issuer take-over k7.age other --identity other.key");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("sealed to another"));
+}

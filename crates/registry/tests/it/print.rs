@@ -1,0 +1,122 @@
+//! The lines of the printed book.
+
+use registry::{
+    BookLine, BookPrint, BookSide, Correction, Event, FirearmKey, Loss, LossKind, Part, Recipient, Source,
+    View,
+};
+use transparency::{FolderStore, fsck};
+
+use crate::place::{self, Place, dealer, now};
+
+async fn print(place: &Place, view: View, which: Option<&FirearmKey>) -> BookPrint {
+    place.books.print(view, which, &"clerk".parse().unwrap(), now()).await.unwrap()
+}
+
+/// Lines as `acquired | disposed | remarks`, to be compared at one glance.
+fn words(lines: &[BookLine]) -> Vec<String> {
+    let side = |side: &Option<BookSide>| {
+        side.as_ref().map_or("-".to_owned(), |side| format!("{} {} #{}", side.on, side.party, side.entry))
+    };
+    let line = |line: &BookLine| {
+        let (came, went) = (side(&line.acquired), side(&line.disposed));
+        format!("{}: {came} | {went} | {}", line.firearm.key.serial, line.remarks.join("; "))
+    };
+    lines.iter().map(line).collect()
+}
+
+const MAKER: &str = "Example Arms (synthetic), licence 1-23-456-78-9A-12345";
+const TRADER: &str = "Wholesale One (synthetic), licence 1-23-456-01-9A-22222";
+const DEALER: &str = "Corner Guns (synthetic), licence 1-23-456-01-9A-33333";
+
+#[tokio::test]
+async fn each_stay_is_a_line_with_both_sides() {
+    let place = Place::sqlite().await.unwrap();
+    let codes = place.issue(&place::run("AB0001", 2)).await;
+    place.ship_and_sell("AB0001").await;
+    let loss = Loss {
+        how: LossKind::Theft,
+        incident: "I-77".parse().unwrap(),
+        police_report: Some("P-9".parse().unwrap()),
+    };
+    let holder = dealer();
+    let events = [
+        Event::MultipleSale { holder: holder.clone(), reference: "3310-4 17".parse().unwrap() },
+        Event::Acquired { holder: holder.clone(), source: Source::Public("R-1".parse().unwrap()) },
+        Event::PartRemoved { by: holder.clone(), part: Part::FiringPin, code: codes[0].code },
+        Event::Lost { holder: holder.clone(), loss },
+        Event::Recovered { holder: holder.clone(), incident: "I-77".parse().unwrap() },
+        Event::Destroyed { holder, reason: "crushed, two witnesses".parse().unwrap() },
+    ];
+    for event in events {
+        place.record("AB0001", event, "2024-06-01").await.unwrap();
+    }
+    let print = print(&place, View::Corrected, None).await;
+    let code = codes[0].code;
+    let expected = [
+        format!("AB0001: 2024-01-02 manufactured #1 | 2024-02-01 {TRADER} #3 | "),
+        format!("AB0001: - | 2024-03-01 {DEALER} #4 | "),
+        "AB0001: - | 2024-04-01 Form 4473 number T-0815 #5 | 2024-06-01 multiple sale report 3310-4 17".to_owned(),
+        format!(
+            "AB0001: 2024-06-01 public, reference R-1 #7 | 2024-06-01 theft, incident I-77, police report P-9 #9 | \
+             2024-06-01 firing-pin {code} removed by {DEALER}"
+        ),
+        "AB0001: 2024-06-01 found again, incident I-77 #10 | 2024-06-01 destroyed: crushed, two witnesses #11 | "
+            .to_owned(),
+        "AB0002: 2024-01-02 manufactured #2 | - | ".to_owned(),
+    ];
+    assert_eq!(words(&print.lines), expected);
+    assert_eq!(print.lines[0].holder.to_string(), MAKER);
+}
+
+#[tokio::test]
+async fn the_three_views_differ_as_the_ruling_says() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&place::run("AB0001", 1)).await;
+    let ship = |to| Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(to) };
+    let wrong = place.record("AB0001", ship(place::wholesaler()), "2024-02-01").await.unwrap();
+    let correct = async |entry, becomes| {
+        let reason = "the wrong line of the list".parse().unwrap();
+        let correction =
+            Correction { firearm: place.key("AB0001"), entry, becomes, description: None, reason };
+        place.books.correct(&correction, &"clerk".parse().unwrap(), now()).await.unwrap()
+    };
+    let right = correct(wrong, Some((ship(dealer()), "2024-02-03".parse().unwrap()))).await;
+    let key = place.key("AB0001");
+    let lines = async |view| words(&print(&place, view, Some(&key)).await.lines);
+    let made = "AB0001: 2024-01-02 manufactured #1";
+    assert_eq!(lines(View::Original).await, [format!("{made} | 2024-02-01 {TRADER} #2 | ")]);
+    assert_eq!(lines(View::Corrected).await, [format!("{made} | 2024-02-03 {DEALER} #3 | ")]);
+    let both = [
+        format!("{made} | 2024-02-01 {TRADER} #2 | entry 2 corrected by entry 3"),
+        format!(
+            "AB0001: - | 2024-02-03 {DEALER} #3 | entry 3: entry 2 is corrected by this line: the wrong line of the list"
+        ),
+    ];
+    assert_eq!(lines(View::Both).await, both);
+    correct(right, None).await;
+    assert_eq!(lines(View::Corrected).await, [format!("{made} | - | ")]);
+    let last = "AB0001: - | - | entry 4: entry 3 did not happen: the wrong line of the list".to_owned();
+    assert_eq!(lines(View::Both).await.last(), Some(&last));
+}
+
+#[tokio::test]
+async fn a_print_is_tied_to_the_log() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&place::run("AB0001", 3)).await;
+    let first = print(&place, View::Both, None).await;
+    let again = print(&place, View::Both, None).await;
+    assert_eq!((&first.lines, &first.lines_sha256), (&again.lines, &again.lines_sha256));
+    assert_eq!(
+        (again.log_entry, again.checkpoint.checkpoint.size),
+        (first.log_entry + 1, first.log_entry + 2)
+    );
+    let folder = place.folder.path();
+    let key = std::fs::read_to_string(folder.join("keys/log.pub")).unwrap().trim().parse().unwrap();
+    let store = FolderStore::read_only(&folder.join("log"));
+    let report = fsck(&store, &key, &[first.checkpoint, again.checkpoint]).unwrap();
+    assert_eq!(report.findings, []);
+    assert!(place.books.reconcile().await.unwrap().agrees());
+    let unknown = place.key("ZZ1");
+    let refused = place.books.print(View::Both, Some(&unknown), &"clerk".parse().unwrap(), now()).await;
+    assert!(refused.unwrap_err().to_string().contains("not in the books"));
+}

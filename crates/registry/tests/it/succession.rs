@@ -1,0 +1,208 @@
+//! The books of an issuer that closes, and the successor that opens them.
+
+use std::path::{Path, PathBuf};
+
+use registry::{
+    Books, BooksError, Database, Event, Recipient, SuccessionManifest, SuccessorIdentity, TraceOutcome,
+    take_over,
+};
+use transparency::VerifierKey;
+
+use crate::place::{self, Place, dealer, now};
+
+/// Books with a pistol sold at retail, handed over to a successor.
+struct HandedOver {
+    place: Place,
+    successor: SuccessorIdentity,
+    file: PathBuf,
+    code: symbology::Code,
+}
+
+async fn handed_over() -> HandedOver {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&place::run("AB0001", 3)).await[0].code;
+    place.ship_and_sell("AB0001").await;
+    let (successor, file) = (SuccessorIdentity::generate(), place.folder.path().join("k7.succession"));
+    let done =
+        place.books.hand_over(&successor.key(), &file, &"owner".parse().unwrap(), now()).await.unwrap();
+    assert_eq!((done.manifest.firearms, done.manifest.codes, done.manifest.entries), (3, 3, 6));
+    assert_eq!(done.log_entry, done.manifest.log_entries, "the next entry vouches for it");
+    HandedOver { place, successor, file, code }
+}
+
+impl HandedOver {
+    fn log_key(&self) -> VerifierKey {
+        let text = std::fs::read_to_string(self.place.folder.path().join("keys/log.pub")).unwrap();
+        text.trim().parse().unwrap()
+    }
+
+    fn target(&self) -> PathBuf {
+        self.place.folder.path().join("taken")
+    }
+
+    async fn take(&self) -> Result<SuccessionManifest, BooksError> {
+        take_over(&self.file, &self.successor, Some(&self.log_key()), &self.target(), now()).await
+    }
+
+    /// Takes over and expects a refusal that says this, and nothing left behind.
+    async fn refused(&self, expected: &str) {
+        let error = self.take().await.unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+        assert!(!self.target().exists() && !beside(&self.target(), "part").exists(), "{expected}");
+    }
+}
+
+fn beside(file: &Path, more: &str) -> PathBuf {
+    PathBuf::from(format!("{}.{more}", file.display()))
+}
+
+#[tokio::test]
+async fn a_successor_answers_for_the_closed_issuer() {
+    let old = handed_over().await;
+    let manifest = old.take().await.unwrap();
+    assert_eq!(manifest.prefixes, ["K7".parse().unwrap()]);
+    let books = Books::open(&old.target(), now()).await.unwrap();
+    assert!(books.reconcile().await.unwrap().agrees());
+    let question = crate::behaviour::question(&[(old.code, 0.9999)]);
+    let answer = books.trace(&question, now()).await.unwrap();
+    let TraceOutcome::Found(traced) = answer.outcome else { panic!("{answer:?}") };
+    assert_eq!(traced.firearm.key.serial.as_str(), "AB0001");
+    assert_eq!(answer.log, "microstamp/issuer/K7", "the log goes on under its name");
+    assert!(books.reconcile().await.unwrap().agrees());
+    assert!(
+        !old.target().join("keys/sealing.key").exists() && !old.target().join("keys/signing.key").exists()
+    );
+}
+
+#[tokio::test]
+async fn nothing_is_added_on_either_side() {
+    let old = handed_over().await;
+    old.take().await.unwrap();
+    let taken = Books::open(&old.target(), now()).await.unwrap();
+    let reopened = old.place.reopened().await;
+    let by = "clerk".parse().unwrap();
+    let ship = Event::Disposed { holder: taken.issuer(), to: Recipient::Licensee(dealer()) };
+    let entry = reopened.entry("AB0002", ship, "2024-02-01");
+    for (books, says) in
+        [(&taken, "taken over from another"), (&reopened.books, "handed over to a successor")]
+    {
+        let key = reopened.key("AB0002");
+        let refusals = [
+            books.record(&entry, &by, now()).await.map(drop),
+            books.issue(&place::run("ZZ0001", 1), &by, now(), |_| ()).await.map(drop),
+            books.open_block("K8".parse().unwrap(), now()).await,
+            books.close_licensee(&dealer().licence, "2025-01-01".parse().unwrap(), "archive", now()).await,
+            books.certificate(&key, &by, now()).await.map(drop),
+        ];
+        for refused in refusals {
+            let error = refused.unwrap_err().to_string();
+            assert!(error.contains(says), "{error}");
+        }
+        assert!(books.history(&key).await.unwrap().is_some(), "reading stays");
+    }
+    let question = crate::behaviour::question(&[(old.code, 0.9999)]);
+    let error = reopened.books.trace(&question, now()).await.unwrap_err().to_string();
+    assert!(error.contains("handed over"), "two houses must not write in one log: {error}");
+}
+
+#[tokio::test]
+async fn another_key_does_not_open_it() {
+    let old = handed_over().await;
+    let other = SuccessorIdentity::generate();
+    let taken = take_over(&old.file, &other, Some(&old.log_key()), &old.target(), now()).await;
+    let error = taken.unwrap_err().to_string();
+    assert!(error.contains("it is sealed to another"), "{error}");
+    assert!(!error.contains("AGE-SECRET"), "{error}");
+}
+
+#[tokio::test]
+async fn every_flipped_byte_is_caught() {
+    let old = handed_over().await;
+    let bytes = std::fs::read(&old.file).unwrap();
+    for at in [0, 30, 200, bytes.len() / 2, bytes.len() - 1] {
+        let mut altered = bytes.clone();
+        altered[at] ^= 1;
+        std::fs::write(&old.file, &altered).unwrap();
+        old.refused("it was altered").await;
+    }
+    std::fs::write(&old.file, [bytes.as_slice(), b"x"].concat()).unwrap();
+    old.refused("it was altered").await;
+    std::fs::write(&old.file, &bytes).unwrap();
+    let proof = std::fs::read(beside(&old.file, "proof")).unwrap();
+    for at in (0..proof.len()).step_by(13) {
+        let mut altered = proof.clone();
+        altered[at] ^= 1;
+        std::fs::write(beside(&old.file, "proof"), &altered).unwrap();
+        old.refused("the bundle cannot be taken over").await;
+    }
+    std::fs::write(beside(&old.file, "proof"), &proof).unwrap();
+    old.take().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_that_is_cut_off_is_said_to_be() {
+    let old = handed_over().await;
+    let bytes = std::fs::read(&old.file).unwrap();
+    for length in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+        std::fs::write(&old.file, &bytes[..length]).unwrap();
+        old.refused(&format!("the file is cut off: {length} of {} bytes", bytes.len())).await;
+    }
+    std::fs::remove_file(beside(&old.file, "proof")).unwrap();
+    std::fs::write(&old.file, &bytes).unwrap();
+    old.refused("cannot read").await;
+}
+
+#[tokio::test]
+async fn another_issuers_bundle_is_named() {
+    let (old, other) = (handed_over().await, handed_over().await);
+    let taken = take_over(&old.file, &old.successor, Some(&other.log_key()), &old.target(), now()).await;
+    assert!(taken.unwrap_err().to_string().contains("it is of another issuer"));
+    // The file of one with the proof of the other.
+    std::fs::copy(&other.file, &old.file).unwrap();
+    assert!(old.take().await.unwrap_err().to_string().contains("the bundle cannot be taken over"));
+}
+
+#[tokio::test]
+async fn a_full_or_shut_place_closes_nothing() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&place::run("AB0001", 1)).await;
+    let by = "owner".parse().unwrap();
+    let to = SuccessorIdentity::generate().key();
+    let nowhere = place.folder.path().join("no/such/folder/file");
+    assert!(place.books.hand_over(&to, &nowhere, &by, now()).await.is_err());
+    place.issue(&place::run("AB0002", 1)).await;
+    let file = place.folder.path().join("bundle");
+    place.books.hand_over(&to, &file, &by, now()).await.unwrap();
+    let again = place.books.hand_over(&to, &file, &by, now()).await.unwrap_err().to_string();
+    assert!(again.contains("exists"), "{again}");
+    place.books.hand_over(&to, &place.folder.path().join("second"), &by, now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn books_on_a_server_are_copied_put_back_and_handed_over() {
+    let Some(place) = Place::postgres().await else { return };
+    let code = place.issue(&place::run("AB0001", 3)).await[0].code;
+    place.ship_and_sell("AB0001").await;
+    let folder = place.folder.path();
+    let by = "operator".parse().unwrap();
+    let copy = folder.join("copy");
+    place.books.backup(&copy, &by, now()).await.unwrap();
+    let Some(empty) = place.another_database() else { panic!("there was a server a moment ago") };
+    let targets = [("here", Database::Embedded), ("there", Database::Postgres(empty))];
+    let question = crate::behaviour::question(&[(code, 0.9999)]);
+    for (name, database) in targets {
+        let target = folder.join(name);
+        registry::restore(&copy, &target, &database, now()).await.unwrap();
+        let books = Books::open(&target, now()).await.unwrap();
+        assert!(books.reconcile().await.unwrap().agrees(), "{name}");
+        assert!(
+            matches!(books.trace(&question, now()).await.unwrap().outcome, TraceOutcome::Found(_)),
+            "{name}"
+        );
+        books.close().await;
+    }
+    let (successor, file) = (SuccessorIdentity::generate(), folder.join("bundle"));
+    place.books.hand_over(&successor.key(), &file, &by, now()).await.unwrap();
+    let manifest = take_over(&file, &successor, None, &folder.join("taken"), now()).await.unwrap();
+    assert_eq!((manifest.firearms, manifest.codes, manifest.entries), (3, 3, 6));
+}
