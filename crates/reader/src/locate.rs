@@ -183,7 +183,9 @@ pub(crate) fn sight(
     let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
     let view = View { fine: &fine, coarse: &field, banks, rendering, region };
     let mut best: Option<Sighting> = None;
-    for effort in &EFFORTS {
+    // Slopes of unknown direction are searched once for each direction: harder looks are for relief and edges.
+    let efforts = if rendering == Rendering::Slope { &EFFORTS[..1] } else { &EFFORTS[..] };
+    for effort in efforts {
         let found = candidates(&view, &raw, effort.search, range);
         let fits = climbed(&field, banks.matcher(rendering), found, effort);
         let seen = view.likeliest(fits);

@@ -70,7 +70,7 @@ const PICTURES: Evident =
     Evident { possible: 100.0, likely: (400.0, 0.15), sure: (600.0, 0.19), plain: (600.0, 0.19) };
 /// Blank *simulated* photographs as relief reach 258 nats and 14 % explained; four lights at level 4 begin at 345 and 19 %.
 const RELIEFS: Evident =
-    Evident { possible: 100.0, likely: (330.0, 0.16), sure: (450.0, 0.19), plain: (400.0, 0.18) };
+    Evident { possible: 100.0, likely: (330.0, 0.16), sure: (450.0, 0.19), plain: (600.0, 0.25) };
 
 impl Evident {
     fn of(rendering: Rendering) -> &'static Self {
@@ -131,14 +131,14 @@ pub fn observe_pictures(
 fn observe_view(pictures: &[&Micrograph], options: &ReadOptions) -> Result<Observation, ReadError> {
     let surfaces: Vec<Surface> =
         pictures.iter().map(|picture| Surface::Picture(picture, pitch_of(picture))).collect();
-    let order = if one_sided(&surfaces[0]) {
+    let order = if surfaces.len() > 1 || one_sided(&surfaces[0]) {
         &[Rendering::Relief, Rendering::Slope][..]
     } else {
-        &[Rendering::Relief, Rendering::Edge, Rendering::Slope][..]
+        &[Rendering::Edge, Rendering::Slope, Rendering::Relief][..]
     };
     let mut observation = observe(&surfaces, order, options)?;
     if !observation.parts.iter().all(|part| part.found) {
-        observation.warnings.extend(advice(pictures.len(), order[1] == Rendering::Slope));
+        observation.warnings.extend(advice(pictures.len(), order[0] == Rendering::Relief));
     }
     if pictures[0].pitch.is_none() {
         let told = format!(
@@ -183,7 +183,7 @@ fn observe(
                 .into_iter()
                 .filter_map(|region| sight(surfaces, region, &banks, rendering, enough))
                 .max_by(|a, b| a.explained.total_cmp(&b.explained));
-            best = best.into_iter().chain(seen).max_by(|a, b| a.explained.total_cmp(&b.explained));
+            best = best.into_iter().chain(seen).max_by(|a, b| plainness(a).total_cmp(&plainness(b)));
             if best.as_ref().is_some_and(enough) {
                 break;
             }
@@ -191,6 +191,11 @@ fn observe(
         parts.extend(best.map(|sighting| seen(&options.scheme, &banks, &sighting)));
     }
     Ok(Observation { parts, warnings: Vec::new() })
+}
+
+/// Evidence for a mark against what makes one sure, which is comparable between ways to look.
+fn plainness(seen: &Sighting) -> f32 {
+    (seen.fit + seen.support) / Evident::of(seen.rendering).sure.0
 }
 
 fn check(surface: &Surface, options: &ReadOptions) -> Result<(), ReadError> {
