@@ -286,7 +286,7 @@ fn table_value(table: &Table, letters: Letters) -> Dict {
     let empty = || String::new().into_value();
     let cell = |cell: &Cell| match cell {
         Cell::Text(text) | Cell::Link { text, .. } => letters.of(text).into_value(),
-        Cell::Code(text) => Array::from_iter([letters.of(text).into_value()]).into_value(),
+        Cell::Code(text) => std::iter::once(letters.of(text).into_value()).collect::<Array>().into_value(),
     };
     let mut cells = Array::new();
     for row in rows {
