@@ -214,9 +214,8 @@ async fn start(dir: &Path) -> Done<(Asker, Child)> {
     let _ = std::fs::remove_dir_all(dir.join("issuer/node"));
     let _ = std::fs::remove_dir_all(dir.join("agency"));
     let node = |folder: &str, role, name: &str, url: String| {
-        let (directory, directory_key, oris, licence) = (None, None, Vec::new(), None);
         let name = name.parse().map_err(|error| format!("{error}"))?;
-        let config = NodeConfig { role, name, url, directory, directory_key, oris, licence };
+        let config = NodeConfig::new(role, name, &url);
         Node::create(&dir.join(folder), config).map_err(|error| error.to_string())
     };
     let mut issuer = node("issuer", NodeRole::Issuer, "issuer.example", format!("http://{address}"))?;

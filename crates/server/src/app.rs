@@ -9,13 +9,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::serve::ListenerExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use self::people::Owner;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node, NodeRole};
 use crate::federation::FishingRules;
 use crate::roles::{Agency, DirectoryKeeper, Issuer, StartError, WitnessNode};
+use crate::tls::{Peer, TlsListener};
 
 /// How long requests that have begun may take to end after the node was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -29,6 +32,9 @@ pub enum ServeError {
     /// The address cannot be listened on.
     #[error("cannot listen: {0}")]
     Listen(std::io::Error),
+    /// The certificate or its key cannot be used.
+    #[error("the certificate cannot be used: {0}")]
+    Tls(#[from] rustls::Error),
     /// The role has no server.
     #[error("a dealer's node is not served\nhint: it asks and states through the command line")]
     NoServer,
@@ -78,29 +84,33 @@ impl Server {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Listen)?;
         let (stop, stopped) = watch::channel(false);
         let clock = options.clock;
-        let (routes, work) = match Node::open(data)?.config.role {
+        // The door knows the peers that the node itself learns from its directory.
+        let (tls, (routes, work)) = match Node::open(data)?.config.role {
             NodeRole::Issuer => {
                 let node = Arc::new(Issuer::open(data, clock.clone(), options.fishing).await?);
-                tasks::issuer(node, clock, stopped.clone()).await?
+                let tls = node.node.tls.clone();
+                (tls, tasks::with_people(Owner::Issuer(node), clock, stopped.clone()).await?)
             }
             NodeRole::Agency => {
-                tasks::agency(Arc::new(Agency::open(data, clock.clone())?), clock, stopped.clone()).await?
+                let node = Arc::new(Agency::open(data, clock.clone())?);
+                let tls = node.node.tls.clone();
+                (tls, tasks::with_people(Owner::Agency(node), clock, stopped.clone()).await?)
             }
             NodeRole::Witness => {
-                tasks::witness(Arc::new(WitnessNode::open(data, clock.clone())?), clock, stopped.clone())
-                    .await
+                let node = Arc::new(WitnessNode::open(data, clock.clone())?);
+                (node.node.tls.clone(), tasks::witness(node, clock, stopped.clone()).await)
             }
             NodeRole::Directory => {
-                tasks::directory(
-                    Arc::new(DirectoryKeeper::open(data, clock.clone())?),
-                    clock,
-                    stopped.clone(),
-                )
-                .await
+                let node = Arc::new(DirectoryKeeper::open(data, clock.clone())?);
+                (node.node.tls.clone(), tasks::directory(node, clock, stopped.clone()).await)
             }
             NodeRole::Dealer => return Err(ServeError::NoServer),
         };
-        let running = tokio::spawn(run(listener, routes, work, stopped));
+        let doors = match tls {
+            Some(tls) => Doors::Secure(TlsListener::new(listener, tls.server()?)),
+            None => Doors::Plain(listener),
+        };
+        let running = tokio::spawn(run(doors, routes, work, stopped));
         Ok(Self { address, stop, running })
     }
 
@@ -116,21 +126,36 @@ impl Server {
     }
 }
 
-async fn run(
-    listener: tokio::net::TcpListener,
-    routes: axum::Router,
-    work: JoinHandle<()>,
-    mut stopped: watch::Receiver<bool>,
-) {
+/// How requests come in.
+enum Doors {
+    Plain(tokio::net::TcpListener),
+    Secure(TlsListener),
+}
+
+async fn run(doors: Doors, routes: axum::Router, work: JoinHandle<()>, mut stopped: watch::Receiver<bool>) {
     let mut also = stopped.clone();
     let signal = async move { tasks::told(&mut also).await };
-    let serving = axum::serve(listener, routes).with_graceful_shutdown(signal);
+    let serving = async {
+        match doors {
+            Doors::Plain(listener) => {
+                // An answer must not wait for the acknowledgement of its beginning.
+                let listener = listener.tap_io(|stream| {
+                    let _ = stream.set_nodelay(true);
+                });
+                axum::serve(listener, routes).with_graceful_shutdown(signal).await
+            }
+            Doors::Secure(listener) => {
+                let routes = routes.into_make_service_with_connect_info::<Peer>();
+                axum::serve(listener, routes).with_graceful_shutdown(signal).await
+            }
+        }
+    };
     let late = async {
         tasks::told(&mut stopped).await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        ended = serving.into_future() => {
+        ended = serving => {
             if let Err(error) = ended {
                 tracing::error!(%error, "the server ended");
             }

@@ -1,14 +1,15 @@
 //! The small HTTP client with which nodes reach each other: one pool of connections, a time limit, a size limit.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::http::{Request, header};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
 use crate::federation::{Message, Start};
+use crate::tls::{Connector, Tls, connector};
 
 /// Largest answer that is read, in bytes.
 const LIMIT: usize = 16 << 20;
@@ -25,26 +26,28 @@ pub enum ClientError {
         reason: String,
     },
     /// The address is no HTTP address.
-    #[error("`{0}` is no address that can be asked\nhint: it must begin with http://; TLS ends at a proxy")]
+    #[error("`{0}` is no address that can be asked\nhint: it must begin with http:// or https://")]
     Address(String),
 }
 
 /// A client. Cloned, it shares its connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    inner: hyper_util::client::legacy::Client<HttpConnector, Full<Bytes>>,
+    inner: hyper_util::client::legacy::Client<Connector, Full<Bytes>>,
     timeout: Duration,
 }
 
 impl Client {
-    /// A client that waits at most so long for an answer.
+    /// A client that waits at most so long for an answer, and asks over plain HTTP only.
     pub fn new(timeout: Duration) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(timeout));
+        Self::with(None, timeout)
+    }
+
+    /// The same for a node that has a certificate.
+    pub(crate) fn with(tls: Option<Arc<Tls>>, timeout: Duration) -> Self {
         let inner = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(30))
-            .build(connector);
+            .build(connector(tls, timeout));
         Self { inner, timeout }
     }
 

@@ -5,7 +5,9 @@
 //! | `node.toml` | role, name, public address, directory |
 //! | `node.key` | 32 secret bytes, from which every key of the node is derived; mode 0600 |
 //! | `api.token` | lets local programs ask through an agency's node; mode 0600 |
+//! | `tls.crt`, `tls.key` | certificate and its key, where the node speaks TLS itself; the key has mode 0600 |
 //! | `log/`, `records/` | the node's log of questions and answers, and its records |
+//! | `index/`, `memory.json`, `desk.json` | where records lie and what the node remembers; made anew from the records |
 //! | `directory` | the newest directory seen |
 //!
 //! An issuer's node lives in the folder of its books, beside them.
@@ -13,6 +15,8 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rand::Rng as _;
@@ -22,7 +26,9 @@ use sha2::{Digest as _, Sha256};
 use transparency::{KeyKind, SigningKey, VerifierKey};
 
 use crate::api::{NodeCard, NodeName, PublicKey};
+use crate::client::Client;
 use crate::federation::{OpeningKey, SealingPublicKey};
+use crate::tls::{Tls, TlsConfig, self_signed};
 
 /// What a node does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,6 +114,18 @@ pub struct NodeConfig {
     /// Licence of a dealer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<LicenceNumber>,
+    /// Certificate and peers, for `https` between nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+}
+
+impl NodeConfig {
+    /// A node that trusts no directory yet.
+    pub fn new(role: NodeRole, name: NodeName, url: &str) -> Self {
+        let url = url.trim_end_matches('/').to_owned();
+        let (directory, directory_key, oris, licence, tls) = (None, None, Vec::new(), None, None);
+        Self { role, name, url, directory, directory_key, oris, licence, tls }
+    }
 }
 
 /// A node: what it is, and its keys.
@@ -129,6 +147,8 @@ pub struct Node {
     pub opening: OpeningKey,
     /// Key to which answers are sealed.
     pub sealing: SealingPublicKey,
+    /// Certificate and peers, where nodes speak TLS themselves.
+    pub tls: Option<Arc<Tls>>,
 }
 
 impl Node {
@@ -172,7 +192,57 @@ impl Node {
             signing: PublicKey::new(self.signing.verifying_key()),
             statements: self.statements.verifier().to_string(),
             log: self.log.verifier().to_string(),
+            tls: self.tls.as_ref().map(|tls| tls.pin().to_owned()),
         }
+    }
+
+    /// A client with which this node asks others.
+    pub fn client(&self, timeout: Duration) -> Client {
+        Client::with(self.tls.clone(), timeout)
+    }
+
+    /// Makes a key and a certificate that it signs itself, for the host of the node's address, and turns TLS on. What was
+    /// there is replaced; the directory must be told the new key.
+    ///
+    /// # Errors
+    /// [`ConfigError`].
+    pub fn make_certificate(&mut self, (from, until): (Timestamp, Timestamp)) -> Result<(), ConfigError> {
+        let path = self.folder.join("node.toml");
+        let host = self.config.url.strip_prefix("https://").ok_or_else(|| {
+            damaged(&path, &"the node's `url` does not begin with https://\nhint: change it there first")
+        })?;
+        let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+        let made = self_signed((self.config.name.as_str(), host), (from, until));
+        let (certificate, key) = made.map_err(|error| damaged(&path, &error))?;
+        let _ = fs::remove_file(self.folder.join("tls.key"));
+        write_new(&self.folder.join("tls.key"), &key)?;
+        replace(&self.folder.join("tls.crt"), certificate.as_bytes())?;
+        let before = self.config.tls.take();
+        let (peers, authority) = before.map_or_else(Default::default, |tls| (tls.peers, tls.authority));
+        let (certificate, key) = ("tls.crt".to_owned(), "tls.key".to_owned());
+        self.set_tls(TlsConfig { certificate, key, peers, authority })
+    }
+
+    /// Takes the certificate of a peer that no directory names, such as the directory itself.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the node has no certificate.
+    pub fn trust_peer(&mut self, pin: &str) -> Result<(), ConfigError> {
+        let path = self.folder.join("node.toml");
+        let tls = self.config.tls.clone();
+        let mut tls = tls.ok_or_else(|| damaged(&path, &"this node has no certificate of its own yet"))?;
+        if pin.len() != 64 || !pin.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(damaged(&path, &"a peer is the SHA-256 of its public key, 64 hexadecimal digits"));
+        }
+        tls.peers.push(pin.to_ascii_lowercase());
+        self.set_tls(tls)
+    }
+
+    fn set_tls(&mut self, tls: TlsConfig) -> Result<(), ConfigError> {
+        let path = self.folder.join("node.toml");
+        let opened = Tls::open(&self.folder, &tls).map_err(|error| damaged(&path, &error))?;
+        (self.config.tls, self.tls) = (Some(tls), Some(Arc::new(opened)));
+        self.write()
     }
 
     /// The key of the directory that this node trusts.
@@ -201,6 +271,10 @@ impl Node {
     pub fn trust(&mut self, directory: &str, key: &str) -> Result<(), ConfigError> {
         self.config.directory = Some(directory.to_owned());
         self.config.directory_key = Some(key.to_owned());
+        self.write()
+    }
+
+    fn write(&self) -> Result<(), ConfigError> {
         let path = self.folder.join("node.toml");
         let text = toml::to_string(&self.config).map_err(|error| damaged(&path, &error))?;
         replace(&path, text.as_bytes())
@@ -217,7 +291,9 @@ impl Node {
         let witness = key("", KeyKind::Witness, "witness")?;
         let (opening, sealing) = OpeningKey::derive(&derive(secret, "sealing"));
         let signing = ed25519_dalek::SigningKey::from_bytes(&derive(secret, "signing"));
-        Ok(Self { config, folder, signing, statements, log, witness, opening, sealing })
+        let tls = config.tls.as_ref().map(|tls| Tls::open(&folder, tls).map(Arc::new)).transpose();
+        let tls = tls.map_err(|error| damaged(&folder.join("node.toml"), &error))?;
+        Ok(Self { config, folder, signing, statements, log, witness, opening, sealing, tls })
     }
 }
 
@@ -232,9 +308,12 @@ pub fn validity(now: Timestamp, days: i64) -> (Timestamp, Timestamp) {
 /// Replaces a file, whole or not at all.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
     let beside = path.with_extension(format!("{}.part", std::process::id()));
-    fs::write(&beside, bytes)
-        .and_then(|()| fs::rename(&beside, path))
-        .map_err(|source| at("cannot write", path, source))
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&beside).and_then(|mut file| file.write_all(bytes));
+    written.and_then(|()| fs::rename(&beside, path)).map_err(|source| at("cannot write", path, source))
 }
 
 /// One secret, one key for each purpose.

@@ -1,6 +1,8 @@
 //! The conformance tester: plays the other side against any node and says, clause by clause of `docs/federation.md`,
 //! whether it keeps to the protocol. Use it with a test agency: what it asks stands in real logs.
 
+mod false_issuer;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +20,8 @@ use crate::federation::{Directory, Message, Sealed, check_answer, content_key, s
 use crate::ledger::Act;
 use crate::roles::{Agency, read_statement};
 
+pub use false_issuer::play_issuer;
+
 /// One clause and whether it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clause {
@@ -33,7 +37,7 @@ type Seen = Result<(), String>;
 
 /// Checks an issuer's node, asking as `agency`, which the issuer's directory must list.
 pub async fn check_issuer(issuer: &IssuerCard, agency: &Agency) -> Vec<Clause> {
-    let tester = Tester { issuer, agency, client: Client::new(Duration::from_secs(10)) };
+    let tester = Tester { issuer, agency, client: agency.node.client(Duration::from_secs(10)) };
     let mut clauses = common(&tester.client, &issuer.node).await;
     tester.refusals(&mut clauses).await;
     tester.outcomes(&mut clauses).await;
@@ -42,7 +46,7 @@ pub async fn check_issuer(issuer: &IssuerCard, agency: &Agency) -> Vec<Clause> {
 
 /// Checks a witness with the log of `agency`, which the witness's directory must list. The log grows by three entries.
 pub async fn check_witness(witness: &WitnessCard, agency: &Agency) -> Vec<Clause> {
-    let client = Client::new(Duration::from_secs(10));
+    let client = agency.node.client(Duration::from_secs(10));
     let mut clauses = Vec::new();
     let send = |body: String| {
         let (client, target) = (client.clone(), format!("{}/add-checkpoint", witness.url));
@@ -148,10 +152,9 @@ pub async fn check_directory(url: &str, key: &VerifierKey) -> Vec<Clause> {
     ]
 }
 
-/// Checks what an agency's node shows to the outside. Whether it detects bad answers is for its own tests.
-pub async fn check_agency(node: &NodeCard) -> Vec<Clause> {
-    let client = Client::new(Duration::from_secs(10));
-    let mut clauses = common(&client, node).await;
+/// Checks what an agency's node shows to the outside. Whether it takes bad answers is what [`play_issuer`] asks.
+pub async fn check_agency(client: &Client, node: &NodeCard) -> Vec<Clause> {
+    let mut clauses = common(client, node).await;
     let message = Message::request("POST", &format!("{}/agency/v1/traces", node.url));
     let answer = client.send(&message, b"{}".to_vec()).await;
     let result = match answer {
@@ -338,8 +341,15 @@ impl Tester<'_> {
     /// Proves both entries under the newest checkpoint, with tiles fetched from the node.
     async fn proved(&self, sealed: &SealedAnswer) -> Seen {
         let url = &self.issuer.node.url;
-        let bytes = get(&self.client, &format!("{url}/log/checkpoint"), 200).await?;
-        let signed = SignedCheckpoint::parse(&bytes).map_err(|error| error.to_string())?;
+        let mut signed = self.checkpoint(url).await?;
+        // What was entered is shown within a second.
+        for _ in 0..10 {
+            if signed.checkpoint.size > sealed.evidence.answer.index {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            signed = self.checkpoint(url).await?;
+        }
         let key: VerifierKey = self.issuer.node.log.parse().map_err(|error| format!("{error}"))?;
         signed.verify(&key).map_err(|error| error.to_string())?;
         let entries = [sealed.evidence.question.clone(), sealed.evidence.answer.clone()];
@@ -347,34 +357,13 @@ impl Tester<'_> {
         bundle.map(drop).map_err(|error| error.to_string())
     }
 
-    /// A question for a code of the issuer's block that is most likely not issued.
+    async fn checkpoint(&self, url: &str) -> Result<SignedCheckpoint, String> {
+        let bytes = get(&self.client, &format!("{url}/log/checkpoint"), 200).await?;
+        SignedCheckpoint::parse(&bytes).map_err(|error| error.to_string())
+    }
+
     fn question(&self) -> Question {
-        let text = |text: &str| text.to_owned();
-        let prefix = self.issuer.prefixes.first().map(ToString::to_string).unwrap_or_default();
-        let code = format!("{prefix}ZZZZ");
-        let symbols: Vec<_> = code.chars().filter_map(symbology::Symbol::from_char).collect();
-        let code = <[symbology::Symbol; 6]>::try_from(symbols).map(symbology::Code::new);
-        let fixed = || "conformance".parse().expect("the word fits every name");
-        Question {
-            schema: text(Question::SCHEMA),
-            id: Uuid::now_v7(),
-            kind: QuestionKind::Chain,
-            ori: self.ori(),
-            case_number: format!("conformance {}", Uuid::now_v7().simple())
-                .chars()
-                .take(40)
-                .collect::<String>()
-                .parse()
-                .unwrap_or_else(|_| "conformance".parse().expect("a plain word")),
-            crime_code: "0999".parse().expect("four digits"),
-            priority: Urgency::Routine,
-            reason: "conformance test, no case".parse().expect("a plain sentence"),
-            requester: fixed(),
-            approver: "second person".parse().expect("two plain words"),
-            codes: code.map(|code| AskedCode { code, posterior: 1.0 }).into_iter().collect(),
-            reading_sha256: None,
-            recovered_on: None,
-        }
+        question(self.issuer.prefixes.first().copied(), self.ori())
     }
 
     fn ori(&self) -> registry::names::Ori {
@@ -390,6 +379,29 @@ impl Tester<'_> {
     }
 }
 
+/// A question for a code of a block that is most likely not issued.
+fn question(prefix: Option<symbology::Prefix>, ori: registry::names::Ori) -> Question {
+    let code = format!("{}ZZZZ", prefix.map(|prefix| prefix.to_string()).unwrap_or_default());
+    let symbols: Vec<_> = code.chars().filter_map(symbology::Symbol::from_char).collect();
+    let code = <[symbology::Symbol; 6]>::try_from(symbols).map(symbology::Code::new);
+    let case: String = format!("conformance {}", Uuid::now_v7().simple()).chars().take(40).collect();
+    Question {
+        schema: Question::SCHEMA.to_owned(),
+        id: Uuid::now_v7(),
+        kind: QuestionKind::Chain,
+        ori,
+        case_number: case.parse().expect("forty plain characters"),
+        crime_code: "0999".parse().expect("four digits"),
+        priority: Urgency::Routine,
+        reason: "conformance test, no case".parse().expect("a plain sentence"),
+        requester: "conformance".parse().expect("a plain word"),
+        approver: "second person".parse().expect("two plain words"),
+        codes: code.map(|code| AskedCode { code, posterior: 1.0 }).into_iter().collect(),
+        reading_sha256: None,
+        recovered_on: None,
+    }
+}
+
 async fn get(client: &Client, url: &str, wanted: u16) -> Result<Vec<u8>, String> {
     match client.get(url).await {
         Ok((seen, bytes)) if seen == wanted => Ok(bytes),
@@ -402,10 +414,11 @@ async fn get(client: &Client, url: &str, wanted: u16) -> Result<Vec<u8>, String>
 async fn two_checkpoints(agency: &Agency) -> Result<(SignedCheckpoint, SignedCheckpoint), String> {
     let mut held = Vec::new();
     for count in [2, 1] {
-        let act = Act { kind: "conformance", body: Value::Null };
+        let act = Act::new("conformance", Value::Null);
         let entered = agency.ledger.enter(&vec![act; count], Timestamp::now()).await;
-        entered.map_err(|error| error.to_string())?;
-        held.push(agency.ledger.checkpoint().borrow().clone());
+        let entered = entered.map_err(|error| error.to_string())?;
+        let last = entered.last().map_or(0, |entered| entered.index);
+        held.push(agency.ledger.shown(last).await.map_err(|error| error.to_string())?);
     }
     match <[SignedCheckpoint; 2]>::try_from(held) {
         Ok([old, new]) => Ok((old, new)),

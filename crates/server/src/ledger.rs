@@ -6,25 +6,35 @@
 //! whose record is gone; it was never acknowledged. A record file that is deleted takes the content with it; the log keeps the proof
 //! that something was there.
 
+mod index;
+mod kept;
+mod records;
+mod writer;
+
 use std::collections::HashMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json, value::RawValue};
-use tokio::sync::{mpsc, oneshot, watch};
+use serde_json::{Value, json};
+use tokio::sync::{oneshot, watch};
 use transparency::{
-    AddCheckpoint, Bundle, Commitment, EntryProof, FolderStore, Log, Salt, SignedCheckpoint, SigningKey,
-    Tree, canonical_json,
+    AddCheckpoint, Bundle, Commitment, EntryProof, FolderStore, Salt, SignedCheckpoint, SigningKey, Tree,
+    canonical_json,
 };
+use uuid::Uuid;
+
+pub use self::index::Key;
+use self::index::{Index, Place};
+pub(crate) use self::kept::Kept;
+use self::writer::Writer;
 
 /// Acts that wait to be entered before the node says that it is full.
 const QUEUE: usize = 2_048;
-/// Acts in one batch.
-const BATCH: usize = 1_024;
+/// Every so many entries one is found by its number; those between are read from there.
+const STRIDE: u64 = 64;
 
 /// Why an act was not entered. Nothing may take effect then.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -50,6 +60,22 @@ pub struct Act {
     pub kind: &'static str,
     /// What happened; whole numbers and text only.
     pub body: Value,
+    /// What its record can be found by later.
+    pub keys: Vec<Key>,
+}
+
+impl Act {
+    /// An act that is found by its place in the log alone.
+    pub fn new(kind: &'static str, body: Value) -> Self {
+        Self { kind, body, keys: Vec::new() }
+    }
+
+    /// The same, found by a key too.
+    #[must_use]
+    pub fn found_by(mut self, key: Key) -> Self {
+        self.keys.push(key);
+        self
+    }
 }
 
 /// An act that stands in the log: all that a proof of it needs.
@@ -81,7 +107,10 @@ pub struct Stored {
 #[derive(Debug)]
 pub struct Ledger {
     folder: PathBuf,
-    jobs: Option<mpsc::Sender<Job>>,
+    jobs: Option<mpsc::SyncSender<Job>>,
+    index: Arc<Index>,
+    /// Behind the last record that stands.
+    end: Arc<Mutex<Place>>,
     checkpoint: watch::Receiver<SignedCheckpoint>,
     thread: Option<JoinHandle<()>>,
 }
@@ -108,21 +137,7 @@ struct Prepared {
     at: Timestamp,
     salt: Salt,
     record: String,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Line<'l> {
-    index: u64,
-    salt: String,
-    #[serde(borrow)]
-    record: &'l RawValue,
-}
-
-#[derive(Deserialize)]
-struct Record {
-    kind: String,
-    at: Timestamp,
-    body: Value,
+    keys: Vec<Key>,
 }
 
 impl Ledger {
@@ -131,16 +146,20 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Failed`] when the disk or another process is in the way.
     pub fn open(folder: &Path, key: &SigningKey) -> Result<Self, LedgerError> {
-        let records = folder.join("records");
-        fs::create_dir_all(&records).map_err(failed)?;
-        let log = open_log(folder, key)?;
-        let (jobs, incoming) = mpsc::channel(QUEUE);
+        std::fs::create_dir_all(folder.join("records")).map_err(failed)?;
+        // A log that is missing where there are records was taken away: it is not made anew.
+        let new = records::months(folder).map_err(failed)?.is_empty();
+        let log = writer::open_log(folder, key, new)?;
+        let (index, through) = Index::open(&folder.join("index")).map_err(failed)?;
+        let end = catch_up(folder, &index, (through, log.size())).map_err(failed)?;
+        let (index, end) = (Arc::new(index), Arc::new(Mutex::new(end)));
+        let (jobs, incoming) = mpsc::sync_channel(QUEUE);
         let (published, checkpoint) = watch::channel(log.checkpoint().clone());
-        let mut writer =
-            Writer { folder: folder.to_owned(), key: key.clone(), log: Some(log), month: None, published };
-        let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(incoming));
+        let shared = (Arc::clone(&index), Arc::clone(&end));
+        let mut writer = Writer::new((folder, key.clone()), log, shared, published);
+        let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(&incoming));
         let thread = Some(thread.map_err(failed)?);
-        Ok(Self { folder: folder.to_owned(), jobs: Some(jobs), checkpoint, thread })
+        Ok(Self { folder: folder.to_owned(), jobs: Some(jobs), index, end, checkpoint, thread })
     }
 
     /// Enters acts, in their order and one behind the other; returns when they are durable.
@@ -152,8 +171,8 @@ impl Ledger {
         let (done, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(LedgerError::Closed)?;
         jobs.try_send(Job { acts, done }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => LedgerError::Full,
-            mpsc::error::TrySendError::Closed(_) => LedgerError::Closed,
+            mpsc::TrySendError::Full(_) => LedgerError::Full,
+            mpsc::TrySendError::Disconnected(_) => LedgerError::Closed,
         })?;
         answer.await.map_err(|_| LedgerError::Closed)?
     }
@@ -161,6 +180,16 @@ impl Ledger {
     /// The newest checkpoint, and word of newer ones.
     pub fn checkpoint(&self) -> watch::Receiver<SignedCheckpoint> {
         self.checkpoint.clone()
+    }
+
+    /// Waits until readers of the log's folder see an entry, and returns the checkpoint that they see.
+    ///
+    /// # Errors
+    /// [`LedgerError::Closed`] when the node stops before.
+    pub async fn shown(&self, index: u64) -> Result<SignedCheckpoint, LedgerError> {
+        let mut newest = self.checkpoint.clone();
+        let shown = newest.wait_for(|signed| signed.checkpoint.size > index).await;
+        shown.map(|signed| signed.clone()).map_err(|_| LedgerError::Closed)
     }
 
     /// Proofs of entries under a checkpoint of this log, for a court.
@@ -192,26 +221,80 @@ impl Ledger {
         log_folder(&self.folder)
     }
 
+    /// The newest record of a key; `None` when there is none, or when it was deleted.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] when the disk cannot be read.
+    pub fn find(&self, key: Key) -> Result<Option<Stored>, LedgerError> {
+        let Some(place) = self.index.get(key).map_err(failed)? else { return Ok(None) };
+        records::at(&self.folder, place).map_err(failed)
+    }
+
+    /// Whether a record of a key was ever entered, deleted or not.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] when the disk cannot be read.
+    pub fn holds(&self, key: Key) -> Result<bool, LedgerError> {
+        Ok(self.index.get(key).map_err(failed)?.is_some())
+    }
+
+    /// The first `most` records of the scope of a key behind it, in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] when the disk cannot be read.
+    pub fn after(&self, key: Key, most: usize) -> Result<Vec<(Uuid, Stored)>, LedgerError> {
+        let mut found = Vec::new();
+        for (key, place) in self.index.after(key, most).map_err(failed)? {
+            if let Some(stored) = records::at(&self.folder, place).map_err(failed)? {
+                found.push((key.number(), stored));
+            }
+        }
+        Ok(found)
+    }
+
+    /// At most `most` records of entries from number `first` on.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] when the disk cannot be read.
+    pub fn from_entry(&self, first: u64, most: usize) -> Result<Vec<Stored>, LedgerError> {
+        let known = Key::of_entry(first - first % STRIDE);
+        let from = self.index.get(known).map_err(failed)?;
+        let mut found = Vec::new();
+        records::scan(&self.folder, from.unwrap_or_default(), |_, line| {
+            found.extend(records::stored(line).filter(|stored| stored.entered.index >= first));
+            Ok(found.len() < most)
+        })
+        .map_err(failed)?;
+        Ok(found)
+    }
+
+    /// Behind the last record that stands. What happens between this and the next act is for the caller to prevent.
+    pub(crate) fn end(&self) -> Place {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every record from a place on, oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] when a file cannot be read.
+    pub(crate) fn since(&self, place: Place, mut take: impl FnMut(Stored)) -> Result<(), LedgerError> {
+        let each = |_, line: &[u8]| {
+            records::stored(line).into_iter().for_each(&mut take);
+            Ok(true)
+        };
+        records::scan(&self.folder, place, each).map_err(failed)
+    }
+
     /// Every record that the files hold, oldest first.
     ///
     /// # Errors
     /// [`LedgerError::Failed`] when a file cannot be read.
     pub fn records(folder: &Path, mut take: impl FnMut(Stored)) -> Result<(), LedgerError> {
-        let mut files: Vec<_> = match fs::read_dir(folder.join("records")) {
-            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(failed(error)),
+        let each = |_, line: &[u8]| {
+            records::stored(line).into_iter().for_each(&mut take);
+            Ok(true)
         };
-        files.sort();
-        for file in files {
-            for line in BufReader::new(File::open(&file).map_err(failed)?).split(b'\n') {
-                // Half a line was never acknowledged.
-                if let Some(stored) = stored(&line.map_err(failed)?) {
-                    take(stored);
-                }
-            }
-        }
-        Ok(())
+        records::scan(folder, Place::default(), each).map_err(failed)
     }
 
     /// Compares records and log.
@@ -275,172 +358,41 @@ impl Entered {
     }
 }
 
-struct Writer {
-    folder: PathBuf,
-    key: SigningKey,
-    /// `None` after a failure; opened again for the next batch.
-    log: Option<Log<FolderStore>>,
-    month: Option<Month>,
-    published: watch::Sender<SignedCheckpoint>,
-}
-
-/// The record file being written.
-struct Month {
-    name: String,
-    file: File,
-    length: u64,
-}
-
-impl Writer {
-    fn run(&mut self, mut incoming: mpsc::Receiver<Job>) {
-        while let Some(first) = incoming.blocking_recv() {
-            let mut jobs = vec![first];
-            let mut count = jobs[0].acts.len();
-            while count < BATCH
-                && let Ok(job) = incoming.try_recv()
-            {
-                count += job.acts.len();
-                jobs.push(job);
-            }
-            match self.write(&jobs) {
-                Ok(start) => answer(jobs, start),
-                Err(error) => {
-                    tracing::error!(%error, "the log did not take a batch");
-                    self.log = None;
-                    for job in jobs {
-                        let _ = job.done.send(Err(error.clone()));
-                    }
-                }
-            }
+/// Reads what the index does not know yet, and takes away records that the log does not hold: those of a batch that was
+/// never acknowledged. Returns the end of the records.
+fn catch_up(folder: &Path, index: &Index, (through, entries): (Place, u64)) -> std::io::Result<Place> {
+    let newest = records::months(folder)?.last().copied().unwrap_or_default();
+    let mut end = through.max(Place { month: newest, offset: 0 });
+    let mut foreign = false;
+    records::scan(folder, through, |place, line| {
+        let parsed = serde_json::from_slice::<records::Line<'_>>(line);
+        if parsed.as_ref().is_ok_and(|parsed| parsed.index >= entries) {
+            foreign = true;
+            return Ok(false);
         }
+        end = Place { offset: place.offset + line.len() as u64, ..place };
+        let Ok(parsed) = parsed else { return Ok(true) };
+        let keys = parsed.keys.iter().filter_map(|key| Key::from_hex(key));
+        let stride = parsed.index.is_multiple_of(STRIDE).then(|| Key::of_entry(parsed.index));
+        index.put(keys.chain(stride).map(|key| (key, place)), end);
+        Ok(true)
+    })?;
+    end.offset = end.offset.min(records::length(folder, end.month)?);
+    if foreign {
+        records::set_aside(folder, end)?;
     }
-
-    /// Writes records and log, and returns when both are on disk.
-    fn write(&mut self, jobs: &[Job]) -> Result<u64, LedgerError> {
-        if self.log.is_none() {
-            self.log = Some(open_log(&self.folder, &self.key)?);
-        }
-        let Some(log) = &self.log else { return Err(LedgerError::Closed) };
-        let start = log.size();
-        let (mut lines, mut commitments) = (String::new(), Vec::new());
-        let acts = jobs.iter().flat_map(|job| &job.acts);
-        for (index, act) in (start..).zip(acts.clone()) {
-            let salt = hex::encode(act.salt.as_bytes());
-            lines.extend([
-                "{\"index\":",
-                &index.to_string(),
-                ",\"salt\":\"",
-                &salt,
-                "\",\"record\":",
-                &act.record,
-                "}\n",
-            ]);
-            commitments.push(Commitment::new(&act.salt, act.record.as_bytes()));
-        }
-        let at = acts.last().map_or_else(Timestamp::now, |act| act.at);
-        self.write_records(&at.strftime("%Y-%m").to_string(), lines.as_bytes())?;
-        let (Some(log), Some(month)) = (&mut self.log, &self.month) else { return Err(LedgerError::Closed) };
-        // Both must be on disk before anyone is told; neither waits for the other.
-        let (places, flushed) = thread::scope(|threads| {
-            let flushing = threads.spawn(|| month.file.sync_data());
-            (log.append_batch(&commitments), flushing.join())
-        });
-        let flushed =
-            flushed.map_err(|_| LedgerError::Failed("the flush of the records ended".to_owned()))?;
-        if let Err(error) = flushed {
-            self.month = None;
-            return Err(failed(error));
-        }
-        let places = places.map_err(failed)?;
-        self.published.send_replace(log.checkpoint().clone());
-        Ok(places.start)
-    }
-
-    fn write_records(&mut self, month: &str, lines: &[u8]) -> Result<(), LedgerError> {
-        if self.month.as_ref().is_none_or(|open| open.name != month) {
-            self.month = Some(Month::open(&self.folder, month)?);
-        }
-        let Some(open) = &mut self.month else { return Err(LedgerError::Closed) };
-        let place = open.file.seek(SeekFrom::Start(open.length));
-        let written = place.and_then(|_| open.file.write_all(lines));
-        if let Err(error) = written {
-            let _ = open.file.set_len(open.length);
-            self.month = None;
-            return Err(failed(error));
-        }
-        open.length += lines.len() as u64;
-        Ok(())
-    }
-}
-
-impl Month {
-    fn open(folder: &Path, name: &str) -> Result<Self, LedgerError> {
-        let records = folder.join("records");
-        let path = records.join(format!("{name}.jsonl"));
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&path).map_err(failed)?;
-        File::open(&records).and_then(|folder| folder.sync_all()).map_err(failed)?;
-        let mut length = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        // Half a line of a batch that was cut off must not swallow the next one.
-        if length > 0 && !ends_in_newline(&mut file).map_err(failed)? {
-            file.write_all(b"\n").map_err(failed)?;
-            length += 1;
-        }
-        Ok(Self { name: name.to_owned(), file, length })
-    }
-}
-
-fn ends_in_newline(file: &mut File) -> std::io::Result<bool> {
-    let mut last = [0];
-    file.seek(SeekFrom::End(-1))?;
-    std::io::Read::read_exact(file, &mut last)?;
-    Ok(last == *b"\n")
-}
-
-fn answer(jobs: Vec<Job>, start: u64) {
-    let mut index = start;
-    for job in jobs {
-        let entered = |act: Prepared| {
-            let entered = Entered { index, salt: hex::encode(act.salt.as_bytes()), record: act.record };
-            index += 1;
-            entered
-        };
-        let _ = job.done.send(Ok(job.acts.into_iter().map(entered).collect()));
-    }
+    Ok(end)
 }
 
 fn prepare(act: &Act, at: Timestamp) -> Result<Prepared, LedgerError> {
     let record = json!({"kind": act.kind, "at": at, "body": act.body});
     let bytes = canonical_json(&record).map_err(|error| LedgerError::Record(error.to_string()))?;
     let record = String::from_utf8(bytes).map_err(|error| LedgerError::Record(error.to_string()))?;
-    Ok(Prepared { at, salt: Salt::generate(&mut rand::rng()), record })
-}
-
-fn stored(line: &[u8]) -> Option<Stored> {
-    let line: Line<'_> = serde_json::from_slice(line).ok()?;
-    let record: Record = serde_json::from_str(line.record.get()).ok()?;
-    let entered = Entered { index: line.index, salt: line.salt, record: line.record.get().to_owned() };
-    Some(Stored { entered, kind: record.kind, at: record.at, body: record.body })
+    Ok(Prepared { at, salt: Salt::generate(&mut rand::rng()), record, keys: act.keys.clone() })
 }
 
 fn log_folder(folder: &Path) -> PathBuf {
     folder.join("log")
-}
-
-fn open_log(folder: &Path, key: &SigningKey) -> Result<Log<FolderStore>, LedgerError> {
-    let path = log_folder(folder);
-    if path.join("checkpoint").exists() || path.join(".journal.0").exists() {
-        let store = FolderStore::open(&path).map_err(failed)?;
-        match Log::open(store, key.clone()) {
-            Err(transparency::LogError::NoLog) => {}
-            opened => return opened.map_err(failed),
-        }
-    }
-    let store = FolderStore::create(&path).map_err(failed)?;
-    Log::create(store, key.clone()).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> LedgerError {

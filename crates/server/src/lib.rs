@@ -14,12 +14,14 @@ pub mod openapi;
 mod problem;
 pub mod roles;
 mod telemetry;
+mod tls;
 
 pub use app::{ServeError, ServeOptions, Server};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{ConfigError, Node, NodeConfig, NodeRole, validity};
 pub use court::{CourtBundle, CourtError, CourtReport};
-pub use ledger::{Act, Entered, Ledger, LedgerCheck, LedgerError, Stored};
+pub use ledger::{Act, Entered, Key, Ledger, LedgerCheck, LedgerError, Stored};
 pub use problem::{Problem, ProblemKind};
 pub use telemetry::{Metrics, start_log};
+pub use tls::{Tls, TlsConfig};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// The document.
 pub fn document() -> Value {
     let mut paths = serde_json::Map::new();
-    for one in people().into_iter().chain(desk()).chain(nodes()) {
+    for one in people().into_iter().chain(desk()).chain(books()).chain(nodes()) {
         let (path, method, operation) = one.into_parts();
         let methods = paths.entry(path).or_insert_with(|| json!({}));
         methods[method] = operation;
@@ -142,15 +142,10 @@ fn people() -> Vec<Operation> {
 }
 
 fn desk() -> Vec<Operation> {
-    let key = json!({
-        "name": "Idempotency-Key", "in": "header",
-        "description": "the same key with the same content files one question",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9_-]+$"},
-    });
     let mut file = signed_in("/agency/v1/questions", "post", "File a question; it waits for an approver")
         .takes("QuestionDraft")
         .answers(&[201, 400, 401, 403, 404, 409, 413, 503]);
-    file.parameters.push(key);
+    file.parameters.push(idempotency_key("the same key with the same content files one question"));
     vec![
         file,
         signed_in(
@@ -169,6 +164,15 @@ fn desk() -> Vec<Operation> {
             .takes("Refusal")
             .answers(&[200, 400, 401, 403, 404, 409, 413, 503]),
         signed_in("/agency/v1/questions/{id}/withdrawal", "post", "Take one's own question back"),
+        signed_in("/agency/v1/questions/{id}/reading", "put", "Attach a reading to a question that waits")
+            .takes("AttachedReading")
+            .answers(&[200, 400, 401, 403, 404, 409, 413, 503]),
+        signed_in(
+            "/agency/v1/questions/{id}/renewal",
+            "post",
+            "Ask again what a dealer was to answer to one's own question",
+        )
+        .answers(&[200, 401, 403, 404, 409, 502, 503]),
         Operation {
             security: Some("token"),
             answers: &[200, 400, 401, 404, 413, 503],
@@ -176,6 +180,25 @@ fn desk() -> Vec<Operation> {
                 .takes("Question")
         },
     ]
+}
+
+fn books() -> Vec<Operation> {
+    let mut record = signed_in("/registry/v1/entries", "post", "Record an entry in the issuer's books")
+        .takes("EntryDraft")
+        .answers(&[201, 400, 401, 403, 404, 409, 413, 429, 503]);
+    record.parameters.push(idempotency_key("the same key with the same content records one entry"));
+    vec![
+        signed_in("/registry/v1/codes/{code}", "get", "Whether and when a code of the issuer was issued")
+            .answers(&[200, 400, 401, 403, 404, 503]),
+        record,
+    ]
+}
+
+fn idempotency_key(description: &str) -> Value {
+    json!({
+        "name": "Idempotency-Key", "in": "header", "description": description,
+        "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[A-Za-z0-9_-]+$"},
+    })
 }
 
 fn nodes() -> Vec<Operation> {
@@ -227,6 +250,14 @@ fn schemas() -> Value {
         "Invitation": object(&["name", "roles"], &json!({"name": person, "roles": roles})),
         "NewRoles": object(&["roles"], &json!({"roles": roles})),
         "Refusal": object(&["reason"], &json!({"reason": reason})),
+        "AttachedReading": object(&["codes", "reading_sha256"], &json!({
+            "codes": codes(), "reading_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}})),
+        "EntryDraft": object(&["firearm", "event", "on"], &json!({
+            "firearm": object(&["licence", "model", "serial"], &json!({
+                "licence": {"type": "string"}, "model": {"type": "string", "minLength": 1, "maxLength": 60},
+                "serial": {"type": "string", "minLength": 1, "maxLength": 30}})),
+            "event": {"type": "object", "description": "as `microstamp book --json` prints events", "required": ["kind"], "properties": {"kind": {"type": "string"}}},
+            "on": {"type": "string", "format": "date"}, "description": {"type": ["object", "null"]}})),
         "QuestionDraft": question(&["kind", "ori", "case_number", "crime_code", "priority", "reason", "codes"], &json!({
             "kind": {"oneOf": [chain(), object(&["for", "after"], &json!({
                 "for": {"const": "retail-reference"}, "after": {"type": "string", "format": "uuid"}}))]}})),
@@ -245,6 +276,16 @@ fn schemas() -> Value {
     })
 }
 
+fn codes() -> Value {
+    let one = object(
+        &["code", "posterior"],
+        &json!({
+        "code": {"type": "string", "pattern": "^[0-9AC-HJ-NPR-Z]{4} [0-9AC-HJ-NPR-Z]{4}$"},
+        "posterior": {"type": "number", "minimum": 0, "maximum": 1}}),
+    );
+    json!({"type": "array", "minItems": 1, "maxItems": 20, "items": one})
+}
+
 fn chain() -> Value {
     object(&["for"], &json!({"for": {"const": "chain"}}))
 }
@@ -258,9 +299,7 @@ fn question(required: &[&str], more: &Value) -> Value {
         "crime_code": {"type": "string", "pattern": "^[0-9]{4}$"},
         "priority": {"oneOf": [{"const": "routine"}, object(&["urgent"], &urgent)]},
         "reason": {"type": "string", "minLength": 1, "maxLength": 400},
-        "codes": {"type": "array", "minItems": 1, "maxItems": 20, "items": object(&["code", "posterior"], &json!({
-            "code": {"type": "string", "pattern": "^[0-9AC-HJ-NPR-Z]{4} [0-9AC-HJ-NPR-Z]{4}$"},
-            "posterior": {"type": "number", "minimum": 0, "maximum": 1}}))},
+        "codes": codes(),
         "reading_sha256": {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"},
         "recovered_on": {"type": ["string", "null"], "format": "date"},
     });

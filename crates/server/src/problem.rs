@@ -31,6 +31,8 @@ pub enum ProblemKind {
     Replayed,
     /// 401: nobody is signed in, or signing in failed.
     NotSignedIn,
+    /// 401: nodes of this federation show a certificate.
+    NoCertificate,
     /// 409: it is not in the state that this needs, or it is there already.
     Conflict,
     /// 403: this operation is not for this caller.
@@ -53,7 +55,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Malformed,
         Self::Unsigned,
         Self::BadSignature,
@@ -61,6 +63,7 @@ impl ProblemKind {
         Self::OutsideTheWindow,
         Self::Replayed,
         Self::NotSignedIn,
+        Self::NoCertificate,
         Self::Conflict,
         Self::Forbidden,
         Self::NotFound,
@@ -80,6 +83,7 @@ impl ProblemKind {
             | Self::BadSignature
             | Self::UnknownKey
             | Self::OutsideTheWindow
+            | Self::NoCertificate
             | Self::NotSignedIn => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
@@ -102,6 +106,7 @@ impl ProblemKind {
             Self::OutsideTheWindow => "outside-the-window",
             Self::Replayed => "replayed",
             Self::NotSignedIn => "not-signed-in",
+            Self::NoCertificate => "no-certificate",
             Self::Conflict => "conflict",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",

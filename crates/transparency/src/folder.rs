@@ -9,6 +9,7 @@
 //! outside, and reads no log file larger than 16 MiB.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, TryLockError},
     io::{self, Read as _},
     path::{Path, PathBuf},
@@ -26,7 +27,7 @@ const LIMIT: u64 = 256 * (65_535 + 2);
 ///
 /// An append costs one flush of the disk, whatever its size. Readers see tiles before the checkpoint that names them.
 /// After the machine itself has crashed, open the folder for writing once before reading it: only then are the
-/// acknowledged files all in place again.
+/// acknowledged files all in place again. The same holds for [`FolderStore::lagging`] after its process was killed.
 ///
 /// ```
 /// use transparency::{FolderStore, Log, SigningKey};
@@ -46,8 +47,30 @@ struct Writer {
     /// Files handed over since the last checkpoint. Dropped before the lock is let go.
     pending: Files,
     journal: Journal,
+    /// With [`FolderStore::lagging`]: what the journal holds and readers do not see yet.
+    unpublished: Option<Unpublished>,
     /// Held open and locked; the system lets go of it when the process ends, however it ends.
     _lock: File,
+}
+
+/// Newest state of the files since they were put in place last.
+#[derive(Debug, Default)]
+struct Unpublished {
+    files: BTreeMap<Resource, Vec<u8>>,
+    /// Full files whose partial ones are to go.
+    full: Vec<Resource>,
+}
+
+impl Unpublished {
+    /// Takes the files of an append; partial ones that it replaces are never shown to anybody.
+    fn take(&mut self, files: Files) {
+        for (resource, bytes) in files {
+            if let Some(older) = self.files.range(resource.partials()).next_back().map(|(older, _)| *older) {
+                self.files.remove(&older);
+            }
+            self.files.insert(resource, bytes);
+        }
+    }
 }
 
 impl FolderStore {
@@ -90,6 +113,38 @@ impl FolderStore {
         Self { root: root.to_owned(), writer: None }
     }
 
+    /// From here on an append is durable in the journal only, and readers of the folder see it after
+    /// [`FolderStore::publish`]: a writer of many small appends makes files for a few of them. Dropping publishes.
+    #[must_use]
+    pub fn lagging(mut self) -> Self {
+        if let Some(writer) = &mut self.writer {
+            writer.unpublished = Some(Unpublished::default());
+        }
+        self
+    }
+
+    /// Shows readers of the folder everything appended so far.
+    ///
+    /// # Errors
+    /// The system's error; what is not shown stays in the journal and is shown by the next call.
+    pub fn publish(&mut self) -> Result<(), StoreError> {
+        let Some(writer) = &mut self.writer else { return Err(StoreError::ReadOnly) };
+        let Some(held) = &mut writer.unpublished else { return Ok(()) };
+        if held.files.is_empty() {
+            return Ok(());
+        }
+        let mut files: Files =
+            held.files.iter().map(|(resource, bytes)| (*resource, bytes.clone())).collect();
+        // The checkpoint names all others, so it comes last.
+        files.sort_by_key(|(resource, _)| *resource == Resource::Checkpoint);
+        journal::place(&self.root, &files)?;
+        held.files.clear();
+        let full = std::mem::take(&mut held.full);
+        let paths = files.iter().map(|(resource, _)| self.root.join(resource.to_string()));
+        writer.journal.placed(paths)?;
+        remove_partials(&self.root, &full)
+    }
+
     fn path(&self, resource: &Resource) -> PathBuf {
         self.root.join(resource.to_string())
     }
@@ -107,12 +162,16 @@ impl Writer {
         journal::flush(root, &placed)?;
         journal.clear()?;
         flush_folder(root)?;
-        Ok(Self { pending: Vec::new(), journal, _lock: lock })
+        Ok(Self { pending: Vec::new(), journal, unpublished: None, _lock: lock })
     }
 }
 
 impl TileStore for FolderStore {
     fn read(&self, resource: &Resource) -> Result<Option<Vec<u8>>, StoreError> {
+        let unpublished = self.writer.as_ref().and_then(|writer| writer.unpublished.as_ref());
+        if let Some(bytes) = unpublished.and_then(|held| held.files.get(resource)) {
+            return Ok(Some(bytes.clone()));
+        }
         let path = self.path(resource);
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -144,28 +203,46 @@ impl TileStore for FolderStore {
         let mut files = std::mem::take(&mut writer.pending);
         files.push((Resource::Checkpoint, new.to_vec()));
         writer.journal.commit(&files)?;
+        if let Some(held) = &mut writer.unpublished {
+            held.take(files);
+            return Ok(());
+        }
         journal::place(&self.root, &files)?;
         let paths = files.iter().map(|(resource, _)| self.root.join(resource.to_string()));
         writer.journal.placed(paths)
     }
 
     fn remove_partials(&mut self, full: &[Resource]) -> Result<(), StoreError> {
-        if self.writer.is_none() {
-            return Err(StoreError::ReadOnly);
-        }
-        for resource in full.iter().filter(|resource| resource.is_full()) {
-            let mut name = self.path(resource).into_os_string();
-            name.push(".p");
-            let folder = PathBuf::from(name);
-            match fs::remove_dir_all(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(environment("remove", &folder)(error));
-                }
-                _ => {}
-            }
+        let Some(writer) = &mut self.writer else { return Err(StoreError::ReadOnly) };
+        match &mut writer.unpublished {
+            Some(held) => held.full.extend_from_slice(full),
+            None => remove_partials(&self.root, full)?,
         }
         Ok(())
     }
+}
+
+impl Drop for FolderStore {
+    /// What cannot be shown now stays in the journal for the next writer.
+    fn drop(&mut self) {
+        let published = self.writer.is_none() || self.publish().is_ok();
+        if let Some(writer) = self.writer.as_mut().filter(|_| !published) {
+            writer.journal.leave();
+        }
+    }
+}
+
+fn remove_partials(root: &Path, full: &[Resource]) -> Result<(), StoreError> {
+    for resource in full.iter().filter(|resource| resource.is_full()) {
+        let folder = root.join(format!("{resource}.p"));
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(environment("remove", &folder)(error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Makes renames within a folder durable.

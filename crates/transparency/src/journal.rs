@@ -42,6 +42,8 @@ pub(crate) struct Journal {
     /// Files put in place since the last turn.
     dirty: BTreeSet<PathBuf>,
     flushing: Option<Flushing>,
+    /// Some records are not in place: they must be read again at the next start.
+    needed: bool,
 }
 
 /// Files whose records are in the inactive journal, and the thread that flushes them.
@@ -71,14 +73,17 @@ impl Journal {
         records.sort_by_key(|(sequence, _)| *sequence);
         let sequence = records.last().map_or(0, |(sequence, _)| sequence + 1);
         let records = records.into_iter().map(|(_, files)| files).collect();
-        let (root, dirty) = (root.to_owned(), BTreeSet::new());
-        Ok((Self { root, turns, active: 0, length: 0, sequence, dirty, flushing: None }, records))
+        // Until they are in place and cleared they must outlive this journal, whatever goes wrong.
+        let (root, dirty, needed) = (root.to_owned(), BTreeSet::new(), sequence > 0);
+        Ok((Self { root, turns, active: 0, length: 0, sequence, dirty, flushing: None, needed }, records))
     }
 
     /// Forgets all records, whose files the caller has flushed.
     pub(crate) fn clear(&mut self) -> Result<(), StoreError> {
         self.length = 0;
-        self.turns.iter_mut().try_for_each(truncate).map_err(environment("truncate", &self.root))
+        self.turns.iter_mut().try_for_each(truncate).map_err(environment("truncate", &self.root))?;
+        self.needed = false;
+        Ok(())
     }
 
     /// Writes one append and returns when it is durable. After a failure nothing of it is left, so that the next
@@ -96,6 +101,11 @@ impl Journal {
         self.sequence += 1;
         self.length += record.len() as u64;
         Ok(())
+    }
+
+    /// Leaves the records for the next one to open the journal.
+    pub(crate) fn leave(&mut self) {
+        self.needed = true;
     }
 
     /// Remembers files that were put in place and have to be flushed some time.
@@ -134,7 +144,7 @@ impl Drop for Journal {
             Some(Flushing { paths, thread }) => thread.join().unwrap_or_else(|_| flush(&self.root, &paths)),
             None => Ok(()),
         };
-        if flushed.and_then(|()| flush(&self.root, &self.dirty)).is_ok() {
+        if flushed.and_then(|()| flush(&self.root, &self.dirty)).is_ok() && !self.needed {
             let _ = self.clear();
         }
     }

@@ -169,6 +169,11 @@ impl<S: TileStore> Log<S> {
         &self.store
     }
 
+    /// The store, to tell it when to show what it holds.
+    pub fn store_mut(&mut self) -> &mut S {
+        &mut self.store
+    }
+
     /// The whole tree, for reading.
     pub fn tree(&self) -> Tree<'_, S> {
         Tree::new(&self.store, self.edge.size)

@@ -101,22 +101,11 @@ impl TileStore for MemoryStore {
 
     fn remove_partials(&mut self, full: &[Resource]) -> Result<(), StoreError> {
         for resource in full {
-            let (low, high) = partials_of(resource);
-            let gone: Vec<_> = self.files.range(low..high).map(|(name, _)| *name).collect();
+            let gone: Vec<_> = self.files.range(resource.partials()).map(|(name, _)| *name).collect();
             for name in gone {
                 self.files.remove(&name);
             }
         }
         Ok(())
     }
-}
-
-/// Half-open range, in the order of `Resource`, of the partial files that a full one replaces.
-fn partials_of(full: &Resource) -> (Resource, Resource) {
-    let with = |new: u16| match *full {
-        Resource::Checkpoint => Resource::Checkpoint,
-        Resource::Tile { level, index, .. } => Resource::Tile { level, index, width: new },
-        Resource::Entries { index, .. } => Resource::Entries { index, width: new },
-    };
-    (with(0), with(crate::tile::FULL))
 }

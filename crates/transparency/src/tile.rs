@@ -1,6 +1,6 @@
 //! Names of the static files a tiled log consists of (C2SP `tlog-tiles`).
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::Range, str::FromStr};
 
 /// Hashes in a full tile and entries in a full bundle.
 pub(crate) const FULL: u16 = 256;
@@ -57,6 +57,18 @@ impl Resource {
             Self::Checkpoint => 0,
             Self::Tile { width, .. } | Self::Entries { width, .. } => *width,
         }
+    }
+}
+
+impl Resource {
+    /// In the order of `Resource`, the smaller files of the same place, which this one replaces.
+    pub(crate) fn partials(&self) -> Range<Self> {
+        let with = |new: u16| match *self {
+            Self::Checkpoint => Self::Checkpoint,
+            Self::Tile { level, index, .. } => Self::Tile { level, index, width: new },
+            Self::Entries { index, .. } => Self::Entries { index, width: new },
+        };
+        with(0)..*self
     }
 }
 

@@ -59,10 +59,10 @@ fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failur
 /// A client, if the agency's node runs and answers under its name.
 pub(super) async fn running(node: &Node) -> Option<Client> {
     let (_, health) =
-        Client::new(Duration::from_secs(1)).get(&format!("{}/healthz", node.config.url)).await.ok()?;
+        node.client(Duration::from_secs(1)).get(&format!("{}/healthz", node.config.url)).await.ok()?;
     let health: Value = serde_json::from_slice(&health).ok()?;
     let same = health["name"].as_str() == Some(node.config.name.as_str());
-    same.then(|| Client::new(Duration::from_secs(20)))
+    same.then(|| node.client(Duration::from_secs(20)))
 }
 
 async fn through_node(client: &Client, node: &Node, question: &Question) -> Result<Vec<Value>, Failure> {
@@ -83,7 +83,7 @@ async fn by_itself(folder: &Path, arguments: &Trace, question: &Question) -> Res
     let agency =
         Agency::open(folder, Clock::default()).or_exit(Exit::Environment, "cannot open the agency's node")?;
     let renewed = match &arguments.directory {
-        Some(place) => agency.directory.take(&directory(place).await?, Timestamp::now()),
+        Some(place) => agency.directory.take(&directory(&agency, place).await?, Timestamp::now()),
         None => agency.directory.renew(Timestamp::now()).await,
     };
     if let Err(problem) = renewed {
@@ -93,11 +93,11 @@ async fn by_itself(folder: &Path, arguments: &Trace, question: &Question) -> Res
     Ok(answers.iter().map(answer_json).collect())
 }
 
-async fn directory(place: &str) -> Result<Vec<u8>, Failure> {
+async fn directory(agency: &Agency, place: &str) -> Result<Vec<u8>, Failure> {
     if !place.contains("://") {
         return files::read(Path::new(place));
     }
-    let answer = Client::new(Duration::from_secs(10)).get(place).await;
+    let answer = agency.node.client(Duration::from_secs(10)).get(place).await;
     let (status, bytes) = answer.or_exit(Exit::Environment, "cannot fetch the directory")?;
     if status == 200 {
         return Ok(bytes);

@@ -1,17 +1,23 @@
 //! `conformance`: plays the other side against a node and prints which clauses of the protocol it keeps.
 
-use std::path::PathBuf;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use server::conformance::{Clause, check_agency, check_directory, check_issuer, check_witness};
-use server::roles::Agency;
-use server::{Clock, NodeRole};
+use server::conformance::{Clause, check_agency, check_directory, check_issuer, check_witness, play_issuer};
+use server::roles::{Agency, DirectoryHolder};
+use server::{Clock, Node, NodeRole};
+use symbology::Prefix;
 
 use super::books::wait;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
+
+/// How long a node may take to answer. An agency waits ten seconds for an issuer that breaks off.
+const TIME: Duration = Duration::from_secs(30);
 
 /// Arguments of `conformance`.
 #[derive(Debug, Args)]
@@ -21,8 +27,18 @@ pub(crate) struct Conformance {
     /// Where it is reached, as its directory says.
     url: String,
     /// The folder of a test agency that the directory lists; its own node must not be running. For a directory: not needed.
-    #[arg(long, value_name = "DIR", required_unless_present = "key")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["key", "tester"])]
     agency: Option<PathBuf>,
+    /// To test how an agency takes answers: the folder of a test issuer that the directory lists. Its node must not be
+    /// running: the tester answers at its address, badly in every way.
+    #[arg(long, value_name = "DIR", requires_all = ["prefix", "token"])]
+    tester: Option<PathBuf>,
+    /// The test issuer's block; none of its codes may have been issued.
+    #[arg(long)]
+    prefix: Option<Prefix>,
+    /// The file `node/api.token` of the agency that is tested.
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
     /// The directory's key, to check a directory.
     #[arg(long)]
     key: Option<String>,
@@ -60,6 +76,9 @@ async fn check(arguments: &Conformance) -> Result<Vec<Clause>, Failure> {
         })?;
         return Ok(check_directory(url, &key.parse().or_exit(Exit::BadInput, "--key")?).await);
     }
+    if let (NodeRole::Agency, Some(tester)) = (arguments.role, &arguments.tester) {
+        return test_agency(arguments, tester, url).await;
+    }
     let folder = arguments.agency.as_ref().ok_or_else(|| Exit::BadInput.because("give --agency"))?;
     let agency =
         Agency::open(folder, Clock::default()).or_exit(Exit::Environment, "cannot open the agency's node")?;
@@ -79,8 +98,32 @@ async fn check(arguments: &Conformance) -> Result<Vec<Clause>, Failure> {
         }
         NodeRole::Agency => {
             let card = content.agencies.iter().find(|card| card.node.url == url).ok_or_else(unknown)?;
-            Ok(check_agency(&card.node).await)
+            Ok(check_agency(&agency.node.client(TIME), &card.node).await)
         }
         NodeRole::Directory | NodeRole::Dealer => Err(unknown()),
     }
+}
+
+/// What the agency shows, and how it takes the answers of a false issuer.
+async fn test_agency(arguments: &Conformance, tester: &Path, url: &str) -> Result<Vec<Clause>, Failure> {
+    let missing = || Exit::BadInput.because("give --prefix and --token");
+    let (prefix, token) =
+        (arguments.prefix.ok_or_else(missing)?, arguments.token.as_ref().ok_or_else(missing)?);
+    let token = files::read(token)?;
+    let token = String::from_utf8_lossy(&token).trim().to_owned();
+    let node = Node::open(tester).or_exit(Exit::BadInput, "cannot open the test issuer's node")?;
+    let holder = DirectoryHolder::new(&node).or_exit(Exit::BadInput, "the directory")?;
+    holder.renew(Timestamp::now()).await.or_exit(Exit::Environment, "the directory")?;
+    let directory = holder.current(Timestamp::now()).or_exit(Exit::Environment, "the directory")?;
+    let card = directory.content().agencies.iter().find(|card| card.node.url == url);
+    let card =
+        card.ok_or_else(|| Exit::BadInput.because(format!("the directory lists no agency at {url}")))?;
+    let place = node.config.url.split_once("://").map_or("", |(_, place)| place).to_owned();
+    let listener =
+        TcpListener::bind(&place).or_exit(Exit::Environment, format!("cannot listen on {place}"))?;
+    let client = node.client(TIME);
+    let mut clauses = check_agency(&client, &card.node).await;
+    let played = play_issuer((card, &token), (node, prefix), listener, &client).await;
+    clauses.extend(played.or_exit(Exit::Environment, "cannot play the issuer")?);
+    Ok(clauses)
 }

@@ -1,10 +1,11 @@
 //! The court bundle: made through an agency's node, verified offline.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use server::api::NodeName;
 use server::federation::Message;
 use server::roles::Agency;
 use server::{Clock, CourtBundle, CourtReport, Node};
@@ -28,6 +29,9 @@ pub(super) struct Court {
     /// Number of the question, as `trace` printed it.
     #[arg(long)]
     question: Uuid,
+    /// The issuer whose answer is wanted, when several were asked.
+    #[arg(long, value_name = "NAME")]
+    issuer: Option<NodeName>,
     /// The bundle; `-` for standard output.
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
@@ -40,7 +44,10 @@ pub(super) fn court(arguments: &Court) -> Result<Exit, Failure> {
         let bytes = match running(&node).await {
             Some(client) => {
                 let token = node.token().or_exit(Exit::Environment, "cannot ask the node")?;
-                let target = format!("{}/agency/v1/court/{}", node.config.url, arguments.question);
+                let mut target = format!("{}/agency/v1/court/{}", node.config.url, arguments.question);
+                if let Some(issuer) = &arguments.issuer {
+                    target = format!("{target}?issuer={issuer}");
+                }
                 let message =
                     Message::request("GET", &target).with("authorization", &format!("Bearer {token}"));
                 let answer = client.send(&message, Vec::new()).await;
@@ -53,18 +60,19 @@ pub(super) fn court(arguments: &Court) -> Result<Exit, Failure> {
                 }
                 bytes
             }
-            None => by_itself(&arguments.agency, arguments.question).await?,
+            None => by_itself(arguments).await?,
         };
         files::write(&arguments.output, &bytes)?;
         Ok(Exit::Done)
     })
 }
 
-async fn by_itself(folder: &Path, question: Uuid) -> Result<Vec<u8>, Failure> {
-    let agency =
-        Agency::open(folder, Clock::default()).or_exit(Exit::Environment, "cannot open the agency's node")?;
+async fn by_itself(arguments: &Court) -> Result<Vec<u8>, Failure> {
+    let agency = Agency::open(&arguments.agency, Clock::default())
+        .or_exit(Exit::Environment, "cannot open the agency's node")?;
     let _ = agency.directory.renew(Timestamp::now()).await;
-    let bundle = agency.court_bundle(question).await.or_exit(Exit::Environment, "cannot make the bundle")?;
+    let bundle = agency.court_bundle(arguments.question, arguments.issuer.as_ref()).await;
+    let bundle = bundle.or_exit(Exit::Environment, "cannot make the bundle")?;
     Ok(bundle.to_string().into_bytes())
 }
 

@@ -2,7 +2,7 @@
 //! machine; a trace goes through them, then an auditor checks everything.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command as Process, Stdio};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use registry::{
 };
 use serde_json::Value;
 use server::roles::DirectoryKeeper;
-use server::{Client, Node, NodeConfig, NodeRole, validity};
+use server::{Node, NodeConfig, NodeRole, validity};
 use symbology::Code;
 
 use super::books::{failure, wait};
@@ -66,10 +66,10 @@ pub(crate) fn federation(arguments: &Federation) -> Result<Exit, Failure> {
     let mut running = Running(Vec::new());
     for (name, role, _) in NODES {
         running.0.push(spawn(&demo.dir, name, role, &world.address(name))?);
-        wait(healthy(&world.url(name)))?;
+        listens(&world.address(name))?;
     }
     remark(format!(
-        "2. {} nodes run as processes of their own; their logs are in {}/logs.",
+        "2. {} nodes run as processes of their own and speak mutual TLS; their logs are in {}/logs.",
         NODES.len(),
         demo.dir.display()
     ));
@@ -82,6 +82,8 @@ pub(crate) fn federation(arguments: &Federation) -> Result<Exit, Failure> {
 struct World {
     ports: Vec<u16>,
     key: String,
+    /// Of the directory's certificate.
+    pin: String,
     code: Code,
     other: Code,
 }
@@ -93,7 +95,7 @@ impl World {
     }
 
     fn url(&self, name: &str) -> String {
-        format!("http://{}", self.address(name))
+        format!("https://{}", self.address(name))
     }
 }
 
@@ -119,31 +121,31 @@ async fn build(dir: &Path) -> Result<World, Failure> {
     let free = free.or_exit(Exit::Environment, "no free port")?;
     let ports =
         free.iter().map(|free| free.local_addr().map(|address| address.port())).collect::<Result<_, _>>();
-    let mut world =
-        World { ports: ports.or_exit(Exit::Environment, "no free port")?, key: String::new(), code, other };
+    let mut world = World {
+        ports: ports.or_exit(Exit::Environment, "no free port")?,
+        key: String::new(),
+        pin: String::new(),
+        code,
+        other,
+    };
     drop(free);
     let directory = dir.join("directory");
     for (name, role, prefix) in NODES {
-        let config = NodeConfig {
-            role,
-            name: format!("{name}.example").parse().or_exit(Exit::BadInput, name)?,
-            url: world.url(name),
-            directory: None,
-            directory_key: None,
-            oris: if role == NodeRole::Agency {
-                vec!["CA0194200".parse().or_exit(Exit::BadInput, name)?]
-            } else {
-                vec![]
-            },
-            licence: None,
-        };
+        let name_of = format!("{name}.example").parse().or_exit(Exit::BadInput, name)?;
+        let mut config = NodeConfig::new(role, name_of, &world.url(name));
+        if role == NodeRole::Agency {
+            config.oris = vec!["CA0194200".parse().or_exit(Exit::BadInput, name)?];
+        }
         let mut node = Node::create(&dir.join(name), config).or_exit(Exit::Environment, name)?;
+        node.make_certificate(validity(Timestamp::now(), 30)).or_exit(Exit::Environment, name)?;
         if role == NodeRole::Directory {
             world.key = node.statements.verifier().to_string();
+            world.pin = node.card().tls.unwrap_or_default();
             continue;
         }
         node.trust(&format!("{}/directory", world.url("directory")), &world.key)
             .or_exit(Exit::Environment, name)?;
+        node.trust_peer(&world.pin).or_exit(Exit::Environment, name)?;
         let prefixes: Vec<_> = prefix.parse().into_iter().collect();
         let entry = card(&node, &prefixes, validity(Timestamp::now(), 30))?;
         DirectoryKeeper::enrol(&directory, entry).or_exit(Exit::Environment, name)?;
@@ -224,15 +226,14 @@ fn spawn(dir: &Path, name: &str, role: NodeRole, address: &str) -> Result<Child,
         .or_exit(Exit::Environment, format!("cannot start {name}"))
 }
 
-async fn healthy(url: &str) -> Result<(), Failure> {
-    let client = Client::new(Duration::from_secs(1));
+fn listens(address: &str) -> Result<(), Failure> {
     for _ in 0..100 {
-        if client.get(&format!("{url}/healthz")).await.is_ok_and(|(status, _)| status == 200) {
+        if TcpStream::connect(address).is_ok() {
             return Ok(());
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        std::thread::sleep(Duration::from_millis(50));
     }
-    Err(Exit::Environment.because(format!("{url} does not answer\nhint: look into the folder `logs`")))
+    Err(Exit::Environment.because(format!("{address} does not answer\nhint: look into the folder `logs`")))
 }
 
 /// Asks, collects, checks; every step is a command that anyone can repeat.

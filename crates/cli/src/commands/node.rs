@@ -10,6 +10,7 @@ use serde_json::json;
 use server::api::{
     AgencyCard, DealerCard, DealerDisposition, DealerStatement, IssuerCard, NodeCard, NodeName, WitnessCard,
 };
+use server::federation::delegate;
 use server::roles::{Dealer, DirectoryHolder, DirectoryKeeper, Enrolment};
 use server::{Clock, Node, NodeConfig, NodeRole, validity};
 use symbology::Prefix;
@@ -34,6 +35,8 @@ enum What {
     Card(Card),
     /// Say which directory the node trusts.
     Trust(Trust),
+    /// Make the node a certificate of its own for TLS between nodes, and print its pin: the SHA-256 of its public key.
+    Certificate(Certificate),
     /// Enrol cards in a directory's folder; they stand in the next version that it signs.
     Enrol(Enrol),
     /// List what a dealer has to answer at an issuer.
@@ -70,9 +73,12 @@ struct Card {
     /// An issuer's block; may be repeated.
     #[arg(long)]
     prefix: Vec<Prefix>,
-    /// Days for which the entry holds.
+    /// Days for which the entry holds, and the delegation if there is one.
     #[arg(long, default_value_t = 365)]
     days: i64,
+    /// The issuer closes: the node of this name, in the same directory, answers for its blocks.
+    #[arg(long, value_name = "NAME")]
+    delegate_to: Option<NodeName>,
 }
 
 #[derive(Debug, Args)]
@@ -85,6 +91,18 @@ struct Trust {
     /// The directory's key, as `node card` of the directory printed it; from a source you trust.
     #[arg(long)]
     key: String,
+    /// The pin of the directory's certificate, as `node certificate` printed it, when the directory is fetched over TLS.
+    #[arg(long)]
+    pin: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Certificate {
+    /// The node's folder; its address must begin with https://.
+    dir: PathBuf,
+    /// Days for which the certificate holds.
+    #[arg(long, default_value_t = 365)]
+    days: i64,
 }
 
 #[derive(Debug, Args)]
@@ -143,6 +161,16 @@ pub(crate) fn node(arguments: &NodeCommand) -> Result<Exit, Failure> {
             let mut node = open(&trust.dir)?;
             node.trust(&trust.directory, &trust.key).or_exit(Exit::Environment, "cannot write node.toml")?;
             node.directory_key().or_exit(Exit::BadInput, "--key")?;
+            if let Some(pin) = &trust.pin {
+                node.trust_peer(pin).or_exit(Exit::BadInput, "--pin")?;
+            }
+            Ok(Exit::Done)
+        }
+        What::Certificate(certificate) => {
+            let mut node = open(&certificate.dir)?;
+            let days = validity(Timestamp::now(), certificate.days);
+            node.make_certificate(days).or_exit(Exit::BadInput, "cannot make the certificate")?;
+            files::print_line(node.card().tls.unwrap_or_default())?;
             Ok(Exit::Done)
         }
         What::Enrol(enrol) => enrol_all(enrol),
@@ -156,15 +184,8 @@ fn open(folder: &Path) -> Result<Node, Failure> {
 }
 
 fn make(init: &Init) -> Result<Exit, Failure> {
-    let config = NodeConfig {
-        role: init.role,
-        name: init.name.clone(),
-        url: init.url.trim_end_matches('/').to_owned(),
-        directory: None,
-        directory_key: None,
-        oris: init.ori.clone(),
-        licence: init.licence.clone(),
-    };
+    let mut config = NodeConfig::new(init.role, init.name.clone(), &init.url);
+    (config.oris, config.licence) = (init.ori.clone(), init.licence.clone());
     let node = Node::create(&init.dir, config).or_exit(Exit::Environment, "cannot make the node")?;
     if init.role == NodeRole::Directory {
         files::print_line(node.statements.verifier())?;
@@ -179,7 +200,15 @@ fn print_card(arguments: &Card) -> Result<Exit, Failure> {
         files::print_line(node.statements.verifier())?;
         return Ok(Exit::Done);
     }
-    let entry = card(&node, &arguments.prefix, validity(Timestamp::now(), arguments.days))?;
+    let (from, until) = validity(Timestamp::now(), arguments.days);
+    let mut entry = card(&node, &arguments.prefix, (from, until))?;
+    if let Some(to) = &arguments.delegate_to {
+        let Enrolment::Issuer(card) = &mut entry else {
+            return Err(Exit::BadInput.because("only an issuer delegates its blocks"));
+        };
+        let note = delegate(&node.config.name, to, until, &node.statements);
+        card.delegation = Some(note.or_exit(Exit::BadInput, "--delegate-to")?);
+    }
     files::print_line(serde_json::to_string_pretty(&entry).or_exit(Exit::BadInput, "the card")?)?;
     Ok(Exit::Done)
 }
@@ -219,7 +248,7 @@ pub(super) fn card(
         NodeRole::Witness => {
             let key = node.witness.verifier().to_string();
             let (name, url) = (node.config.name.clone(), node.config.url.clone());
-            Ok(Enrolment::Witness(WitnessCard { name, url, key }))
+            Ok(Enrolment::Witness(WitnessCard { name, url, key, tls: card.tls }))
         }
         NodeRole::Directory => Err(Exit::BadInput.because("a directory is not enrolled in itself")),
     }

@@ -388,7 +388,7 @@ impl Access {
         (act, account): (Value, Account),
         now: Timestamp,
     ) -> Result<(), AccessError> {
-        ledger.enter(&[Act { kind: "account", body: act }], now).await?;
+        ledger.enter(&[Act::new("account", act)], now).await?;
         let name = account.name.clone();
         let ends = account.standing != Standing::Active
             || state.accounts.get(&name).is_some_and(|before| before.roles != account.roles);

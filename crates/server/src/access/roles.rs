@@ -10,13 +10,13 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
-    /// Keeps an issuer's books. They are kept through the command line; over HTTP the role permits nothing yet.
+    /// Keeps an issuer's books: asks what became of a code, records entries.
     Registrar,
     /// Files questions.
     Requester,
     /// Approves the questions of others.
     Approver,
-    /// Reads marks. Readings are made through the command line; over HTTP the role permits nothing yet.
+    /// Reads marks, and attaches readings to questions that wait.
     Examiner,
     /// Sees everything that was asked and answered, and changes nothing.
     Auditor,
@@ -33,6 +33,12 @@ pub enum Action {
     ApproveQuestion,
     /// See questions and their answers; a requester sees only its own.
     SeeQuestions,
+    /// Attach a reading to a question that waits.
+    AttachReading,
+    /// Ask an issuer's books what became of a code.
+    SeeCodes,
+    /// Record an entry in an issuer's books.
+    RecordEntry,
     /// See the records behind the log.
     SeeRecords,
     /// See who has an account.
@@ -61,10 +67,13 @@ impl Role {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::FileQuestion,
         Self::ApproveQuestion,
         Self::SeeQuestions,
+        Self::AttachReading,
+        Self::SeeCodes,
+        Self::RecordEntry,
         Self::SeeRecords,
         Self::SeeAccounts,
         Self::ManageAccounts,
@@ -76,7 +85,11 @@ pub fn permits(role: Role, action: Action) -> bool {
     match action {
         Action::FileQuestion => role == Role::Requester,
         Action::ApproveQuestion => role == Role::Approver,
-        Action::SeeQuestions => matches!(role, Role::Requester | Role::Approver | Role::Auditor),
+        Action::SeeQuestions => {
+            matches!(role, Role::Requester | Role::Approver | Role::Auditor | Role::Examiner)
+        }
+        Action::AttachReading => role == Role::Examiner,
+        Action::SeeCodes | Action::RecordEntry => role == Role::Registrar,
         Action::SeeRecords => role == Role::Auditor,
         Action::SeeAccounts => matches!(role, Role::Operator | Role::Auditor),
         Action::ManageAccounts => role == Role::Operator,

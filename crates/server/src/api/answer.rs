@@ -10,6 +10,7 @@ use symbology::Code;
 use uuid::Uuid;
 
 use super::names::NodeName;
+use super::question::Question;
 use crate::ledger::Entered;
 
 /// An answer, JSON schema `microstamp.answer/1`: the text of the issuer's signed statement.
@@ -44,6 +45,9 @@ pub struct Answer {
     /// The node that answers in this one's place, with `delegated`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegated_to: Option<NodeName>,
+    /// The issuer that closed and in whose place this one answers, by its signed delegation in the directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delegated_by: Option<NodeName>,
     /// What a person must still answer, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
@@ -197,6 +201,31 @@ impl OutcomeName {
 impl Answer {
     /// The schema's name.
     pub const SCHEMA: &'static str = "microstamp.answer/1";
+
+    /// An answer to a question that says nothing yet.
+    pub(crate) fn blank(
+        question: &Question,
+        question_sha256: String,
+        (issuer, now): (&NodeName, Timestamp),
+    ) -> Self {
+        Self {
+            schema: Self::SCHEMA.to_owned(),
+            question: question.id,
+            question_sha256,
+            case_number: question.case_number.clone(),
+            issuer: issuer.clone(),
+            answered_at: now,
+            outcome: OutcomeName::CannotSayNow,
+            firearm: None,
+            issued: Vec::new(),
+            not_issued: Vec::new(),
+            elsewhere: Vec::new(),
+            delegated_to: None,
+            delegated_by: None,
+            pending: None,
+            statement: vec!["the books cannot be read now; ask again".to_owned()],
+        }
+    }
 
     /// Takes over what the books found.
     pub(crate) fn take(&mut self, outcome: &TraceOutcome, statement: Vec<String>) {

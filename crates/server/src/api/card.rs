@@ -24,6 +24,9 @@ pub struct NodeCard {
     pub statements: String,
     /// Key of its log of questions and answers, in C2SP `vkey` notation.
     pub log: String,
+    /// SHA-256 of the public key of its certificate (`SubjectPublicKeyInfo`), 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
 }
 
 /// An Ed25519 public key, hexadecimal in files.
@@ -90,6 +93,9 @@ pub struct WitnessCard {
     pub url: String,
     /// Its key, in C2SP `vkey` notation.
     pub key: String,
+    /// SHA-256 of the public key of its certificate, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
 }
 
 impl NodeCard {

@@ -9,5 +9,6 @@ pub use answer::{Answer, Evidence, FirearmAnswer, LinkAnswer, OutcomeName, Pendi
 pub use card::{AgencyCard, DealerCard, IssuerCard, NodeCard, PublicKey, WitnessCard};
 pub use names::{NodeName, NodeNameError};
 pub use question::{
-    AskedCode, DealerDisposition, DealerStatement, PendingQuery, Question, QuestionKind, Urgency,
+    AskedCode, AttachedReading, DealerDisposition, DealerStatement, EntryDraft, PendingQuery, Question,
+    QuestionKind, Urgency,
 };

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{CaseNumber, CrimeCode, LicenceNumber, Ori, PartyName, Person, Reason, Reference};
+use registry::{Description, Event, FirearmKey, NewEntry};
 use serde::{Deserialize, Serialize};
 use symbology::Code;
 use uuid::Uuid;
@@ -47,6 +48,37 @@ pub struct AskedCode {
     pub code: Code,
     /// Its posterior probability, 0 to 1.
     pub posterior: f64,
+}
+
+/// A reading that an examiner attaches to a question that waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttachedReading {
+    /// Codes with their posteriors, at most 20; they take the place of those that were filed.
+    pub codes: Vec<AskedCode>,
+    /// SHA-256 of the reading's file, 64 hexadecimal digits.
+    pub reading_sha256: String,
+}
+
+/// An entry that a registrar records in the issuer's books.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EntryDraft {
+    /// Licence, model and serial number.
+    pub firearm: FirearmKey,
+    /// What happened.
+    pub event: Event,
+    /// The day on which it happened.
+    pub on: Date,
+    /// What the firearm is; with the entry that brings it into the books only.
+    #[serde(default)]
+    pub description: Option<Description>,
+}
+
+impl From<EntryDraft> for NewEntry {
+    fn from(draft: EntryDraft) -> Self {
+        Self { firearm: draft.firearm, event: draft.event, on: draft.on, description: draft.description }
+    }
 }
 
 /// What is asked for.

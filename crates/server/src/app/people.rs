@@ -15,10 +15,13 @@ use uuid::Uuid;
 
 use super::routes::{LIMIT, json as respond};
 use crate::access::{Access, AccessError, Account, Action, Role, Roles, Signed, Step};
+use crate::api::{AttachedReading, EntryDraft};
 use crate::clock::Clock;
-use crate::ledger::{Ledger, Stored};
+use crate::config::Node;
+use crate::ledger::Ledger;
 use crate::problem::{Problem, ProblemKind};
-use crate::roles::{Agency, Desk, Filed, Issuer, PAGE};
+use crate::roles::{Agency, Desk, DirectoryHolder, Filed, Issuer, PAGE};
+use crate::telemetry::Metrics;
 
 /// Longest idempotency key.
 const KEY: usize = 128;
@@ -59,16 +62,57 @@ pub(super) fn routes(people: People) -> Router {
             .route("/agency/v1/questions/{id}", get(question))
             .route("/agency/v1/questions/{id}/approval", post(approve))
             .route("/agency/v1/questions/{id}/refusal", post(refuse))
-            .route("/agency/v1/questions/{id}/withdrawal", post(withdraw));
+            .route("/agency/v1/questions/{id}/withdrawal", post(withdraw))
+            .route("/agency/v1/questions/{id}/reading", put(attach))
+            .route("/agency/v1/questions/{id}/renewal", post(renew));
+    }
+    if matches!(people.owner, Owner::Issuer(_)) {
+        routes = routes
+            .route("/registry/v1/codes/{code}", get(code_status))
+            .route("/registry/v1/entries", post(record));
     }
     routes.with_state(people)
 }
 
+impl Owner {
+    pub(super) fn node(&self) -> &Node {
+        match self {
+            Self::Agency(agency) => &agency.node,
+            Self::Issuer(issuer) => &issuer.node,
+        }
+    }
+
+    pub(super) fn ledger(&self) -> &Ledger {
+        match self {
+            Self::Agency(agency) => &agency.ledger,
+            Self::Issuer(issuer) => &issuer.ledger,
+        }
+    }
+
+    pub(super) fn directory(&self) -> &DirectoryHolder {
+        match self {
+            Self::Agency(agency) => &agency.directory,
+            Self::Issuer(issuer) => &issuer.directory,
+        }
+    }
+
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        match self {
+            Self::Agency(agency) => &agency.metrics,
+            Self::Issuer(issuer) => &issuer.metrics,
+        }
+    }
+}
+
 impl People {
     fn ledger(&self) -> &Ledger {
+        self.owner.ledger()
+    }
+
+    fn issuer(&self) -> Result<&Issuer, Problem> {
         match &self.owner {
-            Owner::Agency(agency) => &agency.ledger,
-            Owner::Issuer(issuer) => &issuer.ledger,
+            Owner::Issuer(issuer) => Ok(issuer),
+            Owner::Agency(_) => Err(ProblemKind::NotFound.because("this node keeps no issuer's books")),
         }
     }
 
@@ -226,22 +270,11 @@ async fn records(
     people.permit(&headers, Action::SeeRecords).await?;
     let page = paged(page)?;
     let most = page.most()?;
-    let folder = match &people.owner {
-        Owner::Agency(agency) => agency.node.folder.clone(),
-        Owner::Issuer(issuer) => issuer.node.folder.clone(),
-    };
     let from = page.after.map_or(0, |after| after.saturating_add(1));
-    let read = tokio::task::spawn_blocking(move || {
-        let mut page: Vec<Stored> = Vec::new();
-        Ledger::records(&folder, |stored| {
-            if stored.entered.index >= from && page.len() <= most {
-                page.push(stored);
-            }
-        })?;
-        Ok::<_, crate::ledger::LedgerError>(page)
-    });
+    let owner = people.clone();
+    let read = tokio::task::spawn_blocking(move || owner.ledger().from_entry(from, most + 1));
     let read = read.await.map_err(|error| ProblemKind::Fault.because(error))?;
-    let mut page = read.map_err(|error| ProblemKind::Fault.because(error))?;
+    let mut page = read.map_err(|error| ProblemKind::NoLog.because(error))?;
     let more = page.len() > most;
     page.truncate(most);
     let next = page.last().filter(|_| more).map(|stored| stored.entered.index);
@@ -251,14 +284,7 @@ async fn records(
 
 async fn file(State(people): State<People>, request: Request) -> Answer {
     let by = people.permit(request.headers(), Action::FileQuestion).await?;
-    let key = match request.headers().get("idempotency-key").map(|key| key.to_str()) {
-        None => None,
-        Some(Ok(key)) if (1..=KEY).contains(&key.len()) => Some(key.to_owned()),
-        Some(_) => {
-            return Err(ProblemKind::Malformed
-                .because(format!("an idempotency key has 1 to {KEY} printable characters")));
-        }
-    };
+    let key = idempotency_key(request.headers())?;
     let (_, content) = bytes(request).await?;
     let filed = people.desk()?.file(by.person, (&content, key), people.clock.now()).await?;
     let place = [(header::LOCATION, format!("/agency/v1/questions/{}", filed.id))];
@@ -272,7 +298,7 @@ async fn questions(
 ) -> Answer {
     let signed = people.permit(&headers, Action::SeeQuestions).await?;
     let page = paged(page)?;
-    let (seen, more) = people.desk()?.page(page.after, page.most()?, own(&signed));
+    let (seen, more) = people.desk()?.page(page.after, page.most()?, own(&signed))?;
     let next = seen.last().filter(|_| more).map(|filed| filed.id);
     Ok(respond(json!({"questions": seen, "next": next}).to_string()))
 }
@@ -307,9 +333,50 @@ async fn withdraw(State(people): State<People>, Path(id): Path<String>, headers:
     Ok(respond(text(&filed)?))
 }
 
-/// A requester who is neither approver nor auditor sees only what it filed itself.
+async fn attach(State(people): State<People>, Path(id): Path<String>, request: Request) -> Answer {
+    let by = people.permit(request.headers(), Action::AttachReading).await?;
+    let (_, reading): (_, AttachedReading) = content(request).await?;
+    let filed = people.desk()?.attach(by.person, (number(&id)?, reading), people.clock.now()).await?;
+    Ok(respond(text(&filed)?))
+}
+
+/// Asks again what a dealer was to answer.
+async fn renew(State(people): State<People>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+    let by = people.permit(&headers, Action::FileQuestion).await?;
+    let filed = people.desk()?.renew(number(&id)?, Some(&by.person), people.clock.now()).await?;
+    Ok(respond(text(&filed)?))
+}
+
+async fn code_status(State(people): State<People>, Path(code): Path<String>, headers: HeaderMap) -> Answer {
+    let by = people.permit(&headers, Action::SeeCodes).await?;
+    let code = code.parse().map_err(|error| ProblemKind::Malformed.because(error))?;
+    Ok(respond(people.issuer()?.code_status(&by.person, code).await?.to_string()))
+}
+
+async fn record(State(people): State<People>, request: Request) -> Answer {
+    let by = people.permit(request.headers(), Action::RecordEntry).await?;
+    let key = idempotency_key(request.headers())?;
+    let (_, bytes) = bytes(request).await?;
+    let entry: EntryDraft =
+        serde_json::from_slice(&bytes).map_err(|error| ProblemKind::Malformed.because(error))?;
+    let number = people.issuer()?.record(&by.person, (entry, &bytes), key.as_deref()).await?;
+    Ok((StatusCode::CREATED, respond(json!({"entry": number}).to_string())).into_response())
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    match headers.get("idempotency-key").map(|key| key.to_str()) {
+        None => Ok(None),
+        Some(Ok(key)) if (1..=KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+        Some(_) => {
+            Err(ProblemKind::Malformed
+                .because(format!("an idempotency key has 1 to {KEY} printable characters")))
+        }
+    }
+}
+
+/// A requester who is neither approver, auditor nor examiner sees only what it filed itself.
 fn own(signed: &Signed) -> Option<&Person> {
-    let all = [Role::Approver, Role::Auditor].iter().any(|role| signed.roles.contains(*role));
+    let all = [Role::Approver, Role::Auditor, Role::Examiner].iter().any(|role| signed.roles.contains(*role));
     (!all).then_some(&signed.person)
 }
 

@@ -5,20 +5,25 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{ConnectInfo, Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use transparency::{FolderStore, Resource, TileStore as _};
 
+use crate::api::NodeName;
 use crate::clock::Clock;
 use crate::config::Node;
 use crate::federation::{Message, Sealed, sign_answer};
 use crate::problem::{Problem, ProblemKind};
 use crate::roles::{Agency, AskError, Cosigned, DirectoryKeeper, Issuer, WitnessNode};
 use crate::telemetry::Metrics;
+use crate::tls::Peer;
 
 /// Largest content of a request, in bytes.
 pub(super) const LIMIT: usize = 256 << 10;
@@ -82,6 +87,7 @@ pub(super) fn directory(keeper: Arc<DirectoryKeeper>, common: Common) -> Router 
 
 /// Adds what every node has, and the bounds that hold for every request.
 fn finish(own: Router, common: Common) -> Router {
+    let secure = common.node.tls.is_some();
     let shared = Router::new()
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
@@ -97,10 +103,24 @@ fn finish(own: Router, common: Common) -> Router {
                 ProblemKind::Malformed.because("this method is not for this resource").to_json(),
             )
         })
+        .layer(middleware::from_fn_with_state(secure, between_nodes))
         .layer(CatchPanicLayer::custom(|_| {
             ProblemKind::Fault.because("a fault of this node").into_response()
         }))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIME))
+}
+
+/// Where nodes speak TLS themselves, what is between nodes is for peers that showed a certificate.
+async fn between_nodes(State(secure): State<bool>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let between = path.starts_with("/federation/") || path == "/add-checkpoint";
+    let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    if secure && between && !peer.is_some_and(|ConnectInfo(peer)| peer.certified) {
+        return ProblemKind::NoCertificate
+            .because("this is for nodes of the federation, which show a certificate")
+            .into_response();
+    }
+    next.run(request).await
 }
 
 async fn trace(State(state): State<IssuerState>, request: Request) -> Response {
@@ -148,15 +168,23 @@ async fn ask(State(state): State<AgencyState>, request: Request) -> Response {
     result
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Court {
+    issuer: Option<NodeName>,
+}
+
 /// The court bundle of an answered question.
 async fn court(
     State(state): State<AgencyState>,
     Path(question): Path<String>,
+    query: Result<Query<Court>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     holds_token(&state, &headers)?;
+    let Query(Court { issuer }) = query.map_err(|error| ProblemKind::Malformed.because(error.body_text()))?;
     let question = question.parse().map_err(|error: uuid::Error| ProblemKind::Malformed.because(error))?;
-    let bundle = state.agency.court_bundle(question).await;
+    let bundle = state.agency.court_bundle(question, issuer.as_ref()).await;
     let bundle = bundle.map_err(|error| ProblemKind::NotFound.because(error))?;
     Ok(plain(bundle.to_string().into_bytes()))
 }

@@ -13,8 +13,10 @@ use super::people::{self, Owner, People};
 use super::routes::{self, Common};
 use crate::access::Access;
 use crate::clock::Clock;
+use crate::config::Node;
 use crate::ledger::Ledger;
-use crate::roles::{Agency, Cosigned, Desk, DirectoryHolder, DirectoryKeeper, Issuer, WitnessNode};
+use crate::roles::{Cosigned, Desk, DirectoryHolder, DirectoryKeeper, WitnessNode};
+use crate::telemetry::Metrics;
 
 /// How often the log is offered to the witnesses.
 const COSIGN: Duration = Duration::from_millis(500);
@@ -25,75 +27,98 @@ const HOUR: u32 = 7_200;
 
 type Stopped = watch::Receiver<bool>;
 
-pub(super) async fn issuer(
-    node: Arc<Issuer>,
+/// An issuer's or an agency's node: a log that is cosigned, and people with accounts.
+pub(super) async fn with_people(
+    owner: Owner,
     clock: Clock,
     stopped: Stopped,
 ) -> Result<(Router, JoinHandle<()>), ServeError> {
-    let cosigned = Arc::new(Cosigned::new(&node.node.folder));
+    let node = owner.node();
+    let cosigned = Arc::new(Cosigned::new(node));
     let common = Common {
-        node: Arc::new(node.node.clone()),
-        metrics: Arc::clone(&node.metrics),
+        node: Arc::new(node.clone()),
+        metrics: Arc::clone(owner.metrics()),
         clock: clock.clone(),
         cosigned: Some(Arc::clone(&cosigned)),
     };
-    let access = Arc::new(Access::open(&node.node)?);
-    let owner = Owner::Issuer(Arc::clone(&node));
-    let people = People { access: Arc::clone(&access), owner, desk: None, clock: clock.clone() };
-    let routes = routes::issuer(Arc::clone(&node), common, people::routes(people));
-    renew(&node.directory, &clock).await;
-    let work = tokio::spawn(every(stopped, move |tick| {
-        let (node, clock, cosigned) = (Arc::clone(&node), clock.clone(), Arc::clone(&cosigned));
-        let access = Arc::clone(&access);
-        async move {
-            close_unused(tick, (&access, &node.ledger), &clock).await;
-            if tick % RENEW == 0 {
-                renew(&node.directory, &clock).await;
-            }
-            if let Some(directory) = node.directory.newest() {
-                let log = node.node.log.verifier();
-                let (count, _) = cosigned.renew(&node.ledger, log, &directory, clock.now()).await;
-                node.metrics.gauge("witnesses_cosigned", count as i64);
-            }
-            node.remind();
-        }
-    }));
+    let access = Arc::new(Access::open(node)?);
+    let desk = match &owner {
+        Owner::Agency(agency) => Some(Arc::new(Desk::open(Arc::clone(agency))?)),
+        Owner::Issuer(_) => None,
+    };
+    let people = people::routes(People {
+        access: Arc::clone(&access),
+        owner: owner.clone(),
+        desk: desk.clone(),
+        clock: clock.clone(),
+    });
+    let routes = match &owner {
+        Owner::Issuer(issuer) => routes::issuer(Arc::clone(issuer), common, people),
+        Owner::Agency(agency) => routes::agency(Arc::clone(agency), common, node.token()?, people),
+    };
+    renew(owner.directory(), &clock).await;
+    let household = Household { owner, access, desk, cosigned, clock };
+    let household = Arc::new(household);
+    let work = tokio::spawn(async move {
+        every(stopped, |tick| {
+            let household = Arc::clone(&household);
+            async move { household.tick(tick).await }
+        })
+        .await;
+        household.rest().await;
+    });
     Ok((routes, work))
 }
 
-pub(super) async fn agency(
-    node: Arc<Agency>,
+/// What an issuer's or an agency's node looks after by itself.
+struct Household {
+    owner: Owner,
+    access: Arc<Access>,
+    desk: Option<Arc<Desk>>,
+    cosigned: Arc<Cosigned>,
     clock: Clock,
-    stopped: Stopped,
-) -> Result<(Router, JoinHandle<()>), ServeError> {
-    let cosigned = Arc::new(Cosigned::new(&node.node.folder));
-    let common = Common {
-        node: Arc::new(node.node.clone()),
-        metrics: Arc::clone(&node.metrics),
-        clock: clock.clone(),
-        cosigned: Some(Arc::clone(&cosigned)),
-    };
-    let access = Arc::new(Access::open(&node.node)?);
-    let desk = Some(Arc::new(Desk::open(Arc::clone(&node))?));
-    let owner = Owner::Agency(Arc::clone(&node));
-    let people = People { access: Arc::clone(&access), owner, desk, clock: clock.clone() };
-    let routes = routes::agency(Arc::clone(&node), common, node.node.token()?, people::routes(people));
-    renew(&node.directory, &clock).await;
-    let work = tokio::spawn(every(stopped, move |tick| {
-        let (node, clock, cosigned) = (Arc::clone(&node), clock.clone(), Arc::clone(&cosigned));
-        let access = Arc::clone(&access);
-        async move {
-            close_unused(tick, (&access, &node.ledger), &clock).await;
-            if tick % RENEW == 0 {
-                renew(&node.directory, &clock).await;
-            }
-            if let Some(directory) = node.directory.newest() {
-                let log = node.node.log.verifier();
-                cosigned.renew(&node.ledger, log, &directory, clock.now()).await;
-            }
+}
+
+impl Household {
+    async fn tick(&self, tick: u32) {
+        let (owner, clock) = (&self.owner, &self.clock);
+        close_unused(tick, (&self.access, owner.ledger()), clock).await;
+        if tick.is_multiple_of(RENEW) {
+            renew(owner.directory(), clock).await;
         }
-    }));
-    Ok((routes, work))
+        if let Some(directory) = owner.directory().newest() {
+            let log = owner.node().log.verifier();
+            let (count, _) = self.cosigned.renew(owner.ledger(), log, &directory, clock.now()).await;
+            owner.metrics().gauge("witnesses_cosigned", count as i64);
+        }
+        gauges(owner.node(), owner.directory(), owner.metrics(), clock);
+        if let Owner::Issuer(issuer) = owner {
+            issuer.remind().await;
+        }
+        if let Some(desk) = &self.desk {
+            desk.keep(false).await;
+        }
+    }
+
+    /// Leaves everything so that the next start is quick.
+    async fn rest(&self) {
+        if let Owner::Issuer(issuer) = &self.owner {
+            issuer.rest().await;
+        }
+        if let Some(desk) = &self.desk {
+            desk.keep(true).await;
+        }
+    }
+}
+
+/// When directory and certificate end, in seconds from now.
+fn gauges(node: &Node, directory: &DirectoryHolder, metrics: &Metrics, clock: &Clock) {
+    let now = clock.now().as_second();
+    let left = directory.expires_at().map_or(0, |at| at.as_second() - now);
+    metrics.gauge("directory_expires_in_seconds", left);
+    if let Some(tls) = &node.tls {
+        metrics.gauge("certificate_expires_in_seconds", tls.expires_at().as_second() - now);
+    }
 }
 
 pub(super) async fn witness(
@@ -112,9 +137,10 @@ pub(super) async fn witness(
     let work = tokio::spawn(every(stopped, move |tick| {
         let (node, clock) = (Arc::clone(&node), clock.clone());
         async move {
-            if tick % RENEW == 0 {
+            if tick.is_multiple_of(RENEW) {
                 renew(&node.directory, &clock).await;
             }
+            gauges(&node.node, &node.directory, &node.metrics, &clock);
         }
     }));
     (routes, work)

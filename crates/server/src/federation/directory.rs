@@ -87,8 +87,8 @@ pub struct Directory {
     content: DirectoryContent,
     bytes: Vec<u8>,
     owners: BTreeMap<Prefix, usize>,
-    /// Successor of each closed issuer.
-    successors: BTreeMap<usize, usize>,
+    /// Successor of each closed issuer, and until when.
+    successors: BTreeMap<usize, (usize, Timestamp)>,
 }
 
 /// Who resolves a prefix.
@@ -128,12 +128,17 @@ impl DirectoryContent {
     }
 }
 
-/// A closing issuer's words that `to` resolves its codes from now on; sign them as a note with its statement key.
+/// A closing issuer's words that `to` resolves its codes from now on until `until`, signed with its statement key.
 ///
 /// # Errors
 /// [`DirectoryError::Malformed`] when the key cannot sign notes.
-pub fn delegate(from: &NodeName, to: &NodeName, key: &SigningKey) -> Result<String, DirectoryError> {
-    let text = format!("{DELEGATION}\nfrom {from}\nto {to}\n");
+pub fn delegate(
+    from: &NodeName,
+    to: &NodeName,
+    until: Timestamp,
+    key: &SigningKey,
+) -> Result<String, DirectoryError> {
+    let text = format!("{DELEGATION}\nfrom {from}\nto {to}\nuntil {until}\n");
     let note = Note::sign(&text, key).map_err(|error| DirectoryError::Malformed(error.to_string()))?;
     Ok(note.to_string())
 }
@@ -203,8 +208,8 @@ impl Directory {
         let valid = |card: &IssuerCard| card.valid_from <= now && now < card.valid_until;
         let Some(at) = self.owners.get(&prefix) else { return Route::Nobody };
         let issuer = &self.content.issuers[*at];
-        match self.successors.get(at).map(|at| &self.content.issuers[*at]) {
-            Some(to) if valid(to) => Route::Delegated { from: issuer, to },
+        match self.successors.get(at).map(|(at, until)| (&self.content.issuers[*at], *until)) {
+            Some((to, until)) if valid(to) && now < until => Route::Delegated { from: issuer, to },
             None if valid(issuer) => Route::Issuer(issuer),
             _ => Route::Nobody,
         }
@@ -299,7 +304,7 @@ fn note_text(version: u64, json: &[u8]) -> String {
 }
 
 /// Verifies every delegation under the key of the issuer that it speaks for.
-fn successors(content: &DirectoryContent) -> Result<BTreeMap<usize, usize>, DirectoryError> {
+fn successors(content: &DirectoryContent) -> Result<BTreeMap<usize, (usize, Timestamp)>, DirectoryError> {
     let mut successors = BTreeMap::new();
     for (at, issuer) in content.issuers.iter().enumerate() {
         let Some(note) = &issuer.delegation else { continue };
@@ -314,10 +319,13 @@ fn successors(content: &DirectoryContent) -> Result<BTreeMap<usize, usize>, Dire
         let note = Note::parse(note.as_bytes()).map_err(|error| wrong(&error))?;
         note.verify(&key).map_err(|error| wrong(&error))?;
         let to = note.text.strip_prefix(&format!("{DELEGATION}\nfrom {name}\nto "));
-        let to = to.and_then(|to| to.strip_suffix('\n')).ok_or_else(|| wrong(&"it says something else"))?;
+        let said = to.and_then(|to| to.strip_suffix('\n')?.split_once("\nuntil "));
+        let said = said.and_then(|(to, until)| Some((to, until.parse::<Timestamp>().ok()?)));
+        let (to, until) = said.ok_or_else(|| wrong(&"it says something else"))?;
         let successor = content.issuers.iter().position(|card| card.node.name.as_str() == to);
         let successor = successor.filter(|to| content.issuers[*to].delegation.is_none());
-        successors.insert(at, successor.ok_or_else(|| wrong(&"it names no issuer that answers"))?);
+        let successor = successor.ok_or_else(|| wrong(&"it names no issuer that answers"))?;
+        successors.insert(at, (successor, until));
     }
     Ok(successors)
 }

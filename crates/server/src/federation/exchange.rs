@@ -142,7 +142,7 @@ pub fn sign_answer(
     answer.with("content-digest", &content_digest(content)).sign(LABEL, &input, Some(request), key)
 }
 
-/// Checks that an answer is by `key`, unaltered, and for this very request.
+/// Checks that an answer is by `key`, unaltered, for this very request, and signed within its time.
 ///
 /// # Errors
 /// [`SignatureError`].
@@ -161,6 +161,11 @@ pub fn check_answer(
         return Err(SignatureError::Malformed(
             "the answer is signed with another key or for another purpose",
         ));
+    }
+    let asked = SignatureInput::of(request, LABEL)?;
+    let created = input.number("created")?;
+    if created < asked.number("created")? - SKEW || created > asked.number("expires")? + SKEW {
+        return Err(SignatureError::Malformed("the answer was not signed within the request's time"));
     }
     if !digest_fits(&answer.field("content-digest").unwrap_or_default(), content) {
         return Err(SignatureError::Wrong);

@@ -26,22 +26,36 @@ impl Default for FishingRules {
 
 /// Counts uncertain answers per agency and case.
 #[derive(Debug, Default)]
-pub struct FishingWatch {
+pub(crate) struct FishingWatch {
     rules: FishingRules,
-    given: Mutex<HashMap<String, VecDeque<(Timestamp, CaseNumber)>>>,
+    given: Mutex<Given>,
 }
 
+/// Uncertain answers by agency, oldest first.
+pub(crate) type Given = HashMap<String, VecDeque<(Timestamp, CaseNumber)>>;
+
 impl FishingWatch {
-    /// A watch under these rules.
-    pub fn new(rules: FishingRules) -> Self {
-        Self { rules, given: Mutex::default() }
+    /// A watch under these rules that goes on from what was given before.
+    pub(crate) fn with(rules: FishingRules, given: Given) -> Self {
+        Self { rules, given: Mutex::new(given) }
+    }
+
+    /// What was given within the last 24 hours.
+    pub(crate) fn held(&self, now: Timestamp) -> Given {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let yesterday = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+        for answers in given.values_mut() {
+            answers.retain(|(at, _)| *at >= yesterday);
+        }
+        given.retain(|_, answers| !answers.is_empty());
+        given.clone()
     }
 
     /// Whether another uncertain answer may be given.
     ///
     /// # Errors
     /// The reason in words.
-    pub fn permits(&self, agency: &str, case: &CaseNumber, now: Timestamp) -> Result<(), String> {
+    pub(crate) fn permits(&self, agency: &str, case: &CaseNumber, now: Timestamp) -> Result<(), String> {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(answers) = given.get_mut(agency) else { return Ok(()) };
         let yesterday = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
@@ -64,7 +78,7 @@ impl FishingWatch {
     }
 
     /// Counts an uncertain answer.
-    pub fn count(&self, agency: &str, case: &CaseNumber, at: Timestamp) {
+    pub(crate) fn count(&self, agency: &str, case: &CaseNumber, at: Timestamp) {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         given.entry(agency.to_owned()).or_default().push_back((at, case.clone()));
     }

@@ -16,8 +16,9 @@ pub use exchange::{
     LABEL, SignedRequest, WINDOW, check_answer, content_key, sign_answer, sign_request, verify_request,
 };
 pub use fields::{Parameter, Value};
-pub use limits::{FishingRules, FishingWatch};
-pub use nonce::ReplayCache;
+pub use limits::FishingRules;
+pub(crate) use limits::{FishingWatch, Given};
+pub(crate) use nonce::{Nonce, ReplayCache};
 pub use request::{Unauthorised, authorise, check_question};
 pub(crate) use request::{key_in, to_books};
 pub use sealed::{OpeningKey, SealError, Sealed, SealingPublicKey};

@@ -13,8 +13,18 @@ const KEPT: i64 = 120;
 
 /// Remembers the nonces of requests until they have expired for certain.
 #[derive(Debug, Default)]
-pub struct ReplayCache {
+pub(crate) struct ReplayCache {
     seen: Mutex<Seen>,
+}
+
+/// When a request expired, its key and its nonce.
+pub(crate) type Nonce = (i64, String, String);
+
+impl From<Vec<Nonce>> for ReplayCache {
+    fn from(nonces: Vec<Nonce>) -> Self {
+        let known = nonces.iter().map(|(_, key, nonce)| (key.clone(), nonce.clone())).collect();
+        Self { seen: Mutex::new(Seen { known, by_expiry: nonces.into_iter().collect() }) }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -24,12 +34,18 @@ struct Seen {
 }
 
 impl ReplayCache {
+    /// What must still be remembered at `now`.
+    pub(crate) fn held(&self, now: i64) -> Vec<Nonce> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.by_expiry.iter().filter(|(expires, ..)| expires + KEPT >= now).cloned().collect()
+    }
+
     /// Remembers a request, at `now` in seconds since 1970.
     ///
     /// # Errors
     /// `replayed` when it was seen before; `busy` when the memory is full, because a request that cannot be remembered
     /// cannot be answered.
-    pub fn remember(&self, request: &SignedRequest, now: i64) -> Result<(), Problem> {
+    pub(crate) fn remember(&self, request: &SignedRequest, now: i64) -> Result<(), Problem> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((expires, key, nonce)) = seen.by_expiry.first().cloned() {
             if expires + KEPT >= now {

@@ -17,9 +17,17 @@ use crate::client::{Client, ClientError, status};
 use crate::clock::Clock;
 use crate::config::Node;
 use crate::federation::{Message, Route, Sealed, check_answer, content_key, sign_request};
-use crate::ledger::{Act, Entered, Ledger, LedgerError};
+use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
+
+/// Scope of the records of answers that hold, by the question's number.
+pub(super) const ANSWERED: &str = "answered";
+
+/// Scope of the answers of one issuer, by the question's number.
+pub(super) fn answer_of(issuer: &NodeName) -> String {
+    format!("answer of {issuer}")
+}
 
 /// Why a question has no answer. Each calls for something different.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -97,7 +105,7 @@ impl Agency {
             ledger: Ledger::open(&node.folder, &node.log)?,
             metrics: Arc::default(),
             clock,
-            client: Client::new(Duration::from_secs(10)),
+            client: node.client(Duration::from_secs(10)),
             node,
         })
     }
@@ -133,6 +141,16 @@ impl Agency {
         Ok(answers)
     }
 
+    /// Asks one issuer, whatever the directory says of the codes' blocks.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub async fn ask_issuer(&self, issuer: &IssuerCard, question: &Question) -> Result<Asked, AskError> {
+        let content = serde_json::to_vec(question)
+            .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
+        self.exchange(issuer, "trace", question.id, &content).await
+    }
+
     /// Asks an issuer what became of a question that a person must answer.
     ///
     /// # Errors
@@ -164,24 +182,29 @@ impl Agency {
             "question": id, "issuer": issuer.node.name, "content": String::from_utf8_lossy(content),
             "request": fields_record(&request),
         });
-        let question = self.enter(Act { kind: "question", body }, now).await?;
+        let question = self.enter(Act::new("question", body), now).await?;
         let name = || issuer.node.name.clone();
         let (answer, sealed) = match self.client.send(&request, content.to_vec()).await {
             Ok(answer) => answer,
             Err(source) => {
                 let body = json!({"question": id, "issuer": issuer.node.name, "reason": source.to_string()});
-                self.enter(Act { kind: "no-answer", body }, self.clock.now()).await?;
+                self.enter(Act::new("no-answer", body), self.clock.now()).await?;
                 return Err(AskError::Unreachable { issuer: name(), source });
             }
         };
         let checked = self.unseal(issuer, &request, (&answer, &sealed), content);
         let body = json!({
-            "question": id, "issuer": issuer.node.name, "status": status(&answer), "fields": answer_fields(&answer),
+            "question": id, "entry": question.index, "issuer": issuer.node.name, "status": status(&answer),
+            "fields": answer_fields(&answer),
             "content": String::from_utf8_lossy(&sealed),
             "opened": checked.as_ref().ok().map(|(_, opened)| opened),
             "refused": checked.as_ref().err().map(ToString::to_string),
         });
-        let answered = self.enter(Act { kind: "answer", body }, self.clock.now()).await?;
+        let mut act = Act::new("answer", body);
+        if checked.is_ok() && path == "trace" {
+            act = act.found_by(Key::new(&answer_of(&issuer.node.name), id)).found_by(Key::new(ANSWERED, id));
+        }
+        let answered = self.enter(act, self.clock.now()).await?;
         let (answer, sealed) = checked?;
         self.metrics.outcome(answer.outcome.as_str());
         Ok(Asked { answer, sealed, question, answered })

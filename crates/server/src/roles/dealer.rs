@@ -25,7 +25,8 @@ impl Dealer {
     /// # Errors
     /// [`ConfigError`].
     pub fn open(data: &Path, clock: Clock) -> Result<Self, ConfigError> {
-        Ok(Self { node: Node::open(data)?, client: Client::new(Duration::from_secs(10)), clock })
+        let node = Node::open(data)?;
+        Ok(Self { client: node.client(Duration::from_secs(10)), node, clock })
     }
 
     /// What this dealer has to answer at an issuer, schema `microstamp.pending/1`.

@@ -2,8 +2,9 @@
 //!
 //! The desk has no file of its own: every step is an act in the node's log, and what the desk knows is read from there.
 
-use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -11,13 +12,12 @@ use jiff::civil::Date;
 use registry::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::agency::{Agency, AskError, answer_json};
-use crate::api::{AskedCode, Question, QuestionKind, Urgency};
+use crate::api::{AskedCode, AttachedReading, Question, QuestionKind, Urgency};
 use crate::federation::check_question;
-use crate::ledger::{Act, Ledger, LedgerError};
+use crate::ledger::{Act, Kept, Key, LedgerError, Stored};
 use crate::problem::{Problem, ProblemKind};
 
 /// Questions on one page.
@@ -64,7 +64,7 @@ pub enum DraftKind {
 }
 
 /// A question on the desk.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Filed {
     /// Its number, UUID version 7: in the order of filing.
     pub id: Uuid,
@@ -74,19 +74,22 @@ pub struct Filed {
     pub requester: Person,
     /// When.
     pub filed_at: Timestamp,
+    /// Who attached the reading, when it was not filed with the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub examiner: Option<Person>,
     /// What became of it.
     #[serde(flatten)]
     pub state: FiledState,
 }
 
 /// What became of a question.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum FiledState {
     /// It waits for an approver. `not_asked` says why an attempt failed.
     Waiting {
         /// Why the last attempt failed.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         not_asked: Option<String>,
     },
     /// It was approved, and the answer is under way.
@@ -117,47 +120,37 @@ pub enum FiledState {
 #[serde(tag = "step", rename_all = "kebab-case")]
 enum DeskStep {
     /// The draft is text, so that the record keeps the bytes that were filed.
-    Filed {
-        id: Uuid,
-        by: Person,
-        draft: String,
-        key: Option<String>,
-    },
-    Approved {
-        id: Uuid,
-        by: Person,
-    },
-    Answered {
-        id: Uuid,
-        answers: String,
-    },
-    NotAsked {
-        id: Uuid,
-        reason: String,
-    },
-    Refused {
-        id: Uuid,
-        by: Person,
-        reason: Reason,
-    },
-    Withdrawn {
-        id: Uuid,
-    },
+    Filed { id: Uuid, by: Person, draft: String, key: Option<String> },
+    /// An examiner attached a reading, here in JSON.
+    Read { id: Uuid, by: Person, reading: String },
+    /// It is asked now.
+    Approved { id: Uuid, by: Person },
+    /// Nobody could be asked; it waits again.
+    NotAsked { id: Uuid, reason: String },
+    /// The end: answered, refused or withdrawn. `filed` is the whole question in JSON, so that its last record is all that
+    /// is needed to show it.
+    Closed { id: Uuid, filed: String },
+    /// A later answer to a question that waited for a dealer, in the same form.
+    Renewed { id: Uuid, filed: String },
 }
 
-/// The desk of an agency.
+/// The desk of an agency. It remembers the questions that are open; those that are closed are found in the records.
 pub struct Desk {
     agency: Arc<Agency>,
-    held: Mutex<Held>,
+    path: PathBuf,
+    open: Mutex<BTreeMap<Uuid, Filed>>,
     /// Held from looking at a question until its next step is in the log: two people cannot both take it.
     turn: tokio::sync::Mutex<()>,
+    steps: AtomicU64,
 }
 
-#[derive(Default)]
-struct Held {
-    questions: BTreeMap<Uuid, Filed>,
-    /// Idempotency keys by requester, with the hash of what was filed under them.
-    keys: HashMap<(Person, String), ([u8; 32], Uuid)>,
+/// Scope of closed questions; [`closed_of`] has those of one requester.
+const CLOSED: &str = "closed question";
+/// Steps after which the open questions are kept on disk anew.
+const KEEP: u64 = 1_024;
+
+fn closed_of(person: &Person) -> String {
+    format!("{CLOSED} of {person}")
 }
 
 impl Desk {
@@ -166,15 +159,36 @@ impl Desk {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub fn open(agency: Arc<Agency>) -> Result<Self, LedgerError> {
-        let mut held = Held::default();
-        Ledger::records(&agency.node.folder, |stored| {
+        let path = agency.node.folder.join("desk.json");
+        let Kept { through, memory } = Kept::<Vec<Filed>>::load(&path);
+        let mut open: BTreeMap<Uuid, Filed> = memory.into_iter().map(|filed| (filed.id, filed)).collect();
+        agency.ledger.since(through, |stored| {
             if stored.kind == "desk"
                 && let Ok(step) = serde_json::from_value(stored.body)
             {
-                held.apply(step, stored.at);
+                apply(&mut open, step, stored.at);
             }
         })?;
-        Ok(Self { agency, held: Mutex::new(held), turn: tokio::sync::Mutex::default() })
+        let (turn, steps) = (tokio::sync::Mutex::default(), AtomicU64::new(0));
+        Ok(Self { agency, path, open: Mutex::new(open), turn, steps })
+    }
+
+    /// Keeps the open questions for the next start when there were steps enough, or in any case.
+    pub async fn keep(&self, anyhow: bool) {
+        if !anyhow && self.steps.load(Ordering::Relaxed) < KEEP {
+            return;
+        }
+        // Every step is entered and applied in one turn, so nothing lies between the two here.
+        let turn = self.turn.lock().await;
+        let kept = Kept {
+            through: self.agency.ledger.end(),
+            memory: self.held().values().cloned().collect::<Vec<Filed>>(),
+        };
+        self.steps.store(0, Ordering::Relaxed);
+        drop(turn);
+        if let Err(error) = kept.store(&self.path) {
+            tracing::warn!(%error, "the desk was not kept; the next start reads more records");
+        }
     }
 
     /// Files a question. The same key with the same content is the same question; with another it is refused.
@@ -198,8 +212,11 @@ impl Desk {
         {
             return Ok(same);
         }
-        self.step(DeskStep::Filed { id, by, draft: text.to_owned(), key }, now).await?;
-        self.held().get(id)
+        let found = key.iter().map(|key| key_of(&by, key)).collect();
+        let step = DeskStep::Filed { id, by, draft: text.to_owned(), key };
+        self.enter(&step, found, now).await?;
+        apply(&mut self.held(), step, now);
+        self.get(id)
     }
 
     /// Approves a question, asks it and keeps the answer.
@@ -208,7 +225,7 @@ impl Desk {
     /// [`Problem`]; where nobody could be asked the question waits again.
     pub async fn approve(&self, by: Person, id: Uuid, now: Timestamp) -> Result<Filed, Problem> {
         let turn = self.turn.lock().await;
-        let filed = self.held().get(id)?;
+        let filed = self.get(id)?;
         let may = match &filed.state {
             FiledState::Waiting { .. } => by != filed.requester,
             // An answer that was lost on the way can be asked for again, by the one who approved.
@@ -218,17 +235,17 @@ impl Desk {
         if !may {
             return Err(ProblemKind::Forbidden.because("who files a question does not approve it"));
         }
-        let question = self.question(&filed.draft, id, (filed.requester, by.clone()))?;
-        self.step(DeskStep::Approved { id, by }, now).await?;
+        let question = self.question(&filed.draft, id, (filed.requester.clone(), by.clone()))?;
+        self.step(DeskStep::Approved { id, by: by.clone() }, now).await?;
         drop(turn);
         match self.agency.ask(&question).await {
             Ok(answers) => {
-                let answers: Vec<Value> = answers.iter().map(answer_json).collect();
-                let answers = Value::from(answers).to_string();
-                self.step(DeskStep::Answered { id, answers }, now).await?;
-                self.held().get(id)
+                let answers = Value::from(answers.iter().map(answer_json).collect::<Vec<Value>>());
+                let _turn = self.turn.lock().await;
+                self.close(filed, FiledState::Answered { approver: by, answers }, now).await
             }
             Err(error) => {
+                let _turn = self.turn.lock().await;
                 self.step(DeskStep::NotAsked { id, reason: error.to_string() }, now).await?;
                 Err(match error {
                     AskError::Here(problem) => problem,
@@ -236,6 +253,52 @@ impl Desk {
                 })
             }
         }
+    }
+
+    /// Asks what became of the answers that wait for a dealer, and keeps what comes back.
+    ///
+    /// # Errors
+    /// [`Problem`]: `conflict` when nothing of it waits for anybody.
+    pub async fn renew(&self, id: Uuid, of: Option<&Person>, now: Timestamp) -> Result<Filed, Problem> {
+        let mut filed = self.see(id, of)?;
+        let FiledState::Answered { approver, mut answers } = filed.state.clone() else {
+            return Err(closed());
+        };
+        let mut asked = false;
+        for one in answers.as_array_mut().into_iter().flatten() {
+            let issuer = one["answer"]["issuer"].as_str().and_then(|name| name.parse().ok());
+            let Some(issuer) = issuer.filter(|_| one["answer"]["pending"].is_object()) else { continue };
+            let again = self.agency.ask_again(&issuer, id).await;
+            let again = again.map_err(|error| ProblemKind::Upstream.because(error))?;
+            (*one, asked) = (answer_json(&Ok(again)), true);
+        }
+        if !asked {
+            return Err(ProblemKind::Conflict.because("nothing of this answer waits for a dealer"));
+        }
+        let _turn = self.turn.lock().await;
+        filed.state = FiledState::Answered { approver, answers };
+        let step = DeskStep::Renewed { id, filed: as_text(&filed)? };
+        self.enter(&step, closed_keys(&filed), now).await?;
+        Ok(filed)
+    }
+
+    /// Attaches a reading to a question that waits, in place of the one it was filed with.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub async fn attach(
+        &self,
+        by: Person,
+        (id, reading): (Uuid, AttachedReading),
+        now: Timestamp,
+    ) -> Result<Filed, Problem> {
+        let _turn = self.turn.lock().await;
+        let mut filed = self.waiting(id)?;
+        let text = serde_json::to_string(&reading).map_err(|error| ProblemKind::Fault.because(error))?;
+        take_reading(&mut filed, by.clone(), reading);
+        self.question(&filed.draft, id, (filed.requester.clone(), nobody()))?;
+        self.step(DeskStep::Read { id, by, reading: text }, now).await?;
+        Ok(filed)
     }
 
     /// Refuses a question.
@@ -249,9 +312,8 @@ impl Desk {
         now: Timestamp,
     ) -> Result<Filed, Problem> {
         let _turn = self.turn.lock().await;
-        self.held().waiting(id)?;
-        self.step(DeskStep::Refused { id, by, reason }, now).await?;
-        self.held().get(id)
+        let filed = self.waiting(id)?;
+        self.close(filed, FiledState::Refused { approver: by, reason }, now).await
     }
 
     /// Takes one's own question back.
@@ -261,11 +323,11 @@ impl Desk {
     pub async fn withdraw(&self, by: &Person, id: Uuid, now: Timestamp) -> Result<Filed, Problem> {
         let _turn = self.turn.lock().await;
         // To others the question does not exist: its number tells them nothing.
-        if self.held().waiting(id)?.requester != *by {
+        let filed = self.waiting(id)?;
+        if filed.requester != *by {
             return Err(unknown());
         }
-        self.step(DeskStep::Withdrawn { id }, now).await?;
-        self.held().get(id)
+        self.close(filed, FiledState::Withdrawn, now).await
     }
 
     /// One question; `of` narrows to those of one requester.
@@ -273,44 +335,86 @@ impl Desk {
     /// # Errors
     /// [`Problem`].
     pub fn see(&self, id: Uuid, of: Option<&Person>) -> Result<Filed, Problem> {
-        let filed = self.held().get(id)?;
+        let filed = self.get(id)?;
         if of.is_none_or(|person| filed.requester == *person) { Ok(filed) } else { Err(unknown()) }
     }
 
     /// A page of questions in the order of filing, those after `after`; and whether there are more.
-    pub fn page(&self, after: Option<Uuid>, most: usize, of: Option<&Person>) -> (Vec<Filed>, bool) {
-        let held = self.held();
-        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let mut seen = held
-            .questions
-            .range((from, Bound::Unbounded))
-            .map(|(_, filed)| filed)
-            .filter(|filed| of.is_none_or(|person| filed.requester == *person));
-        let page: Vec<Filed> = seen.by_ref().take(most.clamp(1, PAGE)).cloned().collect();
-        let more = seen.next().is_some();
-        (page, more)
+    ///
+    /// # Errors
+    /// [`Problem`] when the records cannot be read.
+    pub fn page(
+        &self,
+        after: Option<Uuid>,
+        most: usize,
+        of: Option<&Person>,
+    ) -> Result<(Vec<Filed>, bool), Problem> {
+        let (after, most) = (after.unwrap_or_default(), most.clamp(1, PAGE));
+        let scope = of.map_or_else(|| CLOSED.to_owned(), closed_of);
+        let closed =
+            self.agency.ledger.after(Key::new(&scope, after), most + 1).map_err(|error| unread(&error))?;
+        let mut page: BTreeMap<Uuid, Filed> =
+            closed.into_iter().filter_map(|(id, stored)| Some((id, closing(&stored)?))).collect();
+        let open = self.held();
+        let behind = open.range((std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded));
+        let mine = behind.filter(|(_, filed)| of.is_none_or(|person| filed.requester == *person));
+        page.extend(mine.take(most + 1).map(|(id, filed)| (*id, filed.clone())));
+        let more = page.len() > most;
+        Ok((page.into_values().take(most).collect(), more))
     }
 
-    fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, BTreeMap<Uuid, Filed>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn get(&self, id: Uuid) -> Result<Filed, Problem> {
+        if let Some(filed) = self.held().get(&id) {
+            return Ok(filed.clone());
+        }
+        let stored = self.agency.ledger.find(Key::new(CLOSED, id)).map_err(|error| unread(&error))?;
+        stored.and_then(|stored| closing(&stored)).ok_or_else(unknown)
+    }
+
+    fn waiting(&self, id: Uuid) -> Result<Filed, Problem> {
+        let filed = self.get(id)?;
+        if matches!(filed.state, FiledState::Waiting { .. }) { Ok(filed) } else { Err(closed()) }
+    }
+
+    /// Ends a question; the caller holds the turn.
+    async fn close(&self, mut filed: Filed, state: FiledState, now: Timestamp) -> Result<Filed, Problem> {
+        filed.state = state;
+        let step = DeskStep::Closed { id: filed.id, filed: as_text(&filed)? };
+        self.enter(&step, closed_keys(&filed), now).await?;
+        apply(&mut self.held(), step, now);
+        Ok(filed)
     }
 
     /// Enters a step, then lets it hold.
     async fn step(&self, step: DeskStep, now: Timestamp) -> Result<(), Problem> {
-        let body = serde_json::to_value(&step).map_err(|error| ProblemKind::Fault.because(error))?;
-        let entered = self.agency.ledger.enter(&[Act { kind: "desk", body }], now).await;
-        entered.map_err(|error| ProblemKind::NoLog.because(error))?;
-        self.held().apply(step, now);
+        self.enter(&step, Vec::new(), now).await?;
+        apply(&mut self.held(), step, now);
+        Ok(())
+    }
+
+    async fn enter(&self, step: &DeskStep, keys: Vec<Key>, now: Timestamp) -> Result<(), Problem> {
+        let body = serde_json::to_value(step).map_err(|error| ProblemKind::Fault.because(error))?;
+        let act = Act { kind: "desk", body, keys };
+        self.agency.ledger.enter(&[act], now).await.map_err(|error| ProblemKind::NoLog.because(error))?;
+        self.steps.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
     fn filed_before(&self, by: &Person, key: &str, content: &[u8]) -> Result<Option<Filed>, Problem> {
-        let held = self.held();
-        let Some((hash, id)) = held.keys.get(&(by.clone(), key.to_owned())) else { return Ok(None) };
-        if *hash != <[u8; 32]>::from(Sha256::digest(content)) {
+        let Some(stored) = self.agency.ledger.find(key_of(by, key)).map_err(|error| unread(&error))? else {
+            return Ok(None);
+        };
+        let Ok(DeskStep::Filed { id, draft, .. }) = serde_json::from_value(stored.body) else {
+            return Ok(None);
+        };
+        if draft.as_bytes() != content {
             return Err(ProblemKind::Conflict.because("this idempotency key was used for another question"));
         }
-        held.get(*id).map(Some)
+        self.get(id).map(Some)
     }
 
     /// The question that a draft becomes, checked.
@@ -323,8 +427,8 @@ impl Desk {
         let (kind, approver) = match &draft.kind {
             DraftKind::Chain => (QuestionKind::Chain, approver),
             DraftKind::RetailReference { after } => {
-                let first = self.held().questions.get(after).map(|filed| filed.state.clone());
-                let Some(FiledState::Answered { approver: first, .. }) = first else {
+                let first = self.get(*after).map(|filed| filed.state);
+                let Ok(FiledState::Answered { approver: first, .. }) = first else {
                     return Err(ProblemKind::Malformed
                         .because("`after` names no answered question of this desk: the chain comes first"));
                 };
@@ -352,51 +456,60 @@ impl Desk {
     }
 }
 
-impl Held {
-    fn apply(&mut self, step: DeskStep, at: Timestamp) {
-        match step {
-            DeskStep::Filed { id, by, draft, key } => self.file((id, by, draft, key), at),
-            DeskStep::Approved { id, by } => self.set(id, |_| FiledState::Approved { approver: by }),
-            DeskStep::Answered { id, answers } => self.set(id, |state| match state {
-                FiledState::Approved { approver } => FiledState::Answered {
-                    approver: approver.clone(),
-                    answers: serde_json::from_str(&answers).unwrap_or_default(),
-                },
-                other => other.clone(),
-            }),
-            DeskStep::NotAsked { id, reason } => {
-                self.set(id, |_| FiledState::Waiting { not_asked: Some(reason) });
+fn apply(open: &mut BTreeMap<Uuid, Filed>, step: DeskStep, at: Timestamp) {
+    match step {
+        DeskStep::Filed { id, by, draft, .. } => {
+            let Ok(draft) = serde_json::from_str(&draft) else { return };
+            let state = FiledState::Waiting { not_asked: None };
+            open.insert(id, Filed { id, draft, requester: by, filed_at: at, examiner: None, state });
+        }
+        DeskStep::Read { id, by, reading } => {
+            if let (Some(filed), Ok(reading)) = (open.get_mut(&id), serde_json::from_str(&reading)) {
+                take_reading(filed, by, reading);
             }
-            DeskStep::Refused { id, by, reason } => {
-                self.set(id, |_| FiledState::Refused { approver: by, reason });
+        }
+        DeskStep::Approved { id, by } => {
+            if let Some(filed) = open.get_mut(&id) {
+                filed.state = FiledState::Approved { approver: by };
             }
-            DeskStep::Withdrawn { id } => self.set(id, |_| FiledState::Withdrawn),
         }
-    }
-
-    fn file(&mut self, (id, by, text, key): (Uuid, Person, String, Option<String>), at: Timestamp) {
-        let Ok(draft) = serde_json::from_str(&text) else { return };
-        if let Some(key) = key {
-            self.keys.insert((by.clone(), key), (Sha256::digest(&text).into(), id));
+        DeskStep::NotAsked { id, reason } => {
+            if let Some(filed) = open.get_mut(&id) {
+                filed.state = FiledState::Waiting { not_asked: Some(reason) };
+            }
         }
-        let state = FiledState::Waiting { not_asked: None };
-        self.questions.insert(id, Filed { id, draft, requester: by, filed_at: at, state });
-    }
-
-    fn set(&mut self, id: Uuid, next: impl FnOnce(&FiledState) -> FiledState) {
-        if let Some(filed) = self.questions.get_mut(&id) {
-            filed.state = next(&filed.state);
+        DeskStep::Closed { id, .. } => {
+            open.remove(&id);
         }
+        DeskStep::Renewed { .. } => {}
     }
+}
 
-    fn get(&self, id: Uuid) -> Result<Filed, Problem> {
-        self.questions.get(&id).cloned().ok_or_else(unknown)
-    }
+fn take_reading(filed: &mut Filed, by: Person, reading: AttachedReading) {
+    filed.draft.codes = reading.codes;
+    filed.draft.reading_sha256 = Some(reading.reading_sha256);
+    filed.examiner = Some(by);
+}
 
-    fn waiting(&self, id: Uuid) -> Result<Filed, Problem> {
-        let filed = self.get(id)?;
-        if matches!(filed.state, FiledState::Waiting { .. }) { Ok(filed) } else { Err(closed()) }
-    }
+/// The question in the record that closed it.
+fn closing(stored: &Stored) -> Option<Filed> {
+    serde_json::from_str(stored.body["filed"].as_str()?).ok()
+}
+
+fn closed_keys(filed: &Filed) -> Vec<Key> {
+    vec![Key::new(CLOSED, filed.id), Key::new(&closed_of(&filed.requester), filed.id)]
+}
+
+fn key_of(person: &Person, key: &str) -> Key {
+    Key::of_text(&format!("idempotency of {person}"), key)
+}
+
+fn as_text(filed: &Filed) -> Result<String, Problem> {
+    serde_json::to_string(filed).map_err(|error| ProblemKind::Fault.because(error))
+}
+
+fn unread(error: &LedgerError) -> Problem {
+    ProblemKind::NoLog.because(error)
 }
 
 /// Stands in for the approver while a question waits for one.

@@ -108,6 +108,9 @@ impl DirectoryKeeper {
         let now = self.clock.now();
         let fault = |error: &dyn std::fmt::Display| ProblemKind::Fault.because(error);
         let mut content = read_entries(&entries_path(&self.node.folder)).map_err(|error| fault(&error))?;
+        if let Some(tls) = &self.node.tls {
+            tls.learn(&content);
+        }
         let held = self.held();
         if let Some(held) = &held {
             let half = held.issued_at.as_second().midpoint(held.expires_at.as_second());
@@ -123,7 +126,7 @@ impl DirectoryKeeper {
             Directory::parse(&bytes, self.node.statements.verifier()).map_err(|error| fault(&error))?;
         let body = json!({"version": content.version, "sha256": hex::encode(Sha256::digest(&bytes))});
         self.ledger
-            .enter(&[Act { kind: "directory", body }], now)
+            .enter(&[Act::new("directory", body)], now)
             .await
             .map_err(|error| ProblemKind::NoLog.because(error))?;
         replace(&self.node.folder.join("directory"), &bytes).map_err(|error| fault(&error))?;

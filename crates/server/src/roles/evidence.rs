@@ -4,23 +4,28 @@ use jiff::Timestamp;
 use transparency::SignedCheckpoint;
 use uuid::Uuid;
 
-use super::agency::Agency;
+use super::agency::{ANSWERED, Agency, answer_of};
 use super::witnessing::Cosigned;
-use crate::api::SealedAnswer;
+use crate::api::{NodeName, SealedAnswer};
 use crate::court::{CourtBundle, CourtError, Exchange, remote_bundle};
-use crate::ledger::{Entered, Ledger, Stored};
+use crate::ledger::{Entered, Key};
 
 impl Agency {
-    /// Makes the court bundle of an answered question. Has this agency's log cosigned first if need be; the issuer's must
+    /// Makes the court bundle of an answered question; of several issuers that answered it, that of the one named or else of
+    /// the one that answered last. Has this agency's log cosigned first if need be; the issuer's must
     /// have been cosigned since the answer.
     ///
     /// # Errors
     /// [`CourtError`] names the part that cannot be had.
-    pub async fn court_bundle(&self, question: Uuid) -> Result<CourtBundle, CourtError> {
+    pub async fn court_bundle(
+        &self,
+        question: Uuid,
+        issuer: Option<&NodeName>,
+    ) -> Result<CourtBundle, CourtError> {
         let wrong = |part, reason: &dyn std::fmt::Display| CourtError { part, reason: reason.to_string() };
         let now = self.clock.now();
         let directory = self.directory.current(now).map_err(|error| wrong("directory", &error))?;
-        let exchange = self.exchange_of(question)?;
+        let exchange = self.exchange_of(question, issuer)?;
         let opened: SealedAnswer = serde_json::from_value(exchange.answered["opened"].clone())
             .map_err(|error| wrong("statement", &error))?;
         let node = directory.node_of_log(&opened.evidence.log);
@@ -49,31 +54,22 @@ impl Agency {
     async fn own_cosigned(&self, now: Timestamp) -> Result<SignedCheckpoint, CourtError> {
         let wrong = |reason: &str| CourtError { part: "agency-log", reason: reason.to_owned() };
         let directory = self.directory.newest().ok_or_else(|| wrong("no directory"))?;
-        let cosigned = Cosigned::new(&self.node.folder);
+        let cosigned = Cosigned::new(&self.node);
         cosigned.renew(&self.ledger, self.node.log.verifier(), &directory, now).await;
         cosigned.newest().await.ok_or_else(|| wrong("no quorum of witnesses cosigns this agency's log"))
     }
 
     /// The records of a question and of its answer.
-    fn exchange_of(&self, question: Uuid) -> Result<Exchange, CourtError> {
-        let (mut asked, mut answered): (Option<Stored>, Option<Stored>) = (None, None);
-        let id = question.to_string();
-        let found = Ledger::records(&self.node.folder, |stored| {
-            if stored.body["question"].as_str() != Some(&id) {
-                return;
-            }
-            let target = stored.body["request"]["target"].as_str().unwrap_or_default();
-            if stored.kind == "question" && target.ends_with("/trace") {
-                asked = Some(stored);
-            } else if stored.kind == "answer" && answered.is_none() && !stored.body["opened"].is_null() {
-                answered = Some(stored);
-            }
-        });
-        let wrong = |reason: String| CourtError { part: "question", reason };
-        found.map_err(|error| wrong(error.to_string()))?;
-        let (Some(asked), Some(answered)) = (asked, answered) else {
-            return Err(wrong("these records hold no answered question of that number".to_owned()));
-        };
+    fn exchange_of(&self, question: Uuid, issuer: Option<&NodeName>) -> Result<Exchange, CourtError> {
+        let wrong =
+            |reason: &dyn std::fmt::Display| CourtError { part: "question", reason: reason.to_string() };
+        let key = issuer
+            .map_or_else(|| Key::new(ANSWERED, question), |issuer| Key::new(&answer_of(issuer), question));
+        let none = || wrong(&"these records hold no answered question of that number");
+        let answered = self.ledger.find(key).map_err(|error| wrong(&error))?.ok_or_else(none)?;
+        let place = answered.body["entry"].as_u64().ok_or_else(none)?;
+        let asked = self.ledger.from_entry(place, 1).map_err(|error| wrong(&error))?;
+        let asked = asked.into_iter().next().filter(|asked| asked.entered.index == place).ok_or_else(none)?;
         Ok(Exchange {
             question: asked.entered,
             asked: asked.body,

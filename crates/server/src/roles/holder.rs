@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::config::{ConfigError, Node, replace};
 use crate::federation::{Directory, DirectoryError};
 use crate::problem::{Problem, ProblemKind};
+use crate::tls::Tls;
 
 /// Largest directory file that is read from the disk.
 const LIMIT: u64 = 16 << 20;
@@ -22,6 +23,7 @@ pub struct DirectoryHolder {
     key: VerifierKey,
     kept: PathBuf,
     client: Client,
+    tls: Option<Arc<Tls>>,
     held: RwLock<Option<Arc<Directory>>>,
 }
 
@@ -34,11 +36,15 @@ impl DirectoryHolder {
         let kept = node.folder.join("directory");
         let key = node.directory_key()?;
         let held = std::fs::read(&kept).ok().and_then(|bytes| Directory::parse(&bytes, &key).ok());
+        if let (Some(tls), Some(held)) = (&node.tls, &held) {
+            tls.learn(held.content());
+        }
         Ok(Self {
+            tls: node.tls.clone(),
             source: node.config.directory.clone(),
             key,
             kept,
-            client: Client::new(Duration::from_secs(5)),
+            client: node.client(Duration::from_secs(5)),
             held: RwLock::new(held.map(Arc::new)),
         })
     }
@@ -78,6 +84,9 @@ impl DirectoryHolder {
             new.check_successor_of(held).map_err(refused)?;
         }
         let _ = replace(&self.kept, bytes);
+        if let Some(tls) = &self.tls {
+            tls.learn(new.content());
+        }
         *held = Some(Arc::new(new));
         Ok(())
     }

@@ -1,12 +1,11 @@
 //! The issuer's node: verifies, enters question and answer in its log, and only then answers.
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use registry::names::CaseNumber;
 use registry::{Books, BooksError, ChainEnd, TraceOutcome};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -15,19 +14,19 @@ use transparency::Note;
 use uuid::Uuid;
 
 use super::holder::DirectoryHolder;
-use super::pending::{PendingQueue, Waiting};
-use super::statistics::Statistics;
+use super::memory::Memory;
+use super::pending::Waiting;
 use crate::api::{
-    AgencyCard, Answer, DealerDisposition, DealerStatement, Evidence, OutcomeName, Pending, PendingQuery,
-    Question, QuestionKind, SealedAnswer, Urgency,
+    AgencyCard, Answer, DealerDisposition, DealerStatement, Evidence, NodeName, OutcomeName, Pending,
+    PendingQuery, Question, QuestionKind, SealedAnswer, Urgency,
 };
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node};
 use crate::federation::{
-    Directory, FishingRules, FishingWatch, Message, ReplayCache, Route, Sealed, SealingPublicKey,
-    SignedRequest, Unauthorised, authorise, check_question, content_key, key_in, to_books, verify_request,
+    Directory, FishingRules, Message, Route, Sealed, SealingPublicKey, SignedRequest, Unauthorised,
+    authorise, check_question, content_key, key_in, to_books, verify_request,
 };
-use crate::ledger::{Act, Entered, Ledger, LedgerError, Stored};
+use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
 
@@ -55,33 +54,25 @@ pub struct Issuer {
     pub ledger: Ledger,
     /// What it counts.
     pub metrics: Arc<Metrics>,
-    clock: Clock,
-    books: Books,
-    replay: ReplayCache,
-    fishing: FishingWatch,
-    pending: PendingQueue,
-    memory: Mutex<Memory>,
+    pub(super) clock: Clock,
+    pub(super) books: Books,
+    memory: Memory,
+    /// Held while a registrar's entry is recorded: one key, one entry.
+    pub(super) recording: tokio::sync::Mutex<()>,
 }
 
-/// What the node remembers of past answers.
-#[derive(Default)]
-struct Memory {
-    answered: HashMap<Uuid, Past>,
-    statistics: Statistics,
-}
-
-/// An answered question, as far as the next step needs it.
-#[derive(Clone)]
-struct Past {
-    agency: String,
-    case_number: CaseNumber,
-    code: Option<Code>,
-}
+/// The scopes of the records that are found again by a question's number.
+const ANSWER: &str = "answer";
+const STATEMENT: &str = "statement";
+/// Of an answer that is given again after a dealer's statement.
+const LATER: &str = "later answer";
 
 /// To whom an answer goes.
 struct Recipient<'r> {
     agency: &'r str,
     urgent: bool,
+    /// What it cost until here.
+    microseconds: u64,
     key: &'r SealingPublicKey,
 }
 
@@ -94,20 +85,17 @@ impl Issuer {
         let node = Node::open(data)?;
         let books = Books::open(data, clock.now()).await?;
         let ledger = Ledger::open(&node.folder, &node.log)?;
-        let issuer = Self {
+        let memory = Memory::open(&node.folder, &ledger, rules, clock.now())?;
+        Ok(Self {
             directory: DirectoryHolder::new(&node)?,
             ledger,
             metrics: Arc::default(),
             clock,
             books,
-            replay: ReplayCache::default(),
-            fishing: FishingWatch::new(rules),
-            pending: PendingQueue::default(),
-            memory: Mutex::default(),
+            memory,
+            recording: tokio::sync::Mutex::default(),
             node,
-        };
-        Ledger::records(&issuer.node.folder, |stored| issuer.recall(&stored))?;
-        Ok(issuer)
+        })
     }
 
     /// Answers a question.
@@ -115,22 +103,27 @@ impl Issuer {
     /// # Errors
     /// A [`Problem`] when nothing was asked of the books.
     pub async fn trace(&self, request: &Message, content: &[u8]) -> Result<Sealed, Problem> {
-        let now = self.clock.now();
+        let (now, begun) = (self.clock.now(), Instant::now());
         let directory = self.directory.current(now)?;
         let signed = self.verify(request, content, &directory, now)?;
         let agency = directory.agency(&signed.key_id, now);
         let agency = agency.ok_or_else(|| ProblemKind::Forbidden.because("only an agency may ask"))?;
         let question = check_question(content)?;
-        if self.memory().answered.contains_key(&question.id) {
+        let _one = self.memory.begin(question.id)?;
+        if self.holds(ANSWER, question.id)? {
             return Err(ProblemKind::Replayed.because("a question of this number was answered already"));
         }
-        let mut answer = self.blank(&question, content, now);
+        let _turn = self.memory.turn().await;
+        let hash = hex::encode(Sha256::digest(content));
+        let mut answer = Answer::blank(&question, hash, (&self.node.config.name, now));
         self.decide(&mut answer, &question, agency, (&directory, now)).await;
-        let asked = Act { kind: "question", body: question_record(&signed, request, content, &answer) };
+        let asked = Act::new("question", question_record(&signed, request, content, &answer));
         let urgent = matches!(question.priority, Urgency::Urgent { .. });
-        let to = Recipient { agency: agency.node.name.as_str(), urgent, key: &agency.sealing };
-        let sealed = self.give(request, &answer, asked, &to).await?;
-        self.take_answer(to.agency, &answer, urgent);
+        let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let name = agency.node.name.as_str();
+        let to = Recipient { agency: name, urgent, microseconds, key: &agency.sealing };
+        let sealed = self.give(request, &answer, (asked, ANSWER), &to).await?;
+        self.memory.take((to.agency, urgent), &answer, microseconds);
         Ok(sealed)
     }
 
@@ -150,17 +143,24 @@ impl Issuer {
         let agency = directory.agency(&signed.key_id, now);
         let agency =
             agency.ok_or_else(|| ProblemKind::Forbidden.because("only the agency that asked may ask"))?;
-        let waiting = self.pending.get(question).filter(|one| one.agency == agency.node.name.as_str());
-        let waiting = waiting
-            .ok_or_else(|| ProblemKind::NotFound.because("no such question of this agency is open"))?;
-        let mut answer = waiting.given.clone();
+        let given = self
+            .answered(question)?
+            .filter(|(by, answer)| *by == agency.node.name.as_str() && answer.pending.is_some());
+        let (_, mut answer) = given.ok_or_else(|| {
+            ProblemKind::NotFound.because("no question of this agency with that number waits for a person")
+        })?;
         answer.answered_at = now;
-        if let Some(stated) = &waiting.stated {
+        if let Some(stated) = self.stated(question)? {
             apply(&mut answer, &stated.disposition, false);
         }
         let body = json!({"question": question, "key_id": signed.key_id, "nonce": signed.nonce, "expires": signed.expires});
-        let to = Recipient { agency: agency.node.name.as_str(), urgent: false, key: &agency.sealing };
-        self.give(request, &answer, Act { kind: "pending-question", body }, &to).await
+        let to = Recipient {
+            agency: agency.node.name.as_str(),
+            urgent: false,
+            microseconds: 0,
+            key: &agency.sealing,
+        };
+        self.give(request, &answer, (Act::new("pending-question", body), LATER), &to).await
     }
 
     /// Takes a dealer's own part of a chain.
@@ -176,39 +176,46 @@ impl Issuer {
             dealer.ok_or_else(|| ProblemKind::Forbidden.because("only a dealer may state its part"))?;
         let statement: DealerStatement =
             serde_json::from_slice(content).map_err(|error| ProblemKind::Malformed.because(error))?;
-        let waiting = self.pending.get(statement.question).filter(|one| one.licence == dealer.licence);
-        let waiting = waiting.ok_or_else(|| {
-            ProblemKind::Forbidden.because("no question waits for this dealer under that number")
-        })?;
-        if waiting.stated.is_some() {
+        let _one = self.memory.begin(statement.question)?;
+        let pending = self.answered(statement.question)?.and_then(|(_, answer)| answer.pending);
+        if pending.is_none_or(|pending| pending.licence != dealer.licence) {
+            return Err(ProblemKind::Forbidden.because("no question waits for this dealer under that number"));
+        }
+        if self.holds(STATEMENT, statement.question)? {
             return Err(ProblemKind::Replayed.because("this question was answered already"));
         }
+        let _turn = self.memory.turn().await;
         let body = json!({
             "question": statement.question, "key_id": signed.key_id, "nonce": signed.nonce,
             "expires": signed.expires, "content": text(content), "request": fields_record(request),
         });
-        let entered = self.enter(&[Act { kind: "dealer-statement", body }], now).await?;
-        self.pending.state(statement);
+        let act = Act::new("dealer-statement", body).found_by(Key::new(STATEMENT, statement.question));
+        let entered = self.enter(&[act], now).await?;
+        self.memory.pending.close(statement.question);
         let receipt = json!({"schema": "microstamp.receipt/1", "log": self.node.log.verifier().name(), "entry": entered});
         seal(receipt.to_string().as_bytes(), &dealer.sealing, request)
     }
 
     /// The public table of counts.
     pub fn statistics(&self) -> serde_json::Value {
-        self.memory().statistics.to_json()
+        self.memory.statistics().to_json()
     }
 
-    /// Calls to mind what a person must answer, and sets the gauges.
-    pub fn remind(&self) {
+    /// Calls to mind what a person must answer, sets its gauges, and keeps the memory for the next start when it has grown.
+    pub async fn remind(&self) {
         let now = self.clock.now();
-        for (question, licence, hours) in self.pending.reminders(now) {
+        for (question, licence, hours) in self.memory.pending.reminders(now) {
             tracing::warn!(%question, %licence, hours, "a question still waits for a dealer");
         }
-        let (open, overdue) = self.pending.open_and_overdue(now);
+        let (open, overdue) = self.memory.pending.open_and_overdue(now);
         self.metrics.gauge("pending_open", open);
         self.metrics.gauge("pending_overdue", overdue);
-        let left = self.directory.expires_at().map_or(0, |at| at.as_second() - now.as_second());
-        self.metrics.gauge("directory_expires_in_seconds", left);
+        self.memory.keep(&self.ledger, false, now).await;
+    }
+
+    /// Keeps the memory for the next start.
+    pub async fn rest(&self) {
+        self.memory.keep(&self.ledger, true, self.clock.now()).await;
     }
 
     /// Whether a code was issued, for measuring: the bare look-up inside the node.
@@ -227,7 +234,7 @@ impl Issuer {
         now: Timestamp,
     ) -> Result<SignedRequest, Problem> {
         let signed = verify_request(request, content, now, |key_id| key_in(directory, key_id, now))?;
-        self.replay.remember(&signed, now.as_second())?;
+        self.memory.replay.remember(&signed, now.as_second())?;
         Ok(signed)
     }
 
@@ -242,10 +249,13 @@ impl Issuer {
         if let Err(refusal) = step {
             return refuse(answer, &refusal);
         }
-        if let Some(successor) = self.delegated(question, directory, now) {
+        let delegation = delegation(question, directory, now);
+        if let Some((from, to)) = delegation
+            && *from == self.node.config.name
+        {
             answer.outcome = OutcomeName::Delegated;
-            answer.statement = vec![format!("this issuer closed; {successor} answers in its place")];
-            answer.delegated_to = successor.parse().ok();
+            answer.statement = vec![format!("this issuer closed; {to} answers in its place")];
+            answer.delegated_to = Some(to.clone());
             return;
         }
         let today = now.to_zoned(TimeZone::UTC).date();
@@ -261,12 +271,18 @@ impl Issuer {
         let certain = matches!(outcome, TraceOutcome::Found(_) | TraceOutcome::ChainEnds(_));
         if !certain {
             let (agency, case) = (agency.node.name.as_str(), &question.case_number);
-            if let Err(reason) = self.fishing.permits(agency, case, now) {
+            if let Err(reason) = self.memory.fishing.permits(agency, case, now) {
                 return refuse(answer, &Unauthorised::Fishing(reason));
             }
-            self.fishing.count(agency, case, now);
+            self.memory.fishing.count(agency, case, now);
         }
         answer.take(&outcome, statement);
+        if let Some((from, to)) = delegation
+            && *to == self.node.config.name
+        {
+            answer.delegated_by = Some(from.clone());
+            answer.statement.push(format!("delegated: {from} closed, and this issuer answers in its place"));
+        }
         if let TraceOutcome::ChainEnds(traced) = &outcome
             && let ChainEnd::WithLicensee { holder, .. } = &traced.chain.end
             && *holder != self.books.issuer()
@@ -283,7 +299,7 @@ impl Issuer {
     /// A retail reference that the dealer itself stated before.
     fn take_statement_of_dealer(&self, answer: &mut Answer, question: &Question) {
         let QuestionKind::RetailReference { after, .. } = &question.kind else { return };
-        if let Some(stated) = self.pending.get(*after).and_then(|waiting| waiting.stated) {
+        if let Ok(Some(stated)) = self.stated(*after) {
             apply(answer, &stated.disposition, true);
         }
     }
@@ -291,42 +307,31 @@ impl Issuer {
     /// Chain first, retail reference after.
     fn step_before(&self, question: &Question, agency: &AgencyCard) -> Result<(), Unauthorised> {
         let QuestionKind::RetailReference { after, .. } = &question.kind else { return Ok(()) };
-        let memory = self.memory();
-        let past = memory.answered.get(after).ok_or(Unauthorised::ChainFirst)?;
-        let same = past.agency == agency.node.name.as_str()
-            && past.case_number == question.case_number
-            && past.code.is_some_and(|code| question.codes.iter().any(|asked| asked.code == code));
+        let past = self.answered(*after).ok().flatten();
+        let (by, answer) = past.ok_or(Unauthorised::ChainFirst)?;
+        let code = answer.firearm.map(|firearm| firearm.code);
+        let same = by == agency.node.name.as_str()
+            && answer.case_number == question.case_number
+            && code.is_some_and(|code| question.codes.iter().any(|asked| asked.code == code));
         if same { Ok(()) } else { Err(Unauthorised::ChainFirst) }
     }
 
-    /// The successor, when the likeliest code's block is no longer answered here.
-    fn delegated(&self, question: &Question, directory: &Directory, now: Timestamp) -> Option<String> {
-        let likeliest = question.codes.iter().max_by(|a, b| a.posterior.total_cmp(&b.posterior))?;
-        match directory.route(likeliest.code.prefix(), now) {
-            Route::Delegated { from, to } if from.node.name == self.node.config.name => {
-                Some(to.node.name.to_string())
-            }
-            _ => None,
-        }
+    /// Which agency a question was answered to, and the answer, out of the records.
+    fn answered(&self, question: Uuid) -> Result<Option<(String, Answer)>, Problem> {
+        let stored = self.ledger.find(Key::new(ANSWER, question)).map_err(|error| unread(&error))?;
+        Ok(stored.and_then(|stored| {
+            Some((stored.body["agency"].as_str()?.to_owned(), super::memory::answer_in(&stored)?))
+        }))
     }
 
-    fn blank(&self, question: &Question, content: &[u8], now: Timestamp) -> Answer {
-        Answer {
-            schema: Answer::SCHEMA.to_owned(),
-            question: question.id,
-            question_sha256: hex::encode(Sha256::digest(content)),
-            case_number: question.case_number.clone(),
-            issuer: self.node.config.name.clone(),
-            answered_at: now,
-            outcome: OutcomeName::CannotSayNow,
-            firearm: None,
-            issued: Vec::new(),
-            not_issued: Vec::new(),
-            elsewhere: Vec::new(),
-            delegated_to: None,
-            pending: None,
-            statement: vec!["the books cannot be read now; ask again".to_owned()],
-        }
+    /// What the dealer stated to a question, out of the records.
+    fn stated(&self, question: Uuid) -> Result<Option<DealerStatement>, Problem> {
+        let stored = self.ledger.find(Key::new(STATEMENT, question)).map_err(|error| unread(&error))?;
+        Ok(stored.and_then(|stored| serde_json::from_str(stored.body["content"].as_str()?).ok()))
+    }
+
+    fn holds(&self, scope: &str, question: Uuid) -> Result<bool, Problem> {
+        self.ledger.holds(Key::new(scope, question)).map_err(|error| unread(&error))
     }
 
     /// Signs the statement, enters question and answer, and seals. No log, no answer.
@@ -334,7 +339,7 @@ impl Issuer {
         &self,
         request: &Message,
         answer: &Answer,
-        asked: Act,
+        (asked, scope): (Act, &str),
         to: &Recipient<'_>,
     ) -> Result<Sealed, Problem> {
         let fault = |error: &dyn std::fmt::Display| ProblemKind::Fault.because(error);
@@ -342,7 +347,9 @@ impl Issuer {
         let line = transparency::canonical_json(&value).map_err(|error| fault(&error))?;
         let line = format!("{}\n", String::from_utf8_lossy(&line));
         let statement = Note::sign(&line, &self.node.statements).map_err(|error| fault(&error))?.to_string();
-        let told = Act { kind: "answer", body: answer_record(answer, &statement, to) };
+        let kind = if scope == ANSWER { "answer" } else { "pending-answer" };
+        let told =
+            Act::new(kind, answer_record(answer, &statement, to)).found_by(Key::new(scope, answer.question));
         let [question, answered] =
             <[Entered; 2]>::try_from(self.enter(&[asked, told], answer.answered_at).await?)
                 .map_err(|_| fault(&"the log did not enter both"))?;
@@ -367,13 +374,11 @@ impl Issuer {
         let dealer = directory.dealer(&signed.key_id, now);
         let dealer =
             dealer.ok_or_else(|| ProblemKind::Forbidden.because("only a dealer may ask for its list"))?;
-        let open = self.pending.of_licence(&dealer.licence);
+        let open = self.memory.pending.of_licence(&dealer.licence);
         let item = |one: &Waiting| {
-            let firearm = one.given.firearm.as_ref();
             json!({
                 "question": one.question, "due": one.due,
-                "model": firearm.map(|firearm| &firearm.model), "serial": firearm.map(|firearm| &firearm.serial),
-                "manufacturer": firearm.map(|firearm| &firearm.manufacturer),
+                "model": one.model, "serial": one.serial, "manufacturer": one.manufacturer,
             })
         };
         let list =
@@ -382,11 +387,11 @@ impl Issuer {
             "key_id": signed.key_id, "nonce": signed.nonce, "expires": signed.expires,
             "questions": open.iter().map(|one| one.question).collect::<Vec<_>>(),
         });
-        self.enter(&[Act { kind: "dealer-list", body }], now).await?;
+        self.enter(&[Act::new("dealer-list", body)], now).await?;
         seal(list.to_string().as_bytes(), &dealer.sealing, request)
     }
 
-    async fn enter(&self, acts: &[Act], now: Timestamp) -> Result<Vec<Entered>, Problem> {
+    pub(super) async fn enter(&self, acts: &[Act], now: Timestamp) -> Result<Vec<Entered>, Problem> {
         self.ledger.enter(acts, now).await.map_err(|error| match error {
             LedgerError::Full => ProblemKind::Busy.because(error),
             other => {
@@ -395,67 +400,18 @@ impl Issuer {
             }
         })
     }
+}
 
-    fn take_answer(&self, agency: &str, answer: &Answer, urgent: bool) {
-        let mut memory = self.memory();
-        memory.statistics.count(answer.answered_at, answer.outcome, urgent);
-        let code = answer.firearm.as_ref().map(|firearm| firearm.code);
-        let past = Past { agency: agency.to_owned(), case_number: answer.case_number.clone(), code };
-        memory.answered.insert(answer.question, past);
-        drop(memory);
-        if let Some(pending) = &answer.pending {
-            self.pending.put(Waiting {
-                question: answer.question,
-                agency: agency.to_owned(),
-                case_number: answer.case_number.clone(),
-                licence: pending.licence.clone(),
-                asked_at: answer.answered_at,
-                due: pending.due,
-                given: answer.clone(),
-                stated: None,
-            });
-        }
-    }
-
-    /// Takes a record of an earlier run back into memory.
-    fn recall(&self, stored: &Stored) {
-        let body = &stored.body;
-        if let (Some(key), Some(nonce), Some(expires)) =
-            (body["key_id"].as_str(), body["nonce"].as_str(), body["expires"].as_i64())
-            && expires + 600 > self.clock.now().as_second()
-        {
-            let (key_id, nonce) = (key.to_owned(), nonce.to_owned());
-            let signed = SignedRequest { key_id, nonce, created: expires, expires };
-            let _ = self.replay.remember(&signed, stored.at.as_second());
-        }
-        match stored.kind.as_str() {
-            "answer" => self.recall_answer(stored),
-            "dealer-statement" => {
-                let content = body["content"].as_str().unwrap_or_default();
-                if let Ok(statement) = serde_json::from_str(content) {
-                    self.pending.state(statement);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn recall_answer(&self, stored: &Stored) {
-        let note = stored.body["statement"].as_str().unwrap_or_default();
-        let answer = note.split('\n').next().and_then(|line| serde_json::from_str::<Answer>(line).ok());
-        let (Some(answer), Some(agency)) = (answer, stored.body["agency"].as_str()) else { return };
-        if self.memory().answered.contains_key(&answer.question) {
-            return;
-        }
-        let firearm = matches!(answer.outcome, OutcomeName::Found | OutcomeName::ChainEnds);
-        if !firearm && answer.outcome != OutcomeName::NotAuthorised {
-            self.fishing.count(agency, &answer.case_number, stored.at);
-        }
-        self.take_answer(agency, &answer, stored.body["urgent"].as_bool().unwrap_or_default());
-    }
-
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+/// Who closed and who answers in its place, when the likeliest code's block is delegated.
+fn delegation<'d>(
+    question: &Question,
+    directory: &'d Directory,
+    now: Timestamp,
+) -> Option<(&'d NodeName, &'d NodeName)> {
+    let likeliest = question.codes.iter().max_by(|a, b| a.posterior.total_cmp(&b.posterior))?;
+    match directory.route(likeliest.code.prefix(), now) {
+        Route::Delegated { from, to } => Some((&from.node.name, &to.node.name)),
+        _ => None,
     }
 }
 
@@ -526,9 +482,14 @@ pub(crate) fn fields_record(request: &Message) -> serde_json::Value {
 
 fn answer_record(answer: &Answer, statement: &str, to: &Recipient<'_>) -> serde_json::Value {
     json!({
-        "agency": to.agency, "urgent": to.urgent, "question": answer.question, "outcome": answer.outcome.as_str(), "statement": statement,
+        "agency": to.agency, "urgent": to.urgent, "microseconds": to.microseconds, "question": answer.question, "outcome": answer.outcome.as_str(), "statement": statement,
         "statement_sha256": hex::encode(Sha256::digest(statement)),
     })
+}
+
+fn unread(error: &LedgerError) -> Problem {
+    tracing::error!(%error, "the records cannot be read");
+    ProblemKind::NoLog.because("the records of this node cannot be read, so nothing is answered")
 }
 
 fn text(content: &[u8]) -> String {

@@ -1,72 +1,76 @@
 //! What a person must still answer, and the 24 hours within which the law wants it (18 U.S.C. 923(g)(7)).
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use registry::names::{CaseNumber, LicenceNumber};
+use registry::names::{LicenceNumber, PartyName};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::api::{Answer, DealerStatement};
-
+/// Days after which nobody is reminded any more; a statement is still taken.
+const GIVEN_UP: i64 = 30;
 /// Hours after the question at which it is called to mind: half time, four hours before the end, and the end.
 const REMINDERS: [i64; 3] = [12, 20, 24];
 
-/// A question whose chain ended at a licensee that recorded no disposition.
+/// A question whose chain ended at a licensee that recorded no disposition, and that nobody has answered yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     pub(crate) question: Uuid,
     pub(crate) agency: String,
-    pub(crate) case_number: CaseNumber,
     pub(crate) licence: LicenceNumber,
     pub(crate) asked_at: Timestamp,
     pub(crate) due: Timestamp,
-    /// The answer as it was given.
-    pub(crate) given: Answer,
-    /// What the dealer has stated since.
-    pub(crate) stated: Option<DealerStatement>,
+    pub(crate) model: Option<String>,
+    pub(crate) serial: Option<String>,
+    pub(crate) manufacturer: Option<PartyName>,
 }
 
-/// The queue of one issuer.
+/// The queue of one issuer: open questions only.
 #[derive(Debug, Default)]
 pub(crate) struct PendingQueue {
     waiting: Mutex<HashMap<Uuid, (Waiting, usize)>>,
 }
 
+impl From<Vec<Waiting>> for PendingQueue {
+    fn from(waiting: Vec<Waiting>) -> Self {
+        let waiting = waiting.into_iter().map(|one| (one.question, (one, 0))).collect();
+        Self { waiting: Mutex::new(waiting) }
+    }
+}
+
 impl PendingQueue {
     pub(crate) fn put(&self, waiting: Waiting) {
-        let mut queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.insert(waiting.question, (waiting, 0));
-    }
-
-    pub(crate) fn get(&self, question: Uuid) -> Option<Waiting> {
-        let queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        queue.get(&question).map(|(waiting, _)| waiting.clone())
+        self.waiting().insert(waiting.question, (waiting, 0));
     }
 
     /// What a licensee has to answer, the most urgent first.
     pub(crate) fn of_licence(&self, licence: &LicenceNumber) -> Vec<Waiting> {
-        let queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let queue = self.waiting();
         let open = queue.values().map(|(waiting, _)| waiting);
-        let mut open: Vec<_> =
-            open.filter(|one| one.licence == *licence && one.stated.is_none()).cloned().collect();
+        let mut open: Vec<_> = open.filter(|one| one.licence == *licence).cloned().collect();
         open.sort_by_key(|one| one.due);
         open
     }
 
-    pub(crate) fn state(&self, statement: DealerStatement) {
-        let mut queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((waiting, _)) = queue.get_mut(&statement.question) {
-            waiting.stated = Some(statement);
-        }
+    /// A question was answered.
+    pub(crate) fn close(&self, question: Uuid) {
+        self.waiting().remove(&question);
+    }
+
+    /// What is open, without what has been given up.
+    pub(crate) fn held(&self, now: Timestamp) -> Vec<Waiting> {
+        let mut queue = self.waiting();
+        let since = now.checked_sub(SignedDuration::from_hours(24 * GIVEN_UP)).unwrap_or(Timestamp::MIN);
+        queue.retain(|_, (waiting, _)| waiting.asked_at > since);
+        queue.values().map(|(waiting, _)| waiting.clone()).collect()
     }
 
     /// Reminders that have come due since the last call: licence, hours since the question. Each comes once.
     pub(crate) fn reminders(&self, now: Timestamp) -> Vec<(Uuid, LicenceNumber, i64)> {
-        let mut queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.waiting();
         let mut due = Vec::new();
-        for (waiting, reminded) in queue.values_mut().filter(|(waiting, _)| waiting.stated.is_none()) {
+        for (waiting, reminded) in queue.values_mut() {
             while let Some(hours) = REMINDERS.get(*reminded) {
                 let at = waiting.asked_at.checked_add(SignedDuration::from_hours(*hours));
                 if at.is_ok_and(|at| at > now) {
@@ -81,8 +85,12 @@ impl PendingQueue {
 
     /// Open questions, and those past their time.
     pub(crate) fn open_and_overdue(&self, now: Timestamp) -> (i64, i64) {
-        let queue = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = queue.values().filter(|(waiting, _)| waiting.stated.is_none());
+        let queue = self.waiting();
+        let open = queue.values();
         open.fold((0, 0), |(open, overdue), (waiting, _)| (open + 1, overdue + i64::from(waiting.due < now)))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Uuid, (Waiting, usize)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

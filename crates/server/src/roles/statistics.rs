@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api::OutcomeName;
@@ -11,36 +12,52 @@ use crate::api::OutcomeName;
 const SMALLEST: u64 = 10;
 
 /// Counts of answers by month, outcome and priority.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Row>", into = "Vec<Row>")]
 pub struct Statistics {
-    counts: BTreeMap<(String, OutcomeName, bool), u64>,
+    counts: BTreeMap<(String, OutcomeName, bool), Cell>,
+}
+
+/// Answers, and microseconds that the node worked on them.
+type Cell = (u64, u64);
+
+/// Month, outcome, whether urgent; count and cost.
+type Row = ((String, OutcomeName, bool), Cell);
+
+impl From<Vec<Row>> for Statistics {
+    fn from(rows: Vec<Row>) -> Self {
+        Self { counts: rows.into_iter().collect() }
+    }
+}
+
+impl From<Statistics> for Vec<Row> {
+    fn from(statistics: Statistics) -> Self {
+        statistics.counts.into_iter().collect()
+    }
 }
 
 impl Statistics {
-    /// Counts one answer.
-    pub fn count(&mut self, at: Timestamp, outcome: OutcomeName, urgent: bool) {
-        *self.counts.entry((at.strftime("%Y-%m").to_string(), outcome, urgent)).or_default() += 1;
+    /// Counts one answer and what it cost: microseconds from its arrival to its signed statement.
+    pub fn count(&mut self, at: Timestamp, (outcome, urgent): (OutcomeName, bool), microseconds: u64) {
+        let key = (at.strftime("%Y-%m").to_string(), outcome, urgent);
+        let cell = self.counts.entry(key).or_default();
+        *cell = (cell.0 + 1, cell.1 + microseconds);
     }
 
     /// The public table, schema `microstamp.statistics/1`. A month's total is given only when no single small cell can
     /// be computed from it.
     pub fn to_json(&self) -> Value {
-        let mut months: BTreeMap<&str, Vec<(&OutcomeName, bool, u64)>> = BTreeMap::new();
-        for ((month, outcome, urgent), count) in &self.counts {
-            months.entry(month).or_default().push((outcome, *urgent, *count));
+        let mut months: BTreeMap<&str, Vec<(&OutcomeName, bool, Cell)>> = BTreeMap::new();
+        for ((month, outcome, urgent), cell) in &self.counts {
+            months.entry(month).or_default().push((outcome, *urgent, *cell));
         }
-        let month = |(month, cells): (&&str, &Vec<(&OutcomeName, bool, u64)>)| {
-            let small = cells.iter().filter(|(_, _, count)| *count < SMALLEST).count();
-            let cell = |(outcome, urgent, count): &(&OutcomeName, bool, u64)| {
-                let shown = if *count < SMALLEST { json!("<10") } else { json!(count) };
-                let priority = if *urgent { "urgent" } else { "routine" };
-                json!({"outcome": outcome.as_str(), "priority": priority, "answers": shown})
-            };
-            let total: u64 = cells.iter().map(|(_, _, count)| count).sum();
+        let month = |(month, cells): (&&str, &Vec<(&OutcomeName, bool, Cell)>)| {
+            let small = cells.iter().filter(|(_, _, (count, _))| *count < SMALLEST).count();
+            let total: u64 = cells.iter().map(|(_, _, (count, _))| count).sum();
             json!({
                 "month": month,
                 "total": if small == 1 || total < SMALLEST { Value::Null } else { json!(total) },
-                "cells": cells.iter().map(cell).collect::<Vec<_>>(),
+                "cells": cells.iter().map(shown).collect::<Vec<_>>(),
             })
         };
         json!({
@@ -50,4 +67,15 @@ impl Statistics {
             "months": months.iter().map(month).collect::<Vec<_>>(),
         })
     }
+}
+
+/// A cell as the public sees it; the cost is the mean in microseconds of the node's work on one answer.
+fn shown((outcome, urgent, (count, cost)): &(&OutcomeName, bool, Cell)) -> Value {
+    let priority = if *urgent { "urgent" } else { "routine" };
+    let small = *count < SMALLEST;
+    json!({
+        "outcome": outcome.as_str(), "priority": priority,
+        "answers": if small { json!("<10") } else { json!(count) },
+        "mean_cost_us": if small { Value::Null } else { json!(cost / count) },
+    })
 }

@@ -10,7 +10,7 @@ use transparency::{SignedCheckpoint, VerifierKey};
 
 use crate::api::{NodeName, WitnessCard};
 use crate::client::{Client, status};
-use crate::config::replace;
+use crate::config::{Node, replace};
 use crate::federation::{Directory, Message};
 use crate::ledger::Ledger;
 
@@ -31,11 +31,11 @@ struct State {
 }
 
 impl Cosigned {
-    pub(crate) fn new(folder: &std::path::Path) -> Self {
-        let path = folder.join("cosigned");
+    pub(crate) fn new(node: &Node) -> Self {
+        let path = node.folder.join("cosigned");
         let newest = std::fs::read(&path).ok().and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
         let state = Mutex::new(State { sizes: HashMap::new(), newest });
-        Self { path, client: Client::new(Duration::from_secs(5)), state }
+        Self { path, client: node.client(Duration::from_secs(5)), state }
     }
 
     /// The newest checkpoint that a quorum cosigned.

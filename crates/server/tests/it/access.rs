@@ -7,7 +7,7 @@ use server::federation::Message;
 use crate::people::{Office, PASSWORD, Someone};
 
 /// Every operation that is for those who are signed in, with the action that its role must permit.
-const GUARDED: [(&str, &str, Action); 11] = [
+const GUARDED: [(&str, &str, Action); 13] = [
     ("GET", "/access/v1/accounts", Action::SeeAccounts),
     ("POST", "/access/v1/accounts", Action::ManageAccounts),
     ("DELETE", "/access/v1/accounts/nobody", Action::ManageAccounts),
@@ -19,6 +19,20 @@ const GUARDED: [(&str, &str, Action); 11] = [
     ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/approval", Action::ApproveQuestion),
     ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/refusal", Action::ApproveQuestion),
     ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/withdrawal", Action::FileQuestion),
+    ("PUT", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/reading", Action::AttachReading),
+    ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/renewal", Action::FileQuestion),
+];
+
+/// The same at an issuer's node.
+const AT_ISSUER: [(&str, &str, Action); 8] = [
+    ("GET", "/access/v1/accounts", Action::SeeAccounts),
+    ("POST", "/access/v1/accounts", Action::ManageAccounts),
+    ("DELETE", "/access/v1/accounts/nobody", Action::ManageAccounts),
+    ("PUT", "/access/v1/accounts/nobody/roles", Action::ManageAccounts),
+    ("POST", "/access/v1/accounts/nobody/invitation", Action::ManageAccounts),
+    ("GET", "/access/v1/records", Action::SeeRecords),
+    ("GET", "/registry/v1/codes/nonsense", Action::SeeCodes),
+    ("POST", "/registry/v1/entries", Action::RecordEntry),
 ];
 
 fn draft(office: &Office) -> Value {
@@ -55,20 +69,158 @@ fn nobody_holds_two_of_requester_approver_and_auditor() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_cell_of_the_matrix_holds() {
     let (office, operator) = Office::open().await;
-    for (method, path, _) in GUARDED {
+    check_matrix(&office, &operator, &GUARDED).await;
+    let (house, operator) = Office::at("issuer").await;
+    check_matrix(&house, &operator, &AT_ISSUER).await;
+    let tested = GUARDED.iter().chain(&AT_ISSUER).map(|(_, _, action)| action);
+    let tested: std::collections::HashSet<_> = tested.collect();
+    assert_eq!(tested.len(), Action::ALL.len(), "every action stands in the matrix");
+}
+
+async fn check_matrix(office: &Office, operator: &Someone, guarded: &[(&str, &str, Action)]) {
+    for (method, path, _) in guarded {
         for session in [None, Some("nonsense")] {
             let (status, answer) = office.call(method, path, session, &Value::Null).await;
             assert_eq!((status, &answer["title"]), (401, &json!("not signed in")), "{method} {path}");
         }
     }
     for (role, seed) in Role::ALL.into_iter().zip(10..) {
-        let someone = office.join(&operator, &format!("{role} example"), &[role], seed).await;
-        for (method, path, action) in GUARDED {
+        let someone = office.join(operator, &format!("{role} example"), &[role], seed).await;
+        for (method, path, action) in guarded {
             let (status, answer) = office.call(method, path, Some(&someone.session), &Value::Null).await;
             assert_ne!(status, 401, "{role}: {method} {path}");
-            assert_eq!(status != 403, permits(role, action), "{role}: {method} {path}: {status} {answer}");
+            assert_eq!(status != 403, permits(role, *action), "{role}: {method} {path}: {status} {answer}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registrar_asks_for_codes_and_records_entries_once() {
+    let (house, operator) = Office::at("issuer").await;
+    let registrar = house.join(&operator, "clerk example", &[Role::Registrar], 3).await;
+    let session = Some(registrar.session.as_str());
+    let [sold, kept] = [house.world.codes[0], house.world.codes[5]];
+    let path = |code: symbology::Code| format!("/registry/v1/codes/{}", code.to_string().replace(' ', ""));
+    for code in [sold, kept] {
+        let (status, answer) = house.call("GET", &path(code), session, &Value::Null).await;
+        assert_eq!((status, &answer["status"]), (200, &json!("issued")), "{answer}");
+        assert_eq!(answer.as_object().unwrap().len(), 4, "a code's status tells no serial number: {answer}");
+    }
+    let (status, answer) = house.call("GET", &path(house.world.others[0]), session, &Value::Null).await;
+    assert_eq!((status, &answer["status"]), (200, &json!("not-issued")), "{answer}");
+    let maker = json!({"licence": crate::world::MAKER, "name": "Maker K7 (synthetic)"});
+    let dealer = json!({"licence": crate::world::DEALER, "name": "Corner Guns (synthetic)"});
+    let entry = json!({
+        "firearm": {"licence": crate::world::MAKER, "model": "M9", "serial": "AB10006"}, "on": "2024-02-01",
+        "event": {"kind": "disposed", "holder": maker, "to": {"licensee": dealer}},
+    });
+    let send = |entry: Value, key: &'static str| {
+        let message = Message::request("POST", &format!("{}/registry/v1/entries", house.url))
+            .with("authorization", &format!("Bearer {}", registrar.session))
+            .with("idempotency-key", key);
+        let house = &house;
+        async move { house.send(&message, entry.to_string().into_bytes()).await }
+    };
+    let (status, first) = send(entry.clone(), "a").await;
+    assert_eq!(status, 201, "{first}");
+    assert_eq!(send(entry.clone(), "a").await, (201, first), "the same key, the same entry");
+    let mut other = entry.clone();
+    other["on"] = json!("2024-02-02");
+    assert_eq!(send(other, "a").await.0, 409, "the same key, another entry");
+    assert_eq!(send(entry.clone(), "b").await.0, 409, "the maker does not have it any more");
+    let mut nobodys = entry;
+    nobodys["firearm"]["serial"] = json!("ZZ99999");
+    assert_eq!(send(nobodys, "c").await.0, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_examiner_attaches_a_reading_to_a_question_that_waits() {
+    let (office, operator) = Office::open().await;
+    let [requester, approver, _] = staff(&office, &operator).await;
+    let examiner = office.join(&operator, "examiner example", &[Role::Examiner], 7).await;
+    let mut filed = draft(&office);
+    filed["codes"] = json!([{"code": office.world.codes[0], "posterior": 0.4}, {"code": office.world.codes[1], "posterior": 0.4}]);
+    let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &filed).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let path = format!("{place}/reading");
+    let reading = |posterior: f64| {
+        json!({
+            "codes": [{"code": office.world.codes[0], "posterior": posterior}], "reading_sha256": "cd".repeat(32),
+        })
+    };
+    let session = Some(examiner.session.as_str());
+    assert_eq!(office.call("PUT", &path, session, &reading(1.5)).await.0, 400);
+    let (status, attached) = office.call("PUT", &path, session, &reading(0.9999)).await;
+    assert_eq!((status, &attached["examiner"]), (200, &json!("examiner example")), "{attached}");
+    assert_eq!(office.call("GET", &place, session, &Value::Null).await.1, attached);
+    let approval = format!("{place}/approval");
+    let (status, answered) = office.call("POST", &approval, Some(&approver.session), &Value::Null).await;
+    assert_eq!((status, &answered["answers"][0]["answer"]["outcome"]), (200, &json!("found")), "{answered}");
+    assert_eq!(office.call("PUT", &path, session, &reading(0.9999)).await.0, 409, "it waits no more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_waited_for_a_dealer_is_fetched_later() {
+    let (office, operator) = Office::open().await;
+    let [requester, approver, _] = staff(&office, &operator).await;
+    let mut waits = draft(&office);
+    waits["codes"] = json!([{"code": office.world.codes[2], "posterior": 0.9999}]);
+    let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &waits).await;
+    let id = filed["id"].as_str().unwrap().to_owned();
+    let place = format!("/agency/v1/questions/{id}");
+    let (_, answered) =
+        office.call("POST", &format!("{place}/approval"), Some(&approver.session), &Value::Null).await;
+    assert_eq!(answered["answers"][0]["answer"]["outcome"], "chain-ends", "{answered}");
+    let renewal = format!("{place}/renewal");
+    let (status, same) = office.call("POST", &renewal, Some(&requester.session), &Value::Null).await;
+    assert_eq!((status, &same["answers"][0]["answer"]["outcome"]), (200, &json!("chain-ends")), "{same}");
+    let statement = server::api::DealerStatement {
+        schema: "microstamp.dealer-statement/1".to_owned(),
+        question: id.parse().unwrap(),
+        by: "clerk 7".parse().unwrap(),
+        disposition: server::api::DealerDisposition::RetailSale {
+            on: "2024-05-05".parse().unwrap(),
+            form_4473: "2024-0999".parse().unwrap(),
+        },
+    };
+    let issuer = office.world.node("issuer").card();
+    office.world.dealer().state(&issuer, &statement).await.unwrap();
+    let (status, later) = office.call("POST", &renewal, Some(&requester.session), &Value::Null).await;
+    assert_eq!((status, &later["answers"][0]["answer"]["outcome"]), (200, &json!("found")), "{later}");
+    assert!(!later.to_string().contains("2024-0999"), "withheld until the second approval");
+    assert_eq!(office.call("GET", &place, Some(&requester.session), &Value::Null).await.1, later);
+    assert_eq!(office.call("POST", &renewal, Some(&requester.session), &Value::Null).await.0, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_changes_only_when_the_log_took_it() {
+    let (office, operator) = Office::open().await;
+    let someone = office.join(&operator, "det. example", &[Role::Requester], 2).await;
+    office.world.break_log("agency").await;
+    let changes: [(&str, &str, Value); 4] = [
+        ("PUT", "/access/v1/accounts/det. example/roles", json!({"roles": ["auditor"]})),
+        ("DELETE", "/access/v1/accounts/det. example", Value::Null),
+        ("POST", "/access/v1/accounts/det. example/invitation", Value::Null),
+        ("POST", "/access/v1/accounts", json!({"name": "new example", "roles": ["requester"]})),
+    ];
+    let list = |session: String| {
+        let office = &office;
+        async move { office.call("GET", "/access/v1/accounts", Some(&session), &Value::Null).await.1 }
+    };
+    let before = list(operator.session.clone()).await;
+    for (method, path, body) in changes {
+        let path = path.replace(' ', "%20");
+        let (status, answer) = office.call(method, &path, Some(&operator.session), &body).await;
+        assert_eq!((status, &answer["title"]), (503, &json!("no log")), "{method} {path}: {answer}");
+    }
+    assert_eq!(list(operator.session.clone()).await, before, "nothing took effect");
+    let mine = office.call("GET", "/access/v1/session", Some(&someone.session), &Value::Null).await;
+    assert_eq!((mine.0, &mine.1["roles"]), (200, &json!(["requester"])));
+    office.world.mend_log("agency");
+    let gone = office
+        .call("DELETE", "/access/v1/accounts/det.%20example", Some(&operator.session), &Value::Null)
+        .await;
+    assert_eq!(gone.0, 204, "once the log is well again");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +258,7 @@ async fn a_question_is_asked_when_somebody_else_approves() {
         .iter()
         .map(|one| one["record"].as_str().unwrap().to_owned())
         .collect();
-    for act in ["\"invited\"", "\"enrolled\"", "\"signed in\"", "\"filed\"", "\"approved\"", "\"answered\""] {
+    for act in ["\"invited\"", "\"enrolled\"", "\"signed in\"", "\"filed\"", "\"approved\"", "\"closed\""] {
         assert!(records.iter().any(|record| record.contains(act)), "{act} is not in the log");
     }
 }

@@ -34,12 +34,14 @@ async fn every_operation_of_the_document_is_served() {
         if path == "/directory" {
             continue;
         }
-        let node = if path.starts_with("/federation") || path == "/statistics" {
-            format!("http://{issuer}")
-        } else {
-            office.url.clone()
-        };
-        let path = path.replace("{path}", "checkpoint").replace("{id}", "x").replace("{name}", "x");
+        let of_issuer =
+            ["/federation", "/registry", "/statistics"].iter().any(|start| path.starts_with(start));
+        let node = if of_issuer { format!("http://{issuer}") } else { office.url.clone() };
+        let path = path
+            .replace("{path}", "checkpoint")
+            .replace("{id}", "x")
+            .replace("{name}", "x")
+            .replace("{code}", "x");
         for method in methods.as_object().unwrap().keys() {
             let message = Message::request(&method.to_uppercase(), &format!("{node}{path}"));
             let (status, answer) = office.send(&message, Vec::new()).await;
@@ -105,7 +107,7 @@ fn hostile(
         ["", "?limit=0", "?limit=99999999999999999999", "?after=%00", "?after=zzz&limit=-1", "?a[]=1&a[]=2"];
     const METHODS: [&str; 5] = ["GET", "POST", "PUT", "DELETE", "PATCH"];
     let mut path = path.to_owned();
-    for name in ["{id}", "{name}", "{path}"] {
+    for name in ["{id}", "{name}", "{path}", "{code}"] {
         path = path.replace(name, PARTS[rng.random_range(0..PARTS.len())]);
     }
     let method =

@@ -5,10 +5,14 @@
 mod access;
 mod authenticator;
 mod court;
+mod delegation;
 mod exchange;
 mod faults;
 mod hostile;
+mod kill;
+mod ledger;
 mod people;
+mod tls;
 mod trace;
 mod vectors;
 mod world;

@@ -27,11 +27,16 @@ pub(crate) struct Someone {
 impl Office {
     /// With one operator, signed in.
     pub(crate) async fn open() -> (Self, Someone) {
+        Self::at("agency").await
+    }
+
+    /// The same at any node.
+    pub(crate) async fn at(name: &'static str) -> (Self, Someone) {
         let mut world = World::start().await;
-        let address = world.servers.iter().find(|(name, _)| *name == "agency").unwrap().1.address();
-        world.stop("agency").await;
-        let token = invite_first(&world.node("agency"), &world.clock).await;
-        world.serve("agency", std::net::TcpListener::bind(address).unwrap()).await;
+        let address = world.servers.iter().find(|(known, _)| *known == name).unwrap().1.address();
+        world.stop(name).await;
+        let token = invite_first(&world.node(name), &world.clock).await;
+        world.serve(name, std::net::TcpListener::bind(address).unwrap()).await;
         let client = Client::new(std::time::Duration::from_secs(30));
         let office = Self { world, client, url: format!("http://{address}") };
         let operator = office.enrol("op. example", &token, 1).await;

@@ -42,6 +42,15 @@ impl World {
     }
 
     pub(crate) async fn start_with(clock: Clock) -> Self {
+        Self::start_as(clock, false).await
+    }
+
+    /// A federation whose nodes speak mutual TLS.
+    pub(crate) async fn start_secure() -> Self {
+        Self::start_as(Clock::default(), true).await
+    }
+
+    async fn start_as(clock: Clock, secure: bool) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut world = Self {
             root,
@@ -53,14 +62,26 @@ impl World {
         };
         world.codes = books(&world.path("issuer"), "K7", MAKER).await;
         world.others = books(&world.path("second"), "M2", "1-23-456-78-9A-54321").await;
-        let listeners: Vec<_> = ROLES.iter().map(|(name, role)| (*name, *role, listener())).collect();
+        let mut listeners: Vec<_> = ROLES.iter().map(|(name, role)| (*name, *role, listener())).collect();
+        if secure {
+            for (_, _, parts) in &mut listeners {
+                parts.url = parts.url.replace("http:", "https:");
+            }
+        }
         let directory = format!("{}/directory", listeners[0].2.url);
-        let keeper =
+        let mut keeper =
             node(&world.path("directory"), NodeRole::Directory, "directory.example", &listeners[0].2.url);
         let key = keeper.statements.verifier().to_string();
+        if secure {
+            keeper.make_certificate(validity(world.clock.now(), 30)).unwrap();
+        }
         for (name, role, parts) in &listeners[1..] {
             let mut made = node(&world.path(name), *role, &format!("{name}.example"), &parts.url);
             made.trust(&directory, &key).unwrap();
+            if secure {
+                made.make_certificate(validity(world.clock.now(), 30)).unwrap();
+                made.trust_peer(&keeper.card().tls.unwrap()).unwrap();
+            }
             world.enrol(&made);
         }
         let mut dealer = node(&world.path("dealer"), NodeRole::Dealer, "dealer.example", "none");
@@ -98,6 +119,20 @@ impl World {
         let address = self.servers[at].1.address();
         self.stop(name).await;
         self.serve(name, TcpListener::bind(address).unwrap()).await;
+    }
+
+    /// Takes a running node's log away, so that it can enter nothing.
+    pub(crate) async fn break_log(&self, name: &str) {
+        // Nothing is on its way into the folder any more.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let log = self.path(name).join("node/log");
+        std::fs::rename(&log, log.with_extension("aside")).unwrap();
+    }
+
+    /// Gives it back.
+    pub(crate) fn mend_log(&self, name: &str) {
+        let log = self.path(name).join("node/log");
+        std::fs::rename(log.with_extension("aside"), &log).unwrap();
     }
 
     /// The agency's node, used in this process.
@@ -147,6 +182,7 @@ impl World {
                 name: node.config.name.clone(),
                 url: node.config.url.clone(),
                 key: node.witness.verifier().to_string(),
+                tls: node.card().tls,
             }),
             NodeRole::Directory => unreachable!("a directory does not enrol itself"),
         };
@@ -171,15 +207,7 @@ pub(crate) fn listener() -> Parts {
 }
 
 pub(crate) fn node(data: &Path, role: NodeRole, name: &str, url: &str) -> Node {
-    let config = NodeConfig {
-        role,
-        name: name.parse().unwrap(),
-        url: url.to_owned(),
-        directory: None,
-        directory_key: None,
-        oris: Vec::new(),
-        licence: None,
-    };
+    let config = NodeConfig::new(role, name.parse().unwrap(), url);
     Node::create(data, config).unwrap()
 }
 

@@ -1,0 +1,177 @@
+//! The files of records, one a month: a line for each entry of the log.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+use super::index::{Key, Place};
+use super::{Entered, Stored};
+
+/// A line as it lies in the file.
+#[derive(Deserialize)]
+pub(super) struct Line<'l> {
+    pub(super) index: u64,
+    salt: String,
+    #[serde(default)]
+    pub(super) keys: Vec<String>,
+    #[serde(borrow)]
+    record: &'l RawValue,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    kind: String,
+    at: Timestamp,
+    body: Value,
+}
+
+/// The file that is being written.
+pub(super) struct Month {
+    file: File,
+    end: Place,
+}
+
+impl Month {
+    /// Opens the file of `end` and cuts off what lies behind: half a batch that was never acknowledged.
+    pub(super) fn open(folder: &Path, end: Place) -> io::Result<Self> {
+        let records = folder.join("records");
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path(&records, end.month))?;
+        File::open(&records).and_then(|folder| folder.sync_all())?;
+        if file.metadata()?.len() > end.offset {
+            file.set_len(end.offset)?;
+        }
+        Ok(Self { file, end })
+    }
+
+    pub(super) fn end(&self) -> Place {
+        self.end
+    }
+
+    /// Writes lines behind the last; they are durable after [`Month::flush`].
+    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.end.offset))?;
+        self.file.write_all(lines)
+    }
+
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// The lines stand: the next ones come behind them.
+    pub(super) fn keep(&mut self, length: usize) {
+        self.end.offset += length as u64;
+    }
+
+    /// The lines do not stand: nothing of them may be left.
+    pub(super) fn cut(&mut self) {
+        let _ = self.file.set_len(self.end.offset);
+    }
+}
+
+/// One line for an entry.
+pub(super) fn line(index: u64, salt: &str, keys: &[Key], record: &str) -> String {
+    let keys = keys.iter().map(|key| format!("\"{}\"", key.to_hex())).collect::<Vec<_>>().join(",");
+    let keys = if keys.is_empty() { String::new() } else { format!("\"keys\":[{keys}],") };
+    format!("{{\"index\":{index},\"salt\":\"{salt}\",{keys}\"record\":{record}}}\n")
+}
+
+/// Every line from a place on, oldest first, until `take` says that it has enough.
+pub(super) fn scan(
+    folder: &Path,
+    from: Place,
+    mut take: impl FnMut(Place, &[u8]) -> io::Result<bool>,
+) -> io::Result<()> {
+    for month in months(folder)?.into_iter().filter(|month| *month >= from.month) {
+        let mut place = if month == from.month { from } else { Place { month, offset: 0 } };
+        let mut file = File::open(path(&folder.join("records"), month))?;
+        file.seek(SeekFrom::Start(place.offset))?;
+        let (mut file, mut line) = (BufReader::with_capacity(1 << 16, file), Vec::new());
+        while file.read_until(b'\n', &mut line)? > 0 {
+            // Half a line was never acknowledged.
+            if line.ends_with(b"\n") && !take(place, &line)? {
+                return Ok(());
+            }
+            place.offset += line.len() as u64;
+            line.clear();
+        }
+    }
+    Ok(())
+}
+
+/// The record at a place; `None` when its file was deleted.
+pub(super) fn at(folder: &Path, place: Place) -> io::Result<Option<Stored>> {
+    let mut file = match File::open(path(&folder.join("records"), place.month)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    file.seek(SeekFrom::Start(place.offset))?;
+    let mut line = Vec::new();
+    BufReader::new(file.take(16 << 20)).read_until(b'\n', &mut line)?;
+    Ok(stored(&line))
+}
+
+pub(super) fn stored(line: &[u8]) -> Option<Stored> {
+    let line: Line<'_> = serde_json::from_slice(line).ok()?;
+    let record: Record = serde_json::from_str(line.record.get()).ok()?;
+    let entered = Entered { index: line.index, salt: line.salt, record: line.record.get().to_owned() };
+    Some(Stored { entered, kind: record.kind, at: record.at, body: record.body })
+}
+
+/// The month of a moment as its file is named.
+pub(super) fn month_of(at: Timestamp) -> u32 {
+    let date = at.to_zoned(jiff::tz::TimeZone::UTC).date();
+    u32::from(date.year().unsigned_abs()) * 100 + u32::from(date.month().unsigned_abs())
+}
+
+/// The months of which there are files, in order.
+pub(super) fn months(folder: &Path) -> io::Result<Vec<u32>> {
+    let entries = match fs::read_dir(folder.join("records")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut months = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        let month = name.to_str().and_then(|name| name.strip_suffix(".jsonl"));
+        months.extend(month.and_then(|month| month.replace('-', "").parse::<u32>().ok()));
+    }
+    months.sort_unstable();
+    Ok(months)
+}
+
+/// Bytes in the file of a month; 0 when there is none.
+pub(super) fn length(folder: &Path, month: u32) -> io::Result<u64> {
+    match fs::metadata(path(&folder.join("records"), month)) {
+        Ok(file) => Ok(file.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
+/// Copies what lies behind a place into `unacknowledged.jsonl`, before [`Month::open`] cuts it off: an operator who put an
+/// older log back must not lose records by that.
+pub(super) fn set_aside(folder: &Path, end: Place) -> io::Result<()> {
+    let mut file = File::open(path(&folder.join("records"), end.month))?;
+    file.seek(SeekFrom::Start(end.offset))?;
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut aside = options.open(folder.join("unacknowledged.jsonl"))?;
+    io::copy(&mut file, &mut aside)?;
+    aside.sync_all()
+}
+
+fn path(records: &Path, month: u32) -> PathBuf {
+    records.join(format!("{:04}-{:02}.jsonl", month / 100, month % 100))
+}

@@ -1,0 +1,186 @@
+//! The one thread that writes records and log.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+use transparency::{Commitment, FolderStore, Log, SignedCheckpoint, SigningKey};
+
+use super::index::{Index, Key, Place};
+use super::records::{self, Month};
+use super::{Entered, Job, LedgerError, Prepared, STRIDE, failed, log_folder};
+
+/// Acts in one batch.
+const BATCH: usize = 1_024;
+/// How long readers of the log's folder may wait for what is entered: making files for every batch costs more than the
+/// batch itself.
+const LAG: Duration = Duration::from_millis(200);
+
+pub(super) struct Writer {
+    folder: PathBuf,
+    key: SigningKey,
+    /// `None` after a failure; opened again for the next batch.
+    log: Option<Log<FolderStore>>,
+    month: Option<Month>,
+    index: Arc<Index>,
+    end: Arc<Mutex<Place>>,
+    published: watch::Sender<SignedCheckpoint>,
+    /// When the first entry came that readers do not see yet.
+    hidden: Option<Instant>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        (folder, key): (&Path, SigningKey),
+        log: Log<FolderStore>,
+        (index, end): (Arc<Index>, Arc<Mutex<Place>>),
+        published: watch::Sender<SignedCheckpoint>,
+    ) -> Self {
+        let folder = folder.to_owned();
+        Self { folder, key, log: Some(log), month: None, index, end, published, hidden: None }
+    }
+
+    pub(super) fn run(&mut self, incoming: &Receiver<Job>) {
+        while let Some(first) = self.next(incoming) {
+            let mut jobs = vec![first];
+            let mut count = jobs[0].acts.len();
+            while count < BATCH
+                && let Ok(job) = incoming.try_recv()
+            {
+                count += job.acts.len();
+                jobs.push(job);
+            }
+            match self.write(&jobs) {
+                Ok(start) => {
+                    self.hidden.get_or_insert_with(Instant::now);
+                    answer(jobs, start);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the log did not take a batch");
+                    self.log = None;
+                    for job in jobs {
+                        let _ = job.done.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+        self.publish();
+    }
+
+    /// The next job. Shows readers what was entered when it was hidden for [`LAG`].
+    fn next(&mut self, incoming: &Receiver<Job>) -> Option<Job> {
+        if let Some(since) = self.hidden {
+            match incoming.recv_timeout(LAG.saturating_sub(since.elapsed())) {
+                Ok(job) if since.elapsed() < LAG => return Some(job),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.publish(),
+                Ok(job) => {
+                    self.publish();
+                    return Some(job);
+                }
+            }
+        }
+        incoming.recv().ok()
+    }
+
+    fn publish(&mut self) {
+        self.hidden = None;
+        let Some(log) = &mut self.log else { return };
+        match log.store_mut().publish() {
+            Ok(()) => {
+                self.published.send_replace(log.checkpoint().clone());
+            }
+            Err(error) => {
+                // It stands in the journal; the next batch opens the log again.
+                tracing::error!(%error, "the log's files cannot be put in place");
+                self.log = None;
+            }
+        }
+    }
+
+    /// Writes records and log, and returns when both are on disk.
+    fn write(&mut self, jobs: &[Job]) -> Result<u64, LedgerError> {
+        if self.log.is_none() {
+            self.log = Some(open_log(&self.folder, &self.key, false)?);
+        }
+        self.open_month(jobs)?;
+        let (Some(log), Some(month)) = (&mut self.log, &mut self.month) else {
+            return Err(LedgerError::Closed);
+        };
+        let (start, at) = (log.size(), month.end());
+        let (mut lines, mut commitments, mut keys) = (String::new(), Vec::new(), Vec::new());
+        for (index, act) in (start..).zip(jobs.iter().flat_map(|job| &job.acts)) {
+            let place = Place { offset: at.offset + lines.len() as u64, ..at };
+            let stride = index.is_multiple_of(STRIDE).then(|| Key::of_entry(index));
+            keys.extend(act.keys.iter().copied().chain(stride).map(|key| (key, place)));
+            lines.push_str(&records::line(index, &hex::encode(act.salt.as_bytes()), &act.keys, &act.record));
+            commitments.push(Commitment::new(&act.salt, act.record.as_bytes()));
+        }
+        let written =
+            month.write(lines.as_bytes()).map_err(failed).and_then(|()| flush(month, log, &commitments));
+        if let Err(error) = written {
+            month.cut();
+            self.month = None;
+            return Err(error);
+        }
+        month.keep(lines.len());
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = month.end();
+        self.index.put(keys, month.end());
+        Ok(start)
+    }
+
+    /// Opens the file of the jobs' month. A clock that goes back does not go back to an older file.
+    fn open_month(&mut self, jobs: &[Job]) -> Result<(), LedgerError> {
+        let at = jobs.iter().flat_map(|job| &job.acts).last().map_or_else(Timestamp::now, |act| act.at);
+        let mut end = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
+        if records::month_of(at) > end.month {
+            end = Place { month: records::month_of(at), offset: 0 };
+        }
+        if self.month.as_ref().is_none_or(|open| open.end() != end) {
+            self.month = Some(Month::open(&self.folder, end).map_err(failed)?);
+        }
+        Ok(())
+    }
+}
+
+/// Both must be on disk before anyone is told; neither waits for the other.
+fn flush(month: &Month, log: &mut Log<FolderStore>, entries: &[Commitment]) -> Result<(), LedgerError> {
+    let (places, flushed) = thread::scope(|threads| {
+        let flushing = threads.spawn(|| month.flush());
+        (log.append_batch(entries), flushing.join())
+    });
+    places.map_err(failed)?;
+    flushed.map_err(|_| LedgerError::Failed("the flush of the records ended".to_owned()))?.map_err(failed)
+}
+
+fn answer(jobs: Vec<Job>, start: u64) {
+    let mut index = start;
+    for job in jobs {
+        let entered = |act: Prepared| {
+            let entered = Entered { index, salt: hex::encode(act.salt.as_bytes()), record: act.record };
+            index += 1;
+            entered
+        };
+        let _ = job.done.send(Ok(job.acts.into_iter().map(entered).collect()));
+    }
+}
+
+/// Opens the log of a node; makes it only where `new` says that there cannot be one yet.
+pub(super) fn open_log(folder: &Path, key: &SigningKey, new: bool) -> Result<Log<FolderStore>, LedgerError> {
+    let path = log_folder(folder);
+    if !new || path.join("checkpoint").exists() || path.join(".journal.0").exists() {
+        let store = FolderStore::open(&path).map_err(failed)?;
+        match Log::open(store.lagging(), key.clone()) {
+            Err(transparency::LogError::NoLog) if new => {}
+            opened => return opened.map_err(failed),
+        }
+    }
+    let store = FolderStore::create(&path).map_err(failed)?;
+    let mut log = Log::create(store.lagging(), key.clone()).map_err(failed)?;
+    log.store_mut().publish().map_err(failed)?;
+    Ok(log)
+}

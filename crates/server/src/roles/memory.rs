@@ -1,0 +1,188 @@
+//! What an issuer's node remembers of its answers between questions: little, whatever their number. The answers themselves
+//! are found in the records.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{RwLock, RwLockReadGuard};
+use uuid::Uuid;
+
+use super::pending::{PendingQueue, Waiting};
+use super::statistics::Statistics;
+use crate::api::{Answer, OutcomeName};
+use crate::federation::{FishingRules, FishingWatch, Given, Nonce, ReplayCache, SignedRequest};
+use crate::ledger::{Kept, Ledger, LedgerError, Stored};
+use crate::problem::{Problem, ProblemKind};
+
+/// Answers after which the memory is kept anew; so many are read at the start at most.
+const KEEP: u64 = 8_192;
+
+/// The memory of an issuer's node.
+pub(crate) struct Memory {
+    path: PathBuf,
+    pub(crate) replay: ReplayCache,
+    pub(crate) fishing: FishingWatch,
+    pub(crate) pending: PendingQueue,
+    statistics: Mutex<Statistics>,
+    /// Questions that are being answered now: one number, one answer, also at the same moment.
+    underway: Mutex<HashSet<Uuid>>,
+    /// Shared by whoever enters something and remembers it; taken alone by whoever keeps the memory.
+    turn: RwLock<()>,
+    answers: AtomicU64,
+}
+
+/// The memory as it lies on the disk.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct OnDisk {
+    nonces: Vec<Nonce>,
+    fishing: Given,
+    pending: Vec<Waiting>,
+    statistics: Statistics,
+}
+
+/// A question that is being answered; dropped, it may be asked again.
+pub(crate) struct Underway<'m> {
+    memory: &'m Memory,
+    question: Uuid,
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        self.memory.underway().remove(&self.question);
+    }
+}
+
+impl Memory {
+    /// Reads what was kept, and the records since.
+    pub(crate) fn open(
+        folder: &Path,
+        ledger: &Ledger,
+        rules: FishingRules,
+        now: Timestamp,
+    ) -> Result<Self, LedgerError> {
+        let path = folder.join("memory.json");
+        let Kept { through, memory } = Kept::<OnDisk>::load(&path);
+        let held = Self {
+            path,
+            replay: ReplayCache::from(memory.nonces),
+            fishing: FishingWatch::with(rules, memory.fishing),
+            pending: PendingQueue::from(memory.pending),
+            statistics: Mutex::new(memory.statistics),
+            underway: Mutex::default(),
+            turn: RwLock::default(),
+            answers: AtomicU64::new(0),
+        };
+        ledger.since(through, |stored| held.recall(&stored, now))?;
+        Ok(held)
+    }
+
+    /// Begins to answer a question.
+    ///
+    /// # Errors
+    /// `replayed` while the same question is being answered.
+    pub(crate) fn begin(&self, question: Uuid) -> Result<Underway<'_>, Problem> {
+        if self.underway().insert(question) {
+            return Ok(Underway { memory: self, question });
+        }
+        Err(ProblemKind::Replayed.because("a question of this number is being answered"))
+    }
+
+    /// To be held from before something is entered until it is remembered.
+    pub(crate) async fn turn(&self) -> RwLockReadGuard<'_, ()> {
+        self.turn.read().await
+    }
+
+    /// Remembers an answer that was given.
+    pub(crate) fn take(&self, (agency, urgent): (&str, bool), answer: &Answer, microseconds: u64) {
+        self.statistics().count(answer.answered_at, (answer.outcome, urgent), microseconds);
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        if let Some(pending) = &answer.pending {
+            let firearm = answer.firearm.as_ref();
+            self.pending.put(Waiting {
+                question: answer.question,
+                agency: agency.to_owned(),
+                licence: pending.licence.clone(),
+                asked_at: answer.answered_at,
+                due: pending.due,
+                model: firearm.map(|firearm| firearm.model.clone()),
+                serial: firearm.map(|firearm| firearm.serial.clone()),
+                manufacturer: firearm.map(|firearm| firearm.manufacturer.clone()),
+            });
+        }
+    }
+
+    /// The public table of counts.
+    pub(crate) fn statistics(&self) -> MutexGuard<'_, Statistics> {
+        self.statistics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps the memory for the next start when it has grown enough, or in any case.
+    pub(crate) async fn keep(&self, ledger: &Ledger, anyhow: bool, now: Timestamp) {
+        if !anyhow && self.answers.load(Ordering::Relaxed) < KEEP {
+            return;
+        }
+        let alone = self.turn.write().await;
+        let through = ledger.end();
+        let memory = OnDisk {
+            nonces: self.replay.held(now.as_second()),
+            fishing: self.fishing.held(now),
+            pending: self.pending.held(now),
+            statistics: self.statistics().clone(),
+        };
+        self.answers.store(0, Ordering::Relaxed);
+        drop(alone);
+        let path = self.path.clone();
+        let kept = tokio::task::spawn_blocking(move || Kept { through, memory }.store(&path)).await;
+        if !matches!(kept, Ok(Ok(()))) {
+            tracing::warn!("the memory was not kept; the next start reads more records");
+        }
+    }
+
+    fn underway(&self) -> MutexGuard<'_, HashSet<Uuid>> {
+        self.underway.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a record of an earlier run back into memory.
+    fn recall(&self, stored: &Stored, now: Timestamp) {
+        let body = &stored.body;
+        if let (Some(key), Some(nonce), Some(expires)) =
+            (body["key_id"].as_str(), body["nonce"].as_str(), body["expires"].as_i64())
+            && expires + 600 > now.as_second()
+        {
+            let (key_id, nonce) = (key.to_owned(), nonce.to_owned());
+            let signed = SignedRequest { key_id, nonce, created: expires, expires };
+            let _ = self.replay.remember(&signed, stored.at.as_second());
+        }
+        match stored.kind.as_str() {
+            "answer" => self.recall_answer(stored),
+            "dealer-statement" => {
+                if let Some(question) = body["question"].as_str().and_then(|text| text.parse().ok()) {
+                    self.pending.close(question);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn recall_answer(&self, stored: &Stored) {
+        let (Some(answer), Some(agency)) = (answer_in(stored), stored.body["agency"].as_str()) else {
+            return;
+        };
+        let firearm = matches!(answer.outcome, OutcomeName::Found | OutcomeName::ChainEnds);
+        if !firearm && answer.outcome != OutcomeName::NotAuthorised {
+            self.fishing.count(agency, &answer.case_number, stored.at);
+        }
+        let urgent = stored.body["urgent"].as_bool().unwrap_or_default();
+        self.take((agency, urgent), &answer, stored.body["microseconds"].as_u64().unwrap_or_default());
+    }
+}
+
+/// The answer in an answer's record.
+pub(crate) fn answer_in(stored: &Stored) -> Option<Answer> {
+    let note = stored.body["statement"].as_str()?;
+    serde_json::from_str(note.split('\n').next()?).ok()
+}

@@ -1,0 +1,71 @@
+//! What a registrar does at the issuer's node: asks the books what became of a code, and records entries. Both are in the
+//! node's log before they take effect, beside what the books' own log says.
+
+use registry::names::Person;
+use registry::{BooksError, NewEntry};
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use symbology::Code;
+
+use super::issuer::Issuer;
+use crate::api::EntryDraft;
+use crate::ledger::{Act, Key};
+use crate::problem::{Problem, ProblemKind};
+
+impl Issuer {
+    /// Whether and when a code was issued, schema `microstamp.code-status/1`.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub async fn code_status(&self, by: &Person, code: Code) -> Result<Value, Problem> {
+        let now = self.clock.now();
+        self.enter(&[Act::new("code-status", json!({"by": by, "code": code}))], now).await?;
+        let issued = self.books.issued(code).await.map_err(of_books)?;
+        let status = if issued.is_some() { "issued" } else { "not-issued" };
+        Ok(json!({"schema": "microstamp.code-status/1", "code": code, "status": status, "issued_at": issued}))
+    }
+
+    /// Records an entry in the books and returns its number. The same key with the same content is the same entry.
+    ///
+    /// # Errors
+    /// [`Problem`]; `conflict` when the entry contradicts the books.
+    pub async fn record(
+        &self,
+        by: &Person,
+        (entry, content): (EntryDraft, &[u8]),
+        key: Option<&str>,
+    ) -> Result<u64, Problem> {
+        let now = self.clock.now();
+        let hash = hex::encode(Sha256::digest(content));
+        let _one = self.recording.lock().await;
+        let key = key.map(|key| Key::of_text(&format!("entry by {by}"), key));
+        if let Some(number) = self.recorded(key, &hash)? {
+            return Ok(number);
+        }
+        self.enter(&[Act::new("registrar-entry", json!({"by": by, "sha256": hash}))], now).await?;
+        let number = self.books.record(&NewEntry::from(entry), by, now).await.map_err(of_books)?;
+        let done = Act::new("registrar-entered", json!({"by": by, "sha256": hash, "entry": number}));
+        self.enter(&[Act { keys: key.into_iter().collect(), ..done }], now).await?;
+        Ok(number)
+    }
+
+    fn recorded(&self, key: Option<Key>, hash: &str) -> Result<Option<u64>, Problem> {
+        let Some(key) = key else { return Ok(None) };
+        let stored = self.ledger.find(key).map_err(|error| ProblemKind::NoLog.because(error))?;
+        let Some(stored) = stored else { return Ok(None) };
+        if stored.body["sha256"].as_str() != Some(hash) {
+            return Err(ProblemKind::Conflict.because("this idempotency key was used for another entry"));
+        }
+        Ok(stored.body["entry"].as_u64())
+    }
+}
+
+fn of_books(error: BooksError) -> Problem {
+    let kind = match &error {
+        BooksError::Refused(_) => ProblemKind::Conflict,
+        BooksError::Busy { .. } => ProblemKind::Busy,
+        BooksError::Log(_) | BooksError::Clock { .. } => ProblemKind::NoLog,
+        _ => ProblemKind::Fault,
+    };
+    kind.because(error)
+}

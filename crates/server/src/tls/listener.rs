@@ -1,0 +1,99 @@
+//! A server's side: handshakes run beside each other, and what has shaken hands is served.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+/// Time for a handshake.
+const TIME: Duration = Duration::from_secs(10);
+/// Handshakes at once.
+const AT_ONCE: usize = 512;
+
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer {
+    /// Whether it showed a certificate; one that is not known does not get this far.
+    pub(crate) certified: bool,
+}
+
+/// A listener of TLS connections.
+pub(crate) struct TlsListener {
+    ready: mpsc::Receiver<(TlsStream<TcpStream>, Peer)>,
+    accepting: JoinHandle<()>,
+}
+
+impl TlsListener {
+    pub(crate) fn new(listener: TcpListener, config: Arc<rustls::ServerConfig>) -> Self {
+        let (hand_over, ready) = mpsc::channel(AT_ONCE);
+        let accepting = tokio::spawn(accept(listener, TlsAcceptor::from(config), hand_over));
+        Self { ready, accepting }
+    }
+}
+
+impl Drop for TlsListener {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = Peer;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.ready.recv().await {
+            Some(connection) => connection,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Peer> {
+        Ok(Peer { certified: false })
+    }
+}
+
+impl Connected<IncomingStream<'_, TlsListener>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
+        *stream.remote_addr()
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    hand_over: mpsc::Sender<(TlsStream<TcpStream>, Peer)>,
+) {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
+        let (stream, address) = match listener.accept().await {
+            Ok(connection) => connection,
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            }
+        };
+        let (acceptor, hand_over) = (acceptor.clone(), hand_over.clone());
+        tokio::spawn(async move {
+            let _turn = turn;
+            let _ = stream.set_nodelay(true);
+            match tokio::time::timeout(TIME, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => {
+                    let certified = stream.get_ref().1.peer_certificates().is_some();
+                    let _ = hand_over.send((stream, Peer { certified })).await;
+                }
+                Ok(Err(error)) => tracing::warn!(peer = %address, %error, "no handshake"),
+                Err(_) => tracing::warn!(peer = %address, "a handshake took too long"),
+            }
+        });
+    }
+}

@@ -1,0 +1,190 @@
+"""A second verifier of court bundles, written from docs/federation.md, RFC 9421, RFC 9530, RFC 6962 and C2SP alone, with
+nothing but Python's standard library. It shares no code with the program.
+
+usage: court.py BUNDLE DIRECTORY_KEY     (exit 0: it holds; 1: it does not)
+"""
+
+import base64
+import hashlib
+import json
+import pathlib
+import re
+import sys
+from datetime import datetime
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "transparency/tests/independent"))
+from verify import ed25519, inclusion, key, number, unbase64  # noqa: E402
+
+NAMES = ["directory", "question", "request", "answer", "response", "statement", "issuer-log", "agency-log"]
+
+
+def parts(data):
+    header, rest = data.split(b"\n", 1)
+    assert header == b"microstamp.court/1", "header"
+    found = {}
+    for name in NAMES:
+        head, rest = rest.split(b"\n", 1)
+        word, said, length = head.decode().split(" ")
+        length = number(length)
+        assert (word, said) == ("part", name) and length < len(rest) and rest[length : length + 1] == b"\n", name
+        found[name], rest = rest[:length].decode(), rest[length + 1 :]
+    assert rest == b"", "something follows"
+    return found
+
+
+def signed_note(text, vkey):
+    """The text of a note with exactly one signature, by this key."""
+    name, identity, kind, public = key(vkey)
+    body, signature = text.rsplit("\n\n", 1)
+    dash, signer, data = signature.removesuffix("\n").split(" ")
+    data = unbase64(data)
+    assert signature.endswith("\n") and (dash, signer, data[:4], kind) == ("\u2014", name, identity, 1), "note"
+    ed25519(public, (body + "\n").encode(), data[4:])
+    return body + "\n"
+
+
+def once(pairs):
+    names = [name for name, _ in pairs]
+    assert len(names) == len(set(names)), "a member stands twice"
+    return dict(pairs)
+
+
+def canonical(text):
+    value = json.loads(text, object_pairs_hook=once)
+    again = json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert again == text, "it is not in its one spelling"
+    return value
+
+
+def signature(fields, values, public, tag, extra=()):
+    """RFC 9421, sections 2.5 and 3.2, for one signature under the label `trace`."""
+    member = re.fullmatch(r"trace=(\((.*)\);(.*))", fields["signature_input"])
+    components = re.findall(r'("[^"]+"(?:;[a-z]+(?:="[^"]*")?)*)', member[2])
+    assert " ".join(components) == member[2] and len(set(components)) == len(components), "components"
+    assert set(values) <= set(components), "something is not covered"
+    base = "".join(f"{name}: {values[name]}\n" for name in components) + f'"@signature-params": {member[1]}'
+    data = re.fullmatch("trace=:(.*):", fields["signature"])
+    ed25519(public, base.encode(), unbase64(data[1]))
+    parameters = dict(re.findall(r'([a-z]+)=("[^"]*"|\d+)', member[3]))
+    assert ";".join(f"{name}={value}" for name, value in parameters.items()) == member[3], "parameters"
+    assert parameters["tag"] == f'"{tag}"' and parameters["alg"] == '"ed25519"', "parameters"
+    return parameters, data[1]
+
+
+def digest(content):
+    return "sha-256=:" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode() + ":"
+
+
+def key_id(node):
+    return '"%s#%s"' % (node["name"], hashlib.sha256(bytes.fromhex(node["signing"])).hexdigest()[:16])
+
+
+def when(text):
+    return datetime.fromisoformat(text).timestamp()
+
+
+def checkpoint(text, log, witnesses, quorum):
+    """Size and root of a checkpoint signed by its log and by enough witnesses, each line by a known key."""
+    body, lines = text.rsplit("\n\n", 1)
+    assert lines.endswith("\n")
+    keys = {key(one)[:2]: (key(one)[2:], one) for one in [log, *witnesses]}
+    seen = set()
+    for line in lines[:-1].split("\n"):
+        dash, name, data = line.split(" ")
+        data = unbase64(data)
+        (kind, public), vkey = keys[(name, data[:4])]
+        assert dash == "\u2014" and vkey not in seen, "signature line"
+        seen.add(vkey)
+        if kind == 1:
+            ed25519(public, (body + "\n").encode(), data[4:])
+        else:
+            assert kind == 4, "kind of key"
+            time = int.from_bytes(data[4:12], "big")
+            ed25519(public, f"cosignature/v1\ntime {time}\n{body}\n".encode(), data[12:])
+    assert log in seen and len(seen) - 1 >= quorum, "too few signatures"
+    origin, size, root = body.split("\n")
+    assert origin == log.split("+")[0], "origin"
+    return number(size), unbase64(root)
+
+
+def records(text, log, directory):
+    """The two records that a log's bundle proves."""
+    header, count, rest = text.encode().split(b"\n", 2)
+    assert (header, count) == (b"microstamp.bundle/1", b"entries 2"), "bundle"
+    found, checkpoints = [], set()
+    for _ in range(2):
+        length, rest = rest.split(b"\n", 1)
+        assert length.startswith(b"proof ")
+        proof, rest = rest[: number(length[6:].decode())], rest[number(length[6:].decode()) :]
+        head, note = proof.decode().split("\n\n", 1)
+        version, extra, index, *siblings = head.split("\n")
+        assert version == "c2sp.org/tlog-proof@v1" and extra.startswith("extra ") and index.startswith("index ")
+        extra = unbase64(extra[6:])
+        entry = hashlib.sha256(b"microstamp commitment v1\n" + extra).digest()
+        witnesses = [witness["key"] for witness in directory["witnesses"]]
+        size, root = checkpoint(note, log, witnesses, directory["quorum"])
+        siblings = [unbase64(line) for line in siblings]
+        leaf = hashlib.sha256(b"\0" + entry).digest()
+        assert all(len(one) == 32 for one in siblings), "sibling"
+        assert inclusion(leaf, number(index[6:]), size, siblings) == root, "root"
+        checkpoints.add(note)
+        found.append(canonical(extra[32:].decode()))
+    assert rest == b"" and len(checkpoints) == 1, "bundle"
+    return found
+
+
+def main(file, directory_key):
+    part = parts(open(file, "rb").read())
+    line, note = part["directory"].split("\n", 1)
+    directory = canonical(line)
+    expected = f"microstamp directory v1\nversion {directory['version']}\nsha256 {hashlib.sha256(line.encode()).hexdigest()}\n"
+    assert signed_note(note, directory_key) == expected, "directory"
+
+    question, request, response = json.loads(part["question"]), canonical(part["request"]), canonical(part["response"])
+    agency = next(one for one in directory["agencies"] if key_id(one["node"]) in request["signature_input"])
+    values = {
+        '"@method"': "POST",
+        '"@target-uri"': request["target"],
+        '"content-digest"': request["content_digest"],
+        '"content-type"': "application/json",
+    }
+    assert request["content_digest"] == digest(part["question"]), "digest of the question"
+    public = bytes.fromhex(agency["node"]["signing"])
+    parameters, request_signature = signature(request, values, public, "microstamp-request")
+    assert parameters["keyid"] == key_id(agency["node"]), "key"
+    asked = int(parameters["created"])
+    assert 0 < int(parameters["expires"]) - asked <= 60, "window"
+    assert when(directory["issued_at"]) - 60 <= asked < when(directory["expires_at"]), "directory's time"
+    assert when(agency["valid_from"]) <= asked < when(agency["valid_until"]), "agency's time"
+
+    answer = json.loads(part["statement"].split("\n")[0])
+    issuer = next(one for one in directory["issuers"] if one["node"]["name"] == answer["issuer"])
+    signed_note(part["statement"], issuer["node"]["statements"])
+    assert answer["question"] == question["id"], "number"
+    assert answer["question_sha256"] == hashlib.sha256(part["question"].encode()).hexdigest(), "question"
+    values = {
+        '"@status"': response["status"],
+        '"content-digest"': response["content_digest"],
+        '"content-type"': response["content_type"],
+        '"signature";req;key="trace"': f":{request_signature}:",
+    }
+    assert response["content_digest"] == digest(part["answer"]), "digest of the answer"
+    parameters, _ = signature(response, values, bytes.fromhex(issuer["node"]["signing"]), "microstamp-answer")
+    assert parameters["keyid"] == key_id(issuer["node"]), "key"
+
+    first, second = records(part["issuer-log"], issuer["node"]["log"], directory)
+    assert first["kind"] == "question" and first["body"]["content"] == part["question"], "issuer's log"
+    assert first["body"]["request"] == request and second["kind"] == "answer", "issuer's log"
+    assert second["body"]["statement"] == part["statement"], "issuer's log"
+    first, second = records(part["agency-log"], agency["node"]["log"], directory)
+    assert first["kind"] == "question" and first["body"]["content"] == part["question"], "agency's log"
+    assert first["body"]["request"] == request and second["kind"] == "answer", "agency's log"
+    assert second["body"]["content"] == part["answer"], "agency's log"
+    assert second["body"]["opened"]["statement"] == part["statement"], "agency's log"
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:])
+    except (AssertionError, ValueError, KeyError, TypeError, OverflowError, StopIteration) as error:
+        sys.exit(f"does not hold: {error!r}")
