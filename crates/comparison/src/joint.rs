@@ -10,12 +10,16 @@ const TURNS: usize = 24;
 const STRIDE: usize = 3;
 
 /// For each of 24 turns: the cells of the poorer direction that would be measured on both sides, the circles about the
-/// measured areas laid on each other.
+/// measured areas laid on each other; all cells of the smaller surface at the best turn.
 ///
 /// Two halves of one face share all, some or none of their area as the turn will have it; their outlines do not tell which.
 pub(crate) fn possible(a: &Surface, b: &Surface) -> Vec<usize> {
     let turn = |step: usize| std::f64::consts::TAU * step as f64 / TURNS as f64;
-    (0..TURNS).map(|step| shared(a, b, turn(step)).min(shared(b, a, -turn(step)))).collect()
+    let counts: Vec<usize> =
+        (0..TURNS).map(|step| shared(a, b, turn(step)).min(shared(b, a, -turn(step)))).collect();
+    // Circles laid on each other only nearly show how cells will fall; what matters is how their number depends on the turn.
+    let (most, cells) = (counts.iter().copied().max().unwrap_or(0), a.cells.len().min(b.cells.len()));
+    counts.into_iter().map(|n| (n * cells + most / 2) / most.max(1)).collect()
 }
 
 /// Cells of A that have enough measured points on B, B turned by `turn` about the middle of its circle.

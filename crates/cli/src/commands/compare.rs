@@ -266,7 +266,8 @@ fn learnt(folder: &Path, arguments: &Compare, preset: &Preset, pairs: &[Referenc
     if let Some(path) = &arguments.figures {
         calibrate::figures(&references, arguments.model, &name, path)?;
     }
-    files::print(calibrate::costs(&references).as_bytes())?;
+    // Beside the table, which may be printed.
+    files::remark(calibrate::costs(&references).trim_end());
     Ok(Exit::Done)
 }
 

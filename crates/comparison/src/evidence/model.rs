@@ -52,7 +52,7 @@ const DIFFERENT_WEIGHTS: (f64, f64) = (30.0, 60.0);
 /// Cells that weigh as much as the doubt whether the conditions are those of the reference set.
 const DOUBT: f64 = 0.8;
 /// So many freely searching cells must come together before a pair can converge...
-const NEEDED: usize = 5;
+const NEEDED: usize = 3;
 /// ...and with this probability a cell that has its place finds it.
 const FINDS: f64 = 0.8;
 
