@@ -10,16 +10,16 @@ const TURNS: usize = 24;
 const STRIDE: usize = 3;
 
 /// For each of 24 turns: the cells of the poorer direction that would be measured on both sides, the circles about the
-/// measured areas laid on each other; all cells of the smaller surface at the best turn.
+/// measured areas laid on each other; all cells of the smaller surface where it is half of the most or more.
 ///
 /// Two halves of one face share all, some or none of their area as the turn will have it; their outlines do not tell which.
 pub(crate) fn possible(a: &Surface, b: &Surface) -> Vec<usize> {
     let turn = |step: usize| std::f64::consts::TAU * step as f64 / TURNS as f64;
     let counts: Vec<usize> =
         (0..TURNS).map(|step| shared(a, b, turn(step)).min(shared(b, a, -turn(step)))).collect();
-    // Circles laid on each other only nearly show how cells will fall; what matters is how their number depends on the turn.
+    // Circles laid on each other only nearly show how cells will fall: half of the most counts as all.
     let (most, cells) = (counts.iter().copied().max().unwrap_or(0), a.cells.len().min(b.cells.len()));
-    counts.into_iter().map(|n| (n * cells + most / 2) / most.max(1)).collect()
+    counts.into_iter().map(|n| (2 * n * cells / most.max(1)).min(cells)).collect()
 }
 
 /// Cells of A that have enough measured points on B, B turned by `turn` about the middle of its circle.
