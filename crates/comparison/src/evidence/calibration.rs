@@ -20,6 +20,8 @@ pub struct Reference {
     pub congruent: usize,
     /// Cells measured on both scans, as [`Comparison::joint`] tells them.
     pub joint: Vec<usize>,
+    /// Cells that looked for a place: all of the smaller surface, whatever area is shared.
+    pub searched: usize,
     /// The ranking score ([`Comparison::score`]), for models of scores.
     pub score: f64,
 }
@@ -28,7 +30,8 @@ impl Reference {
     /// The pair of these two firearms, as it was compared.
     pub fn new(firearms: [String; 2], comparison: &Comparison) -> Self {
         let (congruent, joint) = (comparison.congruent(), comparison.joint.clone());
-        Self { firearms, congruent, joint, score: comparison.score }
+        let searched = comparison.cells_of_each[0].min(comparison.cells_of_each[1]);
+        Self { firearms, congruent, joint, searched, score: comparison.score }
     }
 
     /// Jointly measured cells, on average over what is possible.
@@ -281,7 +284,7 @@ impl Calibration {
         let limits = [low.log10(), -high.log10()];
         let (log10, mut others) = match &self.model {
             Model::BetaBinomial { fitted, resampled } => {
-                let ratio = |m: &Counts| m.log10_ratio(pair.congruent, &pair.joint, (low, high));
+                let ratio = |m: &Counts| m.log10_ratio(pair, (low, high));
                 (ratio(fitted), resampled.iter().map(ratio).collect::<Vec<_>>())
             }
             Model::Kde(sample) | Model::Pav(sample) => {

@@ -39,7 +39,8 @@ impl std::str::FromStr for ModelKind {
 /// Same source: a beta-binomial for `k` congruent of `n` jointly measured cells (Song et al. 2020, Forensic Sci. Int.
 /// 317:110502), mixed with every count being equally probable (conditions unlike the reference pairs; the fewer cells, the
 /// more of it), with the different-source model where so few cells could not come together, and with the same for a case
-/// that took no mark. Different sources: a beta-binomial, mixed with the same-source model.
+/// that took no mark. Different sources: a beta-binomial for `k` of all the cells that searched, since each of them may fall
+/// into place by chance whatever area is shared, mixed with the same-source model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Counts {
     pub(crate) same: BetaBinomial,
@@ -55,13 +56,17 @@ const DOUBT: f64 = 0.8;
 const NEEDED: usize = 3;
 /// ...and with this probability a cell that has its place finds it.
 const FINDS: f64 = 0.8;
+/// How often two scans of one face are taken to measure parts of it at any turn to each other. Otherwise both measure what a
+/// case shows, and what one lacks the other mostly lacks too: so it was in every reference pair.
+const PARTS: f64 = 0.1;
 
 impl Counts {
     pub(crate) fn fitted(references: &[Reference], weight: impl Fn(&Reference) -> f64) -> Self {
         let tallies = |same: bool| -> Vec<Tally> {
             let mut counts: BTreeMap<(usize, usize), f64> = BTreeMap::new();
             for reference in references.iter().filter(|r| r.is_same_source() == same) {
-                *counts.entry((reference.congruent, reference.cells().max(1))).or_default() +=
+                let cells = if same { reference.cells() } else { reference.searched };
+                *counts.entry((reference.congruent, cells.max(reference.congruent).max(1))).or_default() +=
                     weight(reference);
             }
             counts.into_iter().collect()
@@ -79,31 +84,29 @@ impl Counts {
     }
 
     /// Over the numbers of jointly measured cells that are possible; `low` and `high` are the shares that bound the ratio.
-    pub(crate) fn log10_ratio(&self, k: usize, joint: &[usize], (low, high): (f64, f64)) -> f64 {
-        let (mut up, mut down) = (0.0, 0.0);
-        for &n in joint {
-            let [same, different] = self.probabilities(k, n.max(k));
-            up += same;
-            down += different;
-        }
-        if down == 0.0 {
-            return 0.0;
-        }
-        let (numerator, denominator) = ((1.0 - low) * up + low * down, (1.0 - high) * down + high * up);
+    pub(crate) fn log10_ratio(&self, pair: &Reference, (low, high): (f64, f64)) -> f64 {
+        let (k, possible) = (pair.congruent, pair.joint.len());
+        let Some(&most) = pair.joint.iter().max() else { return 0.0 };
+        let different = libm::exp(self.different.log_probability(k, pair.searched.max(k)));
+        let of = |n: usize| self.of_one_source(k, n.max(k), different);
+        let at_any_turn = pair.joint.iter().copied().map(of).sum::<f64>() / possible as f64;
+        let same = match pair.joint[..] {
+            [_] => at_any_turn,
+            // Without convergence chance explains the cells that agree: they never speak for one source.
+            _ => different.min((1.0 - PARTS) * of(most) + PARTS * at_any_turn),
+        };
+        let (numerator, denominator) =
+            ((1.0 - low) * same + low * different, (1.0 - high) * different + high * same);
         libm::log10(numerator / denominator)
     }
 
-    /// Of `k` of `n` cells, for one source and for two.
-    fn probabilities(&self, k: usize, n: usize) -> [f64; 2] {
-        if n == 0 {
-            return [1.0; 2];
-        }
+    /// The probability of `k` of `n` cells for one source, where chance alone has the probability `different`.
+    fn of_one_source(&self, k: usize, n: usize, different: f64) -> f64 {
         let doubt = 1.0 / (1.0 + DOUBT * n as f64);
         let plain = 1.0 / (n as f64 + 1.0);
         let found = (1.0 - doubt) * libm::exp(self.same.log_probability(k, n)) + doubt * plain;
-        let different = libm::exp(self.different.log_probability(k, n));
         let lost = lost(n);
-        [(1.0 - lost) * found + lost * different, different]
+        (1.0 - lost) * found + lost * different
     }
 }
 

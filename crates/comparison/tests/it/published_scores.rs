@@ -23,6 +23,7 @@ fn published(file: &str) -> Option<Published> {
             firearms: [row[0].to_owned(), row[1].to_owned()],
             congruent: count(4),
             joint: vec![count(5)],
+            searched: count(5),
             score: count(4) as f64,
         };
         assert_eq!(reference.is_same_source(), &row[2] == "1");
