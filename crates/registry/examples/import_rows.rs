@@ -1,6 +1,6 @@
 //! Writes a table of bound-book rows, takes it into fresh books, and says what that cost: the figures of the README.
 //!
-//! `cargo run -p registry --example table -- 1000000`
+//! `cargo run -p registry --example import_rows -- 1000000`
 
 use std::io::{BufWriter, Seek as _, Write as _, stdout};
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Makes books for load tests: firearms with codes, six entries each, all synthetic, and a list of codes to ask for.
 //!
-//! `cargo run -p registry --features synthetic --example load -- DIR 5000000`
+//! `cargo run -p registry --features synthetic --example fill_books -- DIR 5000000`
 //!
 //! `DIR/codes` then holds every 500th code, one a line, with its serial number.
 
