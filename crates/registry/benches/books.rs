@@ -105,16 +105,13 @@ fn ratio(criterion: &mut Criterion) {
     const READS: usize = 20_000;
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
     let named = std::env::var_os("MICROSTAMP_BOOKS").map(PathBuf::from);
-    let (made, books, folder) = match &named {
-        Some(folder) => {
-            let books = runtime.block_on(Books::open(folder, Timestamp::now())).expect("there are books");
-            (None, books, folder.clone())
-        }
-        None => {
-            let (made, books, _) = books(&runtime, 100_000).expect("books can be made in a temporary folder");
-            let folder = made.path().to_owned();
-            (Some(made), books, folder)
-        }
+    let (made, books, folder) = if let Some(folder) = &named {
+        let books = runtime.block_on(Books::open(folder, Timestamp::now())).expect("there are books");
+        (None, books, folder.clone())
+    } else {
+        let (made, books, _) = books(&runtime, 100_000).expect("books can be made in a temporary folder");
+        let folder = made.path().to_owned();
+        (Some(made), books, folder)
     };
     let file = SqliteConnectOptions::new().filename(folder.join("books.sqlite")).read_only(true);
     let mut bare = runtime.block_on(file.connect()).expect("the tables can be read");

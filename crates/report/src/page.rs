@@ -176,7 +176,7 @@ pub(crate) fn escape(text: &str) -> String {
             // XML has no place for these, not even escaped.
             '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
             letter if letter.is_control() && !matches!(letter, '\t' | '\n' | '\r') => {
-                escaped.push('\u{fffd}')
+                escaped.push('\u{fffd}');
             }
             letter => escaped.push(letter),
         }

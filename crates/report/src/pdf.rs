@@ -193,7 +193,7 @@ impl Document {
     /// [`PdfError::Moment`] for a day that does not exist, [`PdfError::Limit`] above [`MAX_CELLS`] cells,
     /// [`PdfError::Layout`] for a picture that is no SVG.
     pub fn to_pdf(&self) -> Result<Pdf, PdfError> {
-        let cells = self.blocks.iter().map(|block| block.cells()).sum();
+        let cells = self.blocks.iter().map(Block::cells).sum();
         if cells > MAX_CELLS {
             return Err(PdfError::Limit { cells });
         }

@@ -38,7 +38,7 @@ enum What {
     /// Close the books and seal them whole for a successor; their hash is in the log before the file appears.
     HandOver(succession::HandOver),
     /// Open the books of an issuer that closed, as its successor, after checking everything in them.
-    TakeOver(succession::TakeOver),
+    TakeOver(Box<succession::TakeOver>),
     /// Make the key to which another issuer's books can be sealed.
     SuccessorKey(succession::NewKey),
 }

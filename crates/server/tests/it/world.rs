@@ -16,6 +16,7 @@ use server::roles::{Agency, Dealer, DirectoryKeeper, Enrolment};
 use server::{Client, Clock, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
 use symbology::Code;
 use tempfile::TempDir;
+use transparency::FolderStore;
 
 pub(crate) const MAKER: &str = "1-23-456-78-9A-12345";
 pub(crate) const DEALER: &str = "1-23-456-01-9A-33333";
@@ -118,7 +119,19 @@ impl World {
         let at = self.servers.iter().position(|(known, _)| *known == name).unwrap();
         let address = self.servers[at].1.address();
         self.stop(name).await;
+        self.closed(name).await;
         self.serve(name, TcpListener::bind(address).unwrap()).await;
+    }
+
+    /// Waits until the last connection of a stopped node has let go of its log; a process that ends does so at once.
+    async fn closed(&self, name: &str) {
+        let log = self.path(name).join("node/log");
+        for _ in 0..100 {
+            if !log.exists() || FolderStore::open(&log).is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Takes a running node's log away, so that it can enter nothing.
