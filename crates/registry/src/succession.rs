@@ -161,7 +161,7 @@ impl Books {
     /// `.proof` added to its name, lies the proof of that log entry.
     ///
     /// # Errors
-    /// [`Refusal::Closed`] in books that were taken over;
+    /// [`crate::Refusal::Closed`] in books that were taken over;
     /// [`BooksError::Folder`] when the file exists or cannot be written, in which case nothing happened.
     pub async fn hand_over(
         &self,
