@@ -107,7 +107,7 @@ fn left_out(kind: ModelKind) {
 }
 
 #[test]
-fn area_that_may_not_be_shared_excludes_nothing() {
+fn area_that_may_not_be_shared_weakens_an_exclusion() {
     let calibration = Calibration::built_in();
     let with = |congruent: usize, joint: Vec<usize>| {
         let pair = Reference { joint, searched: 25, ..counted(congruent, 0) };
