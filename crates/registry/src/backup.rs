@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::json;
+use transparency::{FolderStore, StoreError};
 
 use crate::books::{Books, unit_counter};
-use crate::error::BooksError;
+use crate::error::{BooksError, Refusal};
 use crate::folder::{Database, Folder};
 use crate::import::sha256;
 use crate::names::Person;
@@ -17,10 +18,15 @@ use crate::store::Store;
 
 /// The list of files and hashes, in the form that `sha256sum --check` reads.
 const MANIFEST: &str = "SHA256SUMS";
+/// What the issuer's node keeps beside the books.
+const NODE: &str = "node";
+/// Put back last, with its mark.
+const ISSUER: &str = "issuer.toml";
 
 impl Books {
     /// Writes a copy of the books into a new folder: tables, log, keys, and `SHA256SUMS` over all of it. The act is in
-    /// the log before anything is copied. Tables on a PostgreSQL server become a SQLite file in the copy. Whoever has the copy has the keys: keep it as safe as the books.
+    /// the log before anything is copied. Tables on a PostgreSQL server become a SQLite file in the copy. The folder of a node
+    /// (`node`) is copied as well; the node must not run. Whoever has the copy has the keys: keep it as safe as the books.
     ///
     /// Returns the number of files. The rest of the house waits meanwhile.
     ///
@@ -28,12 +34,16 @@ impl Books {
     /// [`BooksError::Folder`] when the folder exists or cannot be written.
     pub async fn backup(&self, to: &Path, by: &Person, now: Timestamp) -> Result<usize, BooksError> {
         let mut ledger = self.ledger.lock().await;
+        let node = hold_node(&self.root.join(NODE))?;
         let entered = self.enter(&mut ledger, "backup", &json!({"by": by}), now).await?;
         self.effect(&entered).await?.commit().await?;
         fs::create_dir(to).map_err(|error| BooksError::folder("cannot make", to, error))?;
         self.store.snapshot(&to.join("books.sqlite"), now.as_microsecond()).await?;
-        for part in ["issuer.toml", "keys", "log"] {
+        for part in [ISSUER, "keys", "log"] {
             copy(&self.root.join(part), &to.join(part))?;
+        }
+        if let Some((node, _held)) = &node {
+            copy(node, &to.join(NODE))?;
         }
         let hashes = hashes(to)?;
         let lines: Vec<String> = hashes.iter().map(|(path, hash)| format!("{hash}  {path}\n")).collect();
@@ -59,11 +69,23 @@ impl Books {
     }
 }
 
-/// Puts a copy back into a new folder after checking every file against the list, both ways. Returns their number. With
-/// an address the tables go to that PostgreSQL server, which must be empty, and otherwise into the folder.
+/// How a copy is put back, for [`restore`].
+#[derive(Debug, Clone, Copy)]
+pub struct Restore<'r> {
+    /// Where the tables go: into the folder, or to a PostgreSQL server, into an empty database.
+    pub database: &'r Database,
+    /// Nothing was done in the books after the copy was made. Otherwise their blocks are closed, because codes could be
+    /// issued a second time.
+    pub latest: bool,
+    /// Who does it.
+    pub by: &'r Person,
+}
+
+/// Puts a copy back into a new folder after checking every file against the list, both ways, and books against log.
+/// Returns the number of files.
 ///
-/// A copy does not know what was done after it was made. Unless it is certain that nothing was, open the restored books
-/// and call [`Books::close_blocks`]: otherwise codes could be issued a second time.
+/// Until all of that is done, the blocks closed among it, the folder bears a mark under which it cannot be opened: what is
+/// left of an attempt that failed issues nothing.
 ///
 /// # Errors
 /// [`BooksError::Damaged`] names the first file that is missing, altered or not in the list; [`BooksError::Folder`] when
@@ -71,7 +93,7 @@ impl Books {
 pub async fn restore(
     from: &Path,
     to: &Path,
-    database: &Database,
+    options: &Restore<'_>,
     now: Timestamp,
 ) -> Result<usize, BooksError> {
     let path = from.join(MANIFEST);
@@ -96,20 +118,48 @@ pub async fn restore(
         return Err(BooksError::damaged(format!("`{path}` is not in the copy's list")));
     }
     fs::create_dir(to).map_err(|error| BooksError::folder("cannot make", to, error))?;
-    for path in listed.keys() {
+    for path in listed.keys().filter(|path| *path != ISSUER) {
         let target = to.join(path);
         let folder = target.parent().unwrap_or(to);
         fs::create_dir_all(folder).map_err(|error| BooksError::folder("cannot make", folder, error))?;
         copy(&from.join(path), &target)?;
     }
     let folder = Folder::new(to);
-    if let Database::Postgres(url) = database {
+    folder.begin_restoring(&from.join(ISSUER), options.database)?;
+    if let Database::Postgres(url) = options.database {
         Store::postgres(url).await?.fill(&folder.sqlite(), now.as_microsecond()).await?;
         let path = folder.sqlite();
         fs::remove_file(&path).map_err(|error| BooksError::folder("cannot remove", path, error))?;
     }
-    folder.place(database)?;
+    let books = Books::open_restoring(to, now).await?;
+    let found = books.reconcile().await?;
+    if !found.agrees() {
+        let first =
+            found.faults.first().cloned().unwrap_or_else(|| "records were altered or removed".to_owned());
+        return Err(BooksError::damaged(format!("the copy's books and log do not agree: {first}")));
+    }
+    if !options.latest && !books.is_closed() {
+        books.close_blocks(options.by, now).await?;
+    }
+    books.close().await;
+    folder.end_restoring()?;
     Ok(listed.len())
+}
+
+/// The folder of the issuer's node, if there is one, and the lock of its log: a node that runs would write while it is
+/// copied.
+fn hold_node(node: &Path) -> Result<Option<(PathBuf, FolderStore)>, BooksError> {
+    if !node.join("log").is_dir() {
+        return Ok(None);
+    }
+    match FolderStore::open(&node.join("log")) {
+        Ok(held) => Ok(Some((node.to_owned(), held))),
+        Err(StoreError::Locked(_)) => {
+            let what = "the issuer's node is running and writes in its folder".to_owned();
+            Err(Refusal::Request { what, hint: "stop the node, make the copy, and start it again" }.into())
+        }
+        Err(error) => Err(BooksError::Log(Box::new(error))),
+    }
 }
 
 /// Copies a file or a folder with all that is in it; locks and journals of a running writer stay behind.

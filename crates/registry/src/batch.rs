@@ -4,23 +4,38 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::books::{NewEntry, brings_in, not_in_the_future};
+use crate::books::Books;
+use crate::digest::{Rows, Written};
 use crate::encode;
+use crate::entries::{NewEntry, brings_in, not_in_the_future};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
 use crate::firearm::{Description, FirearmKey, Licensee};
 use crate::names::{LicenceNumber, Model, Person};
+use crate::parts::{SignedBy, Work};
 use crate::rules;
 use crate::store::{EntryRow, FirearmRow, Session};
 
+/// In whose name entries are written.
+#[derive(Clone, Copy)]
+pub(crate) enum Hand<'h> {
+    /// The issuer's: its own changes of parts are signed with its key, and others' are refused.
+    Issuer(&'h Books),
+    /// That of whoever signed these changes of parts; the signature was verified.
+    Party(&'h SignedBy),
+}
+
 /// Writes entries in one session. Names that come again are looked up once.
 pub(crate) struct Batch<'b> {
+    hand: Hand<'b>,
     by: &'b Person,
     now: Timestamp,
     parties: HashMap<Licensee, i64>,
     /// Models looked up; `None` for those that the books do not have yet.
     lines: HashMap<LicenceNumber, HashMap<Model, Option<i64>>>,
     descriptions: HashMap<Description, i64>,
+    firearm_rows: Rows,
+    entry_rows: Rows,
 }
 
 /// What became of a batch: the numbers of the entries written, and the groups refused with the reason.
@@ -37,8 +52,17 @@ struct Known {
 }
 
 impl<'b> Batch<'b> {
-    pub(crate) fn new(by: &'b Person, now: Timestamp) -> Self {
-        Self { by, now, parties: HashMap::new(), lines: HashMap::new(), descriptions: HashMap::new() }
+    pub(crate) fn new(hand: Hand<'b>, by: &'b Person, now: Timestamp) -> Self {
+        Self {
+            hand,
+            by,
+            now,
+            parties: HashMap::new(),
+            lines: HashMap::new(),
+            descriptions: HashMap::new(),
+            firearm_rows: Rows::default(),
+            entry_rows: Rows::default(),
+        }
     }
 
     /// Checks groups of entries in their order and writes those that the book admits. A group is taken whole or not
@@ -65,6 +89,11 @@ impl<'b> Batch<'b> {
         self.put_firearms(session, &mut known).await?;
         let numbers = self.put_entries(session, &known, &admitted).await?;
         Ok(Taken { numbers, refused })
+    }
+
+    /// What was written so far, for the record of the act.
+    pub(crate) fn written(&self) -> Written {
+        Written { firearms: self.firearm_rows.range(), entries: self.entry_rows.range() }
     }
 
     /// What the book says of every firearm that the groups name.
@@ -132,6 +161,9 @@ impl<'b> Batch<'b> {
         new: &NewEntry,
     ) -> Result<(), BooksError> {
         not_in_the_future(new.on, self.now)?;
+        if let Hand::Issuer(books) = self.hand {
+            books.signs_for_itself(&new.event)?;
+        }
         let marked = marked_part(session, &new.event).await?;
         let firearm = known.get_mut(&new.firearm).expect("every firearm of the groups is there");
         if firearm.id.is_none() && firearm.entries.is_empty() {
@@ -153,6 +185,7 @@ impl<'b> Batch<'b> {
             recorded_by: self.by.clone(),
             description: None,
             corrects: None,
+            signed: None,
         });
         Ok(())
     }
@@ -175,6 +208,7 @@ impl<'b> Batch<'b> {
         for (firearm_id, (key, firearm)) in (first..).zip(new) {
             let description = firearm.description.as_ref();
             let description = description.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
+            self.firearm_rows.add_firearm(firearm_id, key, description)?;
             rows.push(FirearmRow {
                 firearm_id,
                 line_id: self.line(session, key).await?,
@@ -200,8 +234,9 @@ impl<'b> Batch<'b> {
         for (entry_id, new) in (first..).zip(admitted) {
             let firearm_id = known.get(&new.firearm).and_then(|firearm| firearm.id);
             let firearm_id = firearm_id.expect("admitted entries are of firearms just written or known");
-            let row =
-                self.row(session, &new.event, (entry_id, firearm_id), encode::day_number(new.on)).await?;
+            let row = self.row(session, new, (entry_id, firearm_id)).await?;
+            let what = (&new.firearm, &new.event, new.on);
+            self.entry_rows.add_entry(entry_id, what, (self.by.as_str(), row.recorded_at))?;
             fittings.extend(row.code.map(|code| (entry_id, code)));
             rows.push(row);
         }
@@ -213,11 +248,17 @@ impl<'b> Batch<'b> {
     async fn row(
         &mut self,
         session: &mut Session,
-        event: &Event,
+        NewEntry { firearm, event, on, .. }: &NewEntry,
         (entry_id, firearm_id): (i64, i64),
-        happened_on: i64,
     ) -> Result<EntryRow, BooksError> {
-        let (other, code, body) = encode::columns(event);
+        let signed = match (self.hand, Work::of(event)) {
+            (_, None) => None,
+            (Hand::Party(signed), Some(_)) => Some(signed.clone()),
+            (Hand::Issuer(books), Some(work)) => {
+                Some(books.sign_own(session, firearm, (work, *on), self.now).await?)
+            }
+        };
+        let (other, code, body) = encode::columns(event, signed);
         Ok(EntryRow {
             entry_id,
             firearm_id,
@@ -227,7 +268,7 @@ impl<'b> Batch<'b> {
                 Some(other) => Some(self.party(session, other).await?),
                 None => None,
             },
-            happened_on,
+            happened_on: encode::day_number(*on),
             recorded_at: self.now.as_microsecond(),
             recorded_by: self.by.to_string(),
             description_id: None,

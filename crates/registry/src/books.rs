@@ -1,4 +1,4 @@
-//! The books of one issuer: opening them, writing entries, reading a firearm's history.
+//! The books of one issuer: opening them, entering acts in the log, reading a firearm's history.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,22 +7,20 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 use symbology::{Prefix, SealingKey};
 use tokio::sync::Mutex;
 
-use crate::batch::{Batch, marked_part};
-use crate::chain;
 use crate::desk::Desk;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
-use crate::event::{Entry, EntryNumber, Event, View};
-use crate::firearm::{Description, Firearm, FirearmKey, Licensee};
-use crate::folder::{Database, Folder, HANDED_OVER, Issuer, Keys, NewIssuer, OwnKeys, SCHEME, TAKEN_OVER};
+use crate::event::{Entry, View};
+use crate::firearm::{Firearm, FirearmKey, Licensee};
+use crate::folder::{
+    Database, Folder, HANDED_OVER, Issuer, Keys, NewIssuer, OwnKeys, RESTORING, SCHEME, TAKEN_OVER,
+};
 use crate::ledger::{self, Ledger};
-use crate::names::{LicenceNumber, Person, Reason};
-use crate::rules;
-use crate::store::{EntryRow, RecordRow, Session, Store};
+use crate::names::LicenceNumber;
+use crate::store::{RecordRow, Session, Store, persistently};
 use crate::succession::{HAND_OVER, HAND_OVERS};
 
 /// The books of one issuer, open.
@@ -71,34 +69,6 @@ pub struct Block {
     pub issued: u32,
     /// Codes that can still be issued.
     pub left: u32,
-}
-
-/// An entry to be written, for [`Books::record`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewEntry {
-    /// The firearm.
-    pub firearm: FirearmKey,
-    /// What happened to it.
-    pub event: Event,
-    /// The day on which it happened.
-    pub on: Date,
-    /// What the firearm is; needed with the entry that brings it into the books, kept out of all others.
-    pub description: Option<Description>,
-}
-
-/// A correction, for [`Books::correct`]. The entry it corrects stays.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Correction {
-    /// The firearm.
-    pub firearm: FirearmKey,
-    /// The entry that is wrong.
-    pub entry: EntryNumber,
-    /// What really happened and when; `None` when nothing of the kind did.
-    pub becomes: Option<(Event, Date)>,
-    /// What the firearm really is, if that was wrong.
-    pub description: Option<Description>,
-    /// Why the entry was wrong.
-    pub reason: Reason,
 }
 
 /// A firearm with everything ever written about it.
@@ -152,8 +122,24 @@ impl Books {
     /// # Errors
     /// [`BooksError::Folder`] for files that are missing, [`BooksError::Damaged`] for a key that does not belong.
     pub async fn open(root: &Path, now: Timestamp) -> Result<Self, BooksError> {
+        let opened = Folder::new(root).open()?;
+        if opened.0.restoring {
+            return Err(Refusal::Closed(RESTORING).into());
+        }
+        Self::open_as(root, opened, now).await
+    }
+
+    /// Opens books that are being put back from a copy.
+    pub(crate) async fn open_restoring(root: &Path, now: Timestamp) -> Result<Self, BooksError> {
+        Self::open_as(root, Folder::new(root).open()?, now).await
+    }
+
+    async fn open_as(
+        root: &Path,
+        (issuer, keys): (Issuer, Keys),
+        now: Timestamp,
+    ) -> Result<Self, BooksError> {
         let folder = Folder::new(root);
-        let (issuer, keys) = folder.open()?;
         let store = match &issuer.postgres {
             None => Store::sqlite(&folder.sqlite(), false).await?,
             Some(url) => Store::postgres(url).await?,
@@ -181,6 +167,16 @@ impl Books {
     /// The issuer as a licensee; its licence is part of the key of every firearm that it marks.
     pub fn issuer(&self) -> Licensee {
         self.issuer.licensee()
+    }
+
+    /// Name of the issuer's log, which names the books: signed statements are meant for one of them.
+    pub fn log_name(&self) -> &str {
+        &self.issuer.origin
+    }
+
+    /// Whether nothing is added to these books any more: they were handed over, or taken over.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.issuer.taken_over || self.handed_over.load(Ordering::Relaxed)
     }
 
     /// Closes the database; nothing is lost without it, but the file can be copied afterwards.
@@ -242,97 +238,6 @@ impl Books {
         session.commit().await
     }
 
-    /// Writes one entry. An entry that makes, imports or acquires an unknown firearm brings it into the books.
-    ///
-    /// # Errors
-    /// [`Refusal::UnknownFirearm`], [`Refusal::OutOfOrder`] when the event contradicts the book.
-    pub async fn record(
-        &self,
-        new: &NewEntry,
-        by: &Person,
-        now: Timestamp,
-    ) -> Result<EntryNumber, BooksError> {
-        let numbers = self.write_all(&json!({"entry": new, "by": by}), &[vec![new.clone()]], by, now).await?;
-        numbers.first().copied().ok_or_else(|| BooksError::damaged("an entry was written without a number"))
-    }
-
-    /// Writes many entries, all or none: one record, one log entry, one transaction.
-    ///
-    /// # Errors
-    /// As [`Books::record`], for the first entry that the book does not admit.
-    pub async fn record_all(
-        &self,
-        new: &[NewEntry],
-        by: &Person,
-        now: Timestamp,
-    ) -> Result<Vec<EntryNumber>, BooksError> {
-        let mut hash = Sha256::new();
-        for entry in new {
-            hash.update(encode::json(entry)?);
-            hash.update([b'\n']);
-        }
-        let body = json!({"entries": new.len(), "entries_sha256": hex::encode(hash.finalize()), "by": by});
-        let groups: Vec<Vec<NewEntry>> = new.iter().map(|entry| vec![entry.clone()]).collect();
-        self.write_all(&body, &groups, by, now).await
-    }
-
-    async fn write_all(
-        &self,
-        record: &Value,
-        groups: &[Vec<NewEntry>],
-        by: &Person,
-        now: Timestamp,
-    ) -> Result<Vec<EntryNumber>, BooksError> {
-        let mut ledger = self.ledger.lock().await;
-        // What the book does not admit is refused before it is in the log.
-        let mut rehearsal = self.store.write().await?;
-        let taken = Batch::new(by, now).take(&mut rehearsal, groups).await?;
-        drop(rehearsal);
-        if let Some((_, refusal)) = taken.refused.into_iter().next() {
-            return Err(refusal.into());
-        }
-        let entered = self.enter(&mut ledger, "entry", record, now).await?;
-        let mut session = self.effect(&entered).await?;
-        let taken = Batch::new(by, now).take(&mut session, groups).await?;
-        session.commit().await?;
-        Ok(taken.numbers)
-    }
-
-    /// Corrects an entry by a new one (ATF Ruling 2016-1); the old entry stays as it is.
-    ///
-    /// # Errors
-    /// [`Refusal::UnknownEntry`]; [`Refusal::CorrectedBefore`] when a later entry corrects it already;
-    /// [`Refusal::OutOfOrder`] when the corrected event contradicts the rest of the book.
-    pub async fn correct(
-        &self,
-        correction: &Correction,
-        by: &Person,
-        now: Timestamp,
-    ) -> Result<EntryNumber, BooksError> {
-        let mut ledger = self.ledger.lock().await;
-        let (old, event, on) = self.correctable(correction, now).await?;
-        let entered =
-            self.enter(&mut ledger, "correction", &json!({"correction": correction, "by": by}), now).await?;
-        let mut session = self.effect(&entered).await?;
-        let mut row = entry_row(&mut session, &event, on).await?;
-        let firearm = self.firearm_id(&mut session, &correction.firearm).await?;
-        row.firearm_id = firearm.ok_or_else(|| Refusal::UnknownFirearm(correction.firearm.clone()))?;
-        row.recorded_at = now.as_microsecond();
-        row.recorded_by = by.to_string();
-        row.corrects = Some(old.number as i64);
-        row.void = correction.becomes.is_none() && correction.description.is_none();
-        let mut body: encode::Body =
-            row.body.as_deref().map_or_else(|| Ok(encode::Body::default()), encode::from_json)?;
-        body.correction = Some(correction.reason.clone());
-        row.body = Some(encode::json(&body)?);
-        if let Some(description) = correction.description.as_ref().or(old.description.as_ref()) {
-            row.description_id = Some(session.description(&encode::json(description)?).await?);
-        }
-        let number = self.put_entry(&mut session, row, &event).await?;
-        session.commit().await?;
-        Ok(number)
-    }
-
     /// Everything written about a firearm; `None` when it is not in the books.
     ///
     /// # Errors
@@ -368,6 +273,14 @@ impl Books {
         logged: &[(i64, i64)],
     ) -> Result<Vec<(i64, i64)>, BooksError> {
         self.admits(records)?;
+        let first = persistently!(self.put_records(&mut *records, logged))?;
+        let commitments: Result<Vec<_>, _> = records.iter().map(ledger::commitment).collect();
+        let places = ledger.enter_all(&commitments?)?;
+        Ok((first..).zip(places.map(|place| place as i64)).take(records.len()).collect())
+    }
+
+    /// Numbers records and puts them in the table; returns the first number.
+    async fn put_records(&self, records: &mut [RecordRow], logged: &[(i64, i64)]) -> Result<i64, BooksError> {
         let mut session = self.store.write().await?;
         let first = session.take_numbers("record", records.len() as i64).await?;
         if let (Some(last), Some(record)) = (session.recorded_at(first - 1).await?, records.first()) {
@@ -381,16 +294,14 @@ impl Books {
             session.put_logged(*record, *log_index).await?;
         }
         session.commit().await?;
-        let commitments: Result<Vec<_>, _> = records.iter().map(ledger::commitment).collect();
-        let places = ledger.enter_all(&commitments?)?;
-        Ok((first..).zip(places.map(|place| place as i64)).take(records.len()).collect())
+        Ok(first)
     }
 
     /// Whether acts of these kinds can be done here: nothing in books that were handed over; in books that were taken
     /// over, whatever adds nothing to them.
     fn admits(&self, records: &[RecordRow]) -> Result<(), Refusal> {
         let tells = |record: &RecordRow| {
-            matches!(record.kind.as_str(), "trace" | "answer" | "export" | "print" | "backup")
+            matches!(record.kind.as_str(), "trace" | "answer" | "export" | "print" | "backup" | "erase")
         };
         if self.handed_over.load(Ordering::Relaxed) && !records.iter().all(|one| one.kind == HAND_OVER) {
             return Err(Refusal::Closed(HANDED_OVER));
@@ -418,62 +329,11 @@ impl Books {
             None => Ok(None),
         }
     }
-
-    /// The entry to be corrected, and the event and day that take its place.
-    async fn correctable(
-        &self,
-        correction: &Correction,
-        now: Timestamp,
-    ) -> Result<(Entry, Event, Date), BooksError> {
-        let history = self.history(&correction.firearm).await?;
-        let history = history.ok_or_else(|| Refusal::UnknownFirearm(correction.firearm.clone()))?;
-        let entry = correction.entry;
-        let old =
-            history.entries.iter().find(|old| old.number == entry).ok_or(Refusal::UnknownEntry(entry))?;
-        if let Some(by) = chain::corrected_by(&history.entries, entry) {
-            return Err(Refusal::CorrectedBefore { entry, by }.into());
-        }
-        let Some((event, on)) = &correction.becomes else {
-            return Ok((old.clone(), old.event.clone(), old.on));
-        };
-        not_in_the_future(*on, now)?;
-        let mut rest = View::Corrected.of(&history.entries);
-        rest.retain(|standing| standing.number != entry && (standing.on, standing.number) < (*on, entry));
-        rules::check(&rest, event, *on)?;
-        let mut session = self.store.read().await?;
-        let marked = marked_part(&mut session, event).await?;
-        let firearm = self.firearm_id(&mut session, &correction.firearm).await?;
-        rules::check_part(&rest, event, *on, marked.is_some() && marked == firearm)?;
-        Ok((old.clone(), event.clone(), *on))
-    }
-
-    pub(crate) async fn put_entry(
-        &self,
-        session: &mut Session,
-        mut row: EntryRow,
-        event: &Event,
-    ) -> Result<EntryNumber, BooksError> {
-        row.entry_id = session.take_numbers("entry", 1).await?;
-        if let (Event::PartFitted { .. } | Event::PartRemoved { .. }, Some(code)) = (event, row.code) {
-            session.put_fittings(&[(row.entry_id, code)]).await?;
-        }
-        let number = row.entry_id as u64;
-        session.put_entries(&[row]).await?;
-        Ok(number)
-    }
 }
 
 /// The counter of units issued from a block; it also counts how many that were.
 pub(crate) fn unit_counter(prefix: Prefix) -> String {
     format!("unit:{prefix}")
-}
-
-pub(crate) fn not_in_the_future(on: Date, now: Timestamp) -> Result<(), Refusal> {
-    if !lies_ahead(on, encode::today(now)) {
-        return Ok(());
-    }
-    let hint = "check the date and this machine's clock";
-    Err(Refusal::OutOfOrder { what: format!("{on} is in the future"), hint })
 }
 
 /// How far a clock may be set back, in microseconds, before its times are worse than none: time services correct
@@ -487,41 +347,6 @@ fn not_behind(now: i64, last: i64) -> Result<(), BooksError> {
     Err(BooksError::Clock { now: encode::time(now)?, last: encode::time(last)? })
 }
 
-/// Whether a day lies ahead everywhere: it has begun somewhere on Earth up to 14 hours before it begins in UTC.
-pub(crate) fn lies_ahead(on: Date, today: Date) -> bool {
-    on > today.tomorrow().unwrap_or(Date::MAX)
-}
-
-/// A row for an event, with everything but numbers, writer and firearm.
-pub(crate) async fn entry_row(
-    session: &mut Session,
-    event: &Event,
-    on: Date,
-) -> Result<EntryRow, BooksError> {
-    let (other, code, body) = encode::columns(event);
-    let holder = event.holder();
-    let holder = session.party(holder.licence.as_str(), holder.name.as_str()).await?;
-    let other = match other {
-        Some(other) => Some(session.party(other.licence.as_str(), other.name.as_str()).await?),
-        None => None,
-    };
-    Ok(EntryRow {
-        entry_id: 0,
-        firearm_id: 0,
-        kind: event.kind(),
-        holder,
-        other,
-        happened_on: encode::day_number(on),
-        recorded_at: 0,
-        recorded_by: String::new(),
-        description_id: None,
-        code,
-        corrects: None,
-        void: false,
-        body: body.map(|body| encode::json(&body)).transpose()?,
-    })
-}
-
 pub(crate) async fn history(session: &mut Session, firearm: i64) -> Result<History, BooksError> {
     let stored = session.firearm(firearm).await?;
     let recorded_as =
@@ -529,9 +354,4 @@ pub(crate) async fn history(session: &mut Session, firearm: i64) -> Result<Histo
     let rows = session.entries_of_firearm(firearm).await?;
     let entries = rows.into_iter().map(encode::entry).collect::<Result<Vec<_>, _>>()?;
     Ok(History::new(recorded_as, entries))
-}
-
-/// Whether an event can be the first that the books hold of a firearm.
-pub(crate) fn brings_in(event: &Event) -> bool {
-    matches!(event, Event::Manufactured { .. } | Event::Imported { .. } | Event::Acquired { .. })
 }

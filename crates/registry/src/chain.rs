@@ -60,7 +60,7 @@ pub enum ChainEnd {
     RetailSale(RetailSale),
     /// Stolen or lost and not recovered.
     Lost {
-        /// Who had it.
+        /// Who had it; with [`Loss::reported_by`], who wrote it down.
         holder: Licensee,
         /// Day on which the loss was found out.
         on: Date,
@@ -190,6 +190,8 @@ struct Builder {
     end: Option<ChainEnd>,
     first_sale: Option<RetailSale>,
     losses: Vec<(Date, Loss)>,
+    /// How the chain ended before the firearm went missing.
+    before_loss: Option<ChainEnd>,
 }
 
 impl Builder {
@@ -201,8 +203,10 @@ impl Builder {
             Event::Disposed { holder, to } => self.dispose(holder, to, on),
             Event::Lost { holder, loss } => {
                 self.losses.push((on, loss.clone()));
+                self.before_loss = self.end.take();
                 self.end = Some(ChainEnd::Lost { holder: holder.clone(), on, loss: loss.clone() });
             }
+            Event::Recovered { reported_by: Some(_), .. } => self.end = self.before_loss.take(),
             Event::Recovered { holder, .. } => {
                 self.end = None;
                 self.hold(holder, Some(on));

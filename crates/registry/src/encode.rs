@@ -10,6 +10,7 @@ use crate::error::BooksError;
 use crate::event::{Corrects, Entry, Event, Loss, Recipient, Source};
 use crate::firearm::{Firearm, FirearmKey, Licensee, Part};
 use crate::names::{Country, PartyName, Reason, Reference};
+use crate::parts::SignedBy;
 use crate::store::{StoredEntry, StoredFirearm};
 
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
@@ -90,20 +91,28 @@ pub(crate) struct Body {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) incident: Option<Reference>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reported_by: Option<PartyName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<Reason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) part: Option<Part>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reference: Option<Reference>,
+    /// Who signed a change of parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) signed: Option<SignedBy>,
     /// Why this entry corrects another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) correction: Option<Reason>,
 }
 
-/// The parts of an event as the columns of `entry` take them: other licensee, code, body.
-pub(crate) fn columns(event: &Event) -> (Option<&Licensee>, Option<i64>, Option<Body>) {
+/// The parts of an event as the columns of `entry` take them: other licensee, code, body. Changes of parts are signed.
+pub(crate) fn columns(
+    event: &Event,
+    signed: Option<SignedBy>,
+) -> (Option<&Licensee>, Option<i64>, Option<Body>) {
     let rest = || {
-        let mut body = Body::default();
+        let mut body = Body { signed, ..Body::default() };
         fill(&mut body, event);
         Some(body)
     };
@@ -128,7 +137,9 @@ fn fill(body: &mut Body, event: &Event) {
             Recipient::Export { country, permit } => body.export = Some((country.clone(), permit.clone())),
         },
         Event::Lost { loss, .. } => body.loss = Some(loss.clone()),
-        Event::Recovered { incident, .. } => body.incident = Some(incident.clone()),
+        Event::Recovered { incident, reported_by, .. } => {
+            (body.incident, body.reported_by) = (Some(incident.clone()), reported_by.clone());
+        }
         Event::Destroyed { reason, .. } => body.reason = Some(reason.clone()),
         Event::PartFitted { part, .. } | Event::PartRemoved { part, .. } => body.part = Some(*part),
         Event::MultipleSale { reference, .. } => body.reference = Some(reference.clone()),
@@ -139,7 +150,7 @@ fn fill(body: &mut Body, event: &Event) {
 /// An entry out of its row.
 pub(crate) fn entry(row: StoredEntry) -> Result<Entry, BooksError> {
     let body: Body = row.body.as_deref().map_or_else(|| Ok(Body::default()), from_json)?;
-    let correction = body.correction.clone();
+    let (correction, signed) = (body.correction.clone(), body.signed.clone());
     let number = row.entry_id as u64;
     let corrects = match (row.corrects, correction) {
         (Some(entry), Some(reason)) => Some(Corrects { entry: entry as u64, void: row.void, reason }),
@@ -153,6 +164,7 @@ pub(crate) fn entry(row: StoredEntry) -> Result<Entry, BooksError> {
         recorded_by: row.recorded_by.parse()?,
         description: row.description.as_deref().map(from_json).transpose()?,
         corrects,
+        signed,
         event: event(&row.kind, row.holder, row.other, row.code, body).ok_or_else(|| {
             BooksError::damaged(format!("entry {number} of kind `{}` is incomplete", row.kind))
         })?,
@@ -178,7 +190,7 @@ fn event(
         },
         "disposed" => Event::Disposed { holder, to: recipient(other, body)? },
         "lost" => Event::Lost { holder, loss: body.loss? },
-        "recovered" => Event::Recovered { holder, incident: body.incident? },
+        "recovered" => Event::Recovered { holder, incident: body.incident?, reported_by: body.reported_by },
         "destroyed" => Event::Destroyed { holder, reason: body.reason? },
         "part-fitted" => Event::PartFitted { by: holder, part: body.part?, code: marked(code_column)? },
         "part-removed" => Event::PartRemoved { by: holder, part: body.part?, code: marked(code_column)? },

@@ -1,22 +1,22 @@
 //! The book as GS1 EPCIS 2.0 events, and such events as entries of the book. `docs/epcis.md` has the table.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Write};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::{Map, Value, json};
 
-use crate::batch::Batch;
-use crate::books::{Books, NewEntry};
+use crate::books::Books;
 use crate::encode;
+use crate::entries::NewEntry;
 use crate::epcis_check::well_formed;
 use crate::epcis_hash::{event_hash, name_spaces};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Corrects, Entry, Event, Loss, LossKind, Recipient, Source, View};
 use crate::firearm::{Description, FirearmKey, Licensee};
 use crate::import::{ImportOptions, Imported, Rejected, sha256};
-use crate::names::Person;
+use crate::names::{PartyName, Person};
 
 /// Entries read at a time.
 const PAGE: i64 = 1_000;
@@ -131,20 +131,15 @@ impl Books {
             }
         }
         let mut ledger = self.ledger.lock().await;
-        let mut session = if options.dry_run {
-            self.store.write().await?
-        } else {
-            let sha256 = sha256(bytes.as_slice()).map_err(|error| BooksError::Table(error.to_string()))?;
-            let body = json!({
-                "document_sha256": sha256, "format": "epcis", "skip_rejected": options.skip_rejected, "by": by,
-            });
-            let entered = self.enter(&mut ledger, "import", &body, now).await?;
-            self.effect(&entered).await?
-        };
-        let taken = Batch::new(by, now).take(&mut session, &groups).await?;
+        if !options.dry_run {
+            ledger.hold()?;
+        }
+        let (taken, written) = self.rehearse_groups(&groups, (by, now)).await?;
         imported.entries = taken.numbers.len() as u64;
+        let mut refused = HashSet::new();
         for (group, refusal) in taken.refused {
             imported.rejected += 1;
+            refused.insert(group);
             let reason = refusal.to_string().lines().next().unwrap_or_default().to_owned();
             rejected(Rejected { line: places[group], reason });
         }
@@ -154,7 +149,17 @@ impl Books {
         if imported.rejected > 0 && !options.skip_rejected {
             return Err(Refusal::Rows { rejected: imported.rejected, rows: imported.rows }.into());
         }
-        session.commit().await?;
+        let groups: Vec<_> = groups
+            .into_iter()
+            .enumerate()
+            .filter(|(at, _)| !refused.contains(at))
+            .map(|(_, one)| one)
+            .collect();
+        let sha256 = sha256(bytes.as_slice()).map_err(|error| BooksError::Table(error.to_string()))?;
+        let body = json!({
+            "document_sha256": sha256, "format": "epcis", "skip_rejected": options.skip_rejected, "by": by,
+        });
+        self.write_groups(&mut ledger, ("import", body), &groups, &written, (by, now)).await?;
         Ok(imported)
     }
 }
@@ -217,6 +222,10 @@ fn event_json(key: &FirearmKey, entry: &Entry) -> Value {
         event.as_object_mut().expect("made as an object above").remove("epcList");
     }
     event.as_object_mut().expect("made as an object above").extend(standard);
+    if let Some(signed) = &entry.signed {
+        event["microstamp:signedKey"] = json!(signed.key);
+        event["microstamp:signedSha256"] = json!(signed.statement);
+    }
     event
 }
 
@@ -252,10 +261,13 @@ fn standard(event: &Event, firearm: &str) -> Map<String, Value> {
             "bizTransactionList": [document("permit", permit.as_str())],
         }),
         Event::Lost { loss, .. } => lost(loss),
-        Event::Recovered { incident, .. } => json!({
-            "bizStep": "inspecting", "persistentDisposition": {"unset": ["stolen"]},
-            "bizTransactionList": [document("incident", incident.as_str())],
-        }),
+        Event::Recovered { incident, reported_by, .. } => reported(
+            json!({
+                "bizStep": "inspecting", "persistentDisposition": {"unset": ["stolen"]},
+                "bizTransactionList": [document("incident", incident.as_str())],
+            }),
+            reported_by.as_ref(),
+        ),
         Event::Destroyed { reason, .. } => json!({
             "action": "DELETE", "bizStep": "destroying", "disposition": "destroyed", "microstamp:reason": reason,
         }),
@@ -285,7 +297,17 @@ fn lost(loss: &Loss) -> Value {
     };
     let mut documents = vec![document("incident", loss.incident.as_str())];
     documents.extend(loss.police_report.as_ref().map(|report| document("police-report", report.as_str())));
-    json!({"bizStep": step, "persistentDisposition": {"set": [state]}, "bizTransactionList": documents})
+    let event =
+        json!({"bizStep": step, "persistentDisposition": {"set": [state]}, "bizTransactionList": documents});
+    reported(event, loss.reported_by.as_ref())
+}
+
+/// Names the police where no licensee reports.
+fn reported(mut event: Value, by: Option<&PartyName>) -> Value {
+    if let Some(agency) = by {
+        event["microstamp:reportedBy"] = json!(agency);
+    }
+    event
 }
 
 fn possessing(name: &str, id: &str) -> Value {
@@ -473,6 +495,8 @@ fn missing_or_found(event: &Value, holder: Licensee, step: &str) -> Result<Event
     let state =
         |name: &str| event.pointer(&format!("/persistentDisposition/{name}/0")).and_then(Value::as_str);
     let incident = document_number(event, "incident");
+    let reported_by = event.get("microstamp:reportedBy").and_then(Value::as_str);
+    let reported_by = reported_by.map(str::parse).transpose().map_err(line)?;
     match (state("set"), state("unset"), incident) {
         (Some(set), _, Some(incident)) => {
             let how = match (set, step) {
@@ -484,11 +508,11 @@ fn missing_or_found(event: &Value, holder: Licensee, step: &str) -> Result<Event
             let police_report = report.as_deref().map(str::parse).transpose().map_err(line)?;
             Ok(Event::Lost {
                 holder,
-                loss: Loss { how, incident: incident.parse().map_err(line)?, police_report },
+                loss: Loss { how, incident: incident.parse().map_err(line)?, police_report, reported_by },
             })
         }
         (None, Some(_), Some(incident)) => {
-            Ok(Event::Recovered { holder, incident: incident.parse().map_err(line)? })
+            Ok(Event::Recovered { holder, incident: incident.parse().map_err(line)?, reported_by })
         }
         _ => Err(format!("business step `{step}` is none that these books know")),
     }

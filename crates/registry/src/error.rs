@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use symbology::Prefix;
 
 use crate::event::EntryNumber;
-use crate::firearm::FirearmKey;
+use crate::firearm::{FirearmKey, Licensee};
 use crate::names::{NameError, Serial};
 
 /// Everything that the books can answer in place of a result.
@@ -66,6 +66,9 @@ pub enum BooksError {
     /// A table could not be read or written as CSV.
     #[error("the table cannot be used: {0}")]
     Table(String),
+    /// A file that should be a signed change of parts and is none.
+    #[error("the signed change cannot be read: {0}")]
+    Statement(String),
     /// A successor's bundle is not what its issuer's log vouches for; whoever handed it over must act.
     #[error("the bundle cannot be taken over: {0}")]
     Bundle(String),
@@ -125,6 +128,19 @@ pub enum Refusal {
         /// What to do.
         hint: &'static str,
     },
+    /// A change of marked parts by another house, without its signature.
+    #[error(
+        "{0} made this change of parts, so {0} must sign it\nhint: let them use `part sign`, and enter the file with `part enter`"
+    )]
+    Unsigned(Licensee),
+    /// A signed change of parts, or a key to sign them with, that does not hold.
+    #[error("{what}\nhint: {hint}")]
+    Statement {
+        /// What does not hold.
+        what: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// Books that were handed over, or taken over: the issuer has closed.
     #[error("{0}")]
     Closed(&'static str),
@@ -167,6 +183,7 @@ impl BooksError {
             Self::Database { what, source } => Self::Database { what, source: source.to_string().into() },
             Self::Log(error) => Self::Log(error.to_string().into()),
             Self::Table(what) => Self::Table(what.clone()),
+            Self::Statement(what) => Self::Statement(what.clone()),
             Self::Bundle(what) => Self::Bundle(what.clone()),
             Self::Clock { now, last } => Self::Clock { now: *now, last: *last },
         }

@@ -7,6 +7,7 @@ use symbology::Code;
 
 use crate::firearm::{Description, Licensee, Part};
 use crate::names::{Country, PartyName, Person, Reason, Reference};
+use crate::parts::SignedBy;
 
 /// One thing that happened to one firearm.
 ///
@@ -41,17 +42,20 @@ pub enum Event {
     },
     /// Stolen or lost (ATF F 3310.11).
     Lost {
-        /// Who had it.
+        /// The licensee from whose inventory it is missing; with [`Loss::reported_by`], who writes it down.
         holder: Licensee,
         /// What is known of the loss.
         loss: Loss,
     },
     /// Found again; it must be entered anew.
     Recovered {
-        /// Who has it now.
+        /// Who has it now; with `reported_by`, who writes it down.
         holder: Licensee,
         /// Incident number of the theft or loss that this ends.
         incident: Reference,
+        /// The police that found it and gave it back, where no licensee took it in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reported_by: Option<PartyName>,
     },
     /// Destroyed.
     Destroyed {
@@ -126,6 +130,9 @@ pub struct Loss {
     pub incident: Reference,
     /// The local police report.
     pub police_report: Option<Reference>,
+    /// The police that report it, where it is missing from nobody's inventory: the theft of a firearm from its buyer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reported_by: Option<PartyName>,
 }
 
 /// How a firearm went missing.
@@ -184,6 +191,9 @@ pub struct Entry {
     pub description: Option<Description>,
     /// Set when this entry corrects another.
     pub corrects: Option<Corrects>,
+    /// Who signed it, where it is a change of marked parts. Books older than this rule have entries that nobody signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed: Option<SignedBy>,
 }
 
 /// Which entry a correction replaces, and why.

@@ -8,14 +8,14 @@ use serde_json::json;
 use crate::books::Books;
 use crate::encode;
 use crate::error::BooksError;
-use crate::event::{Entry, Event, Recipient, Source, View};
+use crate::event::{Entry, Event, Loss, Recipient, Source, View};
 use crate::firearm::{Description, FirearmKey, Licensee};
 use crate::names::Person;
 
 /// Entries read at a time, so that a book of any size is written in the same memory.
 const PAGE: i64 = 1_000;
 
-const COLUMNS: [&str; 29] = [
+const COLUMNS: [&str; 32] = [
     "entry",
     "licence",
     "model",
@@ -45,6 +45,9 @@ const COLUMNS: [&str; 29] = [
     "recorded_by",
     "corrects",
     "correction",
+    "reported_by",
+    "signed_key",
+    "signed_sha256",
 ];
 
 impl Books {
@@ -52,7 +55,8 @@ impl Books {
     ///
     /// The columns serve 27 CFR 478.125(e): importer and manufacturer, type, model, calibre, country, serial number,
     /// date and the other party of each acquisition and disposition. `correction` is the reason, `void: …` for an
-    /// entry that says that something never happened.
+    /// entry that says that something never happened; `signed_key` and `signed_sha256` name who signed a change of parts, and
+    /// the text.
     ///
     /// # Errors
     /// [`BooksError::Table`] when `out` does not take a line; [`BooksError::Log`] when the log does not take the
@@ -111,6 +115,14 @@ fn cells(key: &FirearmKey, entry: &Entry) -> Result<[String; COLUMNS.len()], Boo
     if let Some(corrects) = &entry.corrects {
         cells[27] = corrects.entry.to_string();
         cells[28] = format!("{}{}", if corrects.void { "void: " } else { "" }, corrects.reason);
+    }
+    if let Event::Lost { loss: Loss { reported_by: Some(agency), .. }, .. }
+    | Event::Recovered { reported_by: Some(agency), .. } = &entry.event
+    {
+        cells[29] = agency.to_string();
+    }
+    if let Some(signed) = &entry.signed {
+        cells[30..32].clone_from_slice(&[signed.key.clone(), signed.statement.clone()]);
     }
     Ok(cells)
 }

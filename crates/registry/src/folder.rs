@@ -3,10 +3,10 @@
 //! | file | holds | whoever changes it gains |
 //! | --- | --- | --- |
 //! | `issuer.toml` | name, licence, scheme, database | nothing: the books name their blocks themselves |
-//! | `books.sqlite` | the tables, unless PostgreSQL holds them | every alteration shows against the log |
+//! | `books.sqlite` | the tables, unless PostgreSQL holds them | nothing that [`crate::Books::reconcile`] does not name |
 //! | `keys/sealing.key` | 32 bytes, hexadecimal; turns units into codes | can tell which codes belong to which unit numbers |
 //! | `keys/signing.key` | signs certificates | can sign certificates in the issuer's name |
-//! | `keys/log.key` | signs the log's checkpoints | can fork the log, which witnesses notice |
+//! | `keys/log.key` | signs the log's checkpoints | can fork the log, which whoever keeps an older checkpoint notices |
 //! | `log/` | tiles and checkpoint, fit to be published | nothing: entries are hashes of salted records |
 //!
 //! Key files are made with mode 0600 and never written again.
@@ -30,6 +30,8 @@ pub(crate) const SCHEME: &str = "open-1";
 
 pub(crate) const TAKEN_OVER: &str =
     "these books were taken over from another issuer; they answer, and nothing is added";
+pub(crate) const RESTORING: &str =
+    "these books were not put back whole\nhint: delete the folder and restore the copy again";
 pub(crate) const HANDED_OVER: &str = "these books were handed over to a successor; they can only be read";
 
 /// A new issuer, for [`crate::Books::create`].
@@ -68,6 +70,9 @@ pub(crate) struct Issuer {
     /// Set in the folder of a successor: these books were another's, and no entry is added to them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) taken_over: bool,
+    /// Set while a copy is put back: what is left of an attempt that failed cannot be opened.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) restoring: bool,
 }
 
 impl Issuer {
@@ -144,6 +149,7 @@ impl Folder {
                 Database::Postgres(url) => Some(url.clone()),
             },
             taken_over: false,
+            restoring: false,
         };
         let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
         self.write_new("issuer.toml", &text)?;
@@ -157,22 +163,41 @@ impl Folder {
         Ok((issuer, keys))
     }
 
-    /// Writes into `issuer.toml` where the tables lie now.
-    pub(crate) fn place(&self, database: &Database) -> Result<(), BooksError> {
-        let (mut issuer, _) = self.open()?;
+    /// Writes the `issuer.toml` of a copy that is being put back, with where its tables lie from now on.
+    pub(crate) fn begin_restoring(&self, copied: &Path, database: &Database) -> Result<(), BooksError> {
+        let text =
+            fs::read_to_string(copied).map_err(|error| BooksError::folder("cannot read", copied, error))?;
+        let mut issuer = parsed(&text)?;
+        issuer.restoring = true;
         issuer.postgres = match database {
             Database::Embedded => None,
             Database::Postgres(url) => Some(url.clone()),
         };
-        let path = self.0.join("issuer.toml");
-        let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
-        fs::write(&path, text).map_err(|error| BooksError::folder("cannot write", path, error))
+        self.write_issuer(&issuer)
+    }
+
+    /// Takes the mark away: from now on the books can be opened.
+    pub(crate) fn end_restoring(&self) -> Result<(), BooksError> {
+        let mut issuer = parsed(&self.read("issuer.toml")?)?;
+        issuer.restoring = false;
+        self.write_issuer(&issuer)
+    }
+
+    /// Writes `issuer.toml`, whole or not at all.
+    fn write_issuer(&self, issuer: &Issuer) -> Result<(), BooksError> {
+        let (path, part) = (self.0.join("issuer.toml"), self.0.join("issuer.toml.part"));
+        let text = toml::to_string(issuer).map_err(BooksError::damaged)?;
+        let written = fs::File::create(&part).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        });
+        let named = written.and_then(|()| fs::rename(&part, &path));
+        named.map_err(|error| BooksError::folder("cannot write", path, error))
     }
 
     /// Reads `issuer.toml` and the keys.
     pub(crate) fn open(&self) -> Result<(Issuer, Keys), BooksError> {
-        let issuer: Issuer = toml::from_str(&self.read("issuer.toml")?)
-            .map_err(|error| BooksError::damaged(format!("issuer.toml: {}", error.message())))?;
+        let issuer = parsed(&self.read("issuer.toml")?)?;
         if issuer.scheme != SCHEME {
             return Err(BooksError::damaged(format!(
                 "issuer.toml names the unknown scheme `{}`",
@@ -212,6 +237,10 @@ impl Folder {
         });
         written.map_err(|error| BooksError::folder("cannot write", path, error))
     }
+}
+
+fn parsed(text: &str) -> Result<Issuer, BooksError> {
+    toml::from_str(text).map_err(|error| BooksError::damaged(format!("issuer.toml: {}", error.message())))
 }
 
 fn new_keys(origin: &str) -> Result<Keys, BooksError> {

@@ -1,7 +1,7 @@
 //! Bound-book rows from a table: any CSV, with a file that says which column is what.
 
-use std::collections::{BTreeMap, HashSet};
-use std::io::{Read, Seek, SeekFrom};
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Read, Seek};
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -10,20 +10,22 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::batch::Batch;
-use crate::books::{Books, NewEntry};
+use crate::batch::{Batch, Hand};
+use crate::books::Books;
+use crate::digest::Written;
+use crate::entries::{NewEntry, as_rehearsed};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Event, Loss, Recipient, Source};
 use crate::firearm::{Description, FirearmKey, FirearmKind, Licensee};
 use crate::names::Person;
-use crate::store::Session;
+use crate::store::{Session, persistently};
 
 /// Rows checked and written at a time, so that a table of any length takes the same memory.
 const CHUNK: usize = 8_192;
 
 /// What a column can be. A row is one acquisition, one disposition, or both, as a bound book prints them; or, from
 /// `entry` on, one event of any kind, as [`Books::export`] writes it.
-const FIELDS: [&str; 34] = [
+const FIELDS: [&str; 35] = [
     "licence",
     "model",
     "serial",
@@ -54,6 +56,7 @@ const FIELDS: [&str; 34] = [
     "loss",
     "incident",
     "police_report",
+    "reported_by",
     "reference",
     "part",
     "code",
@@ -160,34 +163,56 @@ impl Books {
         mut rejected: impl FnMut(Rejected),
     ) -> Result<Imported, BooksError> {
         let mut ledger = self.ledger.lock().await;
-        let mut session = if options.dry_run {
-            self.store.write().await?
-        } else {
-            let sha256 = hash(&mut table)?;
-            let body = json!({
-                "table_sha256": sha256, "mapping": options.mapping, "skip_rejected": options.skip_rejected, "by": by,
-            });
-            let entered = self.enter(&mut ledger, "import", &body, now).await?;
-            self.effect(&entered).await?
-        };
-        let mut rows = Rows::open(table, &options.mapping, self.issuer())?;
-        let mut batch = Batch::new(by, now);
-        let mut imported = Imported::default();
-        loop {
-            let (lines, groups) = rows.chunk(&mut imported, &mut rejected)?;
-            if lines.is_empty() && rows.done {
-                break;
-            }
-            take(&mut batch, &mut session, (&lines, &groups), &mut imported, &mut rejected).await?;
+        if !options.dry_run {
+            ledger.hold()?;
         }
+        // What cannot be taken is refused before anything is in the log.
+        let mut rehearsal = self.store.write().await?;
+        let (imported, written) =
+            self.take_table(&mut rehearsal, &mut table, options, (by, now), &mut rejected).await?;
+        drop(rehearsal);
         if options.dry_run {
             return Ok(imported);
         }
         if imported.rejected > 0 && !options.skip_rejected {
             return Err(Refusal::Rows { rejected: imported.rejected, rows: imported.rows }.into());
         }
-        session.commit().await?;
-        Ok(imported)
+        let sha256 = hash(&mut table)?;
+        let body = json!({
+            "table_sha256": sha256, "mapping": options.mapping, "skip_rejected": options.skip_rejected, "by": by,
+            "rows": written,
+        });
+        let entered = self.enter(&mut ledger, "import", &body, now).await?;
+        persistently!(async {
+            let mut session = self.effect(&entered).await?;
+            let again = self.take_table(&mut session, &mut table, options, (by, now), &mut |_| ()).await?;
+            as_rehearsed(&again.1, &written)?;
+            session.commit().await?;
+            Ok(again.0)
+        })
+    }
+
+    /// Takes a table in one session, from its beginning; says what came of it and what was written.
+    async fn take_table(
+        &self,
+        session: &mut Session,
+        table: &mut (impl Read + Seek),
+        options: &ImportOptions,
+        (by, now): (&Person, Timestamp),
+        rejected: &mut impl FnMut(Rejected),
+    ) -> Result<(Imported, Written), BooksError> {
+        table.rewind().map_err(|error| BooksError::Table(error.to_string()))?;
+        let mut rows = Rows::open(table, &options.mapping, self.issuer())?;
+        let mut batch = Batch::new(Hand::Issuer(self), by, now);
+        let mut imported = Imported::default();
+        loop {
+            let (lines, groups) = rows.chunk(&mut imported, rejected)?;
+            if lines.is_empty() && rows.done {
+                break;
+            }
+            take(&mut batch, session, (&lines, &groups), &mut imported, rejected).await?;
+        }
+        Ok((imported, batch.written()))
     }
 }
 
@@ -207,16 +232,15 @@ async fn take(
     Ok(())
 }
 
-/// SHA-256 of a table, which is then read from its beginning.
+/// SHA-256 of a table.
 fn hash(table: &mut (impl Read + Seek)) -> Result<String, BooksError> {
-    let unreadable = |error: std::io::Error| BooksError::Table(error.to_string());
-    let hash = sha256(&mut *table).map_err(unreadable)?;
-    table.seek(SeekFrom::Start(0)).map_err(unreadable)?;
-    Ok(hash)
+    let unreadable = |error: io::Error| BooksError::Table(error.to_string());
+    table.rewind().map_err(unreadable)?;
+    sha256(table).map_err(unreadable)
 }
 
 /// SHA-256 of everything that a reader gives.
-pub(crate) fn sha256(mut from: impl Read) -> std::io::Result<String> {
+pub(crate) fn sha256(mut from: impl Read) -> io::Result<String> {
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
     loop {
         let read = from.read(&mut buffer)?;
@@ -227,9 +251,45 @@ pub(crate) fn sha256(mut from: impl Read) -> std::io::Result<String> {
     }
 }
 
+/// What a row may take at most: an unclosed quotation mark would otherwise make one cell of all the rest.
+const MAX_ROW: usize = 64 << 10;
+
+/// Gives so much and then says that a row is too long.
+struct Limited<R> {
+    inner: R,
+    left: usize,
+}
+
+impl<R: Read> Read for Limited<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            let what = "a row is longer than 64 KiB\nhint: look for a quotation mark that is not closed";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        let most = buffer.len().min(self.left);
+        let read = self.inner.read(&mut buffer[..most])?;
+        self.left -= read;
+        Ok(read)
+    }
+}
+
+/// Numbers seen, 64 in a word: a book's entries are numbered through.
+#[derive(Default)]
+struct Seen(HashMap<u64, u64>);
+
+impl Seen {
+    fn insert(&mut self, number: u64) {
+        *self.0.entry(number >> 6).or_default() |= 1 << (number & 63);
+    }
+
+    fn contains(&self, number: u64) -> bool {
+        self.0.get(&(number >> 6)).is_some_and(|word| word >> (number & 63) & 1 == 1)
+    }
+}
+
 /// A table's rows as groups of entries.
 struct Rows<R> {
-    reader: csv::Reader<R>,
+    reader: csv::Reader<Limited<R>>,
     /// For each of [`FIELDS`], its column.
     columns: [Option<usize>; FIELDS.len()],
     defaults: [String; FIELDS.len()],
@@ -238,12 +298,14 @@ struct Rows<R> {
     record: csv::ByteRecord,
     done: bool,
     /// Numbers of the entries seen, where the table numbers them.
-    entries_seen: HashSet<u64>,
+    entries_seen: Seen,
 }
 
 impl<R: Read> Rows<R> {
     fn open(table: R, mapping: &Mapping, issuer: Licensee) -> Result<Self, BooksError> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(table);
+        let limited = Limited { inner: table, left: MAX_ROW };
+        let mut reader =
+            csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(limited);
         let heading = reader.headers().map_err(|error| BooksError::Table(error.to_string()))?.clone();
         let column = |field: &str| {
             let name = mapping.columns.get(field).map_or(field, String::as_str);
@@ -268,7 +330,7 @@ impl<R: Read> Rows<R> {
             }
         }
         let dates = mapping.dates.clone();
-        let (record, entries_seen) = (csv::ByteRecord::new(), HashSet::new());
+        let (record, entries_seen) = (csv::ByteRecord::new(), Seen::default());
         Ok(Self { reader, columns, defaults, dates, issuer, record, done: false, entries_seen })
     }
 
@@ -280,6 +342,7 @@ impl<R: Read> Rows<R> {
     ) -> Result<(Vec<u64>, Vec<Vec<NewEntry>>), BooksError> {
         let (mut lines, mut groups) = (Vec::new(), Vec::new());
         while groups.len() < CHUNK {
+            self.reader.get_mut().left = MAX_ROW;
             if !self
                 .reader
                 .read_byte_record(&mut self.record)
@@ -342,7 +405,7 @@ impl<R: Read> Rows<R> {
     /// Rejects a row that corrects another row of the table.
     fn stands_alone(&mut self) -> Result<(), String> {
         if let Some(corrected) =
-            self.optional::<u64>("corrects")?.filter(|one| self.entries_seen.contains(one))
+            self.optional::<u64>("corrects")?.filter(|one| self.entries_seen.contains(*one))
         {
             return Err(format!("it corrects entry {corrected} of this table; export the corrected view"));
         }
@@ -375,9 +438,13 @@ impl<R: Read> Rows<R> {
             "lost" => {
                 let how = self.needed("loss")?;
                 let (incident, police_report) = (self.needed("incident")?, self.optional("police_report")?);
-                Event::Lost { holder, loss: Loss { how, incident, police_report } }
+                let reported_by = self.optional("reported_by")?;
+                Event::Lost { holder, loss: Loss { how, incident, police_report, reported_by } }
             }
-            "recovered" => Event::Recovered { holder, incident: self.needed("incident")? },
+            "recovered" => {
+                let (incident, reported_by) = (self.needed("incident")?, self.optional("reported_by")?);
+                Event::Recovered { holder, incident, reported_by }
+            }
             "destroyed" => Event::Destroyed { holder, reason: self.needed("reference")? },
             "part-fitted" => {
                 Event::PartFitted { by: holder, part: self.needed("part")?, code: self.needed("code")? }

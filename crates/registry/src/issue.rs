@@ -9,14 +9,16 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix, UnitNumber};
 
-use crate::books::{Books, Entered, entry_row, not_in_the_future, unit_counter};
+use crate::books::{Books, Entered, unit_counter};
 use crate::encode;
+use crate::entries::{entry_row, not_in_the_future};
 use crate::error::{BooksError, Refusal};
 use crate::event::Event;
 use crate::firearm::{Description, FirearmKey, Part};
 use crate::folder::TAKEN_OVER;
 use crate::names::{Model, NameError, Person, Serial};
-use crate::store::{CodeRow, RunRows, Session};
+use crate::parts::Work;
+use crate::store::{CodeRow, RunRows, Session, persistently};
 
 /// Firearms in one record, one log entry and one transaction. A run that is cut off keeps whole chunks. Sealed codes fall
 /// anywhere in their index, so fewer and larger transactions write its pages fewer times.
@@ -115,7 +117,7 @@ impl Books {
                 "codes_sha256": chunk.digest(),
             });
             let entered = self.enter(&mut ledger, "issue", &body, now).await?;
-            self.write_chunk(run, &chunk, &entered, (by, now)).await?;
+            persistently!(self.write_chunk(run, &chunk, &entered, (by, now)))?;
             new += chunk.issued.len() as u64;
             take(&chunk.issued);
         }
@@ -154,7 +156,20 @@ impl Books {
         let code = self.seal(prefix, first_unit)?;
         let body = json!({"part": part, "firearm": fitted.map(|(key, _)| key), "by": by, "code": code});
         let entered = self.enter(&mut ledger, "issue-part", &body, now).await?;
-        let mut session = self.effect(&entered).await?;
+        let unit = (prefix, first_unit);
+        persistently!(self.write_part((part, code), unit, fitted, &entered, (by, now)))?;
+        Ok(code)
+    }
+
+    async fn write_part(
+        &self,
+        (part, code): (Part, Code),
+        (prefix, first_unit): (Prefix, i64),
+        fitted: Option<(&FirearmKey, Date)>,
+        entered: &Entered,
+        (by, now): (&Person, Timestamp),
+    ) -> Result<(), BooksError> {
+        let mut session = self.effect(entered).await?;
         take_units(&mut session, prefix, first_unit, 1).await?;
         let firearm_id = match fitted {
             Some((key, _)) => self.firearm_id(&mut session, key).await?,
@@ -170,16 +185,16 @@ impl Books {
             issued_at: now.as_microsecond(),
         };
         session.put_code(&row).await?;
-        if let (Some((_, on)), Some(firearm_id)) = (fitted, firearm_id) {
+        if let (Some((key, on)), Some(firearm_id)) = (fitted, firearm_id) {
             let event = Event::PartFitted { by: self.issuer(), part, code };
-            let mut row = entry_row(&mut session, &event, on).await?;
+            let signed = self.sign_own(&mut session, key, (Work::Fitted { part, code }, on), now).await?;
+            let mut row = entry_row(&mut session, &event, on, Some(signed)).await?;
             row.firearm_id = firearm_id;
             row.recorded_at = now.as_microsecond();
             row.recorded_by = by.to_string();
             self.put_entry(&mut session, row, &event).await?;
         }
-        session.commit().await?;
-        Ok(code)
+        session.commit().await
     }
 
     /// The block a run takes its codes from and the serial numbers that have theirs, if nothing speaks against it.

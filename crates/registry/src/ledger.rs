@@ -66,6 +66,11 @@ impl Ledger {
         proof.map_err(|error| BooksError::Log(Box::new(error)))
     }
 
+    /// Takes the log's lock, so that no other process writes until these books are closed.
+    pub(crate) fn hold(&mut self) -> Result<(), BooksError> {
+        self.writable().map(drop)
+    }
+
     /// The log, open for writing.
     fn writable(&mut self) -> Result<&mut Log<FolderStore>, BooksError> {
         if self.log.is_none() {

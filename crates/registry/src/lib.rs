@@ -7,10 +7,13 @@ mod books;
 mod certificate;
 mod chain;
 mod desk;
+mod digest;
 mod encode;
+mod entries;
 mod epcis;
 mod epcis_check;
 mod epcis_hash;
+mod erase;
 mod error;
 mod event;
 mod export;
@@ -20,6 +23,7 @@ mod import;
 mod issue;
 mod ledger;
 pub mod names;
+pub mod parts;
 mod print;
 mod rules;
 mod store;
@@ -30,10 +34,11 @@ mod trace;
 mod wording;
 
 pub use audit::Reconciliation;
-pub use backup::restore;
-pub use books::{Block, Books, Correction, History, NewEntry};
+pub use backup::{Restore, restore};
+pub use books::{Block, Books, History};
 pub use certificate::Certificate;
 pub use chain::{Chain, ChainEnd, Link, RetailSale, Role, TimeToCrime, chain, time_to_crime};
+pub use entries::{Correction, NewEntry};
 pub use epcis_hash::event_hashes;
 pub use error::{BooksError, Refusal};
 pub use event::{Corrects, Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source, View};
@@ -41,7 +46,7 @@ pub use firearm::{Description, Firearm, FirearmKey, FirearmKind, Licensee, Part}
 pub use folder::{Database, NewIssuer};
 pub use import::{ImportOptions, Imported, Mapping, Rejected};
 pub use issue::{IssueRun, Issued, serial_run};
-pub use print::{BookLine, BookPrint, BookSide};
+pub use print::{BookLine, BookPrint, BookSide, PrintOptions};
 pub use succession::{HandedOver, SuccessionManifest, SuccessorIdentity, SuccessorKey, take_over};
 pub use trace::{
     CERTAIN, CandidateCode, MAX_CANDIDATES, PartState, Priority, TraceAnswer, TraceOutcome, TraceRequest,

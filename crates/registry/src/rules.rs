@@ -7,7 +7,7 @@
 use jiff::civil::Date;
 
 use crate::error::Refusal;
-use crate::event::{Entry, Event, Loss, Recipient, Source};
+use crate::event::{Entry, Event, Loss, LossKind, Recipient, Source};
 use crate::firearm::Licensee;
 
 /// Says whether an event can stand among the entries that stand already.
@@ -93,6 +93,8 @@ struct State<'e> {
     moved: bool,
     /// A hand-over that the recipient has entered and the one who gave has not.
     unconfirmed: Option<(&'e Licensee, &'e Licensee)>,
+    /// Who sent it last, as long as the recipient has not entered it.
+    sender: Option<&'e Licensee>,
     lost: Option<&'e Loss>,
     destroyed: Option<Date>,
 }
@@ -123,20 +125,25 @@ impl<'e> State<'e> {
                 self.not_missing()?;
                 self.dispose(holder, to, on)?;
             }
-            Event::Lost { loss, .. } => {
+            Event::Lost { holder, loss } => {
                 if let Some(open) = self.lost {
                     let what = format!("it is reported missing already, under incident {}", open.incident);
                     return Err(out_of_order(what, "record its recovery under that incident number first"));
                 }
+                if loss.reported_by.is_none() {
+                    self.may_report(holder, loss.how, on)?;
+                }
                 self.lost = Some(loss);
             }
-            Event::Recovered { holder, incident } => {
+            Event::Recovered { holder, incident, reported_by } => {
                 if self.lost.is_none_or(|open| open.incident != *incident) {
                     let what = format!("no open theft or loss has incident number {incident}");
                     return Err(out_of_order(what, "check the incident number and the day"));
                 }
                 self.lost = None;
-                self.has(holder);
+                if reported_by.is_none() {
+                    self.has(holder);
+                }
             }
             Event::Destroyed { holder, .. } => {
                 self.not_missing()?;
@@ -157,6 +164,27 @@ impl<'e> State<'e> {
         let Some(open) = self.lost else { return Ok(()) };
         let what = format!("it is reported missing under incident {}", open.incident);
         Err(out_of_order(what, "record its recovery under that incident number first"))
+    }
+
+    /// The licensee from whose inventory a firearm is missing reports it, and in transit the sender (27 CFR 478.39a).
+    fn may_report(&self, holder: &Licensee, how: LossKind, on: Date) -> Result<(), Refusal> {
+        let sent = self.sender.filter(|_| how == LossKind::InTransit);
+        match (&self.place, sent) {
+            (_, Some(sender)) if sender.is(holder) => Ok(()),
+            (_, Some(sender)) => {
+                let what = format!("{holder} cannot report it missing in transit on {on}: {sender} sent it");
+                Err(out_of_order(what, "the sender reports it; or record its receipt first"))
+            }
+            (Place::With(other), None) if !other.is(holder) => {
+                let what = format!("{holder} cannot report it missing on {on}: the book has it with {other}");
+                Err(out_of_order(what, "record first how it came there, or name the police that report it"))
+            }
+            (Place::Gone(gone, day), None) => {
+                let what = format!("{holder} cannot report it missing on {on}: it was {gone} on {day}");
+                Err(out_of_order(what, "record first how it came back, or name the police that report it"))
+            }
+            (Place::With(_) | Place::Unknown, None) => Ok(()),
+        }
     }
 
     fn acquire(&mut self, holder: &'e Licensee, source: &'e Source, on: Date) -> Result<(), Refusal> {
@@ -181,6 +209,7 @@ impl<'e> State<'e> {
 
     /// A licensee has it now.
     fn has(&mut self, holder: &'e Licensee) {
+        self.sender = None;
         self.holders.push(holder);
         self.place = Place::With(holder);
     }
@@ -204,10 +233,12 @@ impl<'e> State<'e> {
             Place::With(_) | Place::Unknown => {}
         }
         self.moved = true;
+        self.sender = None;
         self.holders.push(holder);
         self.place = match to {
             Recipient::Licensee(to) => {
                 self.has(to);
+                self.sender = Some(holder);
                 return Ok(());
             }
             Recipient::Form4473(_) => Place::Gone("sold at retail", on),

@@ -482,6 +482,7 @@ fn write_issuer(part: &IssuerPart, to: &Path) -> Result<(), BooksError> {
         origin: part.origin.clone(),
         postgres: None,
         taken_over: true,
+        restoring: false,
     };
     let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
     let path = to.join("issuer.toml");

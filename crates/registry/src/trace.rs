@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use symbology::Code;
 
-use crate::books::{Books, history, lies_ahead};
+use crate::books::{Books, history};
 use crate::chain::{Chain, ChainEnd, TimeToCrime, chain, time_to_crime};
 use crate::encode;
+use crate::entries::lies_ahead;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, Event, View};
 use crate::firearm::{Firearm, Part};
@@ -226,7 +227,11 @@ impl Books {
         }
         let (best, stored) = sorted.issued.swap_remove(0);
         let day = request.recovered_on.unwrap_or(today);
-        let places = places(&mut session, best.code, &stored, day).await?;
+        let made = match stored.firearm_id {
+            Some(id) => was_made(&history(&mut session, id).await?.entries),
+            None => false,
+        };
+        let places = places(&mut session, best.code, &stored, (day, made)).await?;
         // A part that is in a firearm tells more than one that was taken out of it.
         let best_place =
             places.iter().filter(|place| place.firearm.is_some()).max_by_key(|place| place.fitted);
@@ -337,10 +342,11 @@ async fn places(
     session: &mut Session,
     code: Code,
     stored: &StoredCode,
-    day: Date,
+    (day, made): (Date, bool),
 ) -> Result<Vec<Place>, BooksError> {
     let since = encode::today(encode::time(stored.issued_at)?);
-    let start = |part| Place { part, firearm: stored.firearm_id, fitted: stored.firearm_id.is_some(), since };
+    let firearm = stored.firearm_id.filter(|_| made);
+    let start = |part| Place { part, firearm, fitted: firearm.is_some(), since };
     let mut places: Vec<Place> = encode::parts(stored.parts).into_iter().map(start).collect();
     let mut moves = Vec::new();
     for row in session.entries_of_code(encode::code_number(code)).await? {
@@ -359,6 +365,11 @@ async fn places(
         }
     }
     Ok(places)
+}
+
+/// Whether the making or the import of a firearm stands; it does not when it was entered in error and withdrawn.
+fn was_made(entries: &[Entry]) -> bool {
+    View::Corrected.of(entries).iter().any(|entry| rules::is_beginning(&entry.event))
 }
 
 /// Takes the references of retail sales out of a chain; tells whether there were any.

@@ -11,7 +11,8 @@ pub(crate) fn statement(outcome: &TraceOutcome, request: &TraceRequest) -> Vec<S
     let mut lines = match outcome {
         TraceOutcome::Found(traced) | TraceOutcome::ChainEnds(traced) => traced_lines(traced, request),
         TraceOutcome::PartNotFitted { code, .. } => vec![format!(
-            "code {code} was issued for a part that was in no recorded firearm; ask who bought the part"
+            "code {code} was issued for a part that was in no recorded firearm: a spare part, or one whose firearm was \
+             entered in error; ask the issuer what became of the part"
         )],
         TraceOutcome::Ambiguous { issued, elsewhere } => ambiguous(issued, elsewhere),
         TraceOutcome::NotIssued { codes } => vec![format!(
@@ -93,11 +94,14 @@ fn end(chain: &Chain) -> String {
             }
             None => format!("the chain ends with a retail sale by {} on {}", sale.dealer, sale.on),
         },
-        ChainEnd::Lost { holder, on, loss } => format!(
-            "the chain of lawful possession ends on {on}: {} reported by {holder}, incident {}",
-            loss.how.as_str(),
-            loss.incident
-        ),
+        ChainEnd::Lost { holder, on, loss } => {
+            let reporter = loss.reported_by.as_ref().map_or_else(|| holder.to_string(), ToString::to_string);
+            format!(
+                "the chain of lawful possession ends on {on}: {} reported by {reporter}, incident {}",
+                loss.how.as_str(),
+                loss.incident
+            )
+        }
         ChainEnd::Government { agency, on } => format!("the chain ends with a sale to {agency} on {on}"),
         ChainEnd::Export { country, permit, on } => {
             format!("the chain ends with an export to {country} on {on}, permit {permit}")

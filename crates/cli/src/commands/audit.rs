@@ -9,6 +9,7 @@ use transparency::{
     SigningKey, TileStore as _, Tree, VerifierKey, fsck, watch,
 };
 
+use super::books::{failure, open, wait};
 use super::court;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -75,7 +76,7 @@ struct Watch {
 
 #[derive(Debug, Args)]
 struct Fsck {
-    /// The folder of a log, or an issuer's folder.
+    /// The folder of a log, or an issuer's folder, whose tables are then compared with the log as well.
     #[arg(value_name = "DIR")]
     log: PathBuf,
     /// A checkpoint seen before, one's own or a witness's; may be repeated.
@@ -243,8 +244,24 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
     if let Some(signed) = &found.checkpoint {
         findings.extend(policy.check(signed).err().map(|error| error.to_string()));
     }
+    if arguments.log.join("issuer.toml").exists() {
+        findings.extend(books_beside(&arguments.log)?);
+    }
     report(arguments.json, found.checkpoint.as_ref(), Some(found.entries), &findings)?;
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Negative })
+}
+
+/// What in the tables of an issuer's folder does not agree with its log.
+fn books_beside(folder: &Path) -> Result<Vec<String>, Failure> {
+    let found = wait(async {
+        let books = open(folder).await?;
+        let found = books.reconcile().await.map_err(failure)?;
+        books.close().await;
+        Ok(found)
+    })?;
+    let altered = found.altered.iter().map(|number| format!("record {number} was altered after the fact"));
+    let unexplained = found.unexplained.iter().map(|entry| format!("log entry {entry} has no record"));
+    Ok(altered.chain(unexplained).chain(found.faults).collect())
 }
 
 fn report(

@@ -1,12 +1,13 @@
 //! The issuer's bound book: `correct`, `book`, `export`, `certificate`.
 
-use std::path::PathBuf;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use registry::names::{LicenceNumber, Model, Reason, Serial};
-use registry::{Books, Correction, Entry, Event, FirearmKey, History, Recipient, Source, View};
+use registry::names::{LicenceNumber, Model, PartyName, Reason, Serial};
+use registry::{Books, Correction, Entry, Event, FirearmKey, History, PrintOptions, Recipient, Source, View};
 
 use super::books::{Described, InBooks, WhichFirearm, day, entered, failure, open, wait};
 use super::print;
@@ -56,11 +57,14 @@ pub(crate) struct Book {
     /// Entries to show: original, corrected or both.
     #[arg(long, default_value = "both")]
     view: View,
-    /// Print it as PDF/A with the columns of 27 CFR 478.125(e): the whole book, or the one firearm. A book of more than
-    /// 1,818 lines goes into several files, FILE, then FILE with -002 and so on before its ending, with one run of page
-    /// numbers; 200,000 lines at most.
+    /// Print it as PDF/A with the columns of 27 CFR 478.125(e): the whole book, or the one firearm. More than 1,818 lines
+    /// go into several files, FILE with -001-of-012 and so on before its ending, with one run of page numbers; 200,000
+    /// lines at most.
     #[arg(long, value_name = "FILE")]
     pdf: Option<PathBuf>,
+    /// Print only lines that begin in this year; the years together are the whole book.
+    #[arg(long, requires = "pdf")]
+    year: Option<i16>,
     /// When it is said to be printed [default: now].
     #[arg(long, value_name = "TIME", requires = "pdf")]
     printed_at: Option<Timestamp>,
@@ -135,10 +139,7 @@ pub(crate) fn book(arguments: &Book) -> Result<Exit, Failure> {
             _ => None,
         };
         if let Some(file) = &arguments.pdf {
-            let (view, by, now) = (arguments.view, &arguments.books.by, Timestamp::now());
-            let book = books.print(view, key.as_ref(), by, now).await.map_err(failure)?;
-            let printed_at = arguments.printed_at.unwrap_or(now);
-            print::book(&book, &print::Heading { issuer: books.issuer(), view, by, printed_at }, file)?;
+            on_paper(&books, arguments, key.as_ref(), file).await?;
             return Ok(Exit::Done);
         }
         let key = key.ok_or_else(|| Exit::BadInput.because("name a firearm with --model and --serial"))?;
@@ -153,6 +154,26 @@ pub(crate) fn book(arguments: &Book) -> Result<Exit, Failure> {
         }
         Ok(Exit::Done)
     })
+}
+
+/// Prints the book, or one firearm of it.
+async fn on_paper(
+    books: &Books,
+    arguments: &Book,
+    which: Option<&FirearmKey>,
+    file: &Path,
+) -> Result<(), Failure> {
+    let (view, year, by, now) = (arguments.view, arguments.year, &arguments.books.by, Timestamp::now());
+    let printed_at = arguments.printed_at.unwrap_or(now);
+    let heading = print::Heading { issuer: books.issuer(), view, year, by, printed_at };
+    let (mut press, mut done) = (print::Press::new(heading, file), Ok(()));
+    let options = PrintOptions { view, which, year, lines_at_a_time: print::LINES };
+    let printed = books.print(&options, by, now, |book, lines| {
+        done = press.print(book, lines);
+        if done.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    printed.await.map_err(failure)?;
+    done
 }
 
 /// Writes the book as CSV.
@@ -197,6 +218,10 @@ fn in_words(entry: &Entry) -> String {
     let kind = entry.event.kind();
     let line =
         format!("{}  {}  {kind}  {}{}", entry.number, entry.on, entry.event.holder(), details(&entry.event));
+    let line = match &entry.signed {
+        Some(signed) => format!("{line}  [signed {}, {}]", signed.key, signed.kind.as_str()),
+        None => line,
+    };
     let Some(corrects) = &entry.corrects else { return line };
     let void = if corrects.void { ", which did not happen" } else { "" };
     format!("{line}  [corrects entry {}{void}: {}]", corrects.entry, corrects.reason)
@@ -212,8 +237,12 @@ fn details(event: &Event) -> String {
         Event::Disposed { to: Recipient::Export { country, permit }, .. } => {
             format!(" to {country}, permit {permit}")
         }
-        Event::Lost { loss, .. } => format!(", {} incident {}", loss.how.as_str(), loss.incident),
-        Event::Recovered { incident, .. } => format!(", incident {incident}"),
+        Event::Lost { loss, .. } => {
+            format!(", {} incident {}{}", loss.how.as_str(), loss.incident, police(loss.reported_by.as_ref()))
+        }
+        Event::Recovered { incident, reported_by, .. } => {
+            format!(", incident {incident}{}", police(reported_by.as_ref()))
+        }
         Event::Destroyed { reason, .. } => format!(", {reason}"),
         Event::PartFitted { part, code, .. } | Event::PartRemoved { part, code, .. } => {
             format!(", {part} {code}")
@@ -221,4 +250,8 @@ fn details(event: &Event) -> String {
         Event::MultipleSale { reference, .. } => format!(", report {reference}"),
         Event::Manufactured { .. } | Event::Imported { .. } => String::new(),
     }
+}
+
+fn police(agency: Option<&PartyName>) -> String {
+    agency.map(|agency| format!(", reported by {agency}")).unwrap_or_default()
 }

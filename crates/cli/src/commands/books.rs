@@ -135,6 +135,7 @@ pub(crate) fn failure(error: BooksError) -> Failure {
         BooksError::Name(_)
         | BooksError::Table(_)
         | BooksError::Bundle(_)
+        | BooksError::Statement(_)
         | BooksError::Refused(
             Refusal::UnknownFirearm(_)
             | Refusal::UnknownCode(_)

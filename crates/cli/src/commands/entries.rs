@@ -1,16 +1,13 @@
-//! Entries of the bound book: `record`, `dispose`, `theft`, `part`.
+//! Entries of the bound book: `record`, `dispose`, `theft`.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{Country, LicenceNumber, PartyName, Reason, Reference};
-use registry::{Books, Description, Event, Licensee, Loss, LossKind, NewEntry, Part, Recipient, Source};
-use serde_json::json;
-use symbology::Code;
+use registry::{Books, Description, Event, Licensee, Loss, LossKind, NewEntry, Recipient, Source};
 
 use super::books::{Described, Holder, InBooks, WhichFirearm, day, entered, failure, open, wait};
 use crate::exit::{Exit, Failure};
-use crate::files;
 
 /// Arguments of `record`.
 #[derive(Debug, Args)]
@@ -94,47 +91,14 @@ pub(crate) struct Theft {
     /// Number of the local police report.
     #[arg(long, value_name = "NUMBER")]
     police_report: Option<Reference>,
+    /// The police that report it, or with `--recovered` found it and gave it back, where it was missing from no
+    /// licensee's inventory: a theft from its buyer. Without this the holder reports its own loss, in transit the sender.
+    #[arg(long, value_name = "AGENCY", conflicts_with = "holder_licence")]
+    reported_by: Option<PartyName>,
     /// It was found again: this ends the incident.
     #[arg(long)]
     recovered: bool,
     /// Day on which the loss was found out, or the firearm found again [default: today].
-    #[arg(long, value_name = "DATE")]
-    on: Option<Date>,
-}
-
-/// Arguments of `part`.
-#[derive(Debug, Args)]
-pub(crate) struct PartCommand {
-    /// What happened to the part.
-    #[command(subcommand)]
-    what: PartWhat,
-}
-
-#[derive(Debug, Subcommand)]
-enum PartWhat {
-    /// Issue a code of its own to a replacement part and enter it as fitted.
-    Replace(PartArguments),
-    /// Enter that a marked part was fitted.
-    Fitted(PartArguments),
-    /// Enter that a marked part was removed.
-    Removed(PartArguments),
-}
-
-#[derive(Debug, Args)]
-struct PartArguments {
-    #[command(flatten)]
-    books: InBooks,
-    #[command(flatten)]
-    firearm: WhichFirearm,
-    #[command(flatten)]
-    holder: Holder,
-    /// The part: firing-pin or breech-face.
-    #[arg(long)]
-    part: Part,
-    /// The code on the part that was fitted or removed; with `replace`, the code on the part that was taken out.
-    #[arg(long)]
-    code: Option<Code>,
-    /// Day of the work [default: today].
     #[arg(long, value_name = "DATE")]
     on: Option<Date>,
 }
@@ -185,60 +149,21 @@ pub(crate) fn dispose(arguments: &Dispose) -> Result<Exit, Failure> {
 pub(crate) fn theft(arguments: &Theft) -> Result<Exit, Failure> {
     enter(&arguments.books, &arguments.firearm, arguments.on, |books| {
         let (holder, incident) = (arguments.holder.licensee(books), arguments.incident.clone());
+        let reported_by = arguments.reported_by.clone();
         if arguments.recovered {
-            return Ok((Event::Recovered { holder, incident }, None));
+            return Ok((Event::Recovered { holder, incident, reported_by }, None));
         }
         let how = match arguments.how.as_str() {
             "loss" => LossKind::Loss,
             "in-transit" => LossKind::InTransit,
             _ => LossKind::Theft,
         };
-        let loss = Loss { how, incident, police_report: arguments.police_report.clone() };
+        let loss = Loss { how, incident, police_report: arguments.police_report.clone(), reported_by };
         Ok((Event::Lost { holder, loss }, None))
     })
 }
 
-/// Enters what happened to a marked part.
-pub(crate) fn part(arguments: &PartCommand) -> Result<Exit, Failure> {
-    let code_of = |arguments: &PartArguments| {
-        arguments.code.ok_or_else(|| Exit::BadInput.because("name the code on the part with --code"))
-    };
-    match &arguments.what {
-        PartWhat::Replace(arguments) => wait(replace(arguments)),
-        PartWhat::Fitted(arguments) => enter(&arguments.books, &arguments.firearm, arguments.on, |books| {
-            let (by, code) = (arguments.holder.licensee(books), code_of(arguments)?);
-            Ok((Event::PartFitted { by, part: arguments.part, code }, None))
-        }),
-        PartWhat::Removed(arguments) => enter(&arguments.books, &arguments.firearm, arguments.on, |books| {
-            let (by, code) = (arguments.holder.licensee(books), code_of(arguments)?);
-            Ok((Event::PartRemoved { by, part: arguments.part, code }, None))
-        }),
-    }
-}
-
-async fn replace(arguments: &PartArguments) -> Result<Exit, Failure> {
-    let books = open(&arguments.books.registry).await?;
-    let (firearm, on, now) = (arguments.firearm.key(&books), day(arguments.on), Timestamp::now());
-    let by = &arguments.books.by;
-    if let Some(code) = arguments.code {
-        let event = Event::PartRemoved { by: arguments.holder.licensee(&books), part: arguments.part, code };
-        let new = NewEntry { firearm: firearm.clone(), event, on, description: None };
-        books.record(&new, by, now).await.map_err(failure)?;
-    }
-    let code = books.issue_part(arguments.part, Some((&firearm, on)), by, now).await.map_err(failure)?;
-    books.close().await;
-    if arguments.books.json {
-        files::print_line(json!({
-            "code": code, "serial": firearm.serial, "model": firearm.model, "component": arguments.part,
-            "issued_at": now,
-        }))?;
-    } else {
-        files::print_line(format!("{code}  {}  {}", firearm.serial, arguments.part))?;
-    }
-    Ok(Exit::Done)
-}
-
-fn enter(
+pub(crate) fn enter(
     in_books: &InBooks,
     which: &WhichFirearm,
     on: Option<Date>,

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use registry::names::{LicenceNumber, PartyName, Person};
-use registry::{Books, Database, NewIssuer};
+use registry::{Block, Books, Database, NewIssuer};
 use serde_json::json;
 use symbology::Prefix;
 
 use super::books::{failure, open, wait};
 use super::succession;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
 /// Arguments of `issuer`.
@@ -29,9 +31,11 @@ enum What {
     AddPrefix(AddPrefix),
     /// Show an issuer's blocks and how full they are.
     Show(Show),
-    /// Compare the books with the log: every act must stand in both.
+    /// Compare the books with the log: every act must stand in both, and the tables must say what was done.
     Check(Show),
-    /// Write a copy of books, log and keys into a new folder, with a list of hashes.
+    /// Erase the text of questions and answers whose time is over; that they were there stays in the log.
+    Erase(Erase),
+    /// Write a copy of books, log, keys and node into a new folder, with a list of hashes. The node must not run.
     Backup(Backup),
     /// Put a copy back into a new folder after checking every file of it.
     Restore(Restore),
@@ -49,6 +53,18 @@ struct Backup {
     dir: PathBuf,
     /// The folder to make for the copy. It will hold the keys: keep it as safe as the books.
     to: PathBuf,
+    /// Who does this, as it is written into the books.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    by: Person,
+}
+
+#[derive(Debug, Args)]
+struct Erase {
+    /// The issuer's folder.
+    dir: PathBuf,
+    /// The first day that is kept; at least a year ago.
+    #[arg(long, value_name = "DATE")]
+    before: Date,
     /// Who does this, as it is written into the books.
     #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
     by: Person,
@@ -118,6 +134,7 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
         }),
         What::Show(show) => wait(blocks(show)),
         What::Check(show) => wait(check(show)),
+        What::Erase(arguments) => wait(erase(arguments)),
         What::Backup(backup) => wait(async {
             let books = open(&backup.dir).await?;
             let files = books.backup(&backup.to, &backup.by, Timestamp::now()).await.map_err(failure)?;
@@ -151,9 +168,11 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
         if show.json {
             files::print_line(json!({
                 "schema": "microstamp.block/1", "prefix": block.prefix, "issued": block.issued, "left": block.left,
+                "books": books.log_name(),
             }))?;
         } else {
-            files::print_line(format!("{}  {} issued  {} left", block.prefix, block.issued, block.left))?;
+            let Block { prefix, issued, left } = block;
+            files::print_line(format!("{prefix}  {issued} issued  {left} left  {}", books.log_name()))?;
         }
     }
     Ok(Exit::Done)
@@ -161,19 +180,22 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
 
 async fn put_back(restore: &Restore) -> Result<Exit, Failure> {
     let database = restore.database.clone().map_or(Database::Embedded, Database::Postgres);
-    let put = registry::restore(&restore.from, &restore.dir, &database, Timestamp::now()).await;
+    let options = registry::Restore { database: &database, latest: restore.latest, by: &restore.by };
+    let put = registry::restore(&restore.from, &restore.dir, &options, Timestamp::now()).await;
     let files = put.map_err(failure)?;
-    let books = open(&restore.dir).await?;
-    if !books.reconcile().await.map_err(failure)?.agrees() {
-        let reason = "the copy's books and log do not agree\nhint: see `issuer check`";
-        return Err(Exit::Negative.because(reason));
-    }
     if !restore.latest {
-        books.close_blocks(&restore.by, Timestamp::now()).await.map_err(failure)?;
         files::remark("the blocks are closed\nhint: open another with `issuer add-prefix` before issuing");
     }
-    books.close().await;
     files::remark(format!("{}: {files} files", restore.dir.display()));
+    Ok(Exit::Done)
+}
+
+async fn erase(arguments: &Erase) -> Result<Exit, Failure> {
+    let before = arguments.before.to_zoned(TimeZone::UTC).or_exit(Exit::BadInput, "cannot use the day")?;
+    let books = open(&arguments.dir).await?;
+    let erased = books.erase(before.timestamp(), &arguments.by, Timestamp::now()).await.map_err(failure)?;
+    books.close().await;
+    files::print_line(format!("{erased} questions and answers erased"))?;
     Ok(Exit::Done)
 }
 
@@ -184,13 +206,19 @@ async fn check(show: &Show) -> Result<Exit, Failure> {
         files::print_line(json!({
             "schema": "microstamp.books-check/1", "agree": agree, "log_entries": found.log_entries,
             "agreed": found.agreed, "without_effect": found.without_effect, "altered": found.altered,
-            "unexplained": found.unexplained, "faults": found.faults,
+            "unexplained": found.unexplained, "erased": found.erased, "faults": found.faults,
         }))?;
     } else {
         files::print_line(format!(
             "{} of {} log entries agree with the books",
             found.agreed, found.log_entries
         ))?;
+        if found.erased > 0 {
+            files::print_line(format!(
+                "{} questions and answers erased when their time was over",
+                found.erased
+            ))?;
+        }
         let lists = [
             (&found.without_effect, "records without effect, cut off by a crash or refused"),
             (&found.altered, "records altered after the fact"),

@@ -19,6 +19,7 @@ mod import;
 mod issue;
 mod issuer;
 mod node;
+mod part;
 mod print;
 pub(crate) mod read;
 pub(crate) mod scheme;
@@ -59,8 +60,8 @@ pub(crate) enum Command {
     Dispose(entries::Dispose),
     /// Enter a theft or loss, or the recovery that ends it.
     Theft(entries::Theft),
-    /// Enter that a marked part was fitted or removed; give a replacement a code of its own.
-    Part(entries::PartCommand),
+    /// Enter that a marked part was fitted, removed or replaced; sign such a change; keep the keys of those who sign.
+    Part(part::PartCommand),
     /// Correct an entry by a new one; the old one stays.
     Correct(book::Correct),
     /// Show everything written about one firearm.
@@ -112,7 +113,7 @@ pub(crate) fn run(command: Command) -> Result<Exit, Failure> {
         Command::Record(arguments) => entries::record(&arguments),
         Command::Dispose(arguments) => entries::dispose(&arguments),
         Command::Theft(arguments) => entries::theft(&arguments),
-        Command::Part(arguments) => entries::part(&arguments),
+        Command::Part(arguments) => part::part(&arguments),
         Command::Correct(arguments) => book::correct(&arguments),
         Command::Book(arguments) => book::book(&arguments),
         Command::Import(arguments) => import::import(&arguments),

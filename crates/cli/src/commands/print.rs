@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use indicatif::ProgressBar;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use registry::names::Person;
@@ -10,6 +11,7 @@ use report::{Cell, Document, MAX_CELLS, Moment, Table};
 
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
+use crate::progress;
 
 const COLUMNS: [&str; 11] = [
     "manufacturer; importer",
@@ -25,65 +27,96 @@ const COLUMNS: [&str; 11] = [
     "held by; remarks",
 ];
 const WIDTHS: [u16; 11] = [13, 10, 11, 7, 8, 6, 9, 18, 9, 20, 24];
-/// Lines of one file; typst's time and memory grow with a file's length.
-const LINES: usize = MAX_CELLS / COLUMNS.len();
-
 /// What stands over a printed book.
 pub(crate) struct Heading<'h> {
     /// Whose book it is.
     pub(crate) issuer: Licensee,
     /// Which view.
     pub(crate) view: View,
+    /// Which year, if not all.
+    pub(crate) year: Option<i16>,
     /// Who printed it.
     pub(crate) by: &'h Person,
     /// When.
     pub(crate) printed_at: Timestamp,
 }
 
-/// Prints a book into a file, or into several when it is long.
-pub(crate) fn book(book: &BookPrint, heading: &Heading<'_>, file: &Path) -> Result<(), Failure> {
-    let view = match heading.view {
-        View::Original => "entries as first written",
-        View::Corrected => "entries as corrected",
-        View::Both => "original entries and corrections",
-    };
-    let checkpoint = &book.checkpoint.checkpoint;
-    let count = book.lines.len();
-    let footer = [
-        format!(
-            "Printed {:.0} by {}. {count} lines, SHA-256 {}.",
-            heading.printed_at, heading.by, book.lines_sha256
-        ),
-        format!(
-            "Entry {} of log {}; checkpoint: {} entries, root {}.",
-            book.log_entry, checkpoint.origin, checkpoint.size, checkpoint.root
-        ),
-    ];
-    let parts: Vec<&[BookLine]> = if count == 0 { vec![&[]] } else { book.lines.chunks(LINES).collect() };
-    let mut page = 1;
-    for (at, lines) in parts.iter().enumerate() {
-        let ident = format!("bound book {} entry {} part {at}", checkpoint.origin, book.log_entry);
+/// Lines of one file; typst's time and memory grow with a file's length.
+pub(crate) const LINES: usize = MAX_CELLS / COLUMNS.len();
+
+/// A book on its way to paper: one file, or several when it is long, with one run of page numbers.
+pub(crate) struct Press<'h> {
+    heading: Heading<'h>,
+    file: &'h Path,
+    /// Files printed.
+    parts: usize,
+    /// Number of the next page.
+    page: usize,
+    lines: usize,
+    bar: Option<ProgressBar>,
+}
+
+impl<'h> Press<'h> {
+    pub(crate) fn new(heading: Heading<'h>, file: &'h Path) -> Self {
+        Self { heading, file, parts: 0, page: 1, lines: 0, bar: None }
+    }
+
+    /// Prints some lines, which become a file.
+    pub(crate) fn print(&mut self, book: &BookPrint, lines: &[BookLine]) -> Result<(), Failure> {
+        let of = book.lines.div_ceil(LINES).max(1);
+        let name = part_name(self.file, self.parts + 1, of);
+        let pdf = self.part(book, lines).to_pdf().or_exit(Exit::Environment, "cannot print the book")?;
+        files::write(&name, &pdf.bytes)?;
+        let bar = self.bar.get_or_insert_with(|| progress::bar(of as u64, "files printed"));
+        bar.inc(1);
+        bar.suspend(|| {
+            files::remark(format!("{}: {} pages, {} lines", name.display(), pdf.pages, lines.len()))
+        });
+        self.page += pdf.pages;
+        self.parts += 1;
+        self.lines += lines.len();
+        if self.lines == book.lines {
+            bar.finish_and_clear();
+        }
+        Ok(())
+    }
+
+    fn part(&self, book: &BookPrint, lines: &[BookLine]) -> Document {
+        let (heading, checkpoint, count) = (&self.heading, &book.checkpoint.checkpoint, book.lines);
+        let view = match heading.view {
+            View::Original => "entries as first written",
+            View::Corrected => "entries as corrected",
+            View::Both => "original entries and corrections",
+        };
+        let year = heading.year.map(|year| format!(", lines begun in {year}")).unwrap_or_default();
+        let footer = [
+            format!(
+                "Printed {:.0} by {}. {count} lines, SHA-256 {}.",
+                heading.printed_at, heading.by, book.lines_sha256
+            ),
+            format!(
+                "Entry {} of log {}; checkpoint: {} entries, root {}.",
+                book.log_entry, checkpoint.origin, checkpoint.size, checkpoint.root
+            ),
+        ];
+        let ident = format!("bound book {} entry {} part {}", checkpoint.origin, book.log_entry, self.parts);
         let mut table = Table::new(&COLUMNS).widths(&WIDTHS);
         lines.iter().for_each(|line| table.push(row(line)));
-        let mut document = Document::new("Bound book", ident, moment(heading.printed_at))
+        let header = format!(
+            "{} — record of acquisition and disposition (27 CFR 478.125): {view}{year}",
+            heading.issuer
+        );
+        let document = Document::new("Bound book", ident, moment(heading.printed_at))
             .landscape()
-            .from_page(page)
-            .header(&format!(
-                "{} — record of acquisition and disposition (27 CFR 478.125): {view}",
-                heading.issuer
-            ))
+            .from_page(self.page)
+            .header(&header)
             .footer(&[&footer[0], &footer[1]])
             .table(table);
-        if at + 1 == parts.len() {
-            document = document.paragraph(&format!("End of the book: {count} lines."));
+        if self.lines + lines.len() < count {
+            return document;
         }
-        let pdf = document.to_pdf().or_exit(Exit::Environment, "cannot print the book")?;
-        page += pdf.pages;
-        let name = part_name(file, at);
-        files::write(&name, &pdf.bytes)?;
-        files::remark(format!("{}: {} pages, {} lines", name.display(), pdf.pages, lines.len()));
+        document.paragraph(&format!("End of the print: {count} lines."))
     }
-    Ok(())
 }
 
 /// Prints a certificate: what it says, the signed text to be verified, and its place in the log.
@@ -148,13 +181,14 @@ fn row(line: &BookLine) -> Vec<Cell> {
     ]
 }
 
-fn part_name(file: &Path, at: usize) -> PathBuf {
-    if at == 0 {
+/// The file itself where one is enough, otherwise such as `book-002-of-012.pdf`.
+fn part_name(file: &Path, part: usize, of: usize) -> PathBuf {
+    if of == 1 {
         return file.to_owned();
     }
     let stem = file.file_stem().unwrap_or_default().to_string_lossy();
     let ending = file.extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
-    file.with_file_name(format!("{stem}-{:03}{ending}", at + 1))
+    file.with_file_name(format!("{stem}-{part:03}-of-{of:03}{ending}"))
 }
 
 fn moment(time: Timestamp) -> Moment {

@@ -249,7 +249,7 @@ fn end_json(end: &ChainEnd) -> Value {
         }
         ChainEnd::Lost { holder, on, loss } => json!({
             "end": loss.how, "holder": holder.name, "on": on, "incident": loss.incident,
-            "police_report": loss.police_report,
+            "police_report": loss.police_report, "reported_by": loss.reported_by,
         }),
         ChainEnd::Government { agency, on } => json!({"end": "government", "agency": agency, "on": on}),
         ChainEnd::Export { country, permit, on } => {

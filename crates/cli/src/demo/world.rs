@@ -206,6 +206,7 @@ async fn report_theft(maker: &Maker, place: usize, now: Timestamp) -> Result<(),
         how: LossKind::Theft,
         incident: parsed("I2025-004417")?,
         police_report: Some(parsed("PR-25-88120")?),
+        reported_by: None,
     };
     let lost = Event::Lost { holder: dealer, loss };
     for (event, on) in [(back, STOLEN_ON.saturating_sub(12.days())), (lost, STOLEN_ON)] {

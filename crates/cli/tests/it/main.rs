@@ -10,5 +10,6 @@ mod engrave;
 mod faults;
 mod help;
 mod kill;
+mod parts;
 mod print;
 mod read;

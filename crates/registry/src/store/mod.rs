@@ -24,7 +24,8 @@ use tokio::sync::Mutex;
 #[cfg(feature = "synthetic")]
 pub(crate) use self::rows::Invented;
 pub(crate) use self::rows::{
-    BookRow, CodeRow, EntryRow, FirearmRow, RecordRow, RunRows, StoredCode, StoredEntry, StoredFirearm,
+    BookRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, RecordRow, RunRows, StoredCode, StoredEntry,
+    StoredFirearm,
 };
 use self::tables::{Table, Value};
 use crate::error::BooksError;
@@ -58,6 +59,40 @@ pub(crate) struct LookUps {
     options: SqliteConnectOptions,
     connections: [Mutex<Option<SqliteConnection>>; READERS as usize],
 }
+
+/// Attempts at something that the database was too busy for, or gave up because of another transaction.
+pub(crate) struct Attempts {
+    left: u32,
+    pause: Duration,
+}
+
+impl Attempts {
+    pub(crate) fn new() -> Self {
+        Self { left: ATTEMPTS, pause: Duration::from_millis(10) }
+    }
+
+    /// How long to wait before the next attempt; `None` when there is nothing to be gained by one.
+    pub(crate) fn pause_after<T>(&mut self, done: &Result<T, BooksError>) -> Option<Duration> {
+        self.left -= 1;
+        self.pause *= 2;
+        Some(self.pause).filter(|_| self.left > 0 && matches!(done, Err(BooksError::Busy { .. })))
+    }
+}
+
+/// Does something in a transaction of its own, and again while the database is busy or gives it up because of another
+/// transaction (PostgreSQL's 40001 and 40P01), a bounded number of times.
+macro_rules! persistently {
+    ($act:expr) => {{
+        let mut attempts = $crate::store::Attempts::new();
+        loop {
+            let done = $act.await;
+            let Some(pause) = attempts.pause_after(&done) else { break done };
+            drop(done);
+            tokio::time::sleep(pause).await;
+        }
+    }};
+}
+pub(crate) use persistently;
 
 /// One transaction: dropped without [`Session::commit`] it leaves nothing behind.
 pub(crate) enum Session {
@@ -127,15 +162,7 @@ impl Store {
 
     /// The one writer's transaction; waits for another writer, within bounds.
     pub(crate) async fn write(&self) -> Result<Session, BooksError> {
-        let mut pause = Duration::from_millis(20);
-        for _ in 1..ATTEMPTS {
-            match self.begin().await {
-                Err(BooksError::Busy { .. }) => tokio::time::sleep(pause).await,
-                done => return done,
-            }
-            pause *= 2;
-        }
-        self.begin().await
+        persistently!(self.begin())
     }
 
     async fn begin(&self) -> Result<Session, BooksError> {
@@ -178,6 +205,7 @@ impl Store {
             return Err(BooksError::damaged("the database holds books already"));
         }
         let copy = Self::sqlite(file, false).await?;
+        copy.migrate(now).await?;
         tables::carry(&mut copy.read().await?, self).await?;
         copy.close().await;
         Ok(())
@@ -264,12 +292,18 @@ session_calls! {
     "write a log index": put_logged(record: i64, log_index: i64) -> ();
     "read a log index": log_index(record: i64) -> Option<i64>;
     "read the records": records(after: i64, limit: i64) -> Vec<RecordRow>;
+    "erase records": erase_records(before: i64) -> u64;
     "write a licensee": party(licence: &str, name: &str) -> i64;
     "write a model": line(licence: &str, model: &str) -> i64;
     "find a model": find_line(licence: &str, model: &str) -> Option<i64>;
     "write a description": description(body: &str) -> i64;
     "record a closure": put_closure(licence: &str, times: (i64, i64), records_at: &str) -> bool;
     "read a closure": closure(licence: &str) -> Option<(i64, String)>;
+    "register a key": put_party_key(verifier: &str, party: i64, kind: &str, times: (i64, i64, i64)) -> ();
+    "revoke a key": put_revocation(verifier: &str, at: i64, reason: &str) -> ();
+    "read the registered keys": party_keys() -> Vec<KeyRow>;
+    "keep a signed statement": put_statement(number: i64, sha256: &str, note: &str) -> ();
+    "find a signed statement": statement(sha256: &str) -> Option<String>;
     "find a firearm": find_firearm(line: i64, serial: &str) -> Option<i64>;
     "find serial numbers": known_firearms(keys: &[(i64, &str)]) -> Vec<(i64, String, i64)>;
     "read a firearm": firearm(firearm: i64) -> Option<StoredFirearm>;
@@ -279,6 +313,8 @@ session_calls! {
     "read the entries of a firearm": entries_of_firearm(firearm: i64) -> Vec<StoredEntry>;
     "read the entries of firearms": entries_of_firearms(firearms: &[i64]) -> Vec<StoredEntry>;
     "read the entries of a code": entries_of_code(code: i64) -> Vec<StoredEntry>;
+    "read entries by their numbers": entry_range(first: i64, end: i64) -> Vec<BookRow>;
+    "compare issued firearms": count_issued_as(run: &IssuedAs<'_>) -> i64;
     "read a page of the book": book_page(after: i64, limit: i64, view: i64) -> Vec<BookRow>;
     "write firearms": put_firearms(rows: &[FirearmRow]) -> ();
     "write a code": put_code(row: &CodeRow) -> ();

@@ -5,7 +5,8 @@ use sqlx::Row as _;
 
 use super::{Connection, Db, PLACES, Row, schema};
 use crate::store::rows::{
-    BookRow, CodeRow, EntryRow, FirearmRow, RecordRow, RunRows, StoredCode, StoredEntry, StoredFirearm,
+    BookRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, RecordRow, RunRows, StoredCode, StoredEntry,
+    StoredFirearm,
 };
 use crate::store::sql;
 use crate::store::tables::{Kind, Table, Value};
@@ -100,6 +101,13 @@ pub(crate) async fn records(conn: &mut Connection, after: i64, limit: i64) -> Do
     rows.iter().map(record).collect()
 }
 
+/// Takes salt and text out of questions and answers; the rows stay.
+pub(crate) async fn erase_records(conn: &mut Connection, before: i64) -> Done<u64> {
+    let nothing: &[u8] = &[];
+    let query = sqlx::query::<Db>(sql::ERASE_RECORDS).bind(nothing).bind(before);
+    Ok(query.execute(&mut *conn).await?.rows_affected())
+}
+
 async fn find_number(conn: &mut Connection, statement: &'static str, words: &[&str]) -> Done<Option<i64>> {
     let mut query = sqlx::query::<Db>(statement);
     for word in words {
@@ -156,6 +164,52 @@ pub(crate) async fn put_closure(
 pub(crate) async fn closure(conn: &mut Connection, licence: &str) -> Done<Option<(i64, String)>> {
     let row = sqlx::query::<Db>(sql::CLOSURE).bind(licence).fetch_optional(&mut *conn).await?;
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+pub(crate) async fn put_party_key(
+    conn: &mut Connection,
+    verifier: &str,
+    party: i64,
+    kind: &str,
+    (valid_from, valid_until, registered_at): (i64, i64, i64),
+) -> Done<()> {
+    let query = sqlx::query::<Db>(sql::PUT_PARTY_KEY).bind(verifier).bind(party).bind(kind);
+    let query = query.bind(valid_from).bind(valid_until).bind(registered_at);
+    query.execute(&mut *conn).await.map(drop)
+}
+
+pub(crate) async fn put_revocation(conn: &mut Connection, verifier: &str, at: i64, reason: &str) -> Done<()> {
+    let query = sqlx::query::<Db>(sql::PUT_REVOCATION).bind(verifier).bind(at).bind(reason);
+    query.execute(&mut *conn).await.map(drop)
+}
+
+pub(crate) async fn party_keys(conn: &mut Connection) -> Done<Vec<KeyRow>> {
+    let rows = sqlx::query::<Db>(sql::PARTY_KEYS).fetch_all(&mut *conn).await?;
+    let key = |row: &Row| {
+        Ok(KeyRow {
+            verifier: row.try_get(0)?,
+            licence: row.try_get(1)?,
+            name: row.try_get(2)?,
+            kind: row.try_get(3)?,
+            valid_from: row.try_get(4)?,
+            valid_until: row.try_get(5)?,
+            registered_at: row.try_get(6)?,
+            revoked_at: row.try_get(7)?,
+            reason: row.try_get(8)?,
+        })
+    };
+    rows.iter().map(key).collect()
+}
+
+pub(crate) async fn put_statement(conn: &mut Connection, number: i64, sha256: &str, note: &str) -> Done<()> {
+    let query = sqlx::query::<Db>(sql::PUT_STATEMENT).bind(number).bind(sha256).bind(note);
+    query.execute(&mut *conn).await.map(drop)
+}
+
+/// The text of a signed statement by its hash.
+pub(crate) async fn statement(conn: &mut Connection, sha256: &str) -> Done<Option<String>> {
+    let row = sqlx::query::<Db>(sql::STATEMENT).bind(sha256).fetch_optional(&mut *conn).await?;
+    row.map(|row| row.try_get(0)).transpose()
 }
 
 pub(crate) async fn find_firearm(conn: &mut Connection, line: i64, serial: &str) -> Done<Option<i64>> {
@@ -261,12 +315,26 @@ pub(crate) async fn book_page(
     view: i64,
 ) -> Done<Vec<BookRow>> {
     let query = sqlx::query::<Db>(sql::BOOK_PAGE).bind(after).bind(limit).bind(view);
-    let rows = query.fetch_all(&mut *conn).await?;
-    let book_row = |row: &Row| {
-        let key = [row.try_get(15)?, row.try_get(16)?, row.try_get(17)?];
-        Ok(BookRow { entry: stored_entry(row)?, key })
-    };
-    rows.iter().map(book_row).collect()
+    query.fetch_all(&mut *conn).await?.iter().map(book_row).collect()
+}
+
+/// Entries from one number to before another, each with the description that it itself says.
+pub(crate) async fn entry_range(conn: &mut Connection, first: i64, end: i64) -> Done<Vec<BookRow>> {
+    let query = sqlx::query::<Db>(sql::ENTRY_RANGE).bind(first).bind(end);
+    query.fetch_all(&mut *conn).await?.iter().map(book_row).collect()
+}
+
+/// How many of a run's codes stand on firearms that are in the book as they were issued.
+pub(crate) async fn count_issued_as(conn: &mut Connection, run: &IssuedAs<'_>) -> Done<i64> {
+    let query = sqlx::query::<Db>(sql::COUNT_ISSUED_AS).bind(run.units.0).bind(run.units.1);
+    let query = query.bind(run.holder.0).bind(run.holder.1).bind(run.model).bind(run.description);
+    let query = query.bind(run.made_on).bind(run.recorded_by).bind(run.record_id);
+    query.fetch_one(&mut *conn).await?.try_get(0)
+}
+
+fn book_row(row: &Row) -> Done<BookRow> {
+    let key = [row.try_get(15)?, row.try_get(16)?, row.try_get(17)?];
+    Ok(BookRow { entry: stored_entry(row)?, key })
 }
 
 fn stored_entry(row: &Row) -> Done<StoredEntry> {

@@ -82,12 +82,38 @@ pub(crate) struct RunRows<'r> {
     pub(crate) units: Vec<(&'r str, i64)>,
 }
 
+/// What a record says of a run of codes that it issued.
+pub(crate) struct IssuedAs<'r> {
+    /// First unit, and the one after the last.
+    pub(crate) units: (i64, i64),
+    /// Licence and name of the issuer.
+    pub(crate) holder: (&'r str, &'r str),
+    pub(crate) model: &'r str,
+    pub(crate) description: &'r str,
+    pub(crate) made_on: i64,
+    pub(crate) recorded_by: &'r str,
+    pub(crate) record_id: i64,
+}
+
 /// What the table `code` says of a code.
 pub(crate) struct StoredCode {
     pub(crate) parts: i64,
     pub(crate) firearm_id: Option<i64>,
     pub(crate) record_id: i64,
     pub(crate) issued_at: i64,
+}
+
+/// A registered key, whose it is, and its revocation.
+pub(crate) struct KeyRow {
+    pub(crate) verifier: String,
+    pub(crate) licence: String,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) valid_from: i64,
+    pub(crate) valid_until: i64,
+    pub(crate) registered_at: i64,
+    pub(crate) revoked_at: Option<i64>,
+    pub(crate) reason: Option<String>,
 }
 
 /// A salted record of something asked, done or answered.

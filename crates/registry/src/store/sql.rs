@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 /// Makes the tables; each text is one version, applied in order and never changed once released.
-pub(super) const SCHEMA: [&str; 1] = [include_str!("schema_1.sql")];
+pub(super) const SCHEMA: [&str; 2] = [include_str!("schema_1.sql"), include_str!("schema_2.sql")];
 
 /// In SQLite a whole number that is the primary key is the row's own number only when its type is spelled `INTEGER`;
 /// spelled otherwise it costs a second tree. PostgreSQL's `INTEGER` is too short.
@@ -43,6 +43,10 @@ pub(super) const RECORDS: &str = "SELECT r.record_id, r.kind, r.recorded_at, r.s
     FROM record r LEFT JOIN logged g ON g.record_id = r.record_id
     WHERE r.record_id > $1 ORDER BY r.record_id LIMIT $2";
 
+/// The one statement that takes words out of the books: questions and answers whose time is over.
+pub(super) const ERASE_RECORDS: &str = "UPDATE record SET salt = $1, body = ''
+    WHERE kind IN ('trace', 'answer') AND recorded_at < $2 AND body <> ''";
+
 pub(super) const FIND_PARTY: &str = "SELECT party_id FROM party WHERE licence = $1 AND name = $2";
 pub(super) const PUT_PARTY: &str = "INSERT INTO party (party_id, licence, name) VALUES ($1, $2, $3)";
 pub(super) const FIND_LINE: &str = "SELECT line_id FROM line WHERE licence = $1 AND model = $2";
@@ -53,6 +57,20 @@ pub(super) const PUT_DESCRIPTION: &str = "INSERT INTO description (description_i
 pub(super) const PUT_CLOSURE: &str = "INSERT INTO closure (licence, closed_on, records_at, recorded_at)
     VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
 pub(super) const CLOSURE: &str = "SELECT closed_on, records_at FROM closure WHERE licence = $1";
+
+pub(super) const PUT_PARTY_KEY: &str =
+    "INSERT INTO party_key (verifier, party, kind, valid_from, valid_until, registered_at)
+    VALUES ($1, $2, $3, $4, $5, $6)";
+pub(super) const PUT_REVOCATION: &str =
+    "INSERT INTO revocation (verifier, revoked_at, reason) VALUES ($1, $2, $3)";
+pub(super) const PARTY_KEYS: &str =
+    "SELECT k.verifier, p.licence, p.name, k.kind, k.valid_from, k.valid_until, k.registered_at,
+    r.revoked_at, r.reason
+    FROM party_key k JOIN party p ON p.party_id = k.party LEFT JOIN revocation r ON r.verifier = k.verifier
+    ORDER BY k.registered_at, k.verifier";
+pub(super) const PUT_STATEMENT: &str =
+    "INSERT INTO statement (statement_id, sha256, note) VALUES ($1, $2, $3)";
+pub(super) const STATEMENT: &str = "SELECT note FROM statement WHERE sha256 = $1";
 
 pub(super) const FIND_FIREARM: &str = "SELECT firearm_id FROM firearm WHERE line_id = $1 AND serial = $2";
 pub(super) const FIREARM: &str = "SELECT l.licence, l.model, f.serial, d.body
@@ -93,6 +111,23 @@ pub(super) const ENTRIES_OF_CODE: &str =
     LEFT JOIN description d ON d.description_id = e.description_id
     WHERE t.code = $1 AND e.void = 0 AND NOT EXISTS (SELECT 1 FROM entry c WHERE c.corrects = e.entry_id)
     ORDER BY e.entry_id";
+
+pub(super) const ENTRY_RANGE: &str =
+    "SELECT e.entry_id, e.firearm_id, e.kind, h.licence, h.name, o.licence, o.name,
+    e.happened_on, e.recorded_at, e.recorded_by, d.body, e.code, e.corrects, e.void, e.body,
+    l.licence, l.model, f.serial
+    FROM entry e JOIN firearm f ON f.firearm_id = e.firearm_id JOIN line l ON l.line_id = f.line_id
+    JOIN party h ON h.party_id = e.holder LEFT JOIN party o ON o.party_id = e.other
+    LEFT JOIN description d ON d.description_id = e.description_id
+    WHERE e.entry_id >= $1 AND e.entry_id < $2 ORDER BY e.entry_id";
+pub(super) const COUNT_ISSUED_AS: &str = "SELECT COUNT(*) FROM code c
+    JOIN firearm f ON f.firearm_id = c.firearm_id JOIN line l ON l.line_id = f.line_id
+    JOIN description d ON d.description_id = f.description_id
+    JOIN entry e ON e.firearm_id = f.firearm_id AND e.kind = 'manufactured' AND e.code = c.code
+    JOIN party h ON h.party_id = e.holder
+    WHERE c.unit >= $1 AND c.unit < $2 AND l.licence = $3 AND h.licence = $3 AND h.name = $4 AND l.model = $5
+    AND d.body = $6 AND e.happened_on = $7 AND e.recorded_by = $8 AND c.record_id = $9
+    AND e.corrects IS NULL AND e.void = 0";
 
 /// A page of the book. `$3` is the view: 0 original, 1 corrected, 2 both.
 pub(super) const BOOK_PAGE: &str =

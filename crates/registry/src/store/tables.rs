@@ -28,7 +28,7 @@ pub(crate) struct Table {
 }
 
 /// Every table but the versions, each after those that it refers to.
-const TABLES: [Table; 12] = [
+const TABLES: [Table; 15] = [
     Table { name: "counter", columns: &["name", "#next"] },
     Table { name: "block", columns: &["#prefix", "key_check", "#opened_at"] },
     Table { name: "record", columns: &["#record_id", "kind", "#recorded_at", "*salt", "body"] },
@@ -58,6 +58,12 @@ const TABLES: [Table; 12] = [
         ],
     },
     Table { name: "fitting", columns: &["#entry_id", "#code"] },
+    Table {
+        name: "party_key",
+        columns: &["verifier", "#party", "kind", "#valid_from", "#valid_until", "#registered_at"],
+    },
+    Table { name: "revocation", columns: &["verifier", "#revoked_at", "reason"] },
+    Table { name: "statement", columns: &["#statement_id", "sha256", "note"] },
 ];
 
 impl Table {

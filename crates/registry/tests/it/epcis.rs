@@ -32,7 +32,12 @@ async fn eventful() -> Place {
     let codes = place.issue(&run("AB0001", 4)).await;
     place.ship_and_sell("AB0001").await;
     let maker = place.books.issuer();
-    let loss = |how| Loss { how, incident: "I-77/1".parse().unwrap(), police_report: "P: 9".parse().ok() };
+    let loss = |how| Loss {
+        how,
+        incident: "I-77/1".parse().unwrap(),
+        police_report: "P: 9".parse().ok(),
+        reported_by: "Example Police (synthetic)".parse().ok().filter(|_| how == LossKind::InTransit),
+    };
     let export = Recipient::Export { country: "AT".parse().unwrap(), permit: "X-1".parse().unwrap() };
     let agency = Recipient::Government("Example County Sheriff (synthetic)".parse().unwrap());
     let to = |to| Event::Disposed { holder: maker.clone(), to };
@@ -40,7 +45,10 @@ async fn eventful() -> Place {
         ("AB0001", Event::MultipleSale { holder: dealer(), reference: "3310-4 17".parse().unwrap() }),
         ("AB0001", Event::Acquired { holder: dealer(), source: Source::Public("R-1".parse().unwrap()) }),
         ("AB0001", Event::Lost { holder: dealer(), loss: loss(LossKind::Theft) }),
-        ("AB0001", Event::Recovered { holder: dealer(), incident: "I-77/1".parse().unwrap() }),
+        (
+            "AB0001",
+            Event::Recovered { holder: dealer(), incident: "I-77/1".parse().unwrap(), reported_by: None },
+        ),
         ("AB0001", Event::PartRemoved { by: dealer(), part: Part::FiringPin, code: codes[0].code }),
         ("AB0001", Event::PartFitted { by: dealer(), part: Part::FiringPin, code: codes[1].code }),
         ("AB0001", Event::Destroyed { holder: dealer(), reason: "crushed, two witnesses".parse().unwrap() }),

@@ -2,14 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed test should panic and say so")]
 
+mod ammunition;
 mod behaviour;
+mod check;
 mod codes;
 mod epcis;
 mod faults;
 mod names;
 mod outage;
+mod parts;
 mod place;
 mod print;
 mod resume;
 mod succession;
 mod table;
+mod versions;

@@ -5,11 +5,36 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, Weak};
 
 use jiff::Timestamp;
+use registry::parts::{Change, PartyKey, PartyKind, SignedChange, Work};
 use registry::{
     Books, Database, Description, Event, FirearmKey, FirearmKind, IssueRun, Issued, Licensee, NewEntry,
     NewIssuer, Part, Recipient, serial_run,
 };
 use tempfile::TempDir;
+use transparency::SigningKey;
+
+/// One test over SQLite and over PostgreSQL; each function takes its [`Place`].
+macro_rules! on_both {
+    ($($name:ident)*) => {
+        mod sqlite {$(
+            #[tokio::test]
+            async fn $name() {
+                if let Some(place) = $crate::place::Place::sqlite().await {
+                    super::$name(place).await;
+                }
+            }
+        )*}
+        mod postgres {$(
+            #[tokio::test]
+            async fn $name() {
+                if let Some(place) = $crate::place::Place::postgres().await {
+                    super::$name(place).await;
+                }
+            }
+        )*}
+    };
+}
+pub(crate) use on_both;
 
 /// A test's books and what keeps them alive.
 pub(crate) struct Place {
@@ -67,6 +92,13 @@ pub(crate) fn sold() -> Event {
     Event::Disposed { holder: dealer(), to: Recipient::Form4473("T-0815".parse().unwrap()) }
 }
 
+/// The key that a house signs with.
+pub(crate) fn bench(party: &Licensee) -> SigningKey {
+    let mut seed = [0; 32];
+    seed[..20].copy_from_slice(party.licence.as_str().as_bytes());
+    SigningKey::log(&format!("{}/bench", party.licence), &seed).unwrap()
+}
+
 impl Place {
     pub(crate) async fn sqlite() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
@@ -94,6 +126,12 @@ impl Place {
     /// The address of an empty database on the same server.
     pub(crate) fn another_database(&self) -> Option<String> {
         self.server.as_ref().map(|server| server.new_database())
+    }
+
+    /// The address of the database of these books, which lie on a server.
+    pub(crate) fn server_address(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.path().join("issuer.toml")).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("postgres = ")).unwrap().trim_matches('"').to_owned()
     }
 
     /// Closes the books and opens them again, as after a restart.
@@ -125,7 +163,44 @@ impl Place {
 
     pub(crate) async fn record(&self, serial: &str, event: Event, on: &str) -> Result<u64, String> {
         let new = self.entry(serial, event, on);
+        let part = match &new.event {
+            Event::PartFitted { part, code, .. } => Some(Work::Fitted { part: *part, code: *code }),
+            Event::PartRemoved { part, code, .. } => Some(Work::Removed { part: *part, code: *code }),
+            _ => None,
+        };
+        if let Some(work) = part.filter(|_| !new.event.holder().is(&self.books.issuer())) {
+            self.registered(new.event.holder()).await;
+            let signed = self.change(serial, work, new.event.holder(), on);
+            return self.enter(&signed.sign(&bench(new.event.holder())).unwrap()).await;
+        }
         self.books.record(&new, &"clerk".parse().unwrap(), now()).await.map_err(|error| error.to_string())
+    }
+
+    /// Registers the key of a house for the years 2024 to 2029, unless it is known.
+    pub(crate) async fn registered(&self, party: &Licensee) {
+        let new = PartyKey {
+            key: bench(party).verifier().clone(),
+            party: party.clone(),
+            kind: PartyKind::Dealer,
+            valid_from: "2024-01-01T00:00:00Z".parse().unwrap(),
+            valid_until: "2030-01-01T00:00:00Z".parse().unwrap(),
+        };
+        let known = self.books.party_keys().await.unwrap();
+        if known.iter().all(|one| one.key.key != new.key) {
+            self.books.register_key(&new, &"clerk".parse().unwrap(), now()).await.unwrap();
+        }
+    }
+
+    /// What a house signs for these books.
+    pub(crate) fn change(&self, serial: &str, work: Work, by: &Licensee, on: &str) -> Change {
+        let times = (on.parse().unwrap(), now());
+        Change::new(self.books.log_name(), self.key(serial), by.clone(), work, times)
+    }
+
+    /// Enters a signed change; the number of its first entry.
+    pub(crate) async fn enter(&self, signed: &SignedChange) -> Result<u64, String> {
+        let done = self.books.enter_change(signed, &"clerk".parse().unwrap(), now()).await;
+        done.map(|numbers| numbers[0]).map_err(|error| error.to_string())
     }
 
     /// Manufacturer to wholesaler to dealer to a buyer.

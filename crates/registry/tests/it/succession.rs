@@ -192,7 +192,8 @@ async fn books_on_a_server_are_copied_put_back_and_handed_over() {
     let question = crate::behaviour::question(&[(code, 0.9999)]);
     for (name, database) in targets {
         let target = folder.join(name);
-        registry::restore(&copy, &target, &database, now()).await.unwrap();
+        let options = registry::Restore { database: &database, latest: true, by: &by };
+        registry::restore(&copy, &target, &options, now()).await.unwrap();
         let books = Books::open(&target, now()).await.unwrap();
         assert!(books.reconcile().await.unwrap().agrees(), "{name}");
         assert!(

@@ -111,13 +111,18 @@ async fn an_exported_book_is_taken_without_a_mapping() {
     let codes = place.issue(&run("AB0001", 3)).await;
     place.ship_and_sell("AB0001").await;
     let maker = place.books.issuer();
-    let loss = Loss { how: LossKind::Theft, incident: "I-77".parse().unwrap(), police_report: None };
+    let loss = Loss {
+        how: LossKind::Theft,
+        incident: "I-77".parse().unwrap(),
+        police_report: None,
+        reported_by: None,
+    };
     let export = Recipient::Export { country: "AT".parse().unwrap(), permit: "X-1".parse().unwrap() };
     let events = [
         Event::MultipleSale { holder: dealer(), reference: "3310-4 17".parse().unwrap() },
         Event::Acquired { holder: dealer(), source: Source::Public("R-1".parse().unwrap()) },
         Event::Lost { holder: dealer(), loss },
-        Event::Recovered { holder: dealer(), incident: "I-77".parse().unwrap() },
+        Event::Recovered { holder: dealer(), incident: "I-77".parse().unwrap(), reported_by: None },
         Event::PartRemoved { by: dealer(), part: Part::FiringPin, code: codes[0].code },
         Event::Destroyed { holder: dealer(), reason: "crushed, two witnesses".parse().unwrap() },
     ];

@@ -1,0 +1,272 @@
+//! What `reconcile` names: whatever stands in the tables and is not what the log vouches for.
+
+use std::io::Cursor;
+
+use registry::{
+    Books, Correction, Database, Event, ImportOptions, Recipient, Restore, Source, TraceOutcome, View,
+    restore,
+};
+use sqlx::SqlitePool;
+
+use crate::place::{self, Place, dealer, now, on_both, run, sold, wholesaler};
+
+on_both! {
+    books_of_every_kind_of_act_agree
+    a_withdrawn_making_leads_nowhere
+    what_was_asked_long_ago_is_erased_and_stays_in_the_log
+}
+
+/// Books with something of everything that is written: a run, single entries, many at once, a table, corrections.
+async fn fill(place: &Place) {
+    let by = "clerk".parse().unwrap();
+    place.issue(&run("AB0001", 30)).await;
+    place.ship_and_sell("AB0001").await;
+    let maker = place.books.issuer();
+    let ship = |serial: &str| {
+        let to = Recipient::Licensee(wholesaler());
+        place.entry(serial, Event::Disposed { holder: maker.clone(), to }, "2024-02-01")
+    };
+    let entries: Vec<_> = (2..=20).map(|number| ship(&format!("AB{number:04}"))).collect();
+    place.books.record_all(&entries, &by, now()).await.unwrap();
+    let mut table =
+        "model,serial,type,calibre,country,acquired_on,source_licence,source_name,disposed_on,form_4473\n"
+            .to_owned();
+    for row in 0..2_100 {
+        table += &format!(
+            "Old One,X{row:04},pistol,9 mm,US,2020-01-31,1-23-456-01-9A-22222,Wholesale One (synthetic),2020-02-01,T-{row}\n"
+        );
+    }
+    let options = ImportOptions::default();
+    place.books.import(Cursor::new(table), &options, (&by, now()), |row| panic!("{row:?}")).await.unwrap();
+    let correction = Correction {
+        firearm: place.key("AB0001"),
+        entry: 33,
+        becomes: Some((sold(), "2024-04-11".parse().unwrap())),
+        description: None,
+        reason: "the dealer gave the wrong day".parse().unwrap(),
+    };
+    place.books.correct(&correction, &by, now()).await.unwrap();
+    let closed = "2024-12-31".parse().unwrap();
+    place.books.close_licensee(&wholesaler().licence, closed, "the tracing centre", now()).await.unwrap();
+}
+
+async fn books_of_every_kind_of_act_agree(place: Place) {
+    fill(&place).await;
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.agrees(), "{found:?}");
+    assert_eq!(found.agreed, found.log_entries);
+}
+
+#[tokio::test]
+async fn every_alteration_of_a_table_shows() {
+    let place = Place::sqlite().await.unwrap();
+    fill(&place).await;
+    place.books.close().await;
+    let file = place.folder.path().join("books.sqlite");
+    let kept = std::fs::read(&file).unwrap();
+    let cases = [
+        // Rows of a table that was taken.
+        ("UPDATE entry SET happened_on = happened_on - 900 WHERE entry_id = 3000", "the entries of record"),
+        ("UPDATE entry SET recorded_by = 'somebody' WHERE entry_id = 3001", "the entries of record"),
+        ("UPDATE entry SET body = replace(body, 'T-', 'S-') WHERE entry_id = 3000", "the entries of record"),
+        ("UPDATE entry SET void = 1 WHERE entry_id = 3000", "the entries of record"),
+        ("UPDATE firearm SET serial = 'Y1000' WHERE serial = 'X1000'", "the entries of record"),
+        // Of many entries written at once.
+        ("UPDATE entry SET other = 1 WHERE entry_id = 40", "the entries of record"),
+        // Names and descriptions that many rows share.
+        ("UPDATE party SET name = 'Nobody' WHERE licence = '1-23-456-01-9A-22222'", "record"),
+        (
+            "UPDATE party SET licence = '1-23-456-01-9A-99999' WHERE licence = '1-23-456-01-9A-22222'",
+            "record",
+        ),
+        ("UPDATE description SET body = replace(body, '9 mm\"', '10 mm\"')", "the entries of record"),
+        (
+            "UPDATE description SET body = replace(body, '9 mm Luger', '.22 LR')",
+            "the codes issued under record",
+        ),
+        ("UPDATE line SET model = 'M10' WHERE model = 'Old One'", "the entries of record"),
+        // Of a run of codes.
+        (
+            "UPDATE entry SET happened_on = happened_on + 1 WHERE entry_id = 7",
+            "the codes issued under record",
+        ),
+        ("UPDATE code SET firearm_id = 2 WHERE firearm_id = 9", "the codes issued under record"),
+        ("DELETE FROM code", "the table has 0 codes; 30 were issued"),
+        // The rest.
+        (
+            "UPDATE entry SET body = replace(body, 'wrong day', 'right day') WHERE corrects IS NOT NULL",
+            "the correction of record",
+        ),
+        ("UPDATE entry SET corrects = 31 WHERE corrects IS NOT NULL", "the correction of record"),
+        ("UPDATE closure SET records_at = 'the cellar'", "the closing of licence"),
+        ("DELETE FROM closure", "the closing of licence"),
+        ("INSERT INTO block SELECT 77, key_check, opened_at FROM block", "blocks ["),
+        ("UPDATE counter SET next = next - 3 WHERE name = 'unit:K7'", "counts 27 codes as issued; 30 were"),
+    ];
+    for (statement, expected) in cases {
+        let pool = SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+        let mut conn = pool.acquire().await.unwrap();
+        sqlx::query("PRAGMA foreign_keys = OFF").execute(&mut *conn).await.unwrap();
+        let done = sqlx::query(statement).execute(&mut *conn).await.unwrap();
+        assert!(done.rows_affected() > 0, "{statement} changes nothing");
+        drop(conn);
+        pool.close().await;
+        let books = Books::open(place.folder.path(), now()).await.unwrap();
+        let found = books.reconcile().await.unwrap();
+        assert!(found.faults.iter().any(|fault| fault.contains(expected)), "{statement}: {:?}", found.faults);
+        assert!(!found.agrees());
+        books.close().await;
+        for more in ["-wal", "-shm"] {
+            let _ = std::fs::remove_file(format!("{}{more}", file.display()));
+        }
+        std::fs::write(&file, &kept).unwrap();
+    }
+    let books = Books::open(place.folder.path(), now()).await.unwrap();
+    assert!(books.reconcile().await.unwrap().agrees(), "everything was undone");
+}
+
+async fn a_withdrawn_making_leads_nowhere(place: Place) {
+    let codes = place.issue(&run("AB0001", 2)).await;
+    let (code, by) = (codes[0].code, "clerk".parse().unwrap());
+    let void = Correction {
+        firearm: place.key("AB0001"),
+        entry: 1,
+        becomes: None,
+        description: None,
+        reason: "that number was never engraved".parse().unwrap(),
+    };
+    place.books.correct(&void, &by, now()).await.unwrap();
+    let question = crate::behaviour::question(&[(code, 1.0)]);
+    let answer = place.books.trace(&question, now()).await.unwrap();
+    assert!(matches!(answer.outcome, TraceOutcome::PartNotFitted { .. }), "{:?}", answer.outcome);
+    assert!(answer.statement[0].contains("entered in error"), "{:?}", answer.statement);
+    // The part is in another firearm: the issuer says so, and the code leads there.
+    let pin = registry::Part::FiringPin;
+    let fitted = Event::PartFitted { by: place.books.issuer(), part: pin, code };
+    place.record("AB0002", fitted, "2024-01-03").await.unwrap();
+    let answer = place.books.trace(&question, now()).await.unwrap();
+    let TraceOutcome::ChainEnds(traced) = answer.outcome else { panic!("{:?}", answer.outcome) };
+    assert_eq!(traced.firearm.key.serial.as_str(), "AB0002");
+    assert!(place.books.reconcile().await.unwrap().agrees());
+}
+
+async fn what_was_asked_long_ago_is_erased_and_stays_in_the_log(place: Place) {
+    let code = place.issue(&run("AB0001", 1)).await[0].code;
+    let question = crate::outage::question(code);
+    place.books.trace(&question, now()).await.unwrap();
+    let by = "operator".parse().unwrap();
+    let years = |years: i64| now() + jiff::SignedDuration::from_hours(24 * 366 * years);
+    place.books.trace(&question, years(1)).await.unwrap();
+    let refused = place.books.erase(years(1), &by, years(1)).await.unwrap_err().to_string();
+    assert!(refused.contains("are kept for a year"), "{refused}");
+    assert_eq!(place.books.erase(years(1), &by, years(2)).await.unwrap(), 2, "question and answer");
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.agrees(), "{found:?}");
+    assert_eq!((found.log_entries, found.agreed, found.erased), (7, 5, 2));
+    assert!(place.books.issued(code).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_record_that_is_blanked_without_an_act_shows() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&run("AB0001", 1)).await[0].code;
+    place.books.trace(&crate::outage::question(code), now()).await.unwrap();
+    let file = place.folder.path().join("books.sqlite");
+    let pool = SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    for (kind, number) in [("trace", 3), ("issue", 2)] {
+        let blank = format!("UPDATE record SET salt = X'', body = '' WHERE kind = '{kind}'");
+        sqlx::query(sqlx::AssertSqlSafe(blank)).execute(&pool).await.unwrap();
+        let found = place.books.reconcile().await.unwrap();
+        assert!(found.altered.contains(&number) && !found.agrees(), "{kind}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_that_does_not_agree_cannot_be_used() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("AB0001", 3)).await;
+    let by = "operator".parse().unwrap();
+    let (copy, target) = (place.folder.path().join("copy"), place.folder.path().join("again"));
+    std::fs::create_dir_all(place.folder.path().join("node/log")).unwrap();
+    std::fs::write(place.folder.path().join("node/accounts.json"), "{}").unwrap();
+    place.books.backup(&copy, &by, now()).await.unwrap();
+    assert_eq!(
+        std::fs::read_to_string(copy.join("node/accounts.json")).unwrap(),
+        "{}",
+        "the node is in the copy"
+    );
+    // Somebody alters the copy and writes the list of hashes anew.
+    let file = copy.join("books.sqlite");
+    let old = sha256(&file);
+    let pool = SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    sqlx::query("DELETE FROM code WHERE firearm_id = 2").execute(&pool).await.unwrap();
+    pool.close().await;
+    let list = std::fs::read_to_string(copy.join("SHA256SUMS")).unwrap();
+    std::fs::write(copy.join("SHA256SUMS"), list.replace(&old, &sha256(&file))).unwrap();
+    let options = Restore { database: &Database::Embedded, latest: true, by: &by };
+    let refused = restore(&copy, &target, &options, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("do not agree"), "{refused}");
+    let refused = Books::open(&target, now()).await.err().unwrap().to_string();
+    assert!(refused.contains("were not put back whole"), "{refused}");
+}
+
+fn sha256(file: &std::path::Path) -> String {
+    use sha2::Digest as _;
+    hex::encode(sha2::Sha256::digest(std::fs::read(file).unwrap()))
+}
+
+#[tokio::test]
+async fn an_unclosed_quotation_mark_does_not_fill_the_memory() {
+    let place = Place::sqlite().await.unwrap();
+    let by = "clerk".parse().unwrap();
+    let mut table = "model,serial,type,calibre,country,made_on\nM9,X1,pistol,9 mm,US,2024-01-02\n".to_owned();
+    table += &format!("M9,\"X2,{}", "pistol,9 mm,US,2024-01-02\n".repeat(100_000));
+    let done = place.books.import(Cursor::new(table), &ImportOptions::default(), (&by, now()), |_| ()).await;
+    let refused = done.unwrap_err().to_string();
+    assert!(refused.contains("a row is longer than 64 KiB"), "{refused}");
+    // A long table of short rows is none.
+    let mut table = "model,serial,type,calibre,country,made_on\n".to_owned();
+    (0..4_000).for_each(|row| table += &format!("M9,X{row},pistol,9 mm,US,2024-01-02\n"));
+    let done = place.books.import(Cursor::new(table), &ImportOptions::default(), (&by, now()), |_| ()).await;
+    assert_eq!(done.unwrap().entries, 4_000);
+    let place = place.reopened().await;
+    let received = Event::Acquired { holder: dealer(), source: Source::Licensee(place.books.issuer()) };
+    let mut entry = place.entry("X1", received, "2024-02-01");
+    entry.firearm.model = "M9".parse().unwrap();
+    place.books.record(&entry, &by, now()).await.unwrap();
+    let history = place.books.history(&entry.firearm).await.unwrap().unwrap();
+    assert_eq!(View::Corrected.of(&history.entries).len(), 2);
+    let _ = place::MODEL;
+}
+
+/// PostgreSQL and what speaks its protocol may give a transaction up and ask for another attempt.
+#[tokio::test]
+async fn a_transaction_given_up_is_tried_again_within_bounds() {
+    let Some(place) = Place::postgres().await else { return };
+    place.issue(&run("AB0001", 2)).await;
+    let url = place.server_address();
+    let pool = sqlx::PgPool::connect(&url).await.unwrap();
+    let trigger = "CREATE SEQUENCE hiccup; CREATE TABLE bound (most BIGINT); INSERT INTO bound VALUES (0);
+        CREATE FUNCTION give_up() RETURNS trigger AS $$ BEGIN
+            IF nextval('hiccup') <= (SELECT most FROM bound) THEN RAISE EXCEPTION 'given up' USING ERRCODE = '40001'; END IF;
+            RETURN NULL; END $$ LANGUAGE plpgsql;
+        CREATE CONSTRAINT TRIGGER give_up AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION give_up();";
+    sqlx::raw_sql(trigger).execute(&pool).await.unwrap();
+    let times = async |most: i64| {
+        let text = format!("ALTER SEQUENCE hiccup RESTART; UPDATE bound SET most = {most}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&pool).await.unwrap();
+    };
+    times(3).await;
+    let ship = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(wholesaler()) };
+    place.record("AB0001", ship.clone(), "2024-02-01").await.unwrap();
+    times(4).await;
+    assert_eq!(place.issue(&run("AC0001", 1)).await.len(), 1);
+    times(1_000).await;
+    let refused = place.record("AB0002", ship.clone(), "2024-02-01").await.unwrap_err();
+    assert!(refused.contains("the database stayed busy after 6 attempts"), "{refused}");
+    times(0).await;
+    place.record("AB0002", ship, "2024-02-01").await.unwrap();
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.agrees() && found.without_effect.len() == 1, "{found:?}");
+}
