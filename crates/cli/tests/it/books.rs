@@ -90,11 +90,12 @@ fn a_code_leads_to_the_chain() {
         (&true.into(), &Value::Null)
     );
 
-    let stolen = ["--incident", "I-77", "--on", "2024-05-01"];
-    shell.done(&[&["theft"], FIRST, DEALER, &stolen].concat());
+    let stolen = ["--incident", "I-77", "--on", "2024-05-01", "--reported-by", "Example Police"];
+    shell.done(&[&["theft"], FIRST, &stolen].concat());
     let (exit, answer) = shell.trace(&code, &[]);
     assert_eq!((exit, &answer["outcome"]), (0, &"chain-ends".into()));
     assert_eq!((&answer["time_to_crime_days"], &answer["chain_end"]["end"]), (&Value::Null, &"theft".into()));
+    assert_eq!(answer["chain_end"]["reported_by"], "Example Police");
 
     let book = shell.done(&[&["book"], FIRST].concat());
     assert_eq!(book.lines().count(), 4, "{book}");
