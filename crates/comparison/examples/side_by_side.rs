@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let (a, b) = (surface(one)?, surface(other)?);
     let result = compare(&a, &b)?;
-    let weight = Calibration::built_in().weigh(&result)?;
-    std::fs::write(output, picture::page([(one, &a), (other, &b)], &result, Some(&weight)))?;
+    let calibration = Calibration::built_in();
+    let weight = calibration.weigh(&result)?;
+    std::fs::write(output, picture::page([(one, &a), (other, &b)], &result, Some((&calibration, &weight))))?;
     Ok(())
 }

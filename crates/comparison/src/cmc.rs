@@ -3,7 +3,7 @@
 use crate::areal::{Place, REACH};
 use crate::cluster::{self, Clustered};
 use crate::direction::{self, Close, Scratch, Vote};
-use crate::pose::{POSES, Pose};
+use crate::pose::{self, POSES, Pose};
 use crate::preset::{Clustering, Preset};
 use crate::surface::Surface;
 
@@ -46,6 +46,10 @@ const BY_CHANCE: f64 = 4.5;
 /// Another motion with this share of the support leaves the place open.
 const RIVAL: f64 = 0.5;
 const RIVAL_OF_REGULAR: f64 = 0.4;
+/// Only cells that chance would seldom bring together are worth a look at what else they fit.
+const PROMISING: f64 = 0.01;
+/// The support per cell, that of a surface on itself being one, from which a surface is similar to itself in another position.
+const SELF_SIMILAR: f64 = 0.05;
 /// The published tolerance of the median distance, in samples of the base pitch.
 const CONVERGED: f64 = 20.0;
 /// Poses within so many degrees and micrometres describe nearly the same motion.
@@ -73,6 +77,11 @@ pub(crate) fn direction(
     let sweep = if total >= 3 { sweep(a, b, &best.pose, &close, scratch) } else { Vec::new() };
     let window = 2.0 * REACH as f64 * a.level2.pitch;
     let apart = distances(&best.places, &close);
+    let chance = chance(&apart, window);
+    let mut rival = rival(best, &votes);
+    if chance < PROMISING {
+        rival = rival.max(own_rival(a, b, best, scratch));
+    }
     Some(Direction {
         pose: best.pose,
         support: best.support,
@@ -80,13 +89,13 @@ pub(crate) fn direction(
         original: original(&found, preset),
         found,
         total,
-        chance: chance(&apart, window),
+        chance,
         spread: median(apart),
         regular: a.is_regular || b.is_regular,
         close,
         congruent,
         sweep,
-        rival: rival(best, &votes),
+        rival,
     })
 }
 
@@ -125,6 +134,29 @@ fn clustered(
 fn rival(reference: &Vote, votes: &[Vote]) -> f64 {
     let other = votes.iter().filter(|vote| !is_near(&vote.pose, &reference.pose));
     other.map(|vote| vote.support).fold(0.0, f64::max) / reference.support.max(f64::MIN_POSITIVE)
+}
+
+/// The same for the motions that end where the reference does after one under which A agrees with itself.
+///
+/// A face that looks the same turned or shifted fits another as well in each of those positions; what fits in one of them says
+/// nothing about the firearm unless it fits there much better than in the others.
+fn own_rival(a: &Surface, b: &Surface, reference: &Vote, scratch: &mut Scratch) -> f64 {
+    let motions = a.own_motions.get_or_init(|| own_motions(a, scratch));
+    let supports = motions.iter().map(|motion| {
+        let first = turned(motion.shift, motion.turn);
+        direction::vote(a, b, &reference.pose.then(motion.turn, first), scratch).support
+    });
+    supports.fold(0.0, f64::max) / reference.support.max(f64::MIN_POSITIVE)
+}
+
+/// The motions, other than none, under which the cells of a surface find more agreement on itself than chance brings.
+fn own_motions(a: &Surface, scratch: &mut Scratch) -> Vec<Pose> {
+    let still = Pose::default();
+    let all: Vec<Pose> =
+        pose::search(a, a, &mut scratch.planner).into_iter().filter(|p| !is_near(p, &still)).collect();
+    let votes = direction::votes(a, a, &all, scratch);
+    let least = SELF_SIMILAR * a.cells.len() as f64;
+    votes.into_iter().filter(|vote| vote.support >= least).map(|vote| vote.pose).collect()
 }
 
 fn is_near(pose: &Pose, other: &Pose) -> bool {

@@ -14,7 +14,7 @@ pub enum ComparisonError {
     },
     /// Too little of the scan is measured.
     #[error(
-        "only {percent:.1} % of the scan is measured, too little to compare (15 % are needed)\nhint: scan again, or mask less"
+        "only {percent:.1} % of the scan is measured, too little to compare\nhint: scan again, or mask less"
     )]
     TooFewPoints {
         /// The measured share of all points, in percent.

@@ -17,11 +17,12 @@ mod preset;
 mod raster;
 mod region;
 mod regular;
+mod rings;
 pub mod search;
 mod surface;
 
 pub use compare::{CellResult, CmcCounts, Comparison, compare};
 pub use error::ComparisonError;
 pub use prepare::prepare;
-pub use preset::{Clustering, MarkKind, Preset};
+pub use preset::{Clustering, ClusteringParameters, MarkKind, Parameters, Preset};
 pub use surface::Surface;

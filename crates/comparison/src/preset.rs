@@ -59,6 +59,62 @@ pub struct Preset {
     pub clustering: Option<Clustering>,
 }
 
+/// The numbers of a [`Preset`] and the version of the counting rules, as results and calibrations record them.
+///
+/// Two comparisons with equal parameters are made the same way, whatever their preset is called.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Parameters {
+    /// Grows by one whenever the same scans may come to other counts.
+    pub rule: u32,
+    /// Sample pitch after preparation, micrometres.
+    pub pitch_um: f64,
+    /// Wavelengths let through, micrometres.
+    pub band_um: [f64; 2],
+    /// Edge of a cell, micrometres.
+    pub cell_um: f64,
+    /// Measured share from which a cell is evaluated.
+    pub least_valid: f64,
+    /// Smallest coefficient of a congruent cell.
+    pub least_accf: f64,
+    /// How that rises for cells with few joint points.
+    pub accf_rise: f64,
+    /// Tolerance of turns, degrees.
+    pub turn_tolerance_deg: f64,
+    /// Tolerance of places, micrometres.
+    pub shift_tolerance_um: f64,
+    /// How agreeing cells are clustered, for firing pins.
+    pub clustering: Option<ClusteringParameters>,
+}
+
+/// The numbers of a [`Clustering`].
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct ClusteringParameters {
+    /// Degrees between turns.
+    pub turn_step_deg: f64,
+    /// Radius of a neighbourhood, micrometres.
+    pub radius_um: f64,
+    /// Neighbours of a core cell.
+    pub least_cells: usize,
+}
+
+/// The version of the rules by which cells are prepared, found and counted, beyond what a preset says.
+const RULE: u32 = 3;
+
+impl Parameters {
+    /// What differs from `other`, one phrase each.
+    pub(crate) fn unlike(&self, other: &Self) -> Vec<String> {
+        let fields = |parameters: &Self| {
+            let value = serde_json::to_value(parameters).expect("numbers always serialise");
+            value.as_object().cloned().unwrap_or_default()
+        };
+        let (own, others) = (fields(self), fields(other));
+        own.iter()
+            .filter(|(name, value)| others.get(*name) != Some(value))
+            .map(|(name, value)| format!("{name} {value} against {}", others.get(name).unwrap_or(value)))
+            .collect()
+    }
+}
+
 /// Fadul and Weller sets, convergence method: Chen, Chu, Soons, Yan 2017, Forensic Sci. Int. 280:213-223.
 const CHEN2017: Preset = Preset {
     name: "chen2017",
@@ -126,6 +182,26 @@ const ALL: [Preset; 8] = [
 ];
 
 impl Preset {
+    /// Its numbers, to be recorded.
+    pub fn parameters(&self) -> Parameters {
+        Parameters {
+            rule: RULE,
+            pitch_um: self.pitch.to_um(),
+            band_um: [self.band.0.to_um(), self.band.1.to_um()],
+            cell_um: self.cell.to_um(),
+            least_valid: self.least_valid,
+            least_accf: self.least_accf,
+            accf_rise: self.rise,
+            turn_tolerance_deg: self.turn_tolerance,
+            shift_tolerance_um: self.shift_tolerance.to_um(),
+            clustering: self.clustering.map(|c| ClusteringParameters {
+                turn_step_deg: c.turn_step,
+                radius_um: c.radius.to_um(),
+                least_cells: c.least,
+            }),
+        }
+    }
+
     /// The smallest coefficient of a congruent cell with `joint` jointly measured points of the given pitch.
     pub(crate) fn threshold(&self, joint: f64, pitch_um: f64) -> f64 {
         let base = self.pitch.to_um();

@@ -1,11 +1,15 @@
 //! A prepared surface: the levels of detail, the grid of cells, and the spectra that comparisons reuse.
 
+use std::sync::OnceLock;
+
 use crate::areal::Patch;
 use crate::fourier::{Planner, Spectrum};
 use crate::joint;
+use crate::pose::Pose;
 use crate::preset::Preset;
 use crate::raster::{Frame, Raster};
 use crate::regular;
+use crate::rings;
 
 /// Turns of the coarse search per half circle: 3 degrees each.
 pub(crate) const HALF_TURNS: usize = 60;
@@ -40,6 +44,8 @@ pub struct Surface {
     pub(crate) warnings: Vec<String>,
     /// Whether regular machining marks were weakened.
     pub(crate) is_regular: bool,
+    /// The motions under which the surface agrees with itself, once somebody asked.
+    pub(crate) own_motions: OnceLock<Vec<Pose>>,
 }
 
 /// A square piece of the surface.
@@ -75,9 +81,13 @@ impl Surface {
     pub(crate) fn build(fine: &Raster, preset: &Preset, planner: &mut Planner) -> Option<Self> {
         let mut fine = fine.cropped(fine.bounds()?).centred(5.0);
         let edge = preset.cell.to_um() / fine.pitch;
-        let share = regular::share(&fine.boxed().thinned(), window(0.5 * edge), planner);
-        let is_regular = share > REGULAR;
-        if is_regular {
+        let mut is_regular = false;
+        if let Some((rest, share)) = rings::without(&fine) {
+            is_regular |= share > REGULAR;
+            fine = rest;
+        }
+        if regular::share(&fine.boxed().thinned(), window(0.5 * edge), planner) > REGULAR {
+            is_regular = true;
             fine = regular::suppressed(&fine, window(edge), planner);
         }
         let source1 = fine.boxed();
@@ -117,6 +127,7 @@ impl Surface {
             turned,
             warnings,
             is_regular,
+            own_motions: OnceLock::new(),
         })
     }
 

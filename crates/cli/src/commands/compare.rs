@@ -150,8 +150,9 @@ fn one_pair(
     };
     let inputs = [one, other];
     if let Some(path) = &arguments.picture {
-        let names = [(&*inputs[0].name, &a), (&*inputs[1].name, &b)];
-        let page = comparison::picture::page(names, &result, ratio.as_ref());
+        let names = paths.map(|path| file_name(path));
+        let weight = weigher.map(|w| &w.calibration).zip(ratio.as_ref());
+        let page = comparison::picture::page([(&names[0], &a), (&names[1], &b)], &result, weight);
         files::write(path, page.as_bytes())?;
     }
     if arguments.json {

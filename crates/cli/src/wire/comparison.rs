@@ -1,7 +1,7 @@
 //! Schema `microstamp.comparison/1`, and the parts of it that leads share.
 
 use comparison::evidence::{self, Calibration, LikelihoodRatio, ModelKind, Provenance};
-use comparison::{Comparison, MarkKind, Preset};
+use comparison::{Comparison, MarkKind, Parameters};
 use serde::Serialize;
 
 /// One comparison, with everything needed to repeat it.
@@ -28,26 +28,6 @@ pub(crate) struct ComparisonJson<'a> {
     calibration: Option<CalibrationJson<'a>>,
     cells: Vec<Cell>,
     warnings: &'a [String],
-}
-
-#[derive(Serialize)]
-struct Parameters {
-    pitch_um: f64,
-    band_um: [f64; 2],
-    cell_um: f64,
-    least_valid: f64,
-    least_accf: f64,
-    accf_rise: f64,
-    turn_tolerance_deg: f64,
-    shift_tolerance_um: f64,
-    clustering: Option<ClusteringJson>,
-}
-
-#[derive(Serialize)]
-struct ClusteringJson {
-    turn_step_deg: f64,
-    radius_um: f64,
-    least_cells: usize,
 }
 
 #[derive(Serialize)]
@@ -140,7 +120,7 @@ impl<'a> ComparisonJson<'a> {
             inputs: inputs.each_ref().map(|input| InputJson { file: &input.name, sha256: &input.sha256 }),
             mark: preset.mark,
             preset: preset.name,
-            parameters: Parameters::new(preset),
+            parameters: preset.parameters(),
             cells_evaluated: result.joint_cells(),
             cmc: Cmc {
                 original: cmc.original,
@@ -164,26 +144,6 @@ impl<'a> ComparisonJson<'a> {
             }),
             cells: result.cells.iter().map(cell).collect(),
             warnings: &result.warnings,
-        }
-    }
-}
-
-impl Parameters {
-    fn new(preset: &Preset) -> Self {
-        Self {
-            pitch_um: preset.pitch.to_um(),
-            band_um: [preset.band.0.to_um(), preset.band.1.to_um()],
-            cell_um: preset.cell.to_um(),
-            least_valid: preset.least_valid,
-            least_accf: preset.least_accf,
-            accf_rise: preset.rise,
-            turn_tolerance_deg: preset.turn_tolerance,
-            shift_tolerance_um: preset.shift_tolerance.to_um(),
-            clustering: preset.clustering.map(|c| ClusteringJson {
-                turn_step_deg: c.turn_step,
-                radius_um: c.radius.to_um(),
-                least_cells: c.least,
-            }),
         }
     }
 }

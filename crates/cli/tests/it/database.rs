@@ -148,3 +148,40 @@ fn what_cannot_be_searched_is_refused() {
     fs::write(format!("{db}/features.bin"), vec![0; 8192]).unwrap();
     assert_eq!(database(&["search", &asked, "--database", &db]).0, 2, "another file");
 }
+
+/// What is done to a file.
+type Spoil<'a> = &'a dyn Fn(&mut Vec<u8>);
+
+/// Bytes changed, cut off or put behind: searching and adding end with an answer or one sentence, never with a panic.
+#[test]
+fn a_spoilt_feature_file_is_answered_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    assert_eq!(database(&["index", &scans, "--database", &db]).0, 0);
+    let asked = format!("{scans}/simulated-1-000002.x3p");
+    let (features, catalogue) = (format!("{db}/features.bin"), format!("{db}/catalogue.sqlite"));
+    let [whole, known] = [&features, &catalogue].map(|file| fs::read(file).unwrap());
+    let spoil: [Spoil<'_>; 7] = [
+        &|bytes| bytes.clear(),
+        &|bytes| bytes.truncate(5000),
+        &|bytes| bytes.truncate(3 * 8192 + 17),
+        &|bytes| bytes[20] ^= 0xff,
+        &|bytes| bytes[2 * 8192..3 * 8192].fill(0xff),
+        &|bytes| bytes.iter_mut().skip(8192).step_by(61).for_each(|byte| *byte = !*byte),
+        &|bytes| bytes.extend(vec![0xaa; 8192 + 9]),
+    ];
+    for (case, spoil) in spoil.iter().enumerate() {
+        let mut bytes = whole.clone();
+        spoil(&mut bytes);
+        fs::write(&features, &bytes).unwrap();
+        fs::write(&catalogue, &known).unwrap();
+        for arguments in [["search", &asked, "--database", &db], ["add", &asked, "--database", &db]] {
+            let (exit, _, err) = database(&arguments);
+            assert!(
+                (0..=4).contains(&exit) && !err.contains("panicked"),
+                "case {case} {arguments:?}: {exit} {err}"
+            );
+            assert!(exit < 2 || err.lines().count() <= 3, "case {case}: {err}");
+        }
+    }
+}

@@ -7,6 +7,7 @@
 //! The folder holds X3P files and a `ground_truth.csv` whose first two columns are the file and its firearm. Every pair is
 //! compared once, the first scan from one folder of degraded scans and the second from another; every scan has its own seed.
 //! Conditions with nothing said touch the second scan only. Figures are measured on real scans with simulated damage.
+//! `CALIBRATION=FILE` weighs by another calibration than the built-in one; `PAIRS=FILE` keeps what every pair came to.
 
 mod conditions;
 
@@ -29,7 +30,8 @@ struct Pair {
     names: [String; 2],
     same: bool,
     congruent: usize,
-    cells: usize,
+    searched: usize,
+    joint: Vec<usize>,
     score: f64,
     log10: f64,
 }
@@ -54,8 +56,31 @@ fn main() -> Result<(), Anyhow> {
         writeln!(out, "{}", row(condition.name, &pairs))?;
         out.flush()?;
         tell_the_worst(&pairs)?;
+        if let Some(path) = std::env::var_os("PAIRS") {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+            keep(condition.name, &pairs, csv::Writer::from_writer(file))?;
+        }
     }
     Ok(())
+}
+
+/// A row for each pair: condition, both scans, one source, congruent, searched and jointly measured cells, score, log ratio.
+fn keep(condition: &str, pairs: &[Pair], mut table: csv::Writer<std::fs::File>) -> Result<(), Anyhow> {
+    for p in pairs {
+        let joint: Vec<String> = p.joint.iter().map(ToString::to_string).collect();
+        table.write_record([
+            condition,
+            &p.names[0],
+            &p.names[1],
+            if p.same { "1" } else { "0" },
+            &p.congruent.to_string(),
+            &p.searched.to_string(),
+            &joint.join(" "),
+            &p.score.to_string(),
+            &p.log10.to_string(),
+        ])?;
+    }
+    Ok(table.flush()?)
 }
 
 fn read_all(folder: &Path) -> Result<Vec<(String, String, Topography)>, Anyhow> {
@@ -91,7 +116,8 @@ fn pairs(
             names: [scans[i].0.clone(), scans[j].0.clone()],
             same: scans[i].1 == scans[j].1,
             congruent: result.congruent(),
-            cells: result.joint_cells(),
+            searched: result.cells_of_each[0].min(result.cells_of_each[1]),
+            joint: result.joint.clone(),
             score: result.score,
             log10,
         })
@@ -146,7 +172,7 @@ fn tell_the_worst(pairs: &[Pair]) -> std::io::Result<()> {
             p.names[0],
             p.names[1],
             p.congruent,
-            p.cells,
+            p.searched,
             p.log10
         )?;
     }

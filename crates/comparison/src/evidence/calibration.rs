@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::model::{Counts, Fitted, ModelKind};
 use crate::compare::{Comparison, mean};
 use crate::error::ComparisonError;
-use crate::preset::{MarkKind, Preset};
+use crate::preset::{MarkKind, Parameters, Preset};
 
 /// A comparison of known origin.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,6 +56,8 @@ pub struct Provenance {
     pub mark: MarkKind,
     /// The preset under which the pairs were prepared and compared.
     pub preset: String,
+    /// Its numbers: these must be those of a pair to be weighed, the name need not.
+    pub parameters: Parameters,
     /// Firearms in the set.
     pub firearms: usize,
     /// Pairs from one firearm.
@@ -74,8 +76,18 @@ pub struct Calibration {
     /// Where it comes from.
     pub provenance: Provenance,
     model: Model,
+    counted: Counted,
     /// Where the model is one of scores: fitted on all pairs, then on each resampled set.
     scores: Vec<Fitted>,
+}
+
+/// How many reference pairs came to each number of congruent cells: the number is the place in the list.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Pairs of one firearm.
+    pub same_source: Vec<usize>,
+    /// Pairs of two.
+    pub different_source: Vec<usize>,
 }
 
 /// The weight of evidence of one comparison.
@@ -91,7 +103,7 @@ pub struct LikelihoodRatio {
     pub calibration: String,
 }
 
-const SCHEMA: &str = "microstamp.calibration/2";
+const SCHEMA: &str = "microstamp.calibration/3";
 const RESAMPLED: usize = 100;
 /// Fewer pairs of either kind teach nothing.
 const LEAST_PAIRS: usize = 10;
@@ -110,6 +122,7 @@ impl Provenance {
             measured_on: measured_on.to_owned(),
             mark: preset.mark,
             preset: preset.name.to_owned(),
+            parameters: preset.parameters(),
             firearms: 0,
             same_source: 0,
             different_source: 0,
@@ -176,16 +189,16 @@ impl Calibration {
             let sample = Sample { least_cells, pairs, drawn };
             if kind == ModelKind::Kde { Model::Kde(sample) } else { Model::Pav(sample) }
         };
-        Self::of(provenance, model)
+        Self::of(provenance, model, Counted::of(references))
     }
 
-    fn of(provenance: Provenance, model: Model) -> Self {
+    fn of(provenance: Provenance, model: Model, counted: Counted) -> Self {
         let scores = match &model {
             Model::BetaBinomial { .. } => Vec::new(),
             Model::Kde(sample) => sample.models(ModelKind::Kde),
             Model::Pav(sample) => sample.models(ModelKind::Pav),
         };
-        Self { provenance, model, scores }
+        Self { provenance, model, counted, scores }
     }
 
     /// The calibration that comes with this crate: breech faces, preset `microstamp-1`, ten consecutively made slides.
@@ -215,10 +228,10 @@ impl Calibration {
             return Err(malformed(format!("its schema is `{schema}`, not `{SCHEMA}`\nhint: {hint}")));
         }
         let file: File = serde_json::from_value(told).map_err(|error| malformed(error.to_string()))?;
-        if !file.model.is_sound() {
+        if !file.model.is_sound() || !file.counted.is_sound(&file.provenance) {
             return Err(malformed("a model is out of range".to_owned()));
         }
-        Ok(Self::of(file.provenance, file.model))
+        Ok(Self::of(file.provenance, file.model, file.counted))
     }
 
     /// Writes a calibration file.
@@ -227,9 +240,15 @@ impl Calibration {
     ///
     /// Never: numbers and strings always serialise.
     pub fn to_json(&self) -> String {
-        let (provenance, model) = (self.provenance.clone(), self.model.clone());
-        let file = File { schema: SCHEMA.to_owned(), provenance, model };
+        let (provenance, model, counted) =
+            (self.provenance.clone(), self.model.clone(), self.counted.clone());
+        let file = File { schema: SCHEMA.to_owned(), provenance, counted, model };
         serde_json::to_string(&file).expect("numbers and strings always serialise") + "\n"
+    }
+
+    /// What the reference pairs came to, for showing a pair among them.
+    pub fn counted(&self) -> &Counted {
+        &self.counted
     }
 
     /// Which kind of model this is.
@@ -253,12 +272,14 @@ impl Calibration {
                 "it was learnt on another kind of mark".to_owned(),
             ));
         }
-        if own.preset != preset.name {
-            let reason = format!(
-                "it was learnt with preset `{}`, the scans were compared with `{}`",
-                own.preset, preset.name
-            );
-            return Err(ComparisonError::CalibrationMisfit(reason));
+        let unlike = own.parameters.unlike(&preset.parameters());
+        if !unlike.is_empty() {
+            return Err(ComparisonError::CalibrationMisfit(format!(
+                "it was learnt with preset `{}`, the scans were compared with `{}`: {}",
+                own.preset,
+                preset.name,
+                unlike.join(", ")
+            )));
         }
         Ok(())
     }
@@ -319,7 +340,31 @@ impl Calibration {
 struct File {
     schema: String,
     provenance: Provenance,
+    counted: Counted,
     model: Model,
+}
+
+impl Counted {
+    fn of(references: &[Reference]) -> Self {
+        let of = |same: bool| {
+            let mut pairs = Vec::new();
+            for reference in references.iter().filter(|r| r.is_same_source() == same) {
+                pairs.resize(pairs.len().max(reference.congruent + 1), 0);
+                pairs[reference.congruent] += 1;
+            }
+            pairs
+        };
+        Self { same_source: of(true), different_source: of(false) }
+    }
+
+    fn is_sound(&self, provenance: &Provenance) -> bool {
+        /// No scan has more cells.
+        const MOST: usize = 4096;
+        let all = |pairs: &[usize]| pairs.iter().try_fold(0_usize, |sum, &n| sum.checked_add(n));
+        [(&self.same_source, provenance.same_source), (&self.different_source, provenance.different_source)]
+            .iter()
+            .all(|(pairs, told)| pairs.len() <= MOST && all(pairs) == Some(*told))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,7 +9,9 @@ mod metrics;
 mod model;
 mod scores;
 
-pub use calibration::{Calibration, LikelihoodRatio, Provenance, Reference, leave_sources_out, verbal};
+pub use calibration::{
+    Calibration, Counted, LikelihoodRatio, Provenance, Reference, leave_sources_out, verbal,
+};
 pub use metrics::{Reliability, cllr, cllr_min, ece, reliability, tippett};
 pub use model::ModelKind;
 pub use scores::{Kde, Logistic, Pav};

@@ -11,6 +11,8 @@
 
 mod code;
 mod generate;
+#[cfg(test)]
+mod hostile;
 mod packed;
 mod register;
 mod relief;
@@ -229,7 +231,7 @@ pub fn pack(surface: &Surface) -> Vec<u8> {
 /// [`ComparisonError::Malformed`] for any other bytes.
 pub fn unpack(bytes: &[u8], preset: &Preset) -> Result<Surface, ComparisonError> {
     /// No prepared surface is larger along an axis.
-    const LARGEST: usize = 4096;
+    const LARGEST: usize = 2048;
     let read = || {
         let head = bytes.get(..DETAIL_HEAD)?;
         let regular = head.starts_with(DETAIL_OF_REGULAR);

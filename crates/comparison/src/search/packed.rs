@@ -87,7 +87,8 @@ pub(crate) fn unpacked(
     sigma: f32,
     bytes: &[u8],
 ) -> Option<Raster> {
-    let count = width.checked_mul(height)?;
+    // A byte tells of 255 samples at most.
+    let count = width.checked_mul(height).filter(|count| *count <= 255 * bytes.len())?;
     let mut w = Vec::with_capacity(count);
     let (mut measured, mut at) = (0.0_f32, 0);
     while w.len() < count {

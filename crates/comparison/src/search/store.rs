@@ -24,9 +24,9 @@ use crate::surface::Surface;
 pub const RECORD_BYTES: usize = 8192;
 const MAGIC: &[u8; 8] = b"MSFEAT\0\x01";
 const NAME: Range<usize> = 12..44;
-const CHECKSUM: Range<usize> = 24..32;
+pub(super) const CHECKSUM: Range<usize> = 24..32;
 const CODE: usize = 64;
-const HEIGHTS: usize = CODE + 8 * DIRECTIONS;
+pub(super) const HEIGHTS: usize = CODE + 8 * DIRECTIONS;
 /// No level kept here is larger along an axis.
 const LARGEST: usize = 1024;
 /// Bits a sample, most first; whichever fits.
@@ -84,9 +84,14 @@ pub fn header(preset: &Preset) -> Vec<u8> {
     bytes[8..12].copy_from_slice(&(RECORD_BYTES as u32).to_le_bytes());
     let name = preset.name.as_bytes();
     bytes[NAME][..name.len().min(NAME.len())].copy_from_slice(&name[..name.len().min(NAME.len())]);
-    let sum = checksum(&bytes[..RECORD_BYTES - 8], FIRST);
+    let sum = checksum_of_header(&bytes);
     bytes[RECORD_BYTES - 8..].copy_from_slice(&sum.to_le_bytes());
     bytes
+}
+
+/// Of all but its last eight bytes, where it belongs.
+pub(super) fn checksum_of_header(header: &[u8]) -> u64 {
+    checksum(&header[..RECORD_BYTES - 8], FIRST)
 }
 
 /// A feature file in memory, open for searching.
@@ -94,6 +99,8 @@ pub fn header(preset: &Preset) -> Vec<u8> {
 pub struct Store<'a> {
     records: &'a [u8],
     preset: &'static str,
+    /// Micrometres between the samples that records keep; large faces are kept two, four or eight times as coarse.
+    pitch: f64,
 }
 
 impl<'a> Store<'a> {
@@ -123,10 +130,10 @@ impl<'a> Store<'a> {
             return Err(malformed("its header is damaged"));
         }
         let name = header[NAME].split(|&b| b == 0).next().unwrap_or_default();
-        let preset = Preset::names().into_iter().find(|known| known.as_bytes() == name);
+        let preset = std::str::from_utf8(name).ok().and_then(|name| Preset::named(name).ok());
         let preset =
             preset.ok_or_else(|| malformed("it was made with a preset that this version does not know"))?;
-        Ok(Self { records, preset })
+        Ok(Self { records, preset: preset.name, pitch: 4.0 * preset.pitch.to_um() })
     }
 
     /// How many whole records there are.
@@ -187,7 +194,7 @@ impl<'a> Store<'a> {
         let (pitch, sigma, bits) = (f64::from(real(4)), real(8), u32::from(record[12]));
         let length = u32::from_le_bytes([record[16], record[17], record[18], record[19]]) as usize;
         let sound = size.iter().all(|s| (2..=LARGEST).contains(s))
-            && (1.0..1000.0).contains(&pitch)
+            && [1.0, 2.0, 4.0, 8.0].iter().any(|coarser| (pitch / (coarser * self.pitch) - 1.0).abs() < 0.05)
             && (0.0..1e6).contains(&sigma)
             && (1..=8).contains(&bits);
         if !sound {
@@ -203,7 +210,7 @@ fn number(bytes: &[u8]) -> u64 {
     u64::from_le_bytes(word)
 }
 
-fn record_checksum(record: &[u8]) -> u64 {
+pub(super) fn record_checksum(record: &[u8]) -> u64 {
     checksum(&record[CHECKSUM.end..], checksum(&record[..CHECKSUM.start], FIRST))
 }
 

@@ -78,7 +78,19 @@ fn calibrations_survive_their_file_and_refuse_other_questions() {
     assert_eq!(again.provenance, calibration.provenance);
     assert!(calibration.fits(&Preset::named("chen2017").unwrap()).is_err());
     assert!(calibration.fits(&Preset::named("zhang2021").unwrap()).is_err());
-    for broken in ["", "{}", "[1]", &calibration.to_json().replace("calibration/2", "calibration/1")] {
+    // What counts is how scans are compared, not what that is called.
+    let default = Preset::named("microstamp-1").unwrap();
+    assert!(calibration.fits(&Preset { name: "mine", ..default.clone() }).is_ok());
+    let wider = Preset { least_accf: 0.5, cell: topography::Length::um(400.0), ..default };
+    let told = calibration.fits(&wider).unwrap_err().to_string();
+    assert!(told.contains("least_accf 0.44 against 0.5") && told.contains("cell_um"), "{told}");
+    let other_rule = calibration.to_json().replacen("\"rule\":", "\"rule\":9", 1);
+    let told = Calibration::from_json(&other_rule).unwrap().fits(&Preset::named("microstamp-1").unwrap());
+    assert!(told.unwrap_err().to_string().contains("rule"));
+    let miscounted = calibration.to_json().replacen("\"same_source\":18", "\"same_source\":19", 1);
+    for broken in
+        ["", "{}", "[1]", &miscounted, &calibration.to_json().replace("calibration/3", "calibration/2")]
+    {
         assert!(Calibration::from_json(broken).is_err());
     }
     let few = &references()[..5];

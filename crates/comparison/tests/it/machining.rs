@@ -22,11 +22,15 @@ pub(crate) enum Style {
     Turned,
     /// Two crossing sets of feed lines, the same on all firearms, over a weak texture.
     Hatched,
+    /// Arcs of a cutter whose centre lies beside the face, the same on all firearms, over a weak texture.
+    Arched,
+    /// A rim about the hole and a shoulder at the edge, alike on all firearms, over a weak texture.
+    Rimmed,
     /// Smooth, but for a third of the area.
     Smooth,
 }
 
-pub(crate) const STYLES: [Style; 8] = [
+pub(crate) const STYLES: [Style; 10] = [
     Style::Granular,
     Style::Fine,
     Style::Subclass,
@@ -34,6 +38,8 @@ pub(crate) const STYLES: [Style; 8] = [
     Style::Striated,
     Style::Turned,
     Style::Hatched,
+    Style::Arched,
+    Style::Rimmed,
     Style::Smooth,
 ];
 
@@ -93,6 +99,13 @@ fn relief(style: Style, firearm: u64, u: f64, v: f64) -> f64 {
             own + feed((u - 300.0).hypot(v + 150.0), 105.0) + lines(7, (u - 300.0).hypot(v + 150.0))
         }
         Style::Hatched => own + 0.8 * feed(u + 0.4 * v, 120.0) + 0.8 * feed(0.4 * u - v, 135.0),
+        Style::Arched => own + 1.6 * lines(7, u.hypot(v + 4000.0)),
+        Style::Rimmed => {
+            let ring = |radius: f64, wide: f64| {
+                (-((u - 60.0).hypot(v) - radius).powi(2) / (2.0 * wide * wide)).exp()
+            };
+            own + 3.0 * ring(700.0, 40.0) - 2.0 * ring(820.0, 60.0) + 2.5 * ring(1560.0, 50.0)
+        }
         Style::Smooth => own * if patch(firearm, u, v) > 0.33 { 0.04 } else { 1.0 },
     }
 }

@@ -12,6 +12,7 @@ mod firing_pins;
 mod known_pairs;
 mod machined;
 mod machining;
+mod pages;
 mod published_scores;
 mod refusals;
 mod search;

@@ -1,5 +1,6 @@
 //! What cannot be compared gets one sentence.
 
+use comparison::evidence::Calibration;
 use comparison::{ComparisonError, MarkKind, Preset, compare, prepare};
 use topography::{Grid, Length, Pitch, Topography};
 
@@ -42,6 +43,39 @@ fn little_area_is_answered_with_a_warning() {
     let [part, whole] = [prepare(&scan, &preset).unwrap(), prepare(&faces::face(1), &preset).unwrap()];
     let result = compare(&part, &whole).unwrap();
     assert!(result.warnings.iter().any(|w| w.contains("measured")), "{:?}", result.warnings);
+}
+
+/// A sector of the ring so wide that less than 15 % of the frame is measured.
+fn sector(scan: &Topography) -> Topography {
+    let mut scan = scan.clone();
+    for y in 0..560 {
+        for x in 0..560 {
+            let (u, v) = (x as f64 - 280.0, y as f64 - 280.0);
+            if !(0.0..0.9).contains(&v.atan2(u)) {
+                scan.heights[(x, y)] = f64::NAN;
+            }
+        }
+    }
+    scan
+}
+
+#[test]
+fn a_small_part_of_a_face_misleads_nobody() {
+    let preset = Preset::default_for(MarkKind::BreechFace);
+    let part = sector(&faces::face(1));
+    let share = part.valid_points() as f64 / (560.0 * 560.0);
+    assert!((0.05..0.15).contains(&share), "{share}");
+    let part = prepare(&part, &preset).unwrap();
+    let calibration = Calibration::built_in();
+    let weight = |other: &Topography| {
+        let result = compare(&part, &prepare(other, &preset).unwrap()).unwrap();
+        assert!(result.warnings.iter().any(|w| w.contains("measured")), "{:?}", result.warnings);
+        calibration.weigh(&result).unwrap().log10
+    };
+    assert!(weight(&faces::turned(1, 30.0)) > 0.5);
+    for seed in 2..5 {
+        assert!((-1.0..0.3).contains(&weight(&faces::face(seed))), "{seed}");
+    }
 }
 
 #[test]

@@ -203,13 +203,14 @@ fn pages(
     list.push_str(&escaped(&report.text()));
     list.push_str("</pre><ol>\n");
     let own_name = file_name(Path::new(&report.file));
+    let built_in = Calibration::built_in();
     for ((rank, lead), surface) in (1..).zip(report.leads).zip(surfaces) {
         let title = escaped(&lead.title());
         if let Some(surface) = surface {
             let page = picture::page(
                 [(&own_name, own), (&lead.title(), surface)],
                 &lead.comparison,
-                lead.ratio.as_ref(),
+                lead.ratio.as_ref().map(|ratio| (&built_in, ratio)),
             );
             files::write(&folder.join(format!("lead-{rank}.html")), page.as_bytes())?;
             let _ = writeln!(list, "<li><a href=lead-{rank}.html>{title}</a>");

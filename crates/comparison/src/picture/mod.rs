@@ -1,29 +1,43 @@
-//! A page that shows a comparison: both surfaces side by side, the cells in register, their correlation, the alignment.
+//! A page that shows a comparison: both surfaces side by side, the cells in register, their correlation, the alignment, and
+//! the pair among the reference pairs.
 //!
 //! One self-contained HTML page, a pure function of its inputs: heights travel as grey values, a few lines of script draw
 //! them. Nothing is loaded from anywhere.
 
+mod histogram;
+
 use std::fmt::Write as _;
 
 use crate::compare::Comparison;
-use crate::evidence::{LikelihoodRatio, verbal};
+use crate::evidence::{Calibration, LikelihoodRatio, verbal};
 use crate::raster::Raster;
 use crate::surface::Surface;
 
 /// Heights of this many standard deviations are black and white.
 const CONTRAST: f32 = 2.5;
 
-/// The page for a comparison of two named surfaces.
+/// The page for a comparison of two named surfaces, with its weight where a calibration gave one.
 pub fn page(
     surfaces: [(&str, &Surface); 2],
     comparison: &Comparison,
-    ratio: Option<&LikelihoodRatio>,
+    weight: Option<(&Calibration, &LikelihoodRatio)>,
 ) -> String {
     let [(one, a), (other, b)] = surfaces;
-    let mut page = String::from(HEAD);
-    let _ = write!(page, "<h1>{} against {}</h1>", escaped(one), escaped(other));
-    page.push_str(&facts(comparison, ratio));
-    page.push_str(FIGURES);
+    let title = format!("{} against {}", escaped(one), escaped(other));
+    let mut page = format!(
+        "<!doctype html><html lang=en><head><meta charset=utf-8><title>{title}</title><style>{STYLE}</style></head><body>\
+         <h1>{title}</h1>"
+    );
+    page.push_str(&facts(comparison, weight));
+    page.push_str(&figures(surfaces, comparison));
+    if let Some((calibration, _)) = weight {
+        let _ = write!(
+            page,
+            "<h2>Among the reference pairs</h2><figure>{}<figcaption>{}</figcaption></figure>",
+            histogram::histogram(calibration, comparison.congruent()),
+            escaped(&histogram::caption(calibration))
+        );
+    }
     let _ = write!(
         page,
         "<script>const A={},B={},cells={},turn={},shift=[{},{}];",
@@ -39,7 +53,43 @@ pub fn page(
     page
 }
 
-fn facts(comparison: &Comparison, ratio: Option<&LikelihoodRatio>) -> String {
+/// The four pictures with what they show, in words.
+fn figures([(one, a), (other, b)]: [(&str, &Surface); 2], comparison: &Comparison) -> String {
+    let canvas = |id: &str, caption: &str| {
+        format!(
+            "<figure><canvas id={id} width=560 height=560></canvas><figcaption>{caption}</figcaption></figure>"
+        )
+    };
+    let heights =
+        |surface: &Surface| format!("black to white: ± {:.1} µm", CONTRAST * sigma(&surface.level1));
+    let where_found = if comparison.converged {
+        format!(
+            "turned by {:.1}° to lie as A does, with the congruent cells where they were found",
+            comparison.rotation.to_degrees()
+        )
+    } else {
+        "where it lies least badly on A: the cells found no common place".to_owned()
+    };
+    let on_a = format!(
+        "<b>A</b> {}: its cells by number, green where congruent, dashed where not; {}",
+        escaped(one),
+        heights(a)
+    );
+    let on_b = format!("<b>B</b> {}, {where_found}; {}", escaped(other), heights(b));
+    let map = "Areal cross-correlation of every cell of A at its place on B (ACCF, 0 to 1); green outline: congruent";
+    let slide = "Alignment: A <input id=t type=range min=0 max=100 value=0 aria-label=\"from A to B\"> B, in register";
+    [
+        "<div class=pair>",
+        &canvas("a", &on_a),
+        &canvas("b", &on_b),
+        &canvas("m", map),
+        &canvas("s", slide),
+        "</div>",
+    ]
+    .concat()
+}
+
+fn facts(comparison: &Comparison, weight: Option<(&Calibration, &LikelihoodRatio)>) -> String {
     let cmc = &comparison.cmc;
     let mut rows = vec![
         (
@@ -53,12 +103,13 @@ fn facts(comparison: &Comparison, ratio: Option<&LikelihoodRatio>) -> String {
         ("Turn", format!("{:.2}°", comparison.rotation.to_degrees())),
         ("Preset", comparison.preset.name.to_owned()),
     ];
-    if let Some(ratio) = ratio {
+    if let Some((calibration, ratio)) = weight {
         let [low, high] = ratio.interval_log10;
         let bounded = if ratio.bounded { ", at the bound of the reference set" } else { "" };
         rows.push(("log10 likelihood ratio", format!("{:.2} ({low:.2} to {high:.2}{bounded})", ratio.log10)));
         rows.push(("In words (ENFSI)", verbal(ratio.log10)));
-        rows.push(("Calibrated on", ratio.calibration.clone()));
+        let of = &calibration.provenance;
+        rows.push(("Calibrated on", format!("{} ({})", of.set, of.measured_on)));
     }
     let mut table = String::from("<table>");
     for (name, value) in rows {
@@ -87,9 +138,14 @@ fn image(surface: &Surface) -> String {
     )
 }
 
-fn grey(level: &Raster) -> Vec<u8> {
+/// The root mean square height in micrometres.
+fn sigma(level: &Raster) -> f32 {
     let n = level.w.iter().sum::<f32>().max(1.0);
-    let sigma = (level.z.iter().map(|z| z * z).sum::<f32>() / n).sqrt().max(1e-6);
+    (level.z.iter().map(|z| z * z).sum::<f32>() / n).sqrt().max(1e-6)
+}
+
+fn grey(level: &Raster) -> Vec<u8> {
+    let sigma = sigma(level);
     let byte = |(&z, &w): (&f32, &f32)| {
         if w > 0.0 { (128.0 + 126.0 * (z / (CONTRAST * sigma)).clamp(-1.0, 1.0)) as u8 } else { 0 }
     };
@@ -133,35 +189,5 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
-const HEAD: &str = "<!doctype html><html lang=en><head><meta charset=utf-8><title>Comparison</title><style>\
-body{font:15px system-ui,sans-serif;margin:2em auto;max-width:1200px;padding:0 1em}\
-figure{display:inline-block;margin:0 1em 1em 0}canvas{background:#222;display:block}\
-th{text-align:left;padding-right:1em;font-weight:600}.note{color:#8a4b00}</style></head><body>";
-
-const FIGURES: &str = "<figure><canvas id=a width=560 height=560></canvas><figcaption>A with its cells: green congruent, \
-grey not</figcaption></figure><figure><canvas id=b width=560 height=560></canvas><figcaption>B with the same cells in \
-register</figcaption></figure><figure><canvas id=m width=560 height=560></canvas><figcaption>Correlation of every cell \
-(dark 0, light 1)</figcaption></figure><figure><canvas id=s width=560 height=560></canvas><figcaption>Alignment: <input \
-id=t type=range min=0 max=100 value=0 aria-label=\"from A to B\"> from A to B in register</figcaption></figure>";
-
-const SCRIPT: &str = r"
-const pixels=s=>{const d=atob(s.d),c=document.createElement('canvas');c.width=s.w;c.height=s.h;
-const x=c.getContext('2d'),i=x.createImageData(s.w,s.h);
-for(let k=0;k<d.length;k++){const v=d.charCodeAt(k);i.data.set([v,v,v,v?255:0],4*k)}x.putImageData(i,0,0);return c};
-const pa=pixels(A),pb=pixels(B),size=560,scale=size/Math.max(A.w*A.p,A.h*A.p,B.w*B.p,B.h*B.p);
-const at=(x,s)=>{x.setTransform(scale,0,0,scale,size/2-s.c[0]*scale,size/2-s.c[1]*scale)};
-const put=(x,p,s)=>x.drawImage(p,s.o,s.o,s.w*s.p,s.h*s.p);
-const box=(x,u,v,side,turn,on,label)=>{x.save();x.translate(u,v);x.rotate(turn);x.lineWidth=1.5/scale;
-x.strokeStyle=on?'#2ecc40':'#888';x.strokeRect(-side/2,-side/2,side,side);x.rotate(-turn);
-if(on){x.fillStyle='#2ecc40';x.font=11/scale+'px sans-serif';x.fillText(label,-4/scale,4/scale)}x.restore()};
-const of=id=>document.getElementById(id).getContext('2d');
-let x=of('a');at(x,A);put(x,pa,A);cells.forEach((c,i)=>box(x,c[0],c[1],c[4],0,c[7],i+1));
-x=of('b');at(x,B);put(x,pb,B);cells.forEach((c,i)=>c[7]&&box(x,c[2],c[3],c[4],turn+c[6]*Math.PI/180,1,i+1));
-x=of('m');at(x,A);cells.forEach(c=>{x.fillStyle='hsl(140 60% '+Math.round(90*Math.max(0,c[5]))+'%)';
-x.fillRect(c[0]-c[4]/2,c[1]-c[4]/2,c[4],c[4])});
-const t=document.getElementById('t');const draw=()=>{const x=of('s');x.setTransform(1,0,0,1,0,0);x.clearRect(0,0,size,size);
-x.globalAlpha=1-t.value/100;at(x,A);put(x,pa,A);x.globalAlpha=t.value/100;at(x,A);
-x.translate(A.c[0]+shift[0],A.c[1]+shift[1]);x.rotate(-turn);x.translate(-B.c[0],-B.c[1]);put(x,pb,B);x.globalAlpha=1};
-t.oninput=draw;draw();let up=1;if(!matchMedia('(prefers-reduced-motion: reduce)').matches){const run=setInterval(()=>{t.value=+t.value+2*up;
-if(t.value>=100||t.value<=0)up=-up;draw()},60);t.onpointerdown=()=>clearInterval(run)}
-";
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
