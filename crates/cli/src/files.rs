@@ -81,6 +81,67 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     })
 }
 
+/// A result that is written piece by piece, because it may be larger than memory: to a file that appears whole or not at
+/// all, or to standard output for `-`.
+pub(crate) struct Output {
+    out: io::BufWriter<Box<dyn io::Write>>,
+    /// Where it is written, and the name that it gets in the end.
+    names: Option<(PathBuf, PathBuf)>,
+}
+
+impl Output {
+    pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
+        if path == Path::new("-") {
+            return Ok(Self { out: io::BufWriter::new(Box::new(io::stdout())), names: None });
+        }
+        let temporary = beside(path);
+        let file = File::create(&temporary).map_err(|error| {
+            Exit::Environment.because(format!("cannot write `{}`: {error}", path.display()))
+        })?;
+        Ok(Self { out: io::BufWriter::new(Box::new(file)), names: Some((temporary, path.to_owned())) })
+    }
+
+    /// Writes what is left and gives the file its name.
+    pub(crate) fn finish(mut self) -> Result<(), Failure> {
+        let written = self.out.flush().inspect_err(gone_away);
+        let Some((temporary, path)) = self.names.take() else {
+            return written.map_err(|error| {
+                Exit::Environment.because(format!("cannot write to standard output: {error}"))
+            });
+        };
+        written.and_then(|()| fs::rename(&temporary, &path)).map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            Exit::Environment.because(format!("cannot write `{}`: {error}", path.display()))
+        })
+    }
+}
+
+impl io::Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.out.write(bytes).inspect_err(gone_away)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush().inspect_err(gone_away)
+    }
+}
+
+/// A reader that has gone away ends the run quietly.
+fn gone_away(error: &io::Error) {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        std::process::exit(0);
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some((temporary, _)) = &self.names {
+            // The export failed: nothing of it stays.
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
 /// Writes a new file that only its owner may read.
 pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();

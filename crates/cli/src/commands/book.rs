@@ -180,15 +180,15 @@ async fn on_paper(
 pub(crate) fn export(arguments: &Export) -> Result<Exit, Failure> {
     wait(async {
         let books = open(&arguments.books.registry).await?;
-        let mut table = Vec::new();
         let now = Timestamp::now();
         let (view, by) = (arguments.view, &arguments.books.by);
+        let mut out = files::Output::new(&arguments.output)?;
         let written = match arguments.format.as_str() {
-            "epcis" => books.export_epcis(view, by, now, &mut table).await,
-            _ => books.export(view, by, now, &mut table).await,
+            "epcis" => books.export_epcis(view, by, now, &mut out).await,
+            _ => books.export(view, by, now, &mut out).await,
         };
         let written = written.map_err(failure)?;
-        files::write(&arguments.output, &table)?;
+        out.finish()?;
         files::remark(format!("{written} entries written"));
         Ok(Exit::Done)
     })

@@ -387,7 +387,9 @@ pub(crate) async fn issue(conn: &mut Connection, run: &RunRows<'_>) -> Done<()> 
         }
         query.execute(&mut *conn).await?;
     }
-    let codes: Vec<_> = (run.first_unit..).zip(run.units.iter().map(|(_, code)| *code)).collect();
+    let mut codes: Vec<_> = (run.first_unit..).zip(run.units.iter().map(|(_, code)| *code)).collect();
+    // In the order of the table's key, so that each of its pages is visited once.
+    codes.sort_unstable_by_key(|(_, code)| *code);
     for (statement, part) in sql::ISSUE_CODES.split(&PLACES, &codes) {
         let mut query = sqlx::query::<Db>(statement).bind(run.parts).bind(run.first_firearm - run.first_unit);
         query = query.bind(run.record_id).bind(run.issued_at);

@@ -10,6 +10,7 @@ pub(super) const SCHEMA: [&str; 2] = [include_str!("schema_1.sql"), include_str!
 /// spelled otherwise it costs a second tree. PostgreSQL's `INTEGER` is too short.
 pub(super) fn schema_for_sqlite(text: &str) -> String {
     text.replace("_id BIGINT NOT NULL PRIMARY KEY", "_id INTEGER NOT NULL PRIMARY KEY")
+        .replace("code BIGINT NOT NULL PRIMARY KEY", "code INTEGER NOT NULL PRIMARY KEY")
 }
 
 /// The table that says which versions were applied. Its row 0 is the lock that one migrating process holds:

@@ -8,6 +8,7 @@ mod check;
 mod codes;
 mod epcis;
 mod faults;
+mod losses;
 mod names;
 mod outage;
 mod parts;
