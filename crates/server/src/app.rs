@@ -2,6 +2,7 @@
 
 mod people;
 mod routes;
+mod serving;
 mod tasks;
 
 use std::net::{SocketAddr, TcpListener};
@@ -9,16 +10,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::people::Owner;
+pub(crate) use self::serving::{Doors, serve};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node, NodeRole};
 use crate::federation::FishingRules;
 use crate::roles::{Agency, DirectoryKeeper, Issuer, StartError, WitnessNode};
-use crate::tls::{Peer, TlsListener};
 
 /// How long requests that have begun may take to end after the node was told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -106,10 +106,7 @@ impl Server {
             }
             NodeRole::Dealer => return Err(ServeError::NoServer),
         };
-        let doors = match tls {
-            Some(tls) => Doors::Secure(TlsListener::new(listener, tls.server()?)),
-            None => Doors::Plain(listener),
-        };
+        let doors = Doors::open(listener, tls.as_deref())?;
         let running = tokio::spawn(run(doors, routes, work, stopped));
         Ok(Self { address, stop, running })
     }
@@ -126,40 +123,14 @@ impl Server {
     }
 }
 
-/// How requests come in.
-enum Doors {
-    Plain(tokio::net::TcpListener),
-    Secure(TlsListener),
-}
-
 async fn run(doors: Doors, routes: axum::Router, work: JoinHandle<()>, mut stopped: watch::Receiver<bool>) {
-    let mut also = stopped.clone();
-    let signal = async move { tasks::told(&mut also).await };
-    let serving = async {
-        match doors {
-            Doors::Plain(listener) => {
-                // An answer must not wait for the acknowledgement of its beginning.
-                let listener = listener.tap_io(|stream| {
-                    let _ = stream.set_nodelay(true);
-                });
-                axum::serve(listener, routes).with_graceful_shutdown(signal).await
-            }
-            Doors::Secure(listener) => {
-                let routes = routes.into_make_service_with_connect_info::<Peer>();
-                axum::serve(listener, routes).with_graceful_shutdown(signal).await
-            }
-        }
-    };
+    let serving = serve(doors, routes, stopped.clone());
     let late = async {
         tasks::told(&mut stopped).await;
         tokio::time::sleep(GRACE).await;
     };
     tokio::select! {
-        ended = serving => {
-            if let Err(error) = ended {
-                tracing::error!(%error, "the server ended");
-            }
-        }
+        () = serving => {}
         () = late => tracing::warn!("requests that did not end in time were cut off"),
     }
     let _ = work.await;

@@ -114,6 +114,13 @@ pub struct NodeConfig {
     /// Licence of a dealer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<LicenceNumber>,
+    /// Whether programs that hold an agency's `api.token` may ask through its node. Who holds the token then speaks for
+    /// requester and approver alike; people use the desk, where an approval is another account's act.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub programs_ask: bool,
+    /// Folders of books that an issuer took over from issuers that closed, relative to the folder of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken_over: Vec<String>,
     /// Certificate and peers, for `https` between nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
@@ -122,9 +129,18 @@ pub struct NodeConfig {
 impl NodeConfig {
     /// A node that trusts no directory yet.
     pub fn new(role: NodeRole, name: NodeName, url: &str) -> Self {
-        let url = url.trim_end_matches('/').to_owned();
-        let (directory, directory_key, oris, licence, tls) = (None, None, Vec::new(), None, None);
-        Self { role, name, url, directory, directory_key, oris, licence, tls }
+        Self {
+            role,
+            name,
+            url: url.trim_end_matches('/').to_owned(),
+            directory: None,
+            directory_key: None,
+            oris: Vec::new(),
+            licence: None,
+            programs_ask: false,
+            taken_over: Vec::new(),
+            tls: None,
+        }
     }
 }
 
@@ -238,6 +254,22 @@ impl Node {
         self.set_tls(tls)
     }
 
+    /// Lets an issuer's node answer from books that it took over, besides its own; the folder is relative to that of its
+    /// own books. They are asked while the directory holds the closed issuer's delegation to this node.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when this is no issuer's node or `node.toml` cannot be written.
+    pub fn answer_for(&mut self, folder: &str) -> Result<(), ConfigError> {
+        if self.config.role != NodeRole::Issuer {
+            let path = self.folder.join("node.toml");
+            return Err(damaged(&path, &"only an issuer's node answers from books"));
+        }
+        if !self.config.taken_over.iter().any(|known| known == folder) {
+            self.config.taken_over.push(folder.to_owned());
+        }
+        self.write()
+    }
+
     fn set_tls(&mut self, tls: TlsConfig) -> Result<(), ConfigError> {
         let path = self.folder.join("node.toml");
         let opened = Tls::open(&self.folder, &tls).map_err(|error| damaged(&path, &error))?;
@@ -305,15 +337,23 @@ pub fn validity(now: Timestamp, days: i64) -> (Timestamp, Timestamp) {
     (now, now.checked_add(length).unwrap_or(Timestamp::MAX))
 }
 
-/// Replaces a file, whole or not at all.
+/// Replaces a file, whole or not at all, also when the power fails.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
     let beside = path.with_extension(format!("{}.part", std::process::id()));
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&beside).and_then(|mut file| file.write_all(bytes));
-    written.and_then(|()| fs::rename(&beside, path)).map_err(|source| at("cannot write", path, source))
+    let written = options.open(&beside).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let placed = written.and_then(|()| fs::rename(&beside, path));
+    let kept = placed.and_then(|()| match path.parent() {
+        Some(folder) => fs::File::open(folder)?.sync_all(),
+        None => Ok(()),
+    });
+    kept.map_err(|source| at("cannot write", path, source))
 }
 
 /// One secret, one key for each purpose.

@@ -388,7 +388,7 @@ fn question(prefix: Option<symbology::Prefix>, ori: registry::names::Ori) -> Que
     Question {
         schema: Question::SCHEMA.to_owned(),
         id: Uuid::now_v7(),
-        kind: QuestionKind::Chain,
+        kind: QuestionKind::Chain {},
         ori,
         case_number: case.parse().expect("forty plain characters"),
         crime_code: "0999".parse().expect("four digits"),

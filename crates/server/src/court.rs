@@ -19,7 +19,7 @@ use transparency::{
 use crate::api::{Answer, IssuerCard, NodeCard, Question};
 use crate::client::Client;
 use crate::federation::{
-    Directory, LABEL, Message, SignatureInput, check_answer, check_question, verify_request,
+    Directory, LABEL, Message, SignatureInput, authorise, check_answer, check_question, verify_request,
 };
 use crate::ledger::{self, Entered};
 use crate::roles::read_statement;
@@ -30,6 +30,8 @@ const LIMIT: usize = 64 << 20;
 /// Parts in their order.
 const PARTS: [&str; 8] =
     ["directory", "question", "request", "answer", "response", "statement", "issuer-log", "agency-log"];
+/// Largest file of a log, in bytes; those of nodes' logs have 9 KiB at most.
+const LARGEST: usize = 64 << 10;
 /// Most files fetched of an issuer's log for one bundle.
 const FETCHES: usize = 256;
 
@@ -158,6 +160,12 @@ impl CourtBundle {
         let [directory, question, ..] = &self.parts;
         let directory =
             Directory::parse(directory.as_bytes(), directory_key).map_err(|e| wrong("directory", e))?;
+        if directory.content().quorum == 0 {
+            return Err(wrong(
+                "directory",
+                "it asks for no witness, so nobody but its keeper vouches for a log",
+            ));
+        }
         let content = question.as_bytes();
         let request = self.request()?;
         let input = SignatureInput::of(&request, LABEL).map_err(|error| wrong("request", error))?;
@@ -171,6 +179,10 @@ impl CourtBundle {
             directory.agency(&signed.key_id, asked_at).ok_or_else(|| wrong("request", "no agency"))?;
         let question = check_question(content).map_err(|error| wrong("question", error))?;
         let (issuer, answer) = self.answer(&directory, &request, &question)?;
+        directory.check_authority(&answer, asked_at).map_err(|error| wrong("statement", error))?;
+        if answer.firearm.is_some() {
+            authorise(&question, agency).map_err(|error| wrong("question", error))?;
+        }
         let issuer_log = self.issuer_log(&directory, &issuer.node)?;
         let agency_log = self.agency_log(&directory, &agency.node)?;
         let agency = agency.node.name.to_string();
@@ -285,7 +297,7 @@ async fn fetch(
     for resource in [partial, full] {
         let answer = client.get(&format!("{}/log/{resource}", node.url)).await;
         let (status, bytes) = answer.map_err(|error| wrong("issuer-log", error))?;
-        if status == 200 {
+        if status == 200 && bytes.len() <= LARGEST {
             return Ok((resource, bytes));
         }
     }

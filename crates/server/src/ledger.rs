@@ -6,6 +6,7 @@
 //! whose record is gone; it was never acknowledged. A record file that is deleted takes the content with it; the log keeps the proof
 //! that something was there.
 
+mod format;
 mod index;
 mod kept;
 mod records;
@@ -13,6 +14,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
@@ -112,6 +114,10 @@ pub struct Ledger {
     /// Behind the last record that stands.
     end: Arc<Mutex<Place>>,
     checkpoint: watch::Receiver<SignedCheckpoint>,
+    /// Whether the last batch was taken.
+    well: Arc<AtomicBool>,
+    /// Entries that a witness saw, where they are more than the log's.
+    longer: AtomicU64,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -124,8 +130,10 @@ pub struct LedgerCheck {
     pub agreed: u64,
     /// Entries without a record: deleted on purpose after their time, or lost.
     pub without_record: Vec<u64>,
-    /// Records that the log does not vouch for: never acknowledged, or altered.
+    /// Records that the log does not vouch for: altered.
     pub not_in_log: u64,
+    /// Records behind the checkpoint's end: not shown yet, or never acknowledged.
+    pub behind: u64,
 }
 
 struct Job {
@@ -147,19 +155,31 @@ impl Ledger {
     /// [`LedgerError::Failed`] when the disk or another process is in the way.
     pub fn open(folder: &Path, key: &SigningKey) -> Result<Self, LedgerError> {
         std::fs::create_dir_all(folder.join("records")).map_err(failed)?;
+        format::check(folder)?;
         // A log that is missing where there are records was taken away: it is not made anew.
         let new = records::months(folder).map_err(failed)?.is_empty();
         let log = writer::open_log(folder, key, new)?;
-        let (index, through) = Index::open(&folder.join("index")).map_err(failed)?;
+        not_rolled_back(folder, log.size())?;
+        let (index, through) = fitting_index(&folder.join("index"), log.size()).map_err(failed)?;
         let end = catch_up(folder, &index, (through, log.size())).map_err(failed)?;
         let (index, end) = (Arc::new(index), Arc::new(Mutex::new(end)));
         let (jobs, incoming) = mpsc::sync_channel(QUEUE);
         let (published, checkpoint) = watch::channel(log.checkpoint().clone());
-        let shared = (Arc::clone(&index), Arc::clone(&end));
+        let well = Arc::new(AtomicBool::new(true));
+        let shared = (Arc::clone(&index), Arc::clone(&end), Arc::clone(&well));
         let mut writer = Writer::new((folder, key.clone()), log, shared, published);
         let thread = thread::Builder::new().name("ledger".to_owned()).spawn(move || writer.run(&incoming));
         let thread = Some(thread.map_err(failed)?);
-        Ok(Self { folder: folder.to_owned(), jobs: Some(jobs), index, end, checkpoint, thread })
+        Ok(Self {
+            folder: folder.to_owned(),
+            jobs: Some(jobs),
+            index,
+            end,
+            checkpoint,
+            well,
+            longer: AtomicU64::new(0),
+            thread,
+        })
     }
 
     /// Enters acts, in their order and one behind the other; returns when they are durable.
@@ -167,6 +187,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`]; nothing may take effect then.
     pub async fn enter(&self, acts: &[Act], now: Timestamp) -> Result<Vec<Entered>, LedgerError> {
+        if self.longer.load(Ordering::Relaxed) > 0 {
+            return Err(put_back(self.longer.load(Ordering::Relaxed)));
+        }
         let acts = acts.iter().map(|act| prepare(act, now)).collect::<Result<Vec<_>, _>>()?;
         let (done, answer) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or(LedgerError::Closed)?;
@@ -175,6 +198,21 @@ impl Ledger {
             mpsc::TrySendError::Disconnected(_) => LedgerError::Closed,
         })?;
         answer.await.map_err(|_| LedgerError::Closed)?
+    }
+
+    /// Whether the log took the last batch that it was given, and no older copy of it was put back.
+    pub fn is_well(&self) -> bool {
+        self.well.load(Ordering::Relaxed) && self.longer.load(Ordering::Relaxed) == 0
+    }
+
+    /// A witness cosigned this log when it had more entries: nothing more is entered, for whatever were entered now would
+    /// contradict what others hold.
+    pub(crate) fn was_put_back(&self, entries: u64) {
+        tracing::error!(
+            entries,
+            "witnesses cosigned more entries than the log holds: an older copy was put back"
+        );
+        self.longer.store(entries, Ordering::Relaxed);
     }
 
     /// The newest checkpoint, and word of newer ones.
@@ -227,7 +265,10 @@ impl Ledger {
     /// [`LedgerError::Failed`] when the disk cannot be read.
     pub fn find(&self, key: Key) -> Result<Option<Stored>, LedgerError> {
         let Some(place) = self.index.get(key).map_err(failed)? else { return Ok(None) };
-        records::at(&self.folder, place).map_err(failed)
+        Ok(match records::at(&self.folder, (place, key)).map_err(failed)? {
+            records::Found::Record(stored) => Some(*stored),
+            records::Found::Deleted | records::Found::Another => None,
+        })
     }
 
     /// Whether a record of a key was ever entered, deleted or not.
@@ -235,7 +276,9 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Failed`] when the disk cannot be read.
     pub fn holds(&self, key: Key) -> Result<bool, LedgerError> {
-        Ok(self.index.get(key).map_err(failed)?.is_some())
+        let Some(place) = self.index.get(key).map_err(failed)? else { return Ok(false) };
+        let found = records::at(&self.folder, (place, key)).map_err(failed)?;
+        Ok(!matches!(found, records::Found::Another))
     }
 
     /// The first `most` records of the scope of a key behind it, in the order of their numbers.
@@ -245,8 +288,8 @@ impl Ledger {
     pub fn after(&self, key: Key, most: usize) -> Result<Vec<(Uuid, Stored)>, LedgerError> {
         let mut found = Vec::new();
         for (key, place) in self.index.after(key, most).map_err(failed)? {
-            if let Some(stored) = records::at(&self.folder, place).map_err(failed)? {
-                found.push((key.number(), stored));
+            if let records::Found::Record(stored) = records::at(&self.folder, (place, key)).map_err(failed)? {
+                found.push((key.number(), *stored));
             }
         }
         Ok(found)
@@ -312,6 +355,10 @@ impl Ledger {
         }
         let mut found = LedgerCheck { entries: size, ..LedgerCheck::default() };
         Self::records(folder, |stored| {
+            if stored.entered.index >= size {
+                found.behind += 1;
+                return;
+            }
             let commitment = stored.entered.commitment();
             let index = commitment.and_then(|one| entries.remove(one.as_bytes().as_slice()));
             if index == Some(stored.entered.index) { found.agreed += 1 } else { found.not_in_log += 1 }
@@ -358,11 +405,39 @@ impl Entered {
     }
 }
 
+/// A log that is shorter than what witnesses cosigned of it was put back: nothing may be entered in it.
+fn not_rolled_back(folder: &Path, entries: u64) -> Result<(), LedgerError> {
+    let cosigned = std::fs::read(folder.join("cosigned")).ok();
+    let cosigned = cosigned.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
+    match cosigned.map(|signed| signed.checkpoint.size).filter(|size| *size > entries) {
+        Some(size) => Err(put_back(size)),
+        None => Ok(()),
+    }
+}
+
+fn put_back(entries: u64) -> LedgerError {
+    LedgerError::Failed(format!(
+        "witnesses cosigned {entries} entries of the log, and it holds fewer: an older copy was put back\nhint: put the newest \
+         copy back; the witnesses will sign no other"
+    ))
+}
+
+/// The index, made anew when it knows entries that the log does not hold.
+fn fitting_index(folder: &Path, entries: u64) -> std::io::Result<(Index, Place)> {
+    let (index, through) = Index::open(folder)?;
+    if index.get(Key::of_entry(entries.next_multiple_of(STRIDE)))?.is_none() {
+        return Ok((index, through));
+    }
+    drop(index);
+    std::fs::remove_dir_all(folder)?;
+    Index::open(folder)
+}
+
 /// Reads what the index does not know yet, and takes away records that the log does not hold: those of a batch that was
 /// never acknowledged. Returns the end of the records.
 fn catch_up(folder: &Path, index: &Index, (through, entries): (Place, u64)) -> std::io::Result<Place> {
-    let newest = records::months(folder)?.last().copied().unwrap_or_default();
-    let mut end = through.max(Place { month: newest, offset: 0 });
+    let oldest = records::months(folder)?.first().copied().unwrap_or_default();
+    let mut end = through.max(Place { month: oldest, offset: 0 });
     let mut foreign = false;
     records::scan(folder, through, |place, line| {
         let parsed = serde_json::from_slice::<records::Line<'_>>(line);

@@ -39,6 +39,8 @@ pub enum ProblemKind {
     Forbidden,
     /// 404: there is no such thing.
     NotFound,
+    /// 405: the resource is there, but not for this method.
+    NotAllowed,
     /// 413: the content is too large.
     TooLarge,
     /// 429: the node is full; try again.
@@ -47,6 +49,8 @@ pub enum ProblemKind {
     Fault,
     /// 502: another node did not answer as it must.
     Upstream,
+    /// 504: the node took too long.
+    TooSlow,
     /// 503: the directory has expired or cannot be had.
     NoDirectory,
     /// 503: the log did not take the entry, so nothing is answered.
@@ -55,7 +59,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Malformed,
         Self::Unsigned,
         Self::BadSignature,
@@ -67,10 +71,12 @@ impl ProblemKind {
         Self::Conflict,
         Self::Forbidden,
         Self::NotFound,
+        Self::NotAllowed,
         Self::TooLarge,
         Self::Busy,
         Self::Fault,
         Self::Upstream,
+        Self::TooSlow,
         Self::NoDirectory,
         Self::NoLog,
     ];
@@ -87,11 +93,13 @@ impl ProblemKind {
             | Self::NotSignedIn => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
+            Self::NotAllowed => 405,
             Self::Replayed | Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::Busy => 429,
             Self::Fault => 500,
             Self::Upstream => 502,
+            Self::TooSlow => 504,
             Self::NoDirectory | Self::NoLog => 503,
         }
     }
@@ -110,10 +118,12 @@ impl ProblemKind {
             Self::Conflict => "conflict",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not-found",
+            Self::NotAllowed => "not-allowed",
             Self::TooLarge => "too-large",
             Self::Busy => "busy",
             Self::Fault => "fault",
             Self::Upstream => "upstream",
+            Self::TooSlow => "too-slow",
             Self::NoDirectory => "no-directory",
             Self::NoLog => "no-log",
         }

@@ -1,7 +1,7 @@
 //! What a node counts, as Prometheus text, and its structured log. Neither holds personal data: no case, no person, no
 //! code, no serial number.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -25,6 +25,7 @@ struct Counts {
     latency_count: u64,
     latency_sum: f64,
     gauges: BTreeMap<&'static str, i64>,
+    impaired: BTreeSet<&'static str>,
 }
 
 impl Metrics {
@@ -51,8 +52,25 @@ impl Metrics {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).gauges.insert(name, value);
     }
 
-    /// Everything as Prometheus text, format 0.0.4.
-    pub fn text(&self, now: Timestamp) -> String {
+    /// Notes whether a part of the node does its work: `log`, `directory`, `books`.
+    pub fn works(&self, part: &'static str, works: bool) {
+        let impaired = &mut self.counts.lock().unwrap_or_else(PoisonError::into_inner).impaired;
+        if works {
+            impaired.remove(part)
+        } else {
+            impaired.insert(part)
+        };
+    }
+
+    /// The parts that do not.
+    pub fn impaired(&self) -> Vec<&'static str> {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.impaired.iter().copied().collect()
+    }
+
+    /// Everything as Prometheus text, format 0.0.4. How traces ended is for the node's own people: in small numbers it tells
+    /// more than the public statistics do.
+    pub fn text(&self, now: Timestamp, own_people: bool) -> String {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::from("# TYPE microstamp_requests_total counter\n");
         for ((route, status), count) in &counts.requests {
@@ -61,9 +79,11 @@ impl Metrics {
                 format_args!("microstamp_requests_total{{route=\"{route}\",status=\"{status}\"}} {count}"),
             );
         }
-        text.push_str("# TYPE microstamp_outcomes_total counter\n");
-        for (outcome, count) in &counts.outcomes {
-            line(&mut text, format_args!("microstamp_outcomes_total{{outcome=\"{outcome}\"}} {count}"));
+        if own_people {
+            text.push_str("# TYPE microstamp_outcomes_total counter\n");
+            for (outcome, count) in &counts.outcomes {
+                line(&mut text, format_args!("microstamp_outcomes_total{{outcome=\"{outcome}\"}} {count}"));
+            }
         }
         text.push_str("# TYPE microstamp_request_seconds histogram\n");
         for (bucket, bound) in counts.buckets.iter().zip(BOUNDS) {
@@ -75,6 +95,12 @@ impl Metrics {
         line(&mut text, format_args!("microstamp_request_seconds_count {count}"));
         for (name, value) in &counts.gauges {
             line(&mut text, format_args!("# TYPE microstamp_{name} gauge\nmicrostamp_{name} {value}"));
+        }
+        let parts =
+            ["books", "directory", "log"].map(|part| (part, i64::from(counts.impaired.contains(part))));
+        text.push_str("# TYPE microstamp_impaired gauge\n");
+        for (part, impaired) in parts {
+            line(&mut text, format_args!("microstamp_impaired{{part=\"{part}\"}} {impaired}"));
         }
         line(
             &mut text,

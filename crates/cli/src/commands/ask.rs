@@ -33,7 +33,7 @@ fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failur
         (Some(after), Some(second)) => {
             QuestionKind::RetailReference { after: *after, second_approver: second.clone() }
         }
-        _ => QuestionKind::Chain,
+        _ => QuestionKind::Chain {},
     };
     let codes = request.codes.iter().map(|one| AskedCode { code: one.code, posterior: one.posterior });
     Ok(Question {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use server::Ledger;
 use transparency::{
     Approval, Bundle, EntryProof, Finding, FolderStore, LogError, Policy, Resource, Salt, SignedCheckpoint,
     SigningKey, TileStore as _, Tree, VerifierKey, fsck, watch,
@@ -27,7 +28,8 @@ enum What {
     Verify(Verify),
     /// Check that a log extends what was seen before, and remember what was seen now.
     Watch(Watch),
-    /// Read a whole log and check every entry, tile and signature.
+    /// Read a whole log and check every entry, tile and signature; with them the tables of an issuer's folder, and the records
+    /// beside a node's log.
     Fsck(Fsck),
     /// Pack entries with their records, salts and proofs into one file that verifies offline.
     Bundle(Pack),
@@ -243,12 +245,27 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
     let mut findings: Vec<_> = found.findings.iter().map(Finding::to_string).collect();
     if let Some(signed) = &found.checkpoint {
         findings.extend(policy.check(signed).err().map(|error| error.to_string()));
+        findings.extend(against_records(&folder, signed)?);
     }
     if arguments.log.join("issuer.toml").exists() {
         findings.extend(books_beside(&arguments.log)?);
     }
     report(arguments.json, found.checkpoint.as_ref(), Some(found.entries), &findings)?;
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Negative })
+}
+
+/// Compares a node's log with the records beside it, where there are some.
+fn against_records(log: &Path, signed: &SignedCheckpoint) -> Result<Option<String>, Failure> {
+    let Some(node) = log.parent().filter(|node| node.join("records").is_dir()) else { return Ok(None) };
+    let found = Ledger::check(node, signed).or_exit(Exit::Environment, "cannot compare log and records")?;
+    if !found.without_record.is_empty() {
+        files::remark(format!(
+            "{} entries have no record any more: deleted after their time, or lost",
+            found.without_record.len()
+        ));
+    }
+    let altered = found.not_in_log;
+    Ok((altered > 0).then(|| format!("records: {altered} are not what the log vouches for")))
 }
 
 /// What in the tables of an issuer's folder does not agree with its log.

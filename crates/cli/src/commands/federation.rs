@@ -1,6 +1,8 @@
 //! `federation demo`: two issuers, one agency, three witnesses and one directory as processes of their own on this
 //! machine; a trace goes through them, then an auditor checks everything.
 
+mod closing;
+
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -64,18 +66,15 @@ pub(crate) fn federation(arguments: &Federation) -> Result<Exit, Failure> {
     files::create_folder(&demo.dir.join("logs"))?;
     let world = wait(build(&demo.dir))?;
     let mut running = Running(Vec::new());
-    for (name, role, _) in NODES {
-        running.0.push(spawn(&demo.dir, name, role, &world.address(name))?);
-        listens(&world.address(name))?;
+    for (name, ..) in NODES {
+        running.start(&demo.dir, name, &world.address(name))?;
     }
     remark(format!(
         "2. {} nodes run as processes of their own and speak mutual TLS; their logs are in {}/logs.",
         NODES.len(),
         demo.dir.display()
     ));
-    let outcome = story(&demo.dir, &world);
-    drop(running);
-    outcome
+    story(&demo.dir, &world, &mut running)
 }
 
 /// What the story needs to know of the nodes.
@@ -100,17 +99,32 @@ impl World {
 }
 
 /// Processes that are stopped in good order when this is dropped.
-struct Running(Vec<Child>);
+struct Running(Vec<(String, Child)>);
+
+impl Running {
+    fn start(&mut self, dir: &Path, name: &str, address: &str) -> Result<(), Failure> {
+        let role = NODES.iter().find(|(known, ..)| *known == name).map(|(_, role, _)| *role);
+        let role = role.ok_or_else(|| Exit::BadInput.because(name))?;
+        self.0.push((name.to_owned(), spawn(dir, name, role, address)?));
+        listens(address)
+    }
+
+    fn stop(&mut self, name: &str) {
+        for (_, child) in self.0.extract_if(.., |(known, _)| known == name) {
+            end(child);
+        }
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        for child in self.0.iter().rev() {
-            let _ = Process::new("kill").args(["-TERM", &child.id().to_string()]).status();
-        }
-        for child in &mut self.0 {
-            let _ = child.wait();
-        }
+        self.0.drain(..).rev().for_each(|(_, child)| end(child));
     }
+}
+
+fn end(mut child: Child) {
+    let _ = Process::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    let _ = child.wait();
 }
 
 /// Books, nodes and a directory.
@@ -135,6 +149,7 @@ async fn build(dir: &Path) -> Result<World, Failure> {
         let mut config = NodeConfig::new(role, name_of, &world.url(name));
         if role == NodeRole::Agency {
             config.oris = vec!["CA0194200".parse().or_exit(Exit::BadInput, name)?];
+            config.programs_ask = true;
         }
         let mut node = Node::create(&dir.join(name), config).or_exit(Exit::Environment, name)?;
         node.make_certificate(validity(Timestamp::now(), 30)).or_exit(Exit::Environment, name)?;
@@ -214,8 +229,8 @@ async fn books(folder: &Path, prefix: &str, licence: &str) -> Result<Code, Failu
 
 fn spawn(dir: &Path, name: &str, role: NodeRole, address: &str) -> Result<Child, Failure> {
     let program = std::env::current_exe().or_exit(Exit::Environment, "this program")?;
-    let log =
-        File::create(dir.join("logs").join(format!("{name}.log"))).or_exit(Exit::Environment, "its log")?;
+    let path = dir.join("logs").join(format!("{name}.log"));
+    let log = File::options().append(true).create(true).open(path).or_exit(Exit::Environment, "its log")?;
     Process::new(program)
         .args(["serve", "--role", role.as_str(), "--listen", address, "--data"])
         .arg(dir.join(name))
@@ -237,7 +252,7 @@ fn listens(address: &str) -> Result<(), Failure> {
 }
 
 /// Asks, collects, checks; every step is a command that anyone can repeat.
-fn story(dir: &Path, world: &World) -> Result<Exit, Failure> {
+fn story(dir: &Path, world: &World, running: &mut Running) -> Result<Exit, Failure> {
     let agency = dir.join("agency").display().to_string();
     let ask = |codes: &[String], more: &[&str]| {
         let mut words =
@@ -280,7 +295,15 @@ fn story(dir: &Path, world: &World) -> Result<Exit, Failure> {
     show("5. An uncertain reading is told only what is issued, by each issuer for itself.", &parse(&open.1)?);
     let file = dir.join("court.bundle");
     evidence(&agency, &question, &file)?;
-    audit(dir, world, &file)
+    closing::close(dir, world, running)?;
+    let after = ask(&[format!("{}=0.9999", world.code)], &[])?;
+    show(
+        "6. Maker K7 closes; maker M2 took its books over and answers under a signed delegation.",
+        &parse(&after.1)?,
+    );
+    let answered = parse(&after.1)?["answers"][0]["answer"]["delegated_by"] == "issuer-k7.example";
+    let verified = audit(dir, world, &file)?;
+    Ok(if answered { verified } else { Exit::Negative })
 }
 
 /// The court bundle; the witnesses need a moment after the answer.
@@ -297,7 +320,7 @@ fn evidence(agency: &str, question: &str, file: &Path) -> Result<(), Failure> {
 }
 
 fn audit(dir: &Path, world: &World, file: &Path) -> Result<Exit, Failure> {
-    remark("6. An auditor verifies the court bundle offline, trusting the directory's key alone:");
+    remark("7. An auditor verifies the court bundle offline, trusting the directory's key alone:");
     let path = file.display().to_string();
     let (whole, words) = run(&["audit", "verify", &path, "--key", &world.key])?;
     words.lines().for_each(|line| remark(format!("     {line}")));
@@ -307,7 +330,7 @@ fn audit(dir: &Path, world: &World, file: &Path) -> Result<Exit, Failure> {
     let altered = dir.join("court.altered");
     files::write(&altered, &bytes)?;
     let (caught, words) = run(&["audit", "verify", &altered.display().to_string(), "--key", &world.key])?;
-    remark(format!("7. With byte {middle} changed: {}", words.trim()));
+    remark(format!("8. With byte {middle} changed: {}", words.trim()));
     let mut broken = Vec::new();
     for (name, role, _) in NODES {
         if role == NodeRole::Witness {

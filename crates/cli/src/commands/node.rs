@@ -37,6 +37,8 @@ enum What {
     Trust(Trust),
     /// Make the node a certificate of its own for TLS between nodes, and print its pin: the SHA-256 of its public key.
     Certificate(Certificate),
+    /// Let an issuer's node answer from books that `issuer take-over` opened, besides its own.
+    AnswerFor(AnswerFor),
     /// Enrol cards in a directory's folder; they stand in the next version that it signs.
     Enrol(Enrol),
     /// List what a dealer has to answer at an issuer.
@@ -64,6 +66,9 @@ struct Init {
     /// Licence of a dealer.
     #[arg(long, value_name = "NUMBER")]
     licence: Option<LicenceNumber>,
+    /// Let programs that hold the agency's token ask through its node; whoever holds it speaks for requester and approver.
+    #[arg(long)]
+    programs_ask: bool,
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +108,14 @@ struct Certificate {
     /// Days for which the certificate holds.
     #[arg(long, default_value_t = 365)]
     days: i64,
+}
+
+#[derive(Debug, Args)]
+struct AnswerFor {
+    /// The node's folder.
+    dir: PathBuf,
+    /// The folder of the books that were taken over. They are asked while the directory holds the closed issuer's delegation.
+    books: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -173,6 +186,7 @@ pub(crate) fn node(arguments: &NodeCommand) -> Result<Exit, Failure> {
             files::print_line(node.card().tls.unwrap_or_default())?;
             Ok(Exit::Done)
         }
+        What::AnswerFor(answer) => answer_for(answer),
         What::Enrol(enrol) => enrol_all(enrol),
         What::Waiting(at) => wait(waiting(at)),
         What::State(state) => wait(answer(state)),
@@ -186,6 +200,7 @@ fn open(folder: &Path) -> Result<Node, Failure> {
 fn make(init: &Init) -> Result<Exit, Failure> {
     let mut config = NodeConfig::new(init.role, init.name.clone(), &init.url);
     (config.oris, config.licence) = (init.ori.clone(), init.licence.clone());
+    config.programs_ask = init.programs_ask;
     let node = Node::create(&init.dir, config).or_exit(Exit::Environment, "cannot make the node")?;
     if init.role == NodeRole::Directory {
         files::print_line(node.statements.verifier())?;
@@ -254,6 +269,24 @@ pub(super) fn card(
     }
 }
 
+fn answer_for(arguments: &AnswerFor) -> Result<Exit, Failure> {
+    let mut node = open(&arguments.dir)?;
+    let name = || format!("`{}`", arguments.books.display());
+    let books = std::fs::canonicalize(&arguments.books).or_exit(Exit::BadInput, name())?;
+    let own = std::fs::canonicalize(&arguments.dir).or_exit(Exit::BadInput, name())?;
+    if !books.join("issuer.toml").exists() {
+        return Err(Exit::BadInput.because(format!("{} holds no issuer's books", name())));
+    }
+    // Inside the node's own folder they move with it.
+    let place = books.strip_prefix(&own).unwrap_or(&books);
+    let place = place.to_str().ok_or_else(|| Exit::BadInput.because(format!("{} is no UTF-8", name())))?;
+    node.answer_for(place).or_exit(Exit::BadInput, "cannot write node.toml")?;
+    files::remark(
+        "restart the node, and have the closed issuer's delegation enrolled: `node card DIR --delegate-to NAME`",
+    );
+    Ok(Exit::Done)
+}
+
 fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
     for path in &arguments.cards {
         let entry: Enrolment = serde_json::from_slice(&files::read(path)?)
@@ -280,7 +313,7 @@ async fn answer(state: &State) -> Result<Exit, Failure> {
         (None, Some(to), Some(licence)) => {
             DealerDisposition::Transferred { on, to: to.clone(), licence: licence.clone() }
         }
-        _ if state.no_record => DealerDisposition::NoRecord,
+        _ if state.no_record => DealerDisposition::NoRecord {},
         _ => DealerDisposition::InStock { on },
     };
     let statement = DealerStatement {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
 use registry::{
-    Books, CandidateCode, ChainEnd, Link, Part, Priority, RetailSale, TimeToCrime, TraceAnswer, TraceOutcome,
+    Books, CandidateCode, Link, Part, Priority, RetailSale, TimeToCrime, TraceAnswer, TraceOutcome,
     TraceRequest, Traced,
 };
 use serde::{Deserialize, Serialize};
@@ -214,7 +214,7 @@ fn traced_json(outcome: &str, traced: &Traced) -> Value {
         "firearm": traced.firearm,
         "parts": traced.parts.iter().map(part).collect::<Vec<_>>(),
         "chain": traced.chain.links.iter().map(link_json).collect::<Vec<_>>(),
-        "chain_end": end_json(&traced.chain.end),
+        "chain_end": server::api::chain_end(&traced.chain.end),
         "first_sale": traced.chain.first_sale.as_ref().map(sale_json),
         "reference_withheld": traced.reference_withheld,
         "time_to_crime_days": days,
@@ -238,30 +238,4 @@ fn link_json(link: &Link) -> Value {
 
 fn sale_json(sale: &RetailSale) -> Value {
     json!({"dealer": sale.dealer.name, "licence": sale.dealer.licence, "on": sale.on, "form_4473": sale.form_4473})
-}
-
-fn end_json(end: &ChainEnd) -> Value {
-    match end {
-        ChainEnd::RetailSale(sale) => {
-            let mut value = sale_json(sale);
-            value["end"] = json!("retail-sale");
-            value
-        }
-        ChainEnd::Lost { holder, on, loss } => json!({
-            "end": loss.how, "holder": holder.name, "on": on, "incident": loss.incident,
-            "police_report": loss.police_report, "reported_by": loss.reported_by,
-        }),
-        ChainEnd::Government { agency, on } => json!({"end": "government", "agency": agency, "on": on}),
-        ChainEnd::Export { country, permit, on } => {
-            json!({"end": "export", "country": country, "permit": permit, "on": on})
-        }
-        ChainEnd::Destroyed { on, reason } => json!({"end": "destroyed", "on": on, "reason": reason}),
-        ChainEnd::OutOfBusiness { holder, closed_on, records_at } => json!({
-            "end": "out-of-business", "holder": holder.name, "licence": holder.licence, "closed_on": closed_on,
-            "records_at": records_at,
-        }),
-        ChainEnd::WithLicensee { holder, since } => {
-            json!({"end": "with-licensee", "holder": holder.name, "licence": holder.licence, "since": since})
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod books;
 mod database;
 mod engrave;
 mod faults;
+mod federation;
 mod help;
 mod kill;
 mod parts;

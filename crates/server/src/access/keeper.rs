@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -19,7 +18,7 @@ use super::passkeys::relying_party;
 use super::password::{self, fingerprint};
 use super::roles::{Action, Role, Roles};
 use super::sessions::{Sessions, Stage};
-use crate::config::{ConfigError, Node};
+use crate::config::{ConfigError, Node, replace};
 use crate::ledger::{Act, Ledger, LedgerError};
 
 /// Accounts at one node.
@@ -216,6 +215,13 @@ impl Access {
         now: Timestamp,
     ) -> Result<(String, Step), AccessError> {
         let passkeys = self.passkeys.as_ref().ok_or(AccessError::NoDomain)?;
+        let invited = |state: &State| {
+            state.accounts.get(name).is_some_and(|account| account.is_invited_by(fingerprint(token), now))
+        };
+        // A password costs much: first the token.
+        if !invited(&*self.state.lock().await) {
+            return Err(AccessError::Failed);
+        }
         let hash = self.hashed(password).await?;
         let mut state = self.state.lock().await;
         let account = state.accounts.get(name).ok_or(AccessError::Failed)?;
@@ -243,11 +249,17 @@ impl Access {
         let hash = self.state.lock().await.accounts.get(name).and_then(|account| account.password.clone());
         let matches = self.matching(password, hash.clone()).await;
         let mut state = self.state.lock().await;
-        let Some(account) = state.accounts.get(name).cloned() else { return Err(AccessError::Failed) };
+        let account = state.accounts.get(name).cloned();
         // Between the two locks the account may have been closed or given another password.
-        if account.standing != Standing::Active || account.password != hash {
+        let active =
+            account.filter(|account| account.standing == Standing::Active && account.password == hash);
+        let Some(account) = active else {
+            // Entered as any other failure, so that it takes as long; a name that is nobody's is not written down.
+            let known = state.accounts.contains_key(name).then_some(name);
+            let act = json!({"change": "sign-in failed", "account": known});
+            ledger.enter(&[Act::new("account", act)], now).await?;
             return Err(AccessError::Failed);
-        }
+        };
         if !matches {
             self.failed(&mut state, account, ledger, now).await?;
             return Err(AccessError::Failed);
@@ -438,14 +450,7 @@ impl State {
 
 /// Writes the accounts for the owner's eyes only, whole or not at all.
 fn save(path: &Path, accounts: &[&Account]) -> Result<(), ConfigError> {
-    let at = |source| ConfigError::Folder { what: "cannot write", path: path.to_owned(), source };
-    let beside = path.with_extension("json.part");
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let bytes = serde_json::to_vec_pretty(accounts)
         .map_err(|error| ConfigError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
-    let write = |mut file: fs::File| file.write_all(&bytes).and_then(|()| file.sync_all());
-    options.open(&beside).and_then(write).and_then(|()| fs::rename(&beside, path)).map_err(at)
+    replace(path, &bytes)
 }

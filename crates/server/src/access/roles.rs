@@ -39,6 +39,8 @@ pub enum Action {
     SeeCodes,
     /// Record an entry in an issuer's books.
     RecordEntry,
+    /// See which dealers an issuer's answers wait for.
+    SeeReminders,
     /// See the records behind the log.
     SeeRecords,
     /// See who has an account.
@@ -67,13 +69,14 @@ impl Role {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::FileQuestion,
         Self::ApproveQuestion,
         Self::SeeQuestions,
         Self::AttachReading,
         Self::SeeCodes,
         Self::RecordEntry,
+        Self::SeeReminders,
         Self::SeeRecords,
         Self::SeeAccounts,
         Self::ManageAccounts,
@@ -89,7 +92,7 @@ pub fn permits(role: Role, action: Action) -> bool {
             matches!(role, Role::Requester | Role::Approver | Role::Auditor | Role::Examiner)
         }
         Action::AttachReading => role == Role::Examiner,
-        Action::SeeCodes | Action::RecordEntry => role == Role::Registrar,
+        Action::SeeCodes | Action::RecordEntry | Action::SeeReminders => role == Role::Registrar,
         Action::SeeRecords => role == Role::Auditor,
         Action::SeeAccounts => matches!(role, Role::Operator | Role::Auditor),
         Action::ManageAccounts => role == Role::Operator,

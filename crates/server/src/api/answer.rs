@@ -168,6 +168,11 @@ pub struct Evidence {
     pub answer: Entered,
 }
 
+impl SealedAnswer {
+    /// The schema's name.
+    pub const SCHEMA: &'static str = "microstamp.sealed-answer/1";
+}
+
 impl OutcomeName {
     /// Every outcome.
     pub const ALL: [Self; 9] = [
@@ -285,7 +290,7 @@ impl FirearmAnswer {
             country: description.country.to_string(),
             parts: traced.parts.clone(),
             chain: traced.chain.links.iter().map(link).collect(),
-            end: end(&traced.chain.end),
+            end: chain_end(&traced.chain.end),
             time_to_crime_days: days,
             time_to_crime: note.to_owned(),
             reference_withheld: traced.reference_withheld,
@@ -298,7 +303,8 @@ impl FirearmAnswer {
     }
 }
 
-fn end(end: &ChainEnd) -> Value {
+/// How a chain ends, as JSON: `end` and what belongs to it.
+pub fn chain_end(end: &ChainEnd) -> Value {
     match end {
         ChainEnd::RetailSale(RetailSale { dealer, on, form_4473 }) => json!({
             "end": "retail-sale", "dealer": dealer.name, "licence": dealer.licence, "on": on,
@@ -306,7 +312,7 @@ fn end(end: &ChainEnd) -> Value {
         }),
         ChainEnd::Lost { holder, on, loss } => json!({
             "end": loss.how, "holder": holder.name, "on": on, "incident": loss.incident,
-            "police_report": loss.police_report,
+            "police_report": loss.police_report, "reported_by": loss.reported_by,
         }),
         ChainEnd::Government { agency, on } => json!({"end": "government", "agency": agency, "on": on}),
         ChainEnd::Export { country, permit, on } => {

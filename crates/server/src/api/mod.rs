@@ -5,7 +5,9 @@ mod card;
 mod names;
 mod question;
 
-pub use answer::{Answer, Evidence, FirearmAnswer, LinkAnswer, OutcomeName, Pending, SealedAnswer};
+pub use answer::{
+    Answer, Evidence, FirearmAnswer, LinkAnswer, OutcomeName, Pending, SealedAnswer, chain_end,
+};
 pub use card::{AgencyCard, DealerCard, IssuerCard, NodeCard, PublicKey, WitnessCard};
 pub use names::{NodeName, NodeNameError};
 pub use question::{

@@ -86,7 +86,7 @@ impl From<EntryDraft> for NewEntry {
 #[serde(tag = "for", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum QuestionKind {
     /// The firearm and its chain, without the reference of a retail sale.
-    Chain,
+    Chain {},
     /// The Form 4473 reference of the sale that an answered question ended at.
     RetailReference {
         /// Number of that question.
@@ -159,7 +159,7 @@ pub enum DealerDisposition {
         on: Date,
     },
     /// Not in the book.
-    NoRecord,
+    NoRecord {},
 }
 
 impl Question {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -13,12 +13,12 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::routes::{LIMIT, json as respond};
+use super::routes::{LIMIT, Named, json as respond};
 use crate::access::{Access, AccessError, Account, Action, Role, Roles, Signed, Step};
 use crate::api::{AttachedReading, EntryDraft};
 use crate::clock::Clock;
 use crate::config::Node;
-use crate::ledger::Ledger;
+use crate::ledger::{Act, Ledger};
 use crate::problem::{Problem, ProblemKind};
 use crate::roles::{Agency, Desk, DirectoryHolder, Filed, Issuer, PAGE};
 use crate::telemetry::Metrics;
@@ -59,6 +59,7 @@ pub(super) fn routes(people: People) -> Router {
     if people.desk.is_some() {
         routes = routes
             .route("/agency/v1/questions", get(questions).post(file))
+            .route("/agency/v1/reminders", get(desk_reminders))
             .route("/agency/v1/questions/{id}", get(question))
             .route("/agency/v1/questions/{id}/approval", post(approve))
             .route("/agency/v1/questions/{id}/refusal", post(refuse))
@@ -69,6 +70,7 @@ pub(super) fn routes(people: People) -> Router {
     if matches!(people.owner, Owner::Issuer(_)) {
         routes = routes
             .route("/registry/v1/codes/{code}", get(code_status))
+            .route("/registry/v1/reminders", get(dealers_reminders))
             .route("/registry/v1/entries", post(record));
     }
     routes.with_state(people)
@@ -182,6 +184,7 @@ async fn session(State(people): State<People>, headers: HeaderMap) -> Answer {
 }
 
 async fn sign_out(State(people): State<People>, headers: HeaderMap) -> Answer {
+    people.access.who(bearer(&headers)?, people.clock.now()).await?;
     people.access.sign_out(bearer(&headers)?).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -240,7 +243,7 @@ struct NewRoles {
     roles: Vec<Role>,
 }
 
-async fn set_roles(State(people): State<People>, Path(name): Path<String>, request: Request) -> Answer {
+async fn set_roles(State(people): State<People>, Named(name): Named, request: Request) -> Answer {
     let by = people.permit(request.headers(), Action::ManageAccounts).await?;
     let (_, asked): (_, NewRoles) = content(request).await?;
     let whom = (&by.person, &person(&name)?, together(asked.roles)?);
@@ -248,14 +251,14 @@ async fn set_roles(State(people): State<People>, Path(name): Path<String>, reque
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn invite_anew(State(people): State<People>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+async fn invite_anew(State(people): State<People>, Named(name): Named, headers: HeaderMap) -> Answer {
     let by = people.permit(&headers, Action::ManageAccounts).await?;
     let whom = (by.person.as_str(), &person(&name)?);
     let token = people.access.invite_anew(whom, people.ledger(), people.clock.now()).await?;
     Ok(respond(json!({"token": token}).to_string()))
 }
 
-async fn close(State(people): State<People>, Path(name): Path<String>, headers: HeaderMap) -> Answer {
+async fn close(State(people): State<People>, Named(name): Named, headers: HeaderMap) -> Answer {
     let by = people.permit(&headers, Action::ManageAccounts).await?;
     people.access.close((&by.person, &person(&name)?), people.ledger(), people.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -267,10 +270,14 @@ async fn records(
     headers: HeaderMap,
     page: Result<Query<Page<u64>>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
-    people.permit(&headers, Action::SeeRecords).await?;
+    let by = people.permit(&headers, Action::SeeRecords).await?;
     let page = paged(page)?;
     let most = page.most()?;
     let from = page.after.map_or(0, |after| after.saturating_add(1));
+    // Who reads the records stands in them.
+    let act = Act::new("records-read", json!({"by": by.person, "from": from, "most": most}));
+    let entered = people.ledger().enter(&[act], people.clock.now()).await;
+    entered.map_err(|error| ProblemKind::NoLog.because(error))?;
     let owner = people.clone();
     let read = tokio::task::spawn_blocking(move || owner.ledger().from_entry(from, most + 1));
     let read = read.await.map_err(|error| ProblemKind::Fault.because(error))?;
@@ -303,12 +310,24 @@ async fn questions(
     Ok(respond(json!({"questions": seen, "next": next}).to_string()))
 }
 
-async fn question(State(people): State<People>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+/// What waits for an approver or a dealer, and until when.
+async fn desk_reminders(State(people): State<People>, headers: HeaderMap) -> Answer {
+    let signed = people.permit(&headers, Action::SeeQuestions).await?;
+    Ok(respond(people.desk()?.waiting_list(own(&signed)).to_string()))
+}
+
+/// Which dealers an issuer's answers wait for, and until when.
+async fn dealers_reminders(State(people): State<People>, headers: HeaderMap) -> Answer {
+    people.permit(&headers, Action::SeeReminders).await?;
+    Ok(respond(people.issuer()?.waiting_list().to_string()))
+}
+
+async fn question(State(people): State<People>, Named(id): Named, headers: HeaderMap) -> Answer {
     let signed = people.permit(&headers, Action::SeeQuestions).await?;
     Ok(respond(text(&people.desk()?.see(number(&id)?, own(&signed))?)?))
 }
 
-async fn approve(State(people): State<People>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+async fn approve(State(people): State<People>, Named(id): Named, headers: HeaderMap) -> Answer {
     let by = people.permit(&headers, Action::ApproveQuestion).await?;
     let filed = people.desk()?.approve(by.person, number(&id)?, people.clock.now()).await?;
     Ok(respond(text(&filed)?))
@@ -320,20 +339,20 @@ struct Refusal {
     reason: Reason,
 }
 
-async fn refuse(State(people): State<People>, Path(id): Path<String>, request: Request) -> Answer {
+async fn refuse(State(people): State<People>, Named(id): Named, request: Request) -> Answer {
     let by = people.permit(request.headers(), Action::ApproveQuestion).await?;
     let (_, asked): (_, Refusal) = content(request).await?;
     let what = (number(&id)?, asked.reason);
     Ok(respond(text(&people.desk()?.refuse(by.person, what, people.clock.now()).await?)?))
 }
 
-async fn withdraw(State(people): State<People>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+async fn withdraw(State(people): State<People>, Named(id): Named, headers: HeaderMap) -> Answer {
     let by = people.permit(&headers, Action::FileQuestion).await?;
     let filed = people.desk()?.withdraw(&by.person, number(&id)?, people.clock.now()).await?;
     Ok(respond(text(&filed)?))
 }
 
-async fn attach(State(people): State<People>, Path(id): Path<String>, request: Request) -> Answer {
+async fn attach(State(people): State<People>, Named(id): Named, request: Request) -> Answer {
     let by = people.permit(request.headers(), Action::AttachReading).await?;
     let (_, reading): (_, AttachedReading) = content(request).await?;
     let filed = people.desk()?.attach(by.person, (number(&id)?, reading), people.clock.now()).await?;
@@ -341,13 +360,13 @@ async fn attach(State(people): State<People>, Path(id): Path<String>, request: R
 }
 
 /// Asks again what a dealer was to answer.
-async fn renew(State(people): State<People>, Path(id): Path<String>, headers: HeaderMap) -> Answer {
+async fn renew(State(people): State<People>, Named(id): Named, headers: HeaderMap) -> Answer {
     let by = people.permit(&headers, Action::FileQuestion).await?;
     let filed = people.desk()?.renew(number(&id)?, Some(&by.person), people.clock.now()).await?;
     Ok(respond(text(&filed)?))
 }
 
-async fn code_status(State(people): State<People>, Path(code): Path<String>, headers: HeaderMap) -> Answer {
+async fn code_status(State(people): State<People>, Named(code): Named, headers: HeaderMap) -> Answer {
     let by = people.permit(&headers, Action::SeeCodes).await?;
     let code = code.parse().map_err(|error| ProblemKind::Malformed.because(error))?;
     Ok(respond(people.issuer()?.code_status(&by.person, code).await?.to_string()))
@@ -366,7 +385,9 @@ async fn record(State(people): State<People>, request: Request) -> Answer {
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     match headers.get("idempotency-key").map(|key| key.to_str()) {
         None => Ok(None),
-        Some(Ok(key)) if (1..=KEY).contains(&key.len()) => Ok(Some(key.to_owned())),
+        Some(Ok(key)) if (1..=KEY).contains(&key.len()) && key.bytes().all(|one| one.is_ascii_graphic()) => {
+            Ok(Some(key.to_owned()))
+        }
         Some(_) => {
             Err(ProblemKind::Malformed
                 .because(format!("an idempotency key has 1 to {KEY} printable characters")))

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{ConnectInfo, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 use transparency::{FolderStore, Resource, TileStore as _};
 
 use crate::api::NodeName;
@@ -92,22 +92,33 @@ fn finish(own: Router, common: Common) -> Router {
         .route("/healthz", get(healthz))
         .route("/metrics", get(metrics))
         .route("/card", get(card))
-        .route("/openapi.json", get(|| async { json(crate::openapi::document().to_string()) }))
+        .route("/openapi.json", get(openapi))
         .route("/log/{*path}", get(log_file))
         .with_state(common);
     own.merge(shared)
         .fallback(|| async { ProblemKind::NotFound.because("there is no such resource") })
         .method_not_allowed_fallback(|| async {
-            (
-                StatusCode::METHOD_NOT_ALLOWED,
-                ProblemKind::Malformed.because("this method is not for this resource").to_json(),
-            )
+            ProblemKind::NotAllowed.because("this method is not for this resource")
         })
         .layer(middleware::from_fn_with_state(secure, between_nodes))
         .layer(CatchPanicLayer::custom(|_| {
             ProblemKind::Fault.because("a fault of this node").into_response()
         }))
-        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIME))
+        .layer(middleware::from_fn(to_the_end))
+}
+
+/// Answers within a time. What has begun goes on to its end all the same, also when whoever asked hangs up: what is entered
+/// in the log is remembered too, and a failed sign-in counts.
+async fn to_the_end(request: Request, next: Next) -> Response {
+    let running = tokio::spawn(next.run(request));
+    match tokio::time::timeout(TIME, running).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => ProblemKind::Fault.because("a fault of this node").into_response(),
+        Err(_) => {
+            let detail = format!("this took longer than {} seconds", TIME.as_secs());
+            ProblemKind::TooSlow.because(detail).into_response()
+        }
+    }
 }
 
 /// Where nodes speak TLS themselves, what is between nodes is for peers that showed a certificate.
@@ -177,11 +188,11 @@ struct Court {
 /// The court bundle of an answered question.
 async fn court(
     State(state): State<AgencyState>,
-    Path(question): Path<String>,
+    Named(question): Named,
     query: Result<Query<Court>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    holds_token(&state, &headers)?;
+    holds_token(&state.token, &headers)?;
     let Query(Court { issuer }) = query.map_err(|error| ProblemKind::Malformed.because(error.body_text()))?;
     let question = question.parse().map_err(|error: uuid::Error| ProblemKind::Malformed.because(error))?;
     let bundle = state.agency.court_bundle(question, issuer.as_ref()).await;
@@ -189,17 +200,22 @@ async fn court(
     Ok(plain(bundle.to_string().into_bytes()))
 }
 
-fn holds_token(state: &AgencyState, headers: &HeaderMap) -> Result<(), Problem> {
+fn holds_token(token: &str, headers: &HeaderMap) -> Result<(), Problem> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if same(given.as_bytes(), state.token.as_bytes()) {
+    if same(given.as_bytes(), token.as_bytes()) {
         return Ok(());
     }
     Err(ProblemKind::Unsigned.because("this node asks only for whoever holds its token"))
 }
 
 async fn asked(state: &AgencyState, request: Request) -> Result<Response, Problem> {
-    holds_token(state, request.headers())?;
+    holds_token(&state.token, request.headers())?;
+    if !state.common.node.config.programs_ask {
+        return Err(ProblemKind::Forbidden.because(
+            "at this node people ask, at the desk\nhint: `programs_ask = true` in node.toml lets programs with its token ask",
+        ));
+    }
     let (_, content) = read(&state.common.node, request).await?;
     let question = crate::federation::check_question(&content)?;
     let answers = state.agency.ask(&question).await.map_err(|error| match error {
@@ -228,10 +244,7 @@ async fn add_checkpoint(
         .into_response()
 }
 
-async fn monitor(
-    State((witness, _)): State<(Arc<WitnessNode>, Common)>,
-    Path(log): Path<String>,
-) -> Response {
+async fn monitor(State((witness, _)): State<(Arc<WitnessNode>, Common)>, Named(log): Named) -> Response {
     match witness.monitored(&log) {
         Some(bytes) => plain(bytes),
         None => ProblemKind::NotFound.because("this witness has cosigned no such log").into_response(),
@@ -245,15 +258,23 @@ async fn directory_file(State(keeper): State<Arc<DirectoryKeeper>>) -> Response 
     }
 }
 
-async fn healthz(State(common): State<Common>) -> Response {
-    let role =
-        serde_json::json!({"status": "ok", "name": common.node.config.name, "role": common.node.config.role});
-    json(role.to_string())
+async fn openapi(State(common): State<Common>) -> Response {
+    json(crate::openapi::document_of(common.node.config.role).to_string())
 }
 
-async fn metrics(State(common): State<Common>) -> Response {
+/// Whether the node can do its work; what it cannot do now is named.
+async fn healthz(State(common): State<Common>) -> Response {
+    let impaired = common.metrics.impaired();
+    let status = if impaired.is_empty() { "ok" } else { "impaired" };
+    let (name, role) = (&common.node.config.name, common.node.config.role);
+    json(serde_json::json!({"status": status, "name": name, "role": role, "impaired": impaired}).to_string())
+}
+
+async fn metrics(State(common): State<Common>, headers: HeaderMap) -> Response {
+    let own_people = common.node.token().is_ok_and(|token| holds_token(&token, &headers).is_ok());
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");
-    ([(header::CONTENT_TYPE, kind)], common.metrics.text(common.clock.now())).into_response()
+    let text = common.metrics.text(common.clock.now(), own_people);
+    ([(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
 async fn card(State(common): State<Common>) -> Response {
@@ -264,7 +285,7 @@ async fn card(State(common): State<Common>) -> Response {
 }
 
 /// A file of the node's log, under the names of C2SP `tlog-tiles`; `cosigned` is the newest cosigned checkpoint.
-async fn log_file(State(common): State<Common>, Path(path): Path<String>) -> Response {
+async fn log_file(State(common): State<Common>, Named(path): Named) -> Response {
     if path == "cosigned" {
         let newest = match &common.cosigned {
             Some(cosigned) => cosigned.newest().await,
@@ -322,6 +343,20 @@ fn signed(common: &Common, request: &Message, result: &Result<Sealed, Problem>) 
         }
     }
     response
+}
+
+/// The variable part of an address. One that is no UTF-8 names nothing.
+pub(super) struct Named(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let named = Path::<String>::from_request_parts(parts, state).await;
+        named
+            .map(|Path(name)| Self(name))
+            .map_err(|_| ProblemKind::NotFound.because("there is no such resource"))
+    }
 }
 
 /// Compares without telling by its time where the first difference is.

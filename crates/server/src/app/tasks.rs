@@ -92,10 +92,12 @@ impl Household {
             owner.metrics().gauge("witnesses_cosigned", count as i64);
         }
         gauges(owner.node(), owner.directory(), owner.metrics(), clock);
+        owner.metrics().works("log", owner.ledger().is_well());
         if let Owner::Issuer(issuer) = owner {
             issuer.remind().await;
         }
         if let Some(desk) = &self.desk {
+            desk.remind(clock.now()).await;
             desk.keep(false).await;
         }
     }
@@ -115,6 +117,7 @@ impl Household {
 fn gauges(node: &Node, directory: &DirectoryHolder, metrics: &Metrics, clock: &Clock) {
     let now = clock.now().as_second();
     let left = directory.expires_at().map_or(0, |at| at.as_second() - now);
+    metrics.works("directory", left > 0);
     metrics.gauge("directory_expires_in_seconds", left);
     if let Some(tls) = &node.tls {
         metrics.gauge("certificate_expires_in_seconds", tls.expires_at().as_second() - now);

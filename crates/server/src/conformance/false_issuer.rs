@@ -18,11 +18,11 @@ use transparency::Note;
 
 use super::{Clause, question};
 use crate::api::{AgencyCard, Answer, Evidence, OutcomeName, Question, SealedAnswer};
+use crate::app::{Doors, serve};
 use crate::client::Client;
 use crate::config::Node;
 use crate::federation::{Message, OpeningKey, Sealed, content_key, sign_answer};
 use crate::ledger::Entered;
-use crate::tls::{Peer, TlsListener};
 
 /// How an answer is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,15 +96,9 @@ pub async fn play_issuer(
     let (trick, earlier) = (Mutex::new(Trick::Good), Mutex::default());
     let stage = Arc::new(Stage { tester, agency: agency.clone(), trick, earlier });
     let routes = Router::new().fallback(answer).with_state(Arc::clone(&stage));
-    let serving = match tls {
-        Some(tls) => {
-            let config = tls.server().map_err(|error| error.to_string())?;
-            let listener = TlsListener::new(listener, config);
-            let routes = routes.into_make_service_with_connect_info::<Peer>();
-            tokio::spawn(axum::serve(listener, routes).into_future())
-        }
-        None => tokio::spawn(axum::serve(listener, routes).into_future()),
-    };
+    let doors = Doors::open(listener, tls.as_deref()).map_err(|error| error.to_string())?;
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let serving = tokio::spawn(serve(doors, routes, stopped));
     let mut clauses = Vec::new();
     for (trick, section, text) in TRICKS {
         *stage.trick.lock().unwrap_or_else(PoisonError::into_inner) = trick;

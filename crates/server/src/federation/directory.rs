@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use symbology::Prefix;
 use transparency::{KeyKind, Note, Policy, SigningKey, VerifierKey, canonical_json};
 
-use crate::api::{AgencyCard, DealerCard, IssuerCard, NodeCard, NodeName, WitnessCard};
+use crate::api::{AgencyCard, Answer, DealerCard, IssuerCard, NodeCard, NodeName, WitnessCard};
 
 /// Largest directory that is read, in bytes.
 const LIMIT: usize = 16 << 20;
@@ -52,6 +52,9 @@ pub enum DirectoryError {
         /// Version held.
         held: u64,
     },
+    /// Two directories of one version: the directory's key signed two truths. Keep both: they are proof against it.
+    #[error("there are two different directories of version {0}: its key signed both")]
+    Split(u64),
     /// Two entries contradict each other, or a delegation is not signed by the issuer that it speaks for.
     #[error("the directory contradicts itself: {0}")]
     Contradiction(String),
@@ -187,10 +190,18 @@ impl Directory {
     /// Checks that it may take the place of the directory that this node holds.
     ///
     /// # Errors
-    /// [`DirectoryError::RolledBack`].
-    pub fn check_successor_of(&self, held: &Self) -> Result<(), DirectoryError> {
-        let (seen, held) = (self.content.version, held.content.version);
-        if seen < held { Err(DirectoryError::RolledBack { seen, held }) } else { Ok(()) }
+    /// [`DirectoryError::RolledBack`]; [`DirectoryError::Split`] for the same version with another content.
+    pub fn check_successor_of(&self, other: &Self) -> Result<(), DirectoryError> {
+        let (seen, held) = (self.content.version, other.content.version);
+        if seen < held {
+            return Err(DirectoryError::RolledBack { seen, held });
+        }
+        if seen == held && self.bytes != other.bytes { Err(DirectoryError::Split(seen)) } else { Ok(()) }
+    }
+
+    /// SHA-256 of the file, hexadecimal.
+    pub fn sha256(&self) -> String {
+        hex::encode(Sha256::digest(&self.bytes))
     }
 
     /// What it says.
@@ -213,6 +224,26 @@ impl Directory {
             None if valid(issuer) => Route::Issuer(issuer),
             _ => Route::Nobody,
         }
+    }
+
+    /// Checks that whoever answers may tell of the firearm that it names: the block is its own at `now`, or was delegated
+    /// to it by the issuer that the answer names.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn check_authority(&self, answer: &Answer, now: Timestamp) -> Result<(), String> {
+        let Some(firearm) = &answer.firearm else { return Ok(()) };
+        let block = firearm.code.prefix();
+        let holds = match self.route(block, now) {
+            Route::Issuer(card) => card.node.name == answer.issuer && answer.delegated_by.is_none(),
+            Route::Delegated { from, to } => {
+                to.node.name == answer.issuer && answer.delegated_by.as_ref() == Some(&from.node.name)
+            }
+            Route::Nobody => false,
+        };
+        let no =
+            || format!("the directory does not let {} speak for block {block} in this way", answer.issuer);
+        holds.then_some(()).ok_or_else(no)
     }
 
     /// The agency with that key, if its entry holds at `now`.

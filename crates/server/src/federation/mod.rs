@@ -17,9 +17,9 @@ pub use exchange::{
 };
 pub use fields::{Parameter, Value};
 pub use limits::FishingRules;
-pub(crate) use limits::{FishingWatch, Given};
+pub(crate) use limits::{FishingWatch, Given, Told};
 pub(crate) use nonce::{Nonce, ReplayCache};
 pub use request::{Unauthorised, authorise, check_question};
-pub(crate) use request::{key_in, to_books};
+pub(crate) use request::{key_in, same_person, to_books};
 pub use sealed::{OpeningKey, SealError, Sealed, SealingPublicKey};
 pub use signature::{Component, Message, SignatureError, SignatureInput, Start};

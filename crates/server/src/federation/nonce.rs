@@ -1,13 +1,15 @@
 //! Which requests were seen: a nonce is good once.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
 use super::exchange::SignedRequest;
 use crate::problem::{Problem, ProblemKind};
 
-/// Most requests remembered: ten minutes at 200 a second, and more.
-const LIMIT: usize = 200_000;
+/// Most requests remembered.
+const LIMIT: usize = 1_000_000;
+/// Most requests remembered of one key: for the three minutes that they are kept, 300 a second. One caller cannot keep others out.
+const PER_KEY: usize = 60_000;
 /// Seconds for which a nonce is remembered after the request expired; longer than clocks may differ.
 const KEPT: i64 = 120;
 
@@ -22,14 +24,15 @@ pub(crate) type Nonce = (i64, String, String);
 
 impl From<Vec<Nonce>> for ReplayCache {
     fn from(nonces: Vec<Nonce>) -> Self {
-        let known = nonces.iter().map(|(_, key, nonce)| (key.clone(), nonce.clone())).collect();
-        Self { seen: Mutex::new(Seen { known, by_expiry: nonces.into_iter().collect() }) }
+        let mut seen = Seen::default();
+        nonces.into_iter().for_each(|nonce| seen.put(nonce));
+        Self { seen: Mutex::new(seen) }
     }
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    known: HashSet<(String, String)>,
+    known: HashMap<String, HashSet<String>>,
     by_expiry: BTreeSet<(i64, String, String)>,
 }
 
@@ -52,17 +55,28 @@ impl ReplayCache {
                 break;
             }
             seen.by_expiry.pop_first();
-            seen.known.remove(&(key, nonce));
+            if let Some(known) = seen.known.get_mut(&key) {
+                known.remove(&nonce);
+            }
+            if seen.known.get(&key).is_some_and(HashSet::is_empty) {
+                seen.known.remove(&key);
+            }
         }
-        let (key, nonce) = (request.key_id.clone(), request.nonce.clone());
-        if seen.known.contains(&(key.clone(), nonce.clone())) {
+        let known = seen.known.get(&request.key_id);
+        if known.is_some_and(|known| known.contains(&request.nonce)) {
             return Err(ProblemKind::Replayed.because("this nonce was used before; sign the request anew"));
         }
-        if seen.known.len() >= LIMIT {
+        if seen.by_expiry.len() >= LIMIT || known.is_some_and(|known| known.len() >= PER_KEY) {
             return Err(ProblemKind::Busy.because("too many requests at once; ask again in a moment"));
         }
-        seen.by_expiry.insert((request.expires, key.clone(), nonce.clone()));
-        seen.known.insert((key, nonce));
+        seen.put((request.expires, request.key_id.clone(), request.nonce.clone()));
         Ok(())
+    }
+}
+
+impl Seen {
+    fn put(&mut self, (expires, key, nonce): Nonce) {
+        self.known.entry(key.clone()).or_default().insert(nonce.clone());
+        self.by_expiry.insert((expires, key, nonce));
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a question may be asked: form first, then the agency, the persons and the step before.
 
 use jiff::Timestamp;
+use registry::names::Person;
 use registry::{CandidateCode, MAX_CANDIDATES, Priority, TraceRequest};
 
 use super::directory::Directory;
@@ -22,9 +23,6 @@ pub enum Unauthorised {
     /// No answered chain before.
     #[error("a retail reference is told only after the chain, for the same agency, case and code")]
     ChainFirst,
-    /// Too many uncertain answers.
-    #[error("{0}")]
-    Fishing(String),
 }
 
 /// Reads and checks the form of a question.
@@ -63,15 +61,25 @@ pub fn authorise(question: &Question, agency: &AgencyCard) -> Result<(), Unautho
     if !agency.oris.contains(&question.ori) {
         return Err(Unauthorised::Ori);
     }
-    if question.requester == question.approver {
+    if same_person(&question.requester, &question.approver) {
         return Err(Unauthorised::OnePerson);
     }
     match &question.kind {
-        QuestionKind::RetailReference { second_approver, .. } if *second_approver == question.requester => {
+        QuestionKind::RetailReference { second_approver, .. }
+            if same_person(second_approver, &question.requester) =>
+        {
             Err(Unauthorised::SecondApproval)
         }
         _ => Ok(()),
     }
+}
+
+/// Whether two names are one person's: capitals, spaces, marks and what nobody sees make no second person.
+pub(crate) fn same_person(one: &Person, other: &Person) -> bool {
+    let letters = |person: &Person| -> String {
+        person.as_str().chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    letters(one) == letters(other)
 }
 
 /// The question as the books take it. Only a second approval makes them tell a retail reference.
@@ -90,7 +98,7 @@ pub(crate) fn to_books(question: &Question) -> TraceRequest {
         reason: question.reason.clone(),
         requester: question.requester.clone(),
         approver: match &question.kind {
-            QuestionKind::Chain => None,
+            QuestionKind::Chain {} => None,
             QuestionKind::RetailReference { second_approver, .. } => Some(second_approver.clone()),
         },
         recovered_on: question.recovered_on,

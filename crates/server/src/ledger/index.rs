@@ -87,6 +87,11 @@ impl Key {
     }
 
     /// The key of an entry of the log.
+    /// The key of what was begun under this one.
+    pub(crate) fn begun(self) -> Self {
+        Self::of("begun", self.0[8..].try_into().expect("a key has 24 bytes"))
+    }
+
     pub(super) fn of_entry(index: u64) -> Self {
         Self::of("entry", u128::from(index).to_be_bytes())
     }

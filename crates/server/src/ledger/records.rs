@@ -106,17 +106,37 @@ pub(super) fn scan(
     Ok(())
 }
 
-/// The record at a place; `None` when its file was deleted.
-pub(super) fn at(folder: &Path, place: Place) -> io::Result<Option<Stored>> {
+/// What lies at a place.
+pub(super) enum Found {
+    /// The record of the key.
+    Record(Box<Stored>),
+    /// Nothing: its file was deleted.
+    Deleted,
+    /// Something else: the index is not of these files.
+    Another,
+}
+
+/// What lies where the index says that the record of a key is.
+pub(super) fn at(folder: &Path, (place, key): (Place, Key)) -> io::Result<Found> {
     let mut file = match File::open(path(&folder.join("records"), place.month)) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Deleted),
         Err(error) => return Err(error),
     };
     file.seek(SeekFrom::Start(place.offset))?;
     let mut line = Vec::new();
     BufReader::new(file.take(16 << 20)).read_until(b'\n', &mut line)?;
-    Ok(stored(&line))
+    let hex = key.to_hex();
+    let keyed = serde_json::from_slice::<Line<'_>>(&line).is_ok_and(|line| line.keys.contains(&hex));
+    Ok(match stored(&line).filter(|_| keyed) {
+        Some(stored) => Found::Record(Box::new(stored)),
+        None => Found::Another,
+    })
+}
+
+/// Whether a record can be found by a number.
+pub(super) fn has_keys(line: &[u8]) -> bool {
+    serde_json::from_slice::<Line<'_>>(line).is_ok_and(|line| !line.keys.is_empty())
 }
 
 pub(super) fn stored(line: &[u8]) -> Option<Stored> {
@@ -158,18 +178,25 @@ pub(super) fn length(folder: &Path, month: u32) -> io::Result<u64> {
     }
 }
 
-/// Copies what lies behind a place into `unacknowledged.jsonl`, before [`Month::open`] cuts it off: an operator who put an
-/// older log back must not lose records by that.
+/// Moves what lies behind a place into `unacknowledged.jsonl`, so that the next entry comes behind it: an operator who put an
+/// older log back must not lose records by that. Of the place's own month it is copied, and [`Month::open`] cuts it off.
 pub(super) fn set_aside(folder: &Path, end: Place) -> io::Result<()> {
-    let mut file = File::open(path(&folder.join("records"), end.month))?;
-    file.seek(SeekFrom::Start(end.offset))?;
+    let records = folder.join("records");
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut aside = options.open(folder.join("unacknowledged.jsonl"))?;
-    io::copy(&mut file, &mut aside)?;
-    aside.sync_all()
+    for month in months(folder)?.into_iter().filter(|month| *month >= end.month) {
+        let mut file = File::open(path(&records, month))?;
+        file.seek(SeekFrom::Start(if month == end.month { end.offset } else { 0 }))?;
+        io::copy(&mut file, &mut aside)?;
+        aside.sync_all()?;
+        if month > end.month {
+            fs::remove_file(path(&records, month))?;
+        }
+    }
+    File::open(&records)?.sync_all()
 }
 
 fn path(records: &Path, month: u32) -> PathBuf {

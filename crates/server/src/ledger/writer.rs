@@ -1,6 +1,7 @@
 //! The one thread that writes records and log.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -28,6 +29,7 @@ pub(super) struct Writer {
     month: Option<Month>,
     index: Arc<Index>,
     end: Arc<Mutex<Place>>,
+    well: Arc<AtomicBool>,
     published: watch::Sender<SignedCheckpoint>,
     /// When the first entry came that readers do not see yet.
     hidden: Option<Instant>,
@@ -37,11 +39,11 @@ impl Writer {
     pub(super) fn new(
         (folder, key): (&Path, SigningKey),
         log: Log<FolderStore>,
-        (index, end): (Arc<Index>, Arc<Mutex<Place>>),
+        (index, end, well): (Arc<Index>, Arc<Mutex<Place>>, Arc<AtomicBool>),
         published: watch::Sender<SignedCheckpoint>,
     ) -> Self {
         let folder = folder.to_owned();
-        Self { folder, key, log: Some(log), month: None, index, end, published, hidden: None }
+        Self { folder, key, log: Some(log), month: None, index, end, well, published, hidden: None }
     }
 
     pub(super) fn run(&mut self, incoming: &Receiver<Job>) {
@@ -54,7 +56,9 @@ impl Writer {
                 count += job.acts.len();
                 jobs.push(job);
             }
-            match self.write(&jobs) {
+            let written = self.write(&jobs);
+            self.well.store(written.is_ok(), Ordering::Relaxed);
+            match written {
                 Ok(start) => {
                     self.hidden.get_or_insert_with(Instant::now);
                     answer(jobs, start);

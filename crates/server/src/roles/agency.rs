@@ -16,7 +16,7 @@ use crate::api::{Answer, IssuerCard, NodeName, PendingQuery, Question, SealedAns
 use crate::client::{Client, ClientError, status};
 use crate::clock::Clock;
 use crate::config::Node;
-use crate::federation::{Message, Route, Sealed, check_answer, content_key, sign_request};
+use crate::federation::{Directory, Message, Route, Sealed, check_answer, content_key, sign_request};
 use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
@@ -178,9 +178,10 @@ impl Agency {
         let key = (&*self.node.card().key_id(), &self.node.signing);
         let request = sign_request(&target, content, key, now)
             .map_err(|error| AskError::Here(ProblemKind::Fault.because(error)))?;
+        let directory = self.directory.current(now).map_err(AskError::Here)?;
         let body = json!({
             "question": id, "issuer": issuer.node.name, "content": String::from_utf8_lossy(content),
-            "request": fields_record(&request),
+            "request": fields_record(&request), "directory": directory.sha256(),
         });
         let question = self.enter(Act::new("question", body), now).await?;
         let name = || issuer.node.name.clone();
@@ -192,7 +193,7 @@ impl Agency {
                 return Err(AskError::Unreachable { issuer: name(), source });
             }
         };
-        let checked = self.unseal(issuer, &request, (&answer, &sealed), content);
+        let checked = self.unseal((issuer, &directory), &request, (&answer, &sealed), content);
         let body = json!({
             "question": id, "entry": question.index, "issuer": issuer.node.name, "status": status(&answer),
             "fields": answer_fields(&answer),
@@ -212,7 +213,7 @@ impl Agency {
 
     fn unseal(
         &self,
-        issuer: &IssuerCard,
+        (issuer, directory): (&IssuerCard, &Directory),
         request: &Message,
         (answer, content): (&Message, &[u8]),
         asked: &[u8],
@@ -237,6 +238,7 @@ impl Agency {
         if answer.question_sha256 != hex::encode(Sha256::digest(asked)) && request_is_trace(request) {
             return Err(bad(&"it answers another question"));
         }
+        directory.check_authority(&answer, self.clock.now()).map_err(|error| bad(&error))?;
         Ok((answer, sealed))
     }
 

@@ -28,6 +28,8 @@ pub struct DirectoryKeeper {
     /// What it counts.
     pub metrics: Arc<Metrics>,
     clock: Clock,
+    /// The highest version that was ever entered before this start.
+    last: u64,
     published: Mutex<Option<Directory>>,
 }
 
@@ -54,9 +56,13 @@ impl DirectoryKeeper {
         let node = Node::open(data)?;
         let ledger = Ledger::open(&node.folder, &node.log)?;
         let key = node.statements.verifier();
-        let held = std::fs::read(node.folder.join("directory")).ok();
-        let held = held.and_then(|bytes| Directory::parse(&bytes, key).ok());
-        Ok(Self { node, ledger, metrics: Arc::default(), clock, published: Mutex::new(held) })
+        let held = super::holder::held(&node.folder.join("directory"), key)?;
+        // A file that was lost does not begin the count anew: the log knows which versions there were.
+        let mut last = held.as_ref().map_or(0, |held| held.content().version);
+        Ledger::records(&node.folder, |stored| {
+            last = last.max(stored.body["version"].as_u64().unwrap_or_default());
+        })?;
+        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published: Mutex::new(held) })
     }
 
     /// Puts an entry into the file of entries; it is published with the next version. An entry of the same name is
@@ -119,7 +125,7 @@ impl DirectoryKeeper {
             }
         }
         (content.issued_at, content.expires_at) = validity(now, DAYS);
-        content.version = held.map_or(1, |held| held.version + 1);
+        content.version = held.map_or(self.last, |held| held.version.max(self.last)) + 1;
         let bytes = content.sign(&self.node.statements).map_err(|error| fault(&error))?;
         // Whatever others would refuse is not published.
         let directory =

@@ -1,6 +1,7 @@
 //! An agency collects what a court needs: its own records, both logs' proofs, cosigned checkpoints.
 
 use jiff::Timestamp;
+use serde_json::json;
 use transparency::SignedCheckpoint;
 use uuid::Uuid;
 
@@ -8,12 +9,12 @@ use super::agency::{ANSWERED, Agency, answer_of};
 use super::witnessing::Cosigned;
 use crate::api::{NodeName, SealedAnswer};
 use crate::court::{CourtBundle, CourtError, Exchange, remote_bundle};
-use crate::ledger::{Entered, Key};
+use crate::ledger::{Act, Entered, Key};
 
 impl Agency {
     /// Makes the court bundle of an answered question; of several issuers that answered it, that of the one named or else of
     /// the one that answered last. Has this agency's log cosigned first if need be; the issuer's must
-    /// have been cosigned since the answer.
+    /// have been cosigned since the answer. What does not verify is not given out, and what is given out is in the log.
     ///
     /// # Errors
     /// [`CourtError`] names the part that cannot be had.
@@ -24,8 +25,10 @@ impl Agency {
     ) -> Result<CourtBundle, CourtError> {
         let wrong = |part, reason: &dyn std::fmt::Display| CourtError { part, reason: reason.to_string() };
         let now = self.clock.now();
-        let directory = self.directory.current(now).map_err(|error| wrong("directory", &error))?;
         let exchange = self.exchange_of(question, issuer)?;
+        // The directory under which it was asked; there are newer ones by now.
+        let asked_under = exchange.asked["directory"].as_str().unwrap_or_default();
+        let directory = self.directory.version(asked_under).map_err(|error| wrong("directory", &error))?;
         let opened: SealedAnswer = serde_json::from_value(exchange.answered["opened"].clone())
             .map_err(|error| wrong("statement", &error))?;
         let node = directory.node_of_log(&opened.evidence.log);
@@ -38,7 +41,12 @@ impl Agency {
         let entries = [exchange.question.clone(), exchange.answer.clone()];
         covers("agency-log", &own, &entries)?;
         let agency_log = self.ledger.bundle(&own, &entries).map_err(|error| wrong("agency-log", &error))?;
-        CourtBundle::new(&directory, &exchange, &issuer_log, &agency_log)
+        let bundle = CourtBundle::new(&directory, &exchange, &issuer_log, &agency_log)?;
+        bundle.verify(self.directory.key())?;
+        let act = Act::new("court-bundle", json!({"question": question}));
+        let entered = self.ledger.enter(&[act], now).await;
+        entered.map_err(|error| wrong("agency-log", &error))?;
+        Ok(bundle)
     }
 
     async fn cosigned_of(&self, url: &str) -> Result<SignedCheckpoint, CourtError> {

@@ -1,6 +1,6 @@
 //! The newest directory that a node has seen, kept on disk and renewed while the node runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ impl DirectoryHolder {
     pub fn new(node: &Node) -> Result<Self, ConfigError> {
         let kept = node.folder.join("directory");
         let key = node.directory_key()?;
-        let held = std::fs::read(&kept).ok().and_then(|bytes| Directory::parse(&bytes, &key).ok());
+        let held = held(&kept, &key)?;
         if let (Some(tls), Some(held)) = (&node.tls, &held) {
             tls.learn(held.content());
         }
@@ -65,6 +65,11 @@ impl DirectoryHolder {
         self.held.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The directory's key.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
     /// When the directory expires; `None` before the first.
     pub fn expires_at(&self) -> Option<Timestamp> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
@@ -83,12 +88,46 @@ impl DirectoryHolder {
         if let Some(held) = held.as_ref() {
             new.check_successor_of(held).map_err(refused)?;
         }
-        let _ = replace(&self.kept, bytes);
+        if held.as_ref().is_some_and(|held| held.bytes() == bytes) {
+            return Ok(());
+        }
+        // One that was taken and is forgotten could be rolled back after a restart.
+        let stored = self.keep(&new).and_then(|()| replace(&self.kept, bytes));
+        stored.map_err(|error| ProblemKind::NoDirectory.because(error))?;
         if let Some(tls) = &self.tls {
             tls.learn(new.content());
         }
         *held = Some(Arc::new(new));
         Ok(())
+    }
+
+    /// A version that was taken once, by the SHA-256 of its file: the one under which a question was asked.
+    ///
+    /// # Errors
+    /// `no-directory` when it is not there any more.
+    pub fn version(&self, sha256: &str) -> Result<Directory, Problem> {
+        let missing = |reason: &dyn std::fmt::Display| {
+            ProblemKind::NoDirectory.because(format!("the directory {sha256} is not here: {reason}"))
+        };
+        if sha256.len() != 64 || !sha256.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(missing(&"this is no hash"));
+        }
+        let bytes = std::fs::read(self.versions().join(sha256)).map_err(|error| missing(&error))?;
+        Directory::parse(&bytes, &self.key).map_err(|error| missing(&error))
+    }
+
+    fn keep(&self, directory: &Directory) -> Result<(), ConfigError> {
+        let folder = self.versions();
+        std::fs::create_dir_all(&folder).map_err(|source| ConfigError::Folder {
+            what: "cannot make the folder",
+            path: folder.clone(),
+            source,
+        })?;
+        replace(&folder.join(directory.sha256()), directory.bytes())
+    }
+
+    fn versions(&self) -> PathBuf {
+        self.kept.with_file_name("directories")
     }
 
     /// Fetches the directory from where `node.toml` says.
@@ -114,5 +153,17 @@ impl DirectoryHolder {
             std::fs::read(source).map_err(|error| missing(&error))?
         };
         self.take(&bytes, now)
+    }
+}
+
+/// The directory that was seen last. One that is there and cannot be used is not overlooked: an older one could take its place.
+pub(super) fn held(path: &Path, key: &VerifierKey) -> Result<Option<Directory>, ConfigError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Directory::parse(&bytes, key).map(Some).map_err(|error| ConfigError::Damaged {
+            path: path.to_owned(),
+            reason: format!("{error}\nhint: delete it if you trust the directory that is fetched next"),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(ConfigError::Folder { what: "cannot read", path: path.to_owned(), source }),
     }
 }

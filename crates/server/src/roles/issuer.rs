@@ -5,26 +5,27 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
-use registry::{Books, BooksError, ChainEnd, TraceOutcome};
+use registry::{Books, BooksError};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use symbology::Code;
 use transparency::Note;
 use uuid::Uuid;
 
+use super::decision::apply;
+use super::desk::PAGE;
 use super::holder::DirectoryHolder;
+use super::houses::Houses;
 use super::memory::Memory;
 use super::pending::Waiting;
 use crate::api::{
-    AgencyCard, Answer, DealerDisposition, DealerStatement, Evidence, NodeName, OutcomeName, Pending,
-    PendingQuery, Question, QuestionKind, SealedAnswer, Urgency,
+    AgencyCard, Answer, DealerStatement, Evidence, PendingQuery, Question, SealedAnswer, Urgency,
 };
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node};
 use crate::federation::{
-    Directory, FishingRules, Message, Route, Sealed, SealingPublicKey, SignedRequest, Unauthorised,
-    authorise, check_question, content_key, key_in, to_books, verify_request,
+    Directory, FishingRules, Message, Sealed, SealingPublicKey, SignedRequest, check_question, content_key,
+    key_in, verify_request,
 };
 use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
@@ -55,8 +56,8 @@ pub struct Issuer {
     /// What it counts.
     pub metrics: Arc<Metrics>,
     pub(super) clock: Clock,
-    pub(super) books: Books,
-    memory: Memory,
+    pub(super) houses: Houses,
+    pub(super) memory: Memory,
     /// Held while a registrar's entry is recorded: one key, one entry.
     pub(super) recording: tokio::sync::Mutex<()>,
 }
@@ -83,7 +84,7 @@ impl Issuer {
     /// [`StartError`].
     pub async fn open(data: &Path, clock: Clock, rules: FishingRules) -> Result<Self, StartError> {
         let node = Node::open(data)?;
-        let books = Books::open(data, clock.now()).await?;
+        let houses = Houses::open(data, &node.config.taken_over, clock.now()).await?;
         let ledger = Ledger::open(&node.folder, &node.log)?;
         let memory = Memory::open(&node.folder, &ledger, rules, clock.now())?;
         Ok(Self {
@@ -91,7 +92,7 @@ impl Issuer {
             ledger,
             metrics: Arc::default(),
             clock,
-            books,
+            houses,
             memory,
             recording: tokio::sync::Mutex::default(),
             node,
@@ -111,12 +112,13 @@ impl Issuer {
         let question = check_question(content)?;
         let _one = self.memory.begin(question.id)?;
         if self.holds(ANSWER, question.id)? {
-            return Err(ProblemKind::Replayed.because("a question of this number was answered already"));
+            return self.give_again(request, &signed, (&question, content), agency).await;
         }
+        let looked = self.look(&question, agency, (&directory, now)).await?;
         let _turn = self.memory.turn().await;
         let hash = hex::encode(Sha256::digest(content));
         let mut answer = Answer::blank(&question, hash, (&self.node.config.name, now));
-        self.decide(&mut answer, &question, agency, (&directory, now)).await;
+        self.judge(&mut answer, looked, (&question, agency), (&directory, now));
         let asked = Act::new("question", question_record(&signed, request, content, &answer));
         let urgent = matches!(question.priority, Urgency::Urgent { .. });
         let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -198,19 +200,27 @@ impl Issuer {
 
     /// The public table of counts.
     pub fn statistics(&self) -> serde_json::Value {
-        self.memory.statistics().to_json()
+        self.memory.statistics().to_json(self.clock.now())
     }
 
     /// Calls to mind what a person must answer, sets its gauges, and keeps the memory for the next start when it has grown.
     pub async fn remind(&self) {
         let now = self.clock.now();
-        for (question, licence, hours) in self.memory.pending.reminders(now) {
-            tracing::warn!(%question, %licence, hours, "a question still waits for a dealer");
+        for (question, hours) in self.memory.pending.reminders(now) {
+            tracing::warn!(%question, hours, "a question still waits for a dealer");
         }
         let (open, overdue) = self.memory.pending.open_and_overdue(now);
         self.metrics.gauge("pending_open", open);
         self.metrics.gauge("pending_overdue", overdue);
         self.memory.keep(&self.ledger, false, now).await;
+    }
+
+    /// Which dealers its answers wait for, the most urgent first: schema `microstamp.reminders/1`.
+    pub fn waiting_list(&self) -> serde_json::Value {
+        let all = self.memory.pending.all();
+        let line = |one: &Waiting| json!({"question": one.question, "waits_for": one.licence, "since": one.asked_at, "due": one.due});
+        let waiting: Vec<_> = all.iter().take(PAGE).map(line).collect();
+        json!({"schema": "microstamp.reminders/1", "waiting": waiting, "more": all.len() > PAGE})
     }
 
     /// Keeps the memory for the next start.
@@ -223,7 +233,12 @@ impl Issuer {
     /// # Errors
     /// [`BooksError`].
     pub async fn issued(&self, code: Code) -> Result<Option<Timestamp>, BooksError> {
-        self.books.issued(code).await
+        self.houses.issued(code).await
+    }
+
+    /// The issuer's own books.
+    pub(super) fn books(&self) -> &Books {
+        self.houses.own()
     }
 
     fn verify(
@@ -238,86 +253,8 @@ impl Issuer {
         Ok(signed)
     }
 
-    async fn decide(
-        &self,
-        answer: &mut Answer,
-        question: &Question,
-        agency: &AgencyCard,
-        (directory, now): (&Directory, Timestamp),
-    ) {
-        let step = authorise(question, agency).and_then(|()| self.step_before(question, agency));
-        if let Err(refusal) = step {
-            return refuse(answer, &refusal);
-        }
-        let delegation = delegation(question, directory, now);
-        if let Some((from, to)) = delegation
-            && *from == self.node.config.name
-        {
-            answer.outcome = OutcomeName::Delegated;
-            answer.statement = vec![format!("this issuer closed; {to} answers in its place")];
-            answer.delegated_to = Some(to.clone());
-            return;
-        }
-        let today = now.to_zoned(TimeZone::UTC).date();
-        let (outcome, statement) = match self.books.weigh(&to_books(question), today).await {
-            Ok(found) => found,
-            // The books do not take the question as it is: a date that cannot be, for instance.
-            Err(BooksError::Refused(refusal)) => return refuse(answer, &refusal),
-            Err(error) => {
-                tracing::error!(%error, "the books could not be read");
-                return;
-            }
-        };
-        let certain = matches!(outcome, TraceOutcome::Found(_) | TraceOutcome::ChainEnds(_));
-        if !certain {
-            let (agency, case) = (agency.node.name.as_str(), &question.case_number);
-            if let Err(reason) = self.memory.fishing.permits(agency, case, now) {
-                return refuse(answer, &Unauthorised::Fishing(reason));
-            }
-            self.memory.fishing.count(agency, case, now);
-        }
-        answer.take(&outcome, statement);
-        if let Some((from, to)) = delegation
-            && *to == self.node.config.name
-        {
-            answer.delegated_by = Some(from.clone());
-            answer.statement.push(format!("delegated: {from} closed, and this issuer answers in its place"));
-        }
-        if let TraceOutcome::ChainEnds(traced) = &outcome
-            && let ChainEnd::WithLicensee { holder, .. } = &traced.chain.end
-            && *holder != self.books.issuer()
-        {
-            answer.pending = Some(Pending {
-                licence: holder.licence.clone(),
-                due: Question::due(now),
-                can_answer: directory.dealer_of(&holder.licence).is_some(),
-            });
-            self.take_statement_of_dealer(answer, question);
-        }
-    }
-
-    /// A retail reference that the dealer itself stated before.
-    fn take_statement_of_dealer(&self, answer: &mut Answer, question: &Question) {
-        let QuestionKind::RetailReference { after, .. } = &question.kind else { return };
-        if let Ok(Some(stated)) = self.stated(*after) {
-            apply(answer, &stated.disposition, true);
-        }
-    }
-
-    /// Chain first, retail reference after.
-    fn step_before(&self, question: &Question, agency: &AgencyCard) -> Result<(), Unauthorised> {
-        let QuestionKind::RetailReference { after, .. } = &question.kind else { return Ok(()) };
-        let past = self.answered(*after).ok().flatten();
-        let (by, answer) = past.ok_or(Unauthorised::ChainFirst)?;
-        let code = answer.firearm.map(|firearm| firearm.code);
-        let same = by == agency.node.name.as_str()
-            && answer.case_number == question.case_number
-            && code.is_some_and(|code| question.codes.iter().any(|asked| asked.code == code));
-        if same { Ok(()) } else { Err(Unauthorised::ChainFirst) }
-    }
-
     /// Which agency a question was answered to, and the answer, out of the records.
-    fn answered(&self, question: Uuid) -> Result<Option<(String, Answer)>, Problem> {
+    pub(super) fn answered(&self, question: Uuid) -> Result<Option<(String, Answer)>, Problem> {
         let stored = self.ledger.find(Key::new(ANSWER, question)).map_err(|error| unread(&error))?;
         Ok(stored.and_then(|stored| {
             Some((stored.body["agency"].as_str()?.to_owned(), super::memory::answer_in(&stored)?))
@@ -325,7 +262,7 @@ impl Issuer {
     }
 
     /// What the dealer stated to a question, out of the records.
-    fn stated(&self, question: Uuid) -> Result<Option<DealerStatement>, Problem> {
+    pub(super) fn stated(&self, question: Uuid) -> Result<Option<DealerStatement>, Problem> {
         let stored = self.ledger.find(Key::new(STATEMENT, question)).map_err(|error| unread(&error))?;
         Ok(stored.and_then(|stored| serde_json::from_str(stored.body["content"].as_str()?).ok()))
     }
@@ -355,13 +292,46 @@ impl Issuer {
                 .map_err(|_| fault(&"the log did not enter both"))?;
         let log = self.node.log.verifier().name().to_owned();
         let sealed = SealedAnswer {
-            schema: "microstamp.sealed-answer/1".to_owned(),
+            schema: SealedAnswer::SCHEMA.to_owned(),
             statement,
             evidence: Evidence { log, question, answer: answered },
         };
         self.metrics.outcome(answer.outcome.as_str());
         let content = serde_json::to_vec(&sealed).map_err(|error| fault(&error))?;
         seal(&content, to.key, request)
+    }
+
+    /// Gives an answer that was lost on the way once more: the same statement, to the agency that it was given to.
+    async fn give_again(
+        &self,
+        request: &Message,
+        signed: &SignedRequest,
+        (question, content): (&Question, &[u8]),
+        agency: &AgencyCard,
+    ) -> Result<Sealed, Problem> {
+        let replayed = || ProblemKind::Replayed.because("a question of this number was answered already");
+        let stored = self.ledger.find(Key::new(ANSWER, question.id)).map_err(|error| unread(&error))?;
+        let stored = stored.ok_or_else(replayed)?;
+        let answer = super::memory::answer_in(&stored).ok_or_else(replayed)?;
+        let to_it = stored.body["agency"].as_str() == Some(agency.node.name.as_str());
+        if !to_it || answer.question_sha256 != hex::encode(Sha256::digest(content)) {
+            return Err(replayed());
+        }
+        // Question and answer stand side by side.
+        let place = stored.entered.index.checked_sub(1).ok_or_else(replayed)?;
+        let asked = self.ledger.from_entry(place, 1).map_err(|error| unread(&error))?;
+        let asked = asked.into_iter().next().filter(|one| one.entered.index == place).ok_or_else(replayed)?;
+        let body = json!({"question": question.id, "key_id": signed.key_id, "nonce": signed.nonce, "expires": signed.expires});
+        self.enter(&[Act::new("answer-again", body)], self.clock.now()).await?;
+        let evidence = Evidence {
+            log: self.node.log.verifier().name().to_owned(),
+            question: asked.entered,
+            answer: stored.entered,
+        };
+        let statement = stored.body["statement"].as_str().unwrap_or_default().to_owned();
+        let sealed = SealedAnswer { schema: SealedAnswer::SCHEMA.to_owned(), statement, evidence };
+        let sealed = serde_json::to_vec(&sealed).map_err(|error| ProblemKind::Fault.because(error))?;
+        seal(&sealed, &agency.sealing, request)
     }
 
     async fn pending_of_dealer(
@@ -399,56 +369,6 @@ impl Issuer {
                 ProblemKind::NoLog.because("the log did not take the entry, so nothing is answered")
             }
         })
-    }
-}
-
-/// Who closed and who answers in its place, when the likeliest code's block is delegated.
-fn delegation<'d>(
-    question: &Question,
-    directory: &'d Directory,
-    now: Timestamp,
-) -> Option<(&'d NodeName, &'d NodeName)> {
-    let likeliest = question.codes.iter().max_by(|a, b| a.posterior.total_cmp(&b.posterior))?;
-    match directory.route(likeliest.code.prefix(), now) {
-        Route::Delegated { from, to } => Some((&from.node.name, &to.node.name)),
-        _ => None,
-    }
-}
-
-fn refuse(answer: &mut Answer, refusal: &impl std::fmt::Display) {
-    answer.outcome = OutcomeName::NotAuthorised;
-    answer.statement = vec![refusal.to_string()];
-}
-
-/// Puts a dealer's own part at the end of a chain; the Form 4473 reference only when it was approved.
-fn apply(answer: &mut Answer, disposition: &DealerDisposition, disclose: bool) {
-    let Some(firearm) = &mut answer.firearm else { return };
-    answer.pending = None;
-    match disposition {
-        DealerDisposition::RetailSale { on, form_4473 } => {
-            let last = firearm.chain.last().map(|link| (link.name.clone(), link.licence.clone()));
-            let (name, licence) = last.unzip();
-            let form = disclose.then_some(form_4473);
-            firearm.end = json!({
-                "end": "retail-sale", "dealer": name, "licence": licence, "on": on, "form_4473": form,
-                "stated_by": "dealer",
-            });
-            firearm.reference_withheld = !disclose;
-            answer.outcome = OutcomeName::Found;
-            answer.statement.push(format!("the dealer states a retail sale on {on}"));
-        }
-        DealerDisposition::Transferred { on, to, licence } => {
-            firearm.end = json!({"end": "with-licensee", "holder": to, "licence": licence, "since": on, "stated_by": "dealer"});
-            answer.statement.push(format!(
-                "the dealer states that it went to {to}, licence {licence}, on {on}; ask there"
-            ));
-        }
-        DealerDisposition::InStock { on } => {
-            answer.statement.push(format!("the dealer states that the firearm was in its stock on {on}"));
-        }
-        DealerDisposition::NoRecord => {
-            answer.statement.push("the dealer states that the firearm is not in its book".to_owned());
-        }
     }
 }
 

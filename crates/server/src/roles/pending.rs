@@ -8,10 +8,10 @@ use registry::names::{LicenceNumber, PartyName};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::reminders::Reminders;
+
 /// Days after which nobody is reminded any more; a statement is still taken.
 const GIVEN_UP: i64 = 30;
-/// Hours after the question at which it is called to mind: half time, four hours before the end, and the end.
-const REMINDERS: [i64; 3] = [12, 20, 24];
 
 /// A question whose chain ended at a licensee that recorded no disposition, and that nobody has answered yet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,27 +29,33 @@ pub(crate) struct Waiting {
 /// The queue of one issuer: open questions only.
 #[derive(Debug, Default)]
 pub(crate) struct PendingQueue {
-    waiting: Mutex<HashMap<Uuid, (Waiting, usize)>>,
+    waiting: Mutex<HashMap<Uuid, Waiting>>,
+    reminders: Reminders,
 }
 
 impl From<Vec<Waiting>> for PendingQueue {
     fn from(waiting: Vec<Waiting>) -> Self {
-        let waiting = waiting.into_iter().map(|one| (one.question, (one, 0))).collect();
-        Self { waiting: Mutex::new(waiting) }
+        let waiting = waiting.into_iter().map(|one| (one.question, one)).collect();
+        Self { waiting: Mutex::new(waiting), reminders: Reminders::default() }
     }
 }
 
 impl PendingQueue {
     pub(crate) fn put(&self, waiting: Waiting) {
-        self.waiting().insert(waiting.question, (waiting, 0));
+        self.waiting().insert(waiting.question, waiting);
     }
 
     /// What a licensee has to answer, the most urgent first.
     pub(crate) fn of_licence(&self, licence: &LicenceNumber) -> Vec<Waiting> {
-        let queue = self.waiting();
-        let open = queue.values().map(|(waiting, _)| waiting);
-        let mut open: Vec<_> = open.filter(|one| one.licence == *licence).cloned().collect();
-        open.sort_by_key(|one| one.due);
+        let mut open = self.all();
+        open.retain(|one| one.licence == *licence);
+        open
+    }
+
+    /// What every licensee has to answer, the most urgent first.
+    pub(crate) fn all(&self) -> Vec<Waiting> {
+        let mut open: Vec<_> = self.waiting().values().cloned().collect();
+        open.sort_by_key(|one| (one.due, one.question));
         open
     }
 
@@ -62,35 +68,23 @@ impl PendingQueue {
     pub(crate) fn held(&self, now: Timestamp) -> Vec<Waiting> {
         let mut queue = self.waiting();
         let since = now.checked_sub(SignedDuration::from_hours(24 * GIVEN_UP)).unwrap_or(Timestamp::MIN);
-        queue.retain(|_, (waiting, _)| waiting.asked_at > since);
-        queue.values().map(|(waiting, _)| waiting.clone()).collect()
+        queue.retain(|_, waiting| waiting.asked_at > since);
+        queue.values().cloned().collect()
     }
 
-    /// Reminders that have come due since the last call: licence, hours since the question. Each comes once.
-    pub(crate) fn reminders(&self, now: Timestamp) -> Vec<(Uuid, LicenceNumber, i64)> {
-        let mut queue = self.waiting();
-        let mut due = Vec::new();
-        for (waiting, reminded) in queue.values_mut() {
-            while let Some(hours) = REMINDERS.get(*reminded) {
-                let at = waiting.asked_at.checked_add(SignedDuration::from_hours(*hours));
-                if at.is_ok_and(|at| at > now) {
-                    break;
-                }
-                due.push((waiting.question, waiting.licence.clone(), *hours));
-                *reminded += 1;
-            }
-        }
-        due
+    /// Reminders that have come due since the last call: question, and hours since it was asked.
+    pub(crate) fn reminders(&self, now: Timestamp) -> Vec<(Uuid, i64)> {
+        self.reminders.due(self.waiting().values().map(|one| (one.question, one.asked_at)), now)
     }
 
     /// Open questions, and those past their time.
     pub(crate) fn open_and_overdue(&self, now: Timestamp) -> (i64, i64) {
         let queue = self.waiting();
         let open = queue.values();
-        open.fold((0, 0), |(open, overdue), (waiting, _)| (open + 1, overdue + i64::from(waiting.due < now)))
+        open.fold((0, 0), |(open, overdue), waiting| (open + 1, overdue + i64::from(waiting.due < now)))
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashMap<Uuid, (Waiting, usize)>> {
+    fn waiting(&self) -> MutexGuard<'_, HashMap<Uuid, Waiting>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

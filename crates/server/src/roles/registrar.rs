@@ -20,7 +20,7 @@ impl Issuer {
     pub async fn code_status(&self, by: &Person, code: Code) -> Result<Value, Problem> {
         let now = self.clock.now();
         self.enter(&[Act::new("code-status", json!({"by": by, "code": code}))], now).await?;
-        let issued = self.books.issued(code).await.map_err(of_books)?;
+        let issued = self.houses.issued(code).await.map_err(of_books)?;
         let status = if issued.is_some() { "issued" } else { "not-issued" };
         Ok(json!({"schema": "microstamp.code-status/1", "code": code, "status": status, "issued_at": issued}))
     }
@@ -42,11 +42,45 @@ impl Issuer {
         if let Some(number) = self.recorded(key, &hash)? {
             return Ok(number);
         }
-        self.enter(&[Act::new("registrar-entry", json!({"by": by, "sha256": hash}))], now).await?;
-        let number = self.books.record(&NewEntry::from(entry), by, now).await.map_err(of_books)?;
+        let entry = NewEntry::from(entry);
+        let begun = key.map(|key| key.begun());
+        let number = match self.cut_off(begun, &hash, (&entry, by)).await? {
+            Some(number) => number,
+            None => {
+                let act = Act::new("registrar-entry", json!({"by": by, "sha256": hash}));
+                self.enter(&[Act { keys: begun.into_iter().collect(), ..act }], now).await?;
+                self.books().record(&entry, by, now).await.map_err(of_books)?
+            }
+        };
         let done = Act::new("registrar-entered", json!({"by": by, "sha256": hash, "entry": number}));
         self.enter(&[Act { keys: key.into_iter().collect(), ..done }], now).await?;
         Ok(number)
+    }
+
+    /// The number of an entry that was begun under this key and is in the books, though its end never came into the log: the
+    /// node was cut off between the two.
+    async fn cut_off(
+        &self,
+        begun: Option<Key>,
+        hash: &str,
+        (entry, by): (&NewEntry, &Person),
+    ) -> Result<Option<u64>, Problem> {
+        let Some(begun) = begun else { return Ok(None) };
+        let stored = self.ledger.find(begun).map_err(|error| ProblemKind::NoLog.because(error))?;
+        let Some(stored) = stored.filter(|stored| stored.body["sha256"].as_str() == Some(hash)) else {
+            return Ok(None);
+        };
+        let history = self.books().history(&entry.firearm).await.map_err(of_books)?;
+        // The books keep microseconds, the record what the clock said.
+        let since = stored.at.as_microsecond();
+        let mut entries = history.iter().flat_map(|history| &history.entries);
+        let same = entries.find(|one| {
+            one.event == entry.event
+                && one.on == entry.on
+                && one.recorded_by == *by
+                && one.recorded_at.as_microsecond() >= since
+        });
+        Ok(same.map(|one| one.number))
     }
 
     fn recorded(&self, key: Option<Key>, hash: &str) -> Result<Option<u64>, Problem> {

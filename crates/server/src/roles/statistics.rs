@@ -44,19 +44,22 @@ impl Statistics {
         *cell = (cell.0 + 1, cell.1 + microseconds);
     }
 
-    /// The public table, schema `microstamp.statistics/1`. A month's total is given only when no single small cell can
-    /// be computed from it.
-    pub fn to_json(&self) -> Value {
+    /// The public table, schema `microstamp.statistics/1`. A month's total is given only when none of its cells is small:
+    /// two small cells of which the sum is known may be known too. A month is published when it is over: whoever looked at a
+    /// running one again and again would see each answer as it is given.
+    pub fn to_json(&self, now: Timestamp) -> Value {
+        let running = now.strftime("%Y-%m").to_string();
         let mut months: BTreeMap<&str, Vec<(&OutcomeName, bool, Cell)>> = BTreeMap::new();
-        for ((month, outcome, urgent), cell) in &self.counts {
+        for ((month, outcome, urgent), cell) in self.counts.iter().filter(|((month, ..), _)| *month < running)
+        {
             months.entry(month).or_default().push((outcome, *urgent, *cell));
         }
         let month = |(month, cells): (&&str, &Vec<(&OutcomeName, bool, Cell)>)| {
-            let small = cells.iter().filter(|(_, _, (count, _))| *count < SMALLEST).count();
+            let small = cells.iter().any(|(_, _, (count, _))| *count < SMALLEST);
             let total: u64 = cells.iter().map(|(_, _, (count, _))| count).sum();
             json!({
                 "month": month,
-                "total": if small == 1 || total < SMALLEST { Value::Null } else { json!(total) },
+                "total": if small { Value::Null } else { json!(total) },
                 "cells": cells.iter().map(shown).collect::<Vec<_>>(),
             })
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
-use transparency::{SignedCheckpoint, VerifierKey};
+use transparency::{SignedCheckpoint, VerifierKey, Witness};
 
 use crate::api::{NodeName, WitnessCard};
 use crate::client::{Client, status};
@@ -28,13 +28,15 @@ struct State {
     /// Size that each witness cosigned last, as far as this node knows.
     sizes: HashMap<NodeName, u64>,
     newest: Option<SignedCheckpoint>,
+    /// Which witnesses cosigned the newest checkpoint of all.
+    signers: Vec<NodeName>,
 }
 
 impl Cosigned {
     pub(crate) fn new(node: &Node) -> Self {
         let path = node.folder.join("cosigned");
         let newest = std::fs::read(&path).ok().and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
-        let state = Mutex::new(State { sizes: HashMap::new(), newest });
+        let state = Mutex::new(State { sizes: HashMap::new(), newest, signers: Vec::new() });
         Self { path, client: node.client(Duration::from_secs(5)), state }
     }
 
@@ -54,25 +56,34 @@ impl Cosigned {
     ) -> (usize, bool) {
         let mut state = self.state.lock().await;
         let mut signed = ledger.checkpoint().borrow().clone();
-        let witnesses = &directory.content().witnesses;
-        let same = |held: &SignedCheckpoint| held.checkpoint == signed.checkpoint;
         let policy = directory.policy(&log.to_string());
-        if state.newest.as_ref().is_some_and(same) || signed.checkpoint.size == 0 {
-            return (witnesses.len(), true);
+        if signed.checkpoint.size == 0 {
+            return (0, true);
         }
-        let mut count = 0;
-        for witness in witnesses {
+        match state.newest.as_ref().filter(|held| held.checkpoint == signed.checkpoint) {
+            Some(held) => signed = held.clone(),
+            None => state.signers.clear(),
+        }
+        let missing = directory.content().witnesses.iter();
+        let missing: Vec<_> = missing.filter(|one| !state.signers.contains(&one.name)).collect();
+        if missing.is_empty() {
+            return (state.signers.len(), true);
+        }
+        for witness in missing {
             let known = state.sizes.get(&witness.name).copied().unwrap_or_default();
-            match self.ask(ledger, &signed, witness, known).await {
+            match self.ask(ledger, &signed, (witness, log), known).await {
                 Ok(lines) => {
                     let keys: Vec<VerifierKey> = witness.key.parse().into_iter().collect();
-                    count += signed.add_cosignatures(&lines, &keys).unwrap_or_default();
+                    if signed.add_cosignatures(&lines, &keys).is_ok_and(|added| added > 0) {
+                        state.signers.push(witness.name.clone());
+                    }
                     state.sizes.insert(witness.name.clone(), signed.checkpoint.size);
                 }
                 Err(reason) => tracing::warn!(witness = %witness.name, reason, "no cosignature"),
             }
         }
         let quorum = policy.is_ok_and(|policy| policy.check(&signed).is_ok());
+        let count = state.signers.len();
         if quorum {
             let _ = replace(&self.path, signed.to_string().as_bytes());
             state.newest = Some(signed);
@@ -87,7 +98,7 @@ impl Cosigned {
         &self,
         ledger: &Ledger,
         signed: &SignedCheckpoint,
-        witness: &WitnessCard,
+        (witness, log): (&WitnessCard, &VerifierKey),
         known: u64,
     ) -> Result<String, String> {
         let target = format!("{}/add-checkpoint", witness.url);
@@ -101,9 +112,31 @@ impl Cosigned {
             match (status(&answer), words.trim().parse()) {
                 (200, _) => return Ok(words),
                 (409, Ok(size)) if size <= signed.checkpoint.size => old = size,
+                (409, Ok(_)) => return Err(self.is_longer(ledger, signed, (witness, log)).await),
                 (status, _) => return Err(format!("status {status}: {}", words.trim())),
             }
         }
         Err("the witness named two different sizes".to_owned())
+    }
+
+    /// A witness says that it knows more entries than the log holds. Its word alone stops nobody: it must show a longer
+    /// checkpoint under this log's own key.
+    async fn is_longer(
+        &self,
+        ledger: &Ledger,
+        signed: &SignedCheckpoint,
+        (witness, log): (&WitnessCard, &VerifierKey),
+    ) -> String {
+        let place = format!("{}/{}/checkpoint", witness.url, Witness::memory_name(log.name()));
+        let shown = self.client.get(&place).await.ok().filter(|(status, _)| *status == 200);
+        let shown = shown.and_then(|(_, bytes)| SignedCheckpoint::parse(&bytes).ok());
+        let size = shown.filter(|shown| shown.verify(log).is_ok()).map(|shown| shown.checkpoint.size);
+        match size.filter(|size| *size > signed.checkpoint.size) {
+            Some(size) => {
+                ledger.was_put_back(size);
+                format!("it cosigned {size} entries, more than this log holds")
+            }
+            None => "it names a size that it cannot show".to_owned(),
+        }
     }
 }

@@ -1,11 +1,8 @@
 //! A server's side: handshakes run beside each other, and what has shaken hands is served.
 
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
@@ -36,33 +33,19 @@ impl TlsListener {
         let accepting = tokio::spawn(accept(listener, TlsAcceptor::from(config), hand_over));
         Self { ready, accepting }
     }
-}
 
-impl Drop for TlsListener {
-    fn drop(&mut self) {
-        self.accepting.abort();
-    }
-}
-
-impl Listener for TlsListener {
-    type Io = TlsStream<TcpStream>;
-    type Addr = Peer;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+    /// The next connection that has shaken hands.
+    pub(crate) async fn next(&mut self) -> (TlsStream<TcpStream>, Peer) {
         match self.ready.recv().await {
             Some(connection) => connection,
             None => std::future::pending().await,
         }
     }
-
-    fn local_addr(&self) -> io::Result<Peer> {
-        Ok(Peer { certified: false })
-    }
 }
 
-impl Connected<IncomingStream<'_, TlsListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TlsListener>) -> Self {
-        *stream.remote_addr()
+impl Drop for TlsListener {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }
 

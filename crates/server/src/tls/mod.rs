@@ -155,6 +155,12 @@ impl Trust {
         self.fixed.contains(pin) || directory.all.contains(pin)
     }
 
+    /// Whether the directory names a key for the server at `authority`.
+    fn pins(&self, authority: &str) -> bool {
+        let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);
+        directory.of_authority.contains_key(authority)
+    }
+
     /// Whether a server at `authority` may have this key. Where the directory names a key for it, no other will do.
     fn knows_at(&self, authority: &str, pin: &str) -> bool {
         let directory = self.directory.read().unwrap_or_else(PoisonError::into_inner);

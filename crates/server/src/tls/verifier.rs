@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -17,7 +17,7 @@ use super::{Certificate, Trust};
 #[derive(Debug)]
 pub(super) struct FromNodes {
     trust: Arc<Trust>,
-    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
     authority: Option<Arc<dyn ClientCertVerifier>>,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct FromNodes {
 #[derive(Debug)]
 pub(super) struct OfServer {
     trust: Arc<Trust>,
-    provider: Arc<CryptoProvider>,
+    algorithms: WebPkiSupportedAlgorithms,
     at: String,
     authority: Option<Arc<WebPkiServerVerifier>>,
 }
@@ -33,25 +33,54 @@ pub(super) struct OfServer {
 impl FromNodes {
     pub(super) fn new(trust: &Arc<Trust>, provider: &Arc<CryptoProvider>) -> Result<Self, Error> {
         let authority = trust.roots.as_ref().map(|roots| {
-            let built =
-                WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider)).build();
-            built.map_err(|error| Error::General(error.to_string()))
+            WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
+                .build()
+                .map_err(|error| Error::General(error.to_string()))
         });
-        let (trust, provider) = (Arc::clone(trust), Arc::clone(provider));
-        Ok(Self { trust, provider, authority: authority.transpose()? })
+        let algorithms = provider.signature_verification_algorithms;
+        Ok(Self { trust: Arc::clone(trust), algorithms, authority: authority.transpose()? })
     }
 }
 
 impl OfServer {
     pub(super) fn new(trust: &Arc<Trust>, provider: &Arc<CryptoProvider>, at: &str) -> Result<Self, Error> {
-        let authority = trust.roots.as_ref().map(|roots| {
-            let built =
-                WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider)).build();
-            built.map_err(|error| Error::General(error.to_string()))
+        // At an address for which the directory names a pin no other certificate will do, whoever issued it.
+        let roots = trust.roots.as_ref().filter(|_| !trust.pins(at));
+        let authority = roots.map(|roots| {
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), Arc::clone(provider))
+                .build()
+                .map_err(|error| Error::General(error.to_string()))
         });
-        let (trust, provider) = (Arc::clone(trust), Arc::clone(provider));
-        Ok(Self { trust, provider, at: at.to_owned(), authority: authority.transpose()? })
+        let (algorithms, at) = (provider.signature_verification_algorithms, at.to_owned());
+        Ok(Self { trust: Arc::clone(trust), algorithms, at, authority: authority.transpose()? })
     }
+}
+
+/// What both sides answer alike: TLS 1.3 alone, and signatures by the provider's algorithms.
+macro_rules! signatures {
+    () => {
+        fn verify_tls12_signature(
+            &self,
+            _message: &[u8],
+            _certificate: &CertificateDer<'_>,
+            _signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            Err(Error::General("nodes speak TLS 1.3 only".to_owned()))
+        }
+
+        fn verify_tls13_signature(
+            &self,
+            message: &[u8],
+            certificate: &CertificateDer<'_>,
+            signature: &DigitallySignedStruct,
+        ) -> Result<HandshakeSignatureValid, Error> {
+            verify_tls13_signature(message, certificate, signature, &self.algorithms)
+        }
+
+        fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+            self.algorithms.supported_schemes()
+        }
+    };
 }
 
 impl ClientCertVerifier for FromNodes {
@@ -77,32 +106,7 @@ impl ClientCertVerifier for FromNodes {
         }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(only_13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signatures!();
 }
 
 impl ServerCertVerifier for OfServer {
@@ -122,32 +126,7 @@ impl ServerCertVerifier for OfServer {
         }
     }
 
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Err(only_13())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(
-            message,
-            certificate,
-            signature,
-            &self.provider.signature_verification_algorithms,
-        )
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
+    signatures!();
 }
 
 /// A certificate whose key is known, within its time. `UnknownIssuer` when the key is not known.
@@ -166,8 +145,4 @@ fn known(der: &CertificateDer<'_>, is_known: impl Fn(&str) -> bool, now: UnixTim
         return Ok(());
     };
     Err(Error::InvalidCertificate(wrong))
-}
-
-fn only_13() -> Error {
-    Error::General("nodes speak TLS 1.3 only".to_owned())
 }

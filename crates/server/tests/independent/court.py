@@ -172,6 +172,16 @@ def main(file, directory_key):
     parameters, _ = signature(response, values, bytes.fromhex(issuer["node"]["signing"]), "microstamp-answer")
     assert parameters["keyid"] == key_id(issuer["node"]), "key"
 
+    if answer.get("firearm"):
+        owner = next(one for one in directory["issuers"] if answer["firearm"]["code"][:2] in one["prefixes"])
+        if owner.get("delegation"):
+            name, to = owner["node"]["name"], issuer["node"]["name"]
+            said = signed_note(owner["delegation"], owner["node"]["statements"]).split("\n")
+            assert said[:3] == ["microstamp delegation v1", f"from {name}", f"to {to}"], "delegation"
+            assert asked < when(said[3].removeprefix("until ")) and answer["delegated_by"] == name, "delegation"
+        else:
+            assert owner is issuer and when(owner["valid_from"]) <= asked < when(owner["valid_until"]), "block"
+
     first, second = records(part["issuer-log"], issuer["node"]["log"], directory)
     assert first["kind"] == "question" and first["body"]["content"] == part["question"], "issuer's log"
     assert first["body"]["request"] == request and second["kind"] == "answer", "issuer's log"

@@ -7,7 +7,7 @@ use server::federation::Message;
 use crate::people::{Office, PASSWORD, Someone};
 
 /// Every operation that is for those who are signed in, with the action that its role must permit.
-const GUARDED: [(&str, &str, Action); 13] = [
+const GUARDED: [(&str, &str, Action); 14] = [
     ("GET", "/access/v1/accounts", Action::SeeAccounts),
     ("POST", "/access/v1/accounts", Action::ManageAccounts),
     ("DELETE", "/access/v1/accounts/nobody", Action::ManageAccounts),
@@ -16,6 +16,7 @@ const GUARDED: [(&str, &str, Action); 13] = [
     ("GET", "/access/v1/records", Action::SeeRecords),
     ("POST", "/agency/v1/questions", Action::FileQuestion),
     ("GET", "/agency/v1/questions", Action::SeeQuestions),
+    ("GET", "/agency/v1/reminders", Action::SeeQuestions),
     ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/approval", Action::ApproveQuestion),
     ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/refusal", Action::ApproveQuestion),
     ("POST", "/agency/v1/questions/0198c0de-0000-7000-8000-000000000000/withdrawal", Action::FileQuestion),
@@ -24,7 +25,7 @@ const GUARDED: [(&str, &str, Action); 13] = [
 ];
 
 /// The same at an issuer's node.
-const AT_ISSUER: [(&str, &str, Action); 8] = [
+const AT_ISSUER: [(&str, &str, Action); 9] = [
     ("GET", "/access/v1/accounts", Action::SeeAccounts),
     ("POST", "/access/v1/accounts", Action::ManageAccounts),
     ("DELETE", "/access/v1/accounts/nobody", Action::ManageAccounts),
@@ -33,6 +34,7 @@ const AT_ISSUER: [(&str, &str, Action); 8] = [
     ("GET", "/access/v1/records", Action::SeeRecords),
     ("GET", "/registry/v1/codes/nonsense", Action::SeeCodes),
     ("POST", "/registry/v1/entries", Action::RecordEntry),
+    ("GET", "/registry/v1/reminders", Action::SeeReminders),
 ];
 
 fn draft(office: &Office) -> Value {
@@ -190,6 +192,88 @@ async fn an_answer_that_waited_for_a_dealer_is_fetched_later() {
     assert!(!later.to_string().contains("2024-0999"), "withheld until the second approval");
     assert_eq!(office.call("GET", &place, Some(&requester.session), &Value::Null).await.1, later);
     assert_eq!(office.call("POST", &renewal, Some(&requester.session), &Value::Null).await.0, 409);
+}
+
+/// What somebody is reminded of: whom it waits for.
+async fn reminders(office: &Office, path: &str, session: &str) -> Vec<Value> {
+    let (status, answer) = office.call("GET", path, Some(session), &Value::Null).await;
+    assert_eq!((status, &answer["schema"]), (200, &json!("microstamp.reminders/1")), "{answer}");
+    answer["waiting"].as_array().unwrap().iter().map(|one| one["waits_for"].clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_must_answer_is_reminded_until_it_is_done() {
+    let (mut office, operator) = Office::open().await;
+    let [mut requester, mut approver, _] = staff(&office, &operator).await;
+    let other = office.join(&operator, "det. other", &[Role::Requester], 6).await;
+    let mut waits = draft(&office);
+    waits["codes"] = json!([{"code": office.world.codes[2], "posterior": 0.9999}]);
+    let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &waits).await;
+    let path = "/agency/v1/reminders";
+    assert_eq!(reminders(&office, path, &approver.session).await, ["approver"]);
+    assert_eq!(reminders(&office, path, &requester.session).await, ["approver"]);
+    assert_eq!(
+        reminders(&office, path, &other.session).await,
+        [json!(null); 0],
+        "others' questions are not told"
+    );
+
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let approval = format!("{place}/approval");
+    assert_eq!(office.call("POST", &approval, Some(&approver.session), &Value::Null).await.0, 200);
+    assert_eq!(reminders(&office, path, &requester.session).await, ["dealer"]);
+
+    // A day later the clock has run out; a restart forgets nothing.
+    office.world.clock.set_offset(25 * 3_600);
+    office.world.restart("agency").await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    let metrics = Message::request("GET", &format!("{}/metrics", office.url));
+    let (_, metrics) = office.client.send(&metrics, Vec::new()).await.unwrap();
+    let metrics = String::from_utf8(metrics).unwrap();
+    for line in ["microstamp_answers_awaited 1", "microstamp_answers_overdue 1", "microstamp_desk_open 0"] {
+        assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
+    }
+    assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 200);
+    assert_eq!(reminders(&office, path, &approver.session).await, ["dealer"]);
+
+    // The dealer answers; at the next reminder the desk fetches it by itself.
+    let statement = server::api::DealerStatement {
+        schema: "microstamp.dealer-statement/1".to_owned(),
+        question: filed["id"].as_str().unwrap().parse().unwrap(),
+        by: "clerk 7".parse().unwrap(),
+        disposition: server::api::DealerDisposition::InStock { on: "2026-05-05".parse().unwrap() },
+    };
+    office.world.dealer().state(&office.world.node("issuer").card(), &statement).await.unwrap();
+    office.world.restart("agency").await;
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 200);
+    for _ in 0..40 {
+        if reminders(&office, path, &requester.session).await.is_empty() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    panic!("the dealer has answered and the desk still waits");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_reached_nobody_waits_for_another_approval() {
+    let (mut office, operator) = Office::open().await;
+    let [requester, approver, _] = staff(&office, &operator).await;
+    let draft = draft(&office);
+    let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let approval = format!("{place}/approval");
+    let (_, issuer) = office.world.servers.iter().find(|(name, _)| *name == "issuer").unwrap();
+    let address = issuer.address();
+    office.world.stop("issuer").await;
+    let (status, refused) = office.call("POST", &approval, Some(&approver.session), &Value::Null).await;
+    assert_eq!((status, &refused["title"]), (502, &json!("upstream")), "{refused}");
+    let (_, waiting) = office.call("GET", &place, Some(&requester.session), &Value::Null).await;
+    assert_eq!(waiting["state"], "waiting", "{waiting}");
+    assert!(waiting["not_asked"].as_str().unwrap().contains("cannot say now"), "{waiting}");
+    office.world.serve("issuer", std::net::TcpListener::bind(address).unwrap()).await;
+    let (status, answered) = office.call("POST", &approval, Some(&approver.session), &Value::Null).await;
+    assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -360,6 +444,25 @@ async fn five_failures_lock_until_an_operator_frees() {
     let (status, answer) = office.call("POST", &free, Some(&operator.session), &Value::Null).await;
     assert_eq!((status, answer["token"].is_string()), (200, true));
     assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 401, "the old password is void");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hangs_up_before_the_answer_is_counted_all_the_same() {
+    let (office, operator) = Office::open().await;
+    let [mut requester, ..] = staff(&office, &operator).await;
+    let body = json!({"name": requester.name, "password": "wrong but long enough"}).to_string();
+    let place = office.url.trim_start_matches("http://");
+    let request = format!(
+        "POST /access/v1/sign-in HTTP/1.1\r\nhost: {place}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    for wait in [1, 5, 10, 20, 30] {
+        let mut stream = std::net::TcpStream::connect(place).unwrap();
+        std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(wait)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 401, "five failures lock, heard out or not");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! The court bundle verifies offline, and every single-byte change is caught.
 
-use server::{CourtBundle, CourtError};
+use server::roles::Agency;
+use server::{CourtBundle, CourtReport};
 
 use crate::world::{World, question};
 
@@ -10,15 +11,21 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
     let agency = world.agency().await;
     let asked = question(&[(world.codes[0], 0.9999)]);
     agency.ask(&asked).await.unwrap().remove(0).unwrap();
-    let mut bundle = Err(CourtError { part: "bundle", reason: String::new() });
+    collected(&agency, asked.id).await;
+    // Two minutes later another node is enrolled; the bundle holds the directory under which the question was asked.
+    world.clock.set_offset(120);
+    world.enrol(&world.node("second"));
+    let version = agency.directory.newest().unwrap().content().version;
     for _ in 0..40 {
-        bundle = agency.court_bundle(asked.id, None).await;
-        if bundle.is_ok() {
+        agency.directory.renew(world.clock.now()).await.unwrap();
+        if agency.directory.newest().unwrap().content().version > version {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(250)).await;
     }
-    let file = bundle.unwrap().to_string().into_bytes();
+    assert!(agency.directory.newest().unwrap().content().version > version);
+    let bundle = collected(&agency, asked.id).await;
+    let file = bundle.to_string().into_bytes();
     let root = world.node("directory").statements.verifier().clone();
     let report = CourtBundle::parse(&file).unwrap().verify(&root).unwrap();
     assert_eq!(report.question, asked);
@@ -42,7 +49,38 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
         }
     });
     assert!(CourtBundle::parse(&file[..file.len() - 1]).is_err());
+    let mut given = 0;
+    server::Ledger::records(&world.path("agency").join("node"), |stored| {
+        given += usize::from(stored.kind == "court-bundle");
+    })
+    .unwrap();
+    assert_eq!(given, 2, "each bundle that was given out is in the log");
     second_opinion(&file, &root.to_string());
+}
+
+/// The court bundle of a question, once the witnesses have cosigned what it needs.
+async fn collected(agency: &Agency, question: uuid::Uuid) -> CourtBundle {
+    let mut last = None;
+    for _ in 0..40 {
+        match agency.court_bundle(question, None).await {
+            Ok(bundle) => return bundle,
+            Err(error) => last = Some(error),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    panic!("{last:?}");
+}
+
+/// Collects it and has it verified, also by the second verifier.
+pub(crate) async fn bundle_that_verifies(
+    world: &World,
+    agency: &Agency,
+    question: uuid::Uuid,
+) -> CourtReport {
+    let file = collected(agency, question).await.to_string().into_bytes();
+    let root = world.node("directory").statements.verifier().clone();
+    second_opinion(&file, &root.to_string());
+    CourtBundle::parse(&file).unwrap().verify(&root).unwrap()
 }
 
 /// A verifier in another language, from the specifications alone, agrees.

@@ -1,11 +1,14 @@
 //! An issuer that closed: its signed delegation sends the agency to the successor, who says so.
 
-use server::api::{IssuerCard, OutcomeName};
+use jiff::SignedDuration;
+use registry::{Books, SuccessorIdentity, take_over};
+use server::api::{Answer, IssuerCard, OutcomeName};
 use server::federation::{Directory, DirectoryContent, DirectoryError, Route, delegate};
-use server::roles::{DirectoryKeeper, Enrolment};
-use server::{Node, NodeRole, validity};
+use server::roles::{Agency, AskError, DirectoryKeeper, Enrolment};
+use server::{Node, validity};
+use symbology::Code;
 
-use crate::world::{World, listener, node, question};
+use crate::world::{World, question};
 
 /// The first issuer's card with a delegation in it.
 fn closed(world: &World, delegation: String) -> IssuerCard {
@@ -14,71 +17,106 @@ fn closed(world: &World, delegation: String) -> IssuerCard {
     IssuerCard { node: card, prefixes, delegation: Some(delegation), valid_from, valid_until }
 }
 
-fn enrol_heir(world: &World, heir: &Node) {
-    let (valid_from, valid_until) = validity(world.clock.now(), 30);
-    let card = IssuerCard { node: heir.card(), prefixes: vec![], delegation: None, valid_from, valid_until };
-    DirectoryKeeper::enrol(&world.path("directory"), Enrolment::Issuer(Box::new(card))).unwrap();
+/// The second issuer takes over the books of the first, which closes; its node is not told yet.
+async fn take_over_first(world: &World) {
+    let (old, new, now) = (world.path("issuer"), world.path("second"), world.clock.now());
+    let key = std::fs::read_to_string(old.join("keys/log.pub")).unwrap().trim().parse().unwrap();
+    let (identity, file) = (SuccessorIdentity::generate(), world.path("k7.succession"));
+    let books = Books::open(&old, now).await.unwrap();
+    books.hand_over(&identity.key(), &file, &"owner".parse().unwrap(), now).await.unwrap();
+    books.close().await;
+    take_over(&file, &identity, Some(&key), &new.join("taken-k7"), now).await.unwrap();
 }
 
-/// The successor's node over a copy of the closed issuer's books.
-fn heir(world: &World, url: &str) -> Node {
-    let (from, to) = (world.path("issuer"), world.path("heir"));
-    std::fs::create_dir_all(&to).unwrap();
-    let copied = std::process::Command::new("cp").arg("-r").arg(from.join(".")).arg(&to).status().unwrap();
-    assert!(copied.success());
-    std::fs::remove_dir_all(to.join("node")).unwrap();
-    let directory = world.node("directory");
-    let mut heir = node(&to, NodeRole::Issuer, "heir.example", url);
-    let place = format!("{}/directory", directory.config.url);
-    heir.trust(&place, &directory.statements.verifier().to_string()).unwrap();
-    heir
+async fn ask(agency: &Agency, codes: &[(Code, f64)]) -> Answer {
+    let mut answers = agency.ask(&question(codes)).await.unwrap();
+    assert_eq!(answers.len(), 1, "one node answers for both");
+    answers.remove(0).unwrap().answer
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_successor_of_a_closed_issuer_answers_and_says_so() {
+async fn the_successors_node_answers_from_the_books_that_it_took_over() {
     let mut world = World::start().await;
+    let (old, heir) = (world.node("issuer"), world.node("second"));
     world.stop("issuer").await;
-    let parts = listener();
-    let heir = heir(&world, &parts.url);
-    enrol_heir(&world, &heir);
-    let until = world.clock.now() + jiff::SignedDuration::from_hours(24);
-    let old = world.node("issuer");
+    take_over_first(&world).await;
+    let until = world.clock.now() + SignedDuration::from_hours(24);
     let note = delegate(&old.config.name, &heir.config.name, until, &old.statements).unwrap();
     let card = closed(&world, note);
     DirectoryKeeper::enrol(&world.path("directory"), Enrolment::Issuer(Box::new(card))).unwrap();
     published(&world).await;
-    world.serve("heir", parts.listener).await;
+    world.restart("second").await;
     let agency = world.agency().await;
-    let asked = question(&[(world.codes[0], 0.9999)]);
+    let (closed_code, own_code) = (world.codes[0], world.others[0]);
+    let answer = ask(&agency, &[(closed_code, 0.9999)]).await;
+    assert_eq!((answer.outcome, answer.firearm), (OutcomeName::CannotSayNow, None), "not told of the books");
+    assert!(answer.statement[0].contains("the books of issuer.example"), "{:?}", answer.statement);
+
+    world.node("second").answer_for("taken-k7").unwrap();
+    world.restart("second").await;
+    let asked = question(&[(closed_code, 0.9999)]);
     let answer = agency.ask(&asked).await.unwrap().remove(0).unwrap().answer;
-    assert_eq!((answer.outcome, answer.issuer.as_str()), (OutcomeName::Found, "heir.example"));
+    assert_eq!((answer.outcome, answer.issuer.as_str()), (OutcomeName::Found, "second.example"));
+    assert_eq!(answer.firearm.unwrap().licence.as_str(), crate::world::MAKER);
     assert_eq!(answer.delegated_by.unwrap().as_str(), "issuer.example");
     assert!(answer.statement.iter().any(|line| line.starts_with("delegated: issuer.example closed")));
+    let answer = ask(&agency, &[(own_code, 0.9999)]).await;
+    assert_eq!((answer.outcome, answer.delegated_by), (OutcomeName::Found, None), "its own books as before");
+    let answer = ask(&agency, &[(closed_code, 0.5), (own_code, 0.5)]).await;
+    assert_eq!((answer.outcome, answer.issued), (OutcomeName::Ambiguous, vec![closed_code, own_code]));
+    assert_eq!((answer.firearm, answer.elsewhere), (None, vec![]));
+
+    let report = crate::court::bundle_that_verifies(&world, &agency, asked.id).await;
+    assert_eq!(report.answer.delegated_by.unwrap().as_str(), "issuer.example");
 
     // The closed issuer's own node, should it still run, sends to the successor and tells nothing.
     world.serve("issuer", std::net::TcpListener::bind(address(&old)).unwrap()).await;
     let directory = agency.directory.current(world.clock.now()).unwrap();
     let card = directory.issuer(&old.config.name).unwrap();
-    let answer = agency.ask_issuer(card, &question(&[(world.codes[0], 0.9999)])).await.unwrap().answer;
+    let answer = agency.ask_issuer(card, &question(&[(closed_code, 0.9999)])).await.unwrap().answer;
     assert_eq!((answer.outcome, answer.firearm), (OutcomeName::Delegated, None));
-    assert_eq!(answer.delegated_to.unwrap().as_str(), "heir.example");
+    assert_eq!(answer.delegated_to.unwrap().as_str(), "second.example");
+
+    // When the delegation is over the block is nobody's, also for whoever asks all the same.
+    world.clock.set_offset(25 * 3_600);
+    assert!(matches!(agency.ask(&question(&[(closed_code, 1.0)])).await, Err(AskError::Nobody)));
+    let card = directory.issuer(&heir.config.name).unwrap();
+    let answer = agency.ask_issuer(card, &question(&[(closed_code, 0.9999)])).await.unwrap().answer;
+    assert_eq!((answer.outcome, answer.elsewhere), (OutcomeName::NotOurs, vec![closed_code]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_speaks_for_anothers_block_is_not_believed() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let answer = ask(&agency, &[(world.codes[0], 0.9999)]).await;
+    let directory = agency.directory.current(world.clock.now()).unwrap();
+    let now = world.clock.now();
+    assert_eq!(directory.check_authority(&answer, now), Ok(()));
+    let mut by_another = answer.clone();
+    by_another.issuer = "second.example".parse().unwrap();
+    let mut delegated = answer.clone();
+    delegated.delegated_by = Some("second.example".parse().unwrap());
+    for wrong in [by_another, delegated] {
+        assert!(directory.check_authority(&wrong, now).unwrap_err().contains("block K7"));
+    }
 }
 
 fn address(node: &Node) -> String {
     node.config.url.trim_start_matches("http://").to_owned()
 }
 
-/// Until the directory's node has published what was enrolled last.
+/// Until the directory's node has published the delegation.
 async fn published(world: &World) {
-    let (directory, heir) = (format!("{}/directory", world.node("directory").config.url), "heir.example");
+    let directory = format!("{}/directory", world.node("directory").config.url);
     for _ in 0..40 {
         let (_, bytes) = world.client.get(&directory).await.unwrap();
-        if String::from_utf8_lossy(&bytes).contains(heir) {
+        if String::from_utf8_lossy(&bytes).contains("microstamp delegation v1") {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    panic!("the directory did not publish the successor");
+    panic!("the directory did not publish the delegation");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +125,7 @@ async fn a_forged_or_expired_delegation_is_nobodys() {
     let (root, old, heir) = (world.node("directory").statements, world.node("issuer"), world.node("second"));
     let (from, to) = (old.config.name.clone(), heir.config.name.clone());
     let now = world.clock.now();
-    let soon = now + jiff::SignedDuration::from_secs(60);
+    let soon = now + SignedDuration::from_secs(60);
     let directory = |note: String| {
         let (issued_at, expires_at) = validity(now, 7);
         let mut content = DirectoryContent::new(1, issued_at, expires_at);
@@ -101,7 +139,7 @@ async fn a_forged_or_expired_delegation_is_nobodys() {
     let prefix = "K7".parse().unwrap();
     let held = directory(good.clone()).unwrap();
     assert!(matches!(held.route(prefix, now), Route::Delegated { .. }));
-    let late = soon + jiff::SignedDuration::from_secs(1);
+    let late = soon + SignedDuration::from_secs(1);
     assert_eq!(held.route(prefix, late), Route::Nobody, "an expired delegation is worth nothing");
     let forged = [
         delegate(&from, &to, soon, &heir.statements).unwrap(),

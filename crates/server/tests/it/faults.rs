@@ -43,9 +43,9 @@ async fn messages_that_do_not_hold_are_refused_before_anything_is_asked() {
     world.restart("issuer").await;
     assert_eq!(send(&world, &good, body.clone()).await, (409, "replayed".to_owned()), "after a restart too");
 
-    // The same number under a new signature.
-    let again = sign(&world, &body);
-    assert_eq!(send(&world, &again, body.clone()).await, (409, "replayed".to_owned()));
+    // The same number with another content.
+    let other = String::from_utf8(body.clone()).unwrap().replace("26-0001", "26-0002").into_bytes();
+    assert_eq!(send(&world, &sign(&world, &other), other).await, (409, "replayed".to_owned()));
 
     let fresh = content(&world);
     let signed = sign(&world, &fresh);
@@ -92,6 +92,47 @@ async fn messages_that_do_not_hold_are_refused_before_anything_is_asked() {
     assert_eq!(send(&world, &message, fresh.clone()).await, (401, "bad-signature".to_owned()));
     // The good one still passes: nothing of the above used its nonce up.
     assert_eq!(send(&world, &signed, fresh).await.0, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_on_the_way_is_given_again_and_not_made_anew() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let asked = question(&[(world.codes[0], 1.0)]);
+    let first = agency.ask(&asked).await.unwrap().remove(0).unwrap();
+    world.restart("issuer").await;
+    let again = agency.ask(&asked).await.unwrap().remove(0).unwrap();
+    assert_eq!(again.sealed, first.sealed, "statement and evidence are the same");
+    assert!(again.answered.index > first.answered.index);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_keeper_that_lost_its_file_goes_on_counting_and_a_damaged_one_is_not_overlooked() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let version = agency.directory.newest().unwrap().content().version;
+    let file = world.path("directory").join("node/directory");
+    std::fs::remove_file(&file).unwrap();
+    world.restart("directory").await;
+    agency.directory.renew(world.clock.now()).await.unwrap();
+    assert_eq!(agency.directory.newest().unwrap().content().version, version + 1);
+
+    // The same version with another content is proof against the directory's key, and is not taken.
+    let root = world.node("directory").statements;
+    let held = agency.directory.newest().unwrap();
+    let mut split = held.content().clone();
+    split.quorum += 1;
+    let refused = agency.directory.take(&split.sign(&root).unwrap(), world.clock.now()).unwrap_err();
+    assert!(refused.detail.contains("two different directories"), "{}", refused.detail);
+
+    let (_, directory) = world.servers.iter().find(|(name, _)| *name == "directory").unwrap();
+    let address = directory.address();
+    world.stop("directory").await;
+    std::fs::write(&file, "").unwrap();
+    let listener = std::net::TcpListener::bind(address).unwrap();
+    let started =
+        server::Server::start(&world.path("directory"), listener, server::ServeOptions::default()).await;
+    assert!(started.unwrap_err().to_string().contains("node/directory"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

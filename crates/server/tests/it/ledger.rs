@@ -71,6 +71,39 @@ async fn what_was_entered_is_found_again_after_restarts_and_without_its_index() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn folders_of_other_programs_are_refused_with_a_reason() {
+    let refused = |folder: &Path| {
+        let opened = Ledger::open(folder, &SigningKey::log("test.example/log", &[1; 32]).unwrap());
+        opened.err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let newer = tempfile::tempdir().unwrap();
+    drop(open(newer.path()));
+    fs::write(newer.path().join("format"), "microstamp.node/3\n").unwrap();
+    assert!(
+        refused(newer.path()).contains("`microstamp.node/3`, and this program knows `microstamp.node/2`")
+    );
+
+    // As records were before they told their numbers.
+    let older = tempfile::tempdir().unwrap();
+    let ledger = open(older.path());
+    let body = json!({"question": uuid::Uuid::now_v7(), "statement": "said"});
+    ledger.enter(&[Act::new("question", json!({})), Act::new("answer", body)], now).await.unwrap();
+    drop(ledger);
+    fs::remove_file(older.path().join("format")).unwrap();
+    assert!(refused(older.path()).contains("is of an older program"), "{}", refused(older.path()));
+
+    // Without an answer in it there is nothing that could not be found.
+    let bare = tempfile::tempdir().unwrap();
+    let ledger = open(bare.path());
+    ledger.enter(&[Act::new("account", json!({}))], now).await.unwrap();
+    drop(ledger);
+    fs::remove_file(bare.path().join("format")).unwrap();
+    drop(open(bare.path()));
+    assert!(bare.path().join("format").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn records_that_the_log_never_took_are_set_aside() {
     let folder = tempfile::tempdir().unwrap();
     let now = "2026-11-22T12:00:00Z".parse().unwrap();

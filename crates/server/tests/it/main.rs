@@ -11,7 +11,14 @@ mod faults;
 mod hostile;
 mod kill;
 mod ledger;
+mod limits;
+mod outage;
 mod people;
+#[allow(dead_code, reason = "the books' tests need more of it")]
+#[path = "../../../registry/tests/it/place.rs"]
+mod place;
+mod schemathesis;
+mod statistics;
 mod tls;
 mod trace;
 mod vectors;

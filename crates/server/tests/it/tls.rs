@@ -109,6 +109,82 @@ fn without_certificate(url: &str, world: &World, path: &str) -> u16 {
     words.parse().unwrap_or_else(|_| panic!("{words} {}", String::from_utf8_lossy(&output.stderr)))
 }
 
+/// An authority that issues certificates.
+struct Authority(rcgen::Issuer<'static, rcgen::KeyPair>, String);
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self(rcgen::Issuer::new(params, key), pem)
+    }
+
+    /// Gives a node a certificate of this authority in place of its own.
+    fn issue(&self, node: &std::path::Path) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        std::fs::write(node.join("node/tls.crt"), certificate.pem()).unwrap();
+        std::fs::write(node.join("node/tls.key"), key.serialize_pem()).unwrap();
+    }
+
+    /// Lets a node take its certificates, as an operator does.
+    fn trusted_by(&self, node: &std::path::Path) {
+        std::fs::write(node.join("node/authority.crt"), &self.1).unwrap();
+        let file = node.join("node/node.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}authority = \"authority.crt\"\n")).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authoritys_certificates_are_taken_where_the_directory_names_no_key() {
+    let mut world = World::start_secure().await;
+    let (house, other, time) = (Authority::new(), Authority::new(), Duration::from_secs(5));
+    let issuer = world.node("issuer").config.url;
+    for (name, authority) in [("of-house", &house), ("of-another", &other)] {
+        stranger(&world, name, days(-1, 30));
+        authority.issue(&world.path(name));
+    }
+    let knocks = |name: &str| {
+        let (node, issuer) = (world.node(name), issuer.clone());
+        async move { knock(&node.client(time), &issuer).await }
+    };
+    assert!(knocks("of-house").await.is_err(), "the issuer has no authority yet");
+    house.trusted_by(&world.path("issuer"));
+    world.restart("issuer").await;
+    let knocks = |name: &str| {
+        let (node, issuer) = (world.node(name), issuer.clone());
+        async move { knock(&node.client(time), &issuer).await }
+    };
+    assert_eq!(knocks("of-house").await, Ok((401, "unsigned".to_owned())));
+    assert!(knocks("of-another").await.is_err(), "another authority's");
+
+    // The issuer's own certificate is now the authority's: the directory still names the old key, and no other will do.
+    house.issue(&world.path("issuer"));
+    house.trusted_by(&world.path("agency"));
+    world.restart("issuer").await;
+    let agency = world.agency().await;
+    let mut answers = agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap();
+    assert!(
+        matches!(answers.remove(0), Err(AskError::Unreachable { .. })),
+        "the pin gave way to an authority"
+    );
+    let mut unpinned = world.node("issuer");
+    unpinned.tls = None;
+    world.enrol(&unpinned);
+    for _ in 0..50 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        agency.directory.renew(world.clock.now()).await.unwrap();
+        if agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).is_ok() {
+            return;
+        }
+    }
+    panic!("without a pin the authority's certificate is good");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_another_key_than_the_directory_names_is_not_asked() {
     let mut world = World::start_secure().await;

@@ -31,6 +31,25 @@ async fn a_chain_comes_first_and_the_retail_reference_after_a_second_approval() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reference_is_told_of_the_firearm_whose_chain_was_told_and_of_no_other() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let chain = question(&[(world.codes[0], 0.9999)]);
+    only(agency.ask(&chain).await.unwrap());
+    let [known, other] = [world.codes[0], world.codes[1]];
+    for codes in [vec![(other, 0.999), (known, 0.001)], vec![(other, 1.0)], vec![(known, 0.5), (other, 0.5)]]
+    {
+        let mut after = question(&codes);
+        let second_approver = "lt. example".parse().unwrap();
+        after.kind = QuestionKind::RetailReference { after: chain.id, second_approver };
+        let asked = only(agency.ask(&after).await.unwrap());
+        assert_eq!(asked.answer.outcome, OutcomeName::NotAuthorised, "{codes:?}");
+        assert!(asked.answer.firearm.is_none() && asked.answer.statement[0].contains("after the chain"));
+        assert!(!asked.sealed.statement.contains("2024-0811"), "another firearm's reference was told");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_may_not_be_asked_is_refused_signed_and_logged() {
     let mut world = World::start().await;
     let agency = world.agency().await;
@@ -38,12 +57,20 @@ async fn what_may_not_be_asked_is_refused_signed_and_logged() {
     let base = || question(&[(code, 0.9999)]);
     let mut one_person = base();
     one_person.approver = one_person.requester.clone();
+    let mut same_person = base();
+    same_person.requester = "Det.  EXAMPLE".parse().unwrap();
+    same_person.approver = "det. exa\u{200b}mple".parse().unwrap();
     let mut foreign = base();
     foreign.ori = "NY0300000".parse().unwrap();
     let mut too_early = base();
     let second_approver = "lt. example".parse().unwrap();
     too_early.kind = QuestionKind::RetailReference { after: uuid::Uuid::now_v7(), second_approver };
-    for (refused, word) in [(one_person, "same person"), (foreign, "ORI"), (too_early, "after the chain")] {
+    for (refused, word) in [
+        (one_person, "same person"),
+        (same_person, "same person"),
+        (foreign, "ORI"),
+        (too_early, "after the chain"),
+    ] {
         let asked = only(agency.ask(&refused).await.unwrap());
         assert_eq!(asked.answer.outcome, OutcomeName::NotAuthorised);
         assert!(asked.answer.firearm.is_none() && asked.answer.statement[0].contains(word), "{word}");

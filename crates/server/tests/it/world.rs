@@ -12,6 +12,7 @@ use registry::{
 use server::api::{
     AgencyCard, AskedCode, DealerCard, IssuerCard, Question, QuestionKind, Urgency, WitnessCard,
 };
+use server::federation::FishingRules;
 use server::roles::{Agency, Dealer, DirectoryKeeper, Enrolment};
 use server::{Client, Clock, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
 use symbology::Code;
@@ -30,6 +31,8 @@ pub(crate) struct World {
     /// Codes of the second issuer.
     pub(crate) others: Vec<Code>,
     pub(crate) client: Client,
+    /// The rules of the nodes that are started from now on.
+    pub(crate) fishing: FishingRules,
 }
 
 pub(crate) struct Parts {
@@ -43,15 +46,20 @@ impl World {
     }
 
     pub(crate) async fn start_with(clock: Clock) -> Self {
-        Self::start_as(clock, false).await
+        Self::start_as(clock, false, Database::Embedded).await
+    }
+
+    /// A federation whose first issuer has its books there.
+    pub(crate) async fn start_on(database: Database) -> Self {
+        Self::start_as(Clock::default(), false, database).await
     }
 
     /// A federation whose nodes speak mutual TLS.
     pub(crate) async fn start_secure() -> Self {
-        Self::start_as(Clock::default(), true).await
+        Self::start_as(Clock::default(), true, Database::Embedded).await
     }
 
-    async fn start_as(clock: Clock, secure: bool) -> Self {
+    async fn start_as(clock: Clock, secure: bool, database: Database) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut world = Self {
             root,
@@ -60,9 +68,11 @@ impl World {
             codes: Vec::new(),
             others: Vec::new(),
             client: Client::new(Duration::from_secs(10)),
+            fishing: FishingRules::default(),
         };
-        world.codes = books(&world.path("issuer"), "K7", MAKER).await;
-        world.others = books(&world.path("second"), "M2", "1-23-456-78-9A-54321").await;
+        world.codes = books(&world.path("issuer"), ("K7", MAKER), database).await;
+        let second = ("M2", "1-23-456-78-9A-54321");
+        world.others = books(&world.path("second"), second, Database::Embedded).await;
         let mut listeners: Vec<_> = ROLES.iter().map(|(name, role)| (*name, *role, listener())).collect();
         if secure {
             for (_, _, parts) in &mut listeners {
@@ -104,7 +114,7 @@ impl World {
     }
 
     pub(crate) async fn serve(&mut self, name: &'static str, listener: TcpListener) {
-        let options = ServeOptions { clock: self.clock.clone(), ..ServeOptions::default() };
+        let options = ServeOptions { clock: self.clock.clone(), fishing: self.fishing };
         let server = Server::start(&self.path(name), listener, options).await.unwrap();
         self.servers.push((name, server));
     }
@@ -220,18 +230,19 @@ pub(crate) fn listener() -> Parts {
 }
 
 pub(crate) fn node(data: &Path, role: NodeRole, name: &str, url: &str) -> Node {
-    let config = NodeConfig::new(role, name.parse().unwrap(), url);
+    let mut config = NodeConfig::new(role, name.parse().unwrap(), url);
+    config.programs_ask = role == NodeRole::Agency;
     Node::create(data, config).unwrap()
 }
 
 /// Books with six pistols.
-async fn books(folder: &Path, prefix: &str, licence: &str) -> Vec<Code> {
+async fn books(folder: &Path, (prefix, licence): (&str, &str), database: Database) -> Vec<Code> {
     let name: registry::names::PartyName = format!("Maker {prefix} (synthetic)").parse().unwrap();
     let new = NewIssuer {
         name: name.clone(),
         licence: Some(licence.parse().unwrap()),
         prefix: prefix.parse().unwrap(),
-        database: Database::Embedded,
+        database,
     };
     let now = Timestamp::now();
     let books = Books::create(folder, &new, now).await.unwrap();
@@ -277,7 +288,9 @@ async fn books(folder: &Path, prefix: &str, licence: &str) -> Vec<Code> {
             entries.push(NewEntry { firearm, event, on: "2024-04-01".parse().unwrap(), description: None });
         }
     }
-    books.record_all(&entries, &"clerk".parse().unwrap(), now).await.unwrap();
+    for entry in entries {
+        books.record(&entry, &"clerk".parse().unwrap(), now).await.unwrap();
+    }
     books.close().await;
     issued.iter().map(|one| one.code).collect()
 }
@@ -287,7 +300,7 @@ pub(crate) fn question(codes: &[(Code, f64)]) -> Question {
     Question {
         schema: Question::SCHEMA.to_owned(),
         id: uuid::Uuid::now_v7(),
-        kind: QuestionKind::Chain,
+        kind: QuestionKind::Chain {},
         ori: "CA0194200".parse().unwrap(),
         case_number: "26-0001".parse().unwrap(),
         crime_code: "0999".parse().unwrap(),

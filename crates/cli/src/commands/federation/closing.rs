@@ -1,0 +1,56 @@
+//! A maker closes: its books go sealed to another maker, whose node answers for them under a signed delegation.
+
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use registry::{Books, SuccessorIdentity, take_over};
+use server::federation::delegate;
+use server::roles::{DirectoryKeeper, Enrolment};
+use server::{Node, validity};
+
+use super::{Running, World};
+use crate::commands::books::{failure, wait};
+use crate::commands::node::card;
+use crate::exit::{Exit, Failure, OrExit as _};
+
+const OLD: &str = "issuer-k7";
+const NEW: &str = "issuer-m2";
+const TAKEN: &str = "taken-k7";
+
+/// Stops both makers' nodes, hands the books over, has the delegation published, and starts the successor's node again.
+pub(super) fn close(dir: &Path, world: &World, running: &mut Running) -> Result<(), Failure> {
+    running.stop(OLD);
+    running.stop(NEW);
+    wait(hand_over(dir))?;
+    let old = Node::open(&dir.join(OLD)).or_exit(Exit::Environment, OLD)?;
+    let mut new = Node::open(&dir.join(NEW)).or_exit(Exit::Environment, NEW)?;
+    new.answer_for(TAKEN).or_exit(Exit::Environment, NEW)?;
+    let (from, until) = validity(Timestamp::now(), 30);
+    let prefix = "K7".parse().or_exit(Exit::BadInput, "prefix")?;
+    let mut entry = card(&old, &[prefix], (from, until))?;
+    if let Enrolment::Issuer(card) = &mut entry {
+        let note = delegate(&old.config.name, &new.config.name, until, &old.statements);
+        card.delegation = Some(note.or_exit(Exit::Environment, "the delegation")?);
+    }
+    DirectoryKeeper::enrol(&dir.join("directory"), entry).or_exit(Exit::Environment, "the directory")?;
+    // The directory looks twice a second whether its entries changed; nodes fetch it when they start.
+    std::thread::sleep(Duration::from_secs(2));
+    running.stop("agency");
+    for name in [NEW, "agency"] {
+        running.start(dir, name, &world.address(name))?;
+    }
+    Ok(())
+}
+
+async fn hand_over(dir: &Path) -> Result<(), Failure> {
+    let (now, by) = (Timestamp::now(), "owner".parse().or_exit(Exit::BadInput, "person")?);
+    let (identity, file) = (SuccessorIdentity::generate(), dir.join("k7.succession"));
+    let books = Books::open(&dir.join(OLD), now).await.map_err(failure)?;
+    books.hand_over(&identity.key(), &file, &by, now).await.map_err(failure)?;
+    books.close().await;
+    let key = crate::files::read_text(&dir.join(OLD).join("keys/log.pub"))?;
+    let key = key.trim().parse().or_exit(Exit::Environment, "the log's key")?;
+    let taken = take_over(&file, &identity, Some(&key), &dir.join(NEW).join(TAKEN), now).await;
+    taken.map(drop).map_err(failure)
+}

@@ -1,0 +1,123 @@
+//! Connections: each has a time to say what it wants, and there are only so many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
+use tower::ServiceExt as _;
+
+use super::tasks::told;
+use crate::tls::{Peer, Tls, TlsListener};
+
+/// Time for the head of a request, also of the next one on a connection that is kept; nodes let go of idle ones after 30 s.
+const HEAD: Duration = Duration::from_secs(60);
+/// Connections at once.
+const AT_ONCE: usize = 4_096;
+
+/// How requests come in.
+pub(crate) enum Doors {
+    Plain(TcpListener),
+    Secure(TlsListener),
+}
+
+/// What came in.
+enum Guest {
+    Plain(TcpStream),
+    Secure(Box<TlsStream<TcpStream>>),
+}
+
+/// Takes connections until the node is told to stop, and then waits for the requests that have begun.
+pub(crate) async fn serve(mut doors: Doors, routes: Router, stopped: watch::Receiver<bool>) {
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let (mut open, mut stop) = (JoinSet::new(), stopped.clone());
+    loop {
+        let next = async {
+            let turn = Arc::clone(&turns).acquire_owned().await;
+            (turn, doors.next().await)
+        };
+        tokio::select! {
+            (turn, (guest, peer)) = next => {
+                let (routes, stopped) = (routes.clone(), stopped.clone());
+                open.spawn(async move {
+                    let _turn = turn;
+                    match guest {
+                        Guest::Plain(stream) => talk(stream, peer, routes, stopped).await,
+                        Guest::Secure(stream) => talk(*stream, peer, routes, stopped).await,
+                    }
+                });
+            }
+            Some(_) = open.join_next() => {}
+            () = told(&mut stop) => break,
+        }
+    }
+    drop(doors);
+    while open.join_next().await.is_some() {}
+}
+
+impl Doors {
+    /// The doors of a node that speaks TLS, or of one that does not.
+    pub(crate) fn open(listener: TcpListener, tls: Option<&Tls>) -> Result<Self, rustls::Error> {
+        Ok(match tls {
+            Some(tls) => Self::Secure(TlsListener::new(listener, tls.server()?)),
+            None => Self::Plain(listener),
+        })
+    }
+
+    async fn next(&mut self) -> (Guest, Peer) {
+        match self {
+            Self::Plain(listener) => loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        // An answer must not wait for the acknowledgement of its beginning.
+                        let _ = stream.set_nodelay(true);
+                        return (Guest::Plain(stream), Peer { certified: false });
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection was not accepted");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                }
+            },
+            Self::Secure(listener) => {
+                let (stream, peer) = listener.next().await;
+                (Guest::Secure(Box::new(stream)), peer)
+            }
+        }
+    }
+}
+
+async fn talk<I>(stream: I, peer: Peer, routes: Router, mut stopped: watch::Receiver<bool>)
+where
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request: Request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        routes.clone().oneshot(request)
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let talking = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(talking);
+    let ended = tokio::select! {
+        ended = talking.as_mut() => ended,
+        () = told(&mut stopped) => {
+            talking.as_mut().graceful_shutdown();
+            talking.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}

@@ -1,0 +1,117 @@
+//! A question on an agency's desk: as it is filed, and what becomes of it.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::api::{AskedCode, AttachedReading, Urgency};
+
+/// A question as a requester files it, JSON schema `microstamp.question-draft/1`: the question without its number and
+/// without the persons, who are those that are signed in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// What is asked for.
+    pub kind: DraftKind,
+    /// The agency that asks.
+    pub ori: Ori,
+    /// The agency's case.
+    pub case_number: CaseNumber,
+    /// What crime is investigated, as an NCIC code.
+    pub crime_code: CrimeCode,
+    /// How urgent it is.
+    pub priority: Urgency,
+    /// Why it is asked.
+    pub reason: Reason,
+    /// The reading: codes with their posteriors, at most 20.
+    pub codes: Vec<AskedCode>,
+    /// SHA-256 of the reading's file, 64 hexadecimal digits.
+    #[serde(default)]
+    pub reading_sha256: Option<String>,
+    /// Day on which the case was recovered.
+    #[serde(default)]
+    pub recovered_on: Option<Date>,
+}
+
+/// What a draft asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "for", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum DraftKind {
+    /// The firearm and its chain.
+    Chain {},
+    /// The Form 4473 reference of the sale that an answered question ended at.
+    RetailReference {
+        /// Number of that question.
+        after: Uuid,
+    },
+}
+
+/// A question on the desk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Filed {
+    /// Its number, UUID version 7: in the order of filing.
+    pub id: Uuid,
+    /// What is asked.
+    pub draft: Draft,
+    /// Who filed it.
+    pub requester: Person,
+    /// When.
+    pub filed_at: Timestamp,
+    /// Who attached the reading, when it was not filed with the question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub examiner: Option<Person>,
+    /// What became of it.
+    #[serde(flatten)]
+    pub state: FiledState,
+}
+
+/// What became of a question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "kebab-case")]
+pub enum FiledState {
+    /// It waits for an approver. `not_asked` says why an attempt failed.
+    Waiting {
+        /// Why the last attempt failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_asked: Option<String>,
+    },
+    /// It was approved, and the answer is under way.
+    Approved {
+        /// By whom.
+        approver: Person,
+    },
+    /// It was approved, asked and answered.
+    Answered {
+        /// By whom it was approved.
+        approver: Person,
+        /// One for each issuer that was asked.
+        answers: Value,
+    },
+    /// An approver refused it.
+    Refused {
+        /// Who.
+        approver: Person,
+        /// Why.
+        reason: Reason,
+    },
+    /// Its requester took it back.
+    Withdrawn,
+}
+
+impl Filed {
+    /// Whether one of its answers waits for a dealer's own part of the chain.
+    pub(super) fn waits_for_dealer(&self) -> bool {
+        let FiledState::Answered { answers, .. } = &self.state else { return false };
+        answers.as_array().into_iter().flatten().any(|one| one["answer"]["pending"].is_object())
+    }
+
+    /// Takes a reading in place of the one that it was filed with.
+    pub(super) fn take_reading(&mut self, by: Person, reading: AttachedReading) {
+        self.draft.codes = reading.codes;
+        self.draft.reading_sha256 = Some(reading.reading_sha256);
+        self.examiner = Some(by);
+    }
+}
