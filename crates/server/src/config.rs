@@ -212,6 +212,12 @@ impl Node {
         }
     }
 
+    /// The key of the log of an issuer's books, which lie in the folder around the node's.
+    pub fn books_log(&self) -> Option<String> {
+        let key = fs::read_to_string(self.folder.parent()?.join("keys/log.pub")).ok()?;
+        Some(key.trim().to_owned()).filter(|_| self.config.role == NodeRole::Issuer)
+    }
+
     /// A client with which this node asks others.
     pub fn client(&self, timeout: Duration) -> Client {
         Client::with(self.tls.clone(), timeout)

@@ -241,7 +241,8 @@ pub(super) fn card(
             Err(Exit::BadInput.because("an issuer's card names its blocks\nhint: give --prefix for each"))
         }
         NodeRole::Issuer => {
-            let card = IssuerCard { node: card, prefixes, delegation: None, valid_from, valid_until };
+            let (delegation, books_log) = (None, node.books_log());
+            let card = IssuerCard { node: card, prefixes, delegation, books_log, valid_from, valid_until };
             Ok(Enrolment::Issuer(Box::new(card)))
         }
         NodeRole::Agency => {

@@ -174,6 +174,7 @@ fn enrol(content: &mut DirectoryContent, node: &Node, prefixes: &[symbology::Pre
             node: node.card(),
             prefixes: prefixes.to_vec(),
             delegation: None,
+            books_log: node.books_log(),
             valid_from,
             valid_until,
         }),

@@ -45,6 +45,9 @@ pub struct IssuerCard {
     /// When it closed: its signed delegation to the successor that answers in its place.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delegation: Option<String>,
+    /// Key of the log of its books, in C2SP `vkey` notation: witnesses cosign it beside the node's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub books_log: Option<String>,
     /// From when the entry holds.
     pub valid_from: Timestamp,
     /// Until when the entry holds.

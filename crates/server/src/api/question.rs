@@ -109,14 +109,12 @@ pub enum Urgency {
     },
 }
 
-/// Asks what became of a question that a person must answer, schema `microstamp.pending-query/1`.
+/// Asks what a dealer has to answer, schema `microstamp.pending-query/1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PendingQuery {
     /// `microstamp.pending-query/1`.
     pub schema: String,
-    /// Number of the question; `None` for a dealer who asks what it has to answer.
-    pub question: Option<Uuid>,
 }
 
 /// A dealer's own part of a chain, schema `microstamp.dealer-statement/1`.

@@ -1,5 +1,6 @@
 //! What each role answers over HTTP.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,7 @@ pub(super) struct Common {
 #[derive(Clone)]
 struct IssuerState {
     issuer: Arc<Issuer>,
+    books: Option<Arc<Cosigned>>,
     common: Common,
 }
 
@@ -52,13 +54,18 @@ struct AgencyState {
     token: String,
 }
 
-pub(super) fn issuer(issuer: Arc<Issuer>, common: Common, people: Router) -> Router {
-    let state = IssuerState { issuer, common: common.clone() };
+pub(super) fn issuer(
+    (issuer, books): (Arc<Issuer>, Option<Arc<Cosigned>>),
+    common: Common,
+    people: Router,
+) -> Router {
+    let state = IssuerState { issuer, books, common: common.clone() };
     let own = Router::new()
         .route("/federation/v1/trace", post(trace))
         .route("/federation/v1/pending", post(pending))
         .route("/federation/v1/statements", post(statements))
         .route("/statistics", get(statistics))
+        .route("/books-log/{*path}", get(books_log_file))
         .with_state(state);
     finish(own.merge(people), common)
 }
@@ -286,8 +293,18 @@ async fn card(State(common): State<Common>) -> Response {
 
 /// A file of the node's log, under the names of C2SP `tlog-tiles`; `cosigned` is the newest cosigned checkpoint.
 async fn log_file(State(common): State<Common>, Named(path): Named) -> Response {
+    file_of(common.node.folder.join("log"), common.cosigned.as_deref(), &path).await
+}
+
+/// The same of the log of the issuer's books.
+async fn books_log_file(State(state): State<IssuerState>, Named(path): Named) -> Response {
+    let folder = state.common.node.folder.with_file_name("log");
+    file_of(folder, state.books.as_deref(), &path).await
+}
+
+async fn file_of(folder: PathBuf, cosigned: Option<&Cosigned>, path: &str) -> Response {
     if path == "cosigned" {
-        let newest = match &common.cosigned {
+        let newest = match cosigned {
             Some(cosigned) => cosigned.newest().await,
             None => None,
         };
@@ -299,7 +316,6 @@ async fn log_file(State(common): State<Common>, Named(path): Named) -> Response 
     let Ok(resource) = path.parse::<Resource>() else {
         return ProblemKind::NotFound.because("this is no file of a log").into_response();
     };
-    let folder = common.node.folder.join("log");
     let read = tokio::task::spawn_blocking(move || FolderStore::read_only(&folder).read(&resource)).await;
     match read {
         Ok(Ok(Some(bytes))) => plain(bytes),

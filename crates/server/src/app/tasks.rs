@@ -14,8 +14,9 @@ use super::routes::{self, Common};
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Node;
+use crate::federation::Directory;
 use crate::ledger::Ledger;
-use crate::roles::{Cosigned, Desk, DirectoryHolder, DirectoryKeeper, WitnessNode};
+use crate::roles::{Cosigned, Desk, DirectoryHolder, DirectoryKeeper, Watched, WitnessNode};
 use crate::telemetry::Metrics;
 
 /// How often the log is offered to the witnesses.
@@ -52,12 +53,13 @@ pub(super) async fn with_people(
         desk: desk.clone(),
         clock: clock.clone(),
     });
+    let books = matches!(owner, Owner::Issuer(_)).then(|| Arc::new(Cosigned::of_books(node)));
     let routes = match &owner {
-        Owner::Issuer(issuer) => routes::issuer(Arc::clone(issuer), common, people),
+        Owner::Issuer(issuer) => routes::issuer((Arc::clone(issuer), books.clone()), common, people),
         Owner::Agency(agency) => routes::agency(Arc::clone(agency), common, node.token()?, people),
     };
     renew(owner.directory(), &clock).await;
-    let household = Household { owner, access, desk, cosigned, clock };
+    let household = Household { owner, access, desk, cosigned, books, clock };
     let household = Arc::new(household);
     let work = tokio::spawn(async move {
         every(stopped, |tick| {
@@ -76,6 +78,8 @@ struct Household {
     access: Arc<Access>,
     desk: Option<Arc<Desk>>,
     cosigned: Arc<Cosigned>,
+    /// Of an issuer's books.
+    books: Option<Arc<Cosigned>>,
     clock: Clock,
 }
 
@@ -88,8 +92,10 @@ impl Household {
         }
         if let Some(directory) = owner.directory().newest() {
             let log = owner.node().log.verifier();
-            let (count, _) = self.cosigned.renew(owner.ledger(), log, &directory, clock.now()).await;
+            let watched = Watched::Node(owner.ledger());
+            let (count, _) = self.cosigned.renew(&watched, log, &directory, clock.now()).await;
             owner.metrics().gauge("witnesses_cosigned", count as i64);
+            self.cosign_books(&directory).await;
         }
         gauges(owner.node(), owner.directory(), owner.metrics(), clock);
         owner.metrics().works("log", owner.ledger().is_well());
@@ -100,6 +106,17 @@ impl Household {
             desk.remind(clock.now()).await;
             desk.keep(false).await;
         }
+    }
+
+    /// The log of an issuer's books goes to the witnesses too, where the directory says which it is.
+    async fn cosign_books(&self, directory: &Directory) {
+        let node = self.owner.node();
+        let listed = directory.issuer(&node.config.name).and_then(|card| card.books_log.clone());
+        let (Some(cosigned), Some(key)) = (&self.books, listed) else { return };
+        let (Ok(key), Some(folder)) = (key.parse(), node.folder.parent()) else { return };
+        let watched = Watched::Books(folder.join("log"));
+        let (count, _) = cosigned.renew(&watched, &key, directory, self.clock.now()).await;
+        self.owner.metrics().gauge("witnesses_cosigned_books", count as i64);
     }
 
     /// Leaves everything so that the next start is quick.

@@ -321,15 +321,15 @@ fn nodes() -> Vec<Operation> {
     };
     vec![
         signed("/federation/v1/trace", "An agency asks; the answer is sealed to it", "Question"),
-        signed(
-            "/federation/v1/pending",
-            "What became of a question that a person must answer",
-            "PendingQuery",
-        ),
+        signed("/federation/v1/pending", "What a dealer has to answer", "PendingQuery"),
         signed("/federation/v1/statements", "A dealer states its own part of a chain", "DealerStatement"),
         open("/statistics", "get", "Counts by month, outcome and priority; small cells are left out")
             .at(ISSUER)
             .gives("Statistics"),
+        open("/books-log/{path}", "get", "The same of the log of the issuer's books")
+            .at(ISSUER)
+            .gives_bytes(BYTES)
+            .answers(&[200, 404]),
         Operation {
             body: Some(("text/plain", json!({"type": "string"}))),
             ..open("/add-checkpoint", "post", "Cosign a log that only grows, C2SP tlog-witness")

@@ -77,8 +77,7 @@ fn of_desk() -> Value {
             "questions": list(&reference("FiledQuestion")), "next": {"type": ["string", "null"]}})),
         "Reminders": every(&json!({
             "schema": {"const": "microstamp.reminders/1"}, "waiting": list(&every(&waiting)), "more": {"type": "boolean"}})),
-        "PendingQuery": object(&["schema"], &json!({
-            "schema": {"const": "microstamp.pending-query/1"}, "question": {"type": ["string", "null"], "format": "uuid"}})),
+        "PendingQuery": every(&json!({"schema": {"const": "microstamp.pending-query/1"}})),
         "DealerStatement": every(&json!({
             "schema": {"const": "microstamp.dealer-statement/1"}, "question": uuid, "by": person(),
             "disposition": {"type": "object", "required": ["kind"], "properties": {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::holder::DirectoryHolder;
 use super::issuer::{StartError, fields_record};
-use crate::api::{Answer, IssuerCard, NodeName, PendingQuery, Question, SealedAnswer};
+use crate::api::{Answer, IssuerCard, NodeName, Question, SealedAnswer};
 use crate::client::{Client, ClientError, status};
 use crate::clock::Clock;
 use crate::config::Node;
@@ -136,7 +136,7 @@ impl Agency {
             .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
         let mut answers = Vec::new();
         for issuer in issuers {
-            answers.push(self.exchange(issuer, "trace", question.id, &content).await);
+            answers.push(self.exchange(issuer, question.id, &content).await);
         }
         Ok(answers)
     }
@@ -148,33 +148,33 @@ impl Agency {
     pub async fn ask_issuer(&self, issuer: &IssuerCard, question: &Question) -> Result<Asked, AskError> {
         let content = serde_json::to_vec(question)
             .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
-        self.exchange(issuer, "trace", question.id, &content).await
+        self.exchange(issuer, question.id, &content).await
     }
 
-    /// Asks an issuer what became of a question that a person must answer.
+    /// Asks an issuer the same question again: what became of it where a person must answer.
     ///
     /// # Errors
     /// [`AskError`].
     pub async fn ask_again(&self, issuer: &NodeName, question: Uuid) -> Result<Asked, AskError> {
         let directory = self.directory.current(self.clock.now()).map_err(AskError::Here)?;
         let card = directory.issuer(issuer).ok_or(AskError::Nobody)?;
-        let query =
-            PendingQuery { schema: "microstamp.pending-query/1".to_owned(), question: Some(question) };
-        let content = serde_json::to_vec(&query)
-            .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
-        self.exchange(card, "pending", question, &content).await
+        let here = |error: LedgerError| AskError::Here(ProblemKind::NoLog.because(error));
+        let unknown = || {
+            let detail = format!("{issuer} gave no answer to a question of that number");
+            AskError::Here(ProblemKind::NotFound.because(detail))
+        };
+        let answered = self.ledger.find(Key::new(&answer_of(issuer), question)).map_err(here)?;
+        let entry = answered.and_then(|stored| stored.body["entry"].as_u64()).ok_or_else(unknown)?;
+        let asked = self.ledger.from_entry(entry, 1).map_err(here)?;
+        let asked = asked.first().filter(|stored| stored.entered.index == entry);
+        let content = asked.and_then(|stored| stored.body["content"].as_str()).ok_or_else(unknown)?;
+        self.exchange(card, question, content.as_bytes()).await
     }
 
     /// Enters the question, sends it, checks and opens the answer, enters it.
-    async fn exchange(
-        &self,
-        issuer: &IssuerCard,
-        path: &str,
-        id: Uuid,
-        content: &[u8],
-    ) -> Result<Asked, AskError> {
+    async fn exchange(&self, issuer: &IssuerCard, id: Uuid, content: &[u8]) -> Result<Asked, AskError> {
         let now = self.clock.now();
-        let target = format!("{}/federation/v1/{path}", issuer.node.url);
+        let target = format!("{}/federation/v1/trace", issuer.node.url);
         let key = (&*self.node.card().key_id(), &self.node.signing);
         let request = sign_request(&target, content, key, now)
             .map_err(|error| AskError::Here(ProblemKind::Fault.because(error)))?;
@@ -202,7 +202,7 @@ impl Agency {
             "refused": checked.as_ref().err().map(ToString::to_string),
         });
         let mut act = Act::new("answer", body);
-        if checked.is_ok() && path == "trace" {
+        if checked.is_ok() {
             act = act.found_by(Key::new(&answer_of(&issuer.node.name), id)).found_by(Key::new(ANSWERED, id));
         }
         let answered = self.enter(act, self.clock.now()).await?;
@@ -235,7 +235,7 @@ impl Agency {
         let sealed: SealedAnswer = serde_json::from_slice(&opened).map_err(|error| bad(&error))?;
         let answer =
             read_statement(&sealed.statement, &issuer.node.statements).map_err(|error| bad(&error))?;
-        if answer.question_sha256 != hex::encode(Sha256::digest(asked)) && request_is_trace(request) {
+        if answer.question_sha256 != hex::encode(Sha256::digest(asked)) {
             return Err(bad(&"it answers another question"));
         }
         directory.check_authority(&answer, self.clock.now()).map_err(|error| bad(&error))?;
@@ -284,8 +284,4 @@ fn answer_fields(answer: &Message) -> serde_json::Value {
         "content_type": answer.field("content-type"), "content_digest": answer.field("content-digest"),
         "signature_input": answer.field("signature-input"), "signature": answer.field("signature"),
     })
-}
-
-fn request_is_trace(request: &Message) -> bool {
-    matches!(&request.start, crate::federation::Start::Request { target, .. } if target.ends_with("/trace"))
 }

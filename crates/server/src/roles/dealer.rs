@@ -34,7 +34,7 @@ impl Dealer {
     /// # Errors
     /// The reason in words.
     pub async fn open_questions(&self, issuer: &NodeCard) -> Result<Value, String> {
-        let query = PendingQuery { schema: "microstamp.pending-query/1".to_owned(), question: None };
+        let query = PendingQuery { schema: "microstamp.pending-query/1".to_owned() };
         let content = serde_json::to_vec(&query).map_err(|error| error.to_string())?;
         self.send(issuer, "pending", content).await
     }

@@ -6,7 +6,7 @@ use transparency::SignedCheckpoint;
 use uuid::Uuid;
 
 use super::agency::{ANSWERED, Agency, answer_of};
-use super::witnessing::Cosigned;
+use super::witnessing::{Cosigned, Watched};
 use crate::api::{NodeName, SealedAnswer};
 use crate::court::{CourtBundle, CourtError, Exchange, remote_bundle};
 use crate::ledger::{Act, Entered, Key};
@@ -63,7 +63,7 @@ impl Agency {
         let wrong = |reason: &str| CourtError { part: "agency-log", reason: reason.to_owned() };
         let directory = self.directory.newest().ok_or_else(|| wrong("no directory"))?;
         let cosigned = Cosigned::new(&self.node);
-        cosigned.renew(&self.ledger, self.node.log.verifier(), &directory, now).await;
+        cosigned.renew(&Watched::Node(&self.ledger), self.node.log.verifier(), &directory, now).await;
         cosigned.newest().await.ok_or_else(|| wrong("no quorum of witnesses cosigns this agency's log"))
     }
 

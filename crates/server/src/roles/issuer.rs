@@ -65,8 +65,6 @@ pub struct Issuer {
 /// The scopes of the records that are found again by a question's number.
 const ANSWER: &str = "answer";
 const STATEMENT: &str = "statement";
-/// Of an answer that is given again after a dealer's statement.
-const LATER: &str = "later answer";
 
 /// To whom an answer goes.
 struct Recipient<'r> {
@@ -74,6 +72,8 @@ struct Recipient<'r> {
     urgent: bool,
     /// What it cost until here.
     microseconds: u64,
+    /// Whether it was given before.
+    again: bool,
     key: &'r SealingPublicKey,
 }
 
@@ -123,46 +123,23 @@ impl Issuer {
         let urgent = matches!(question.priority, Urgency::Urgent { .. });
         let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let name = agency.node.name.as_str();
-        let to = Recipient { agency: name, urgent, microseconds, key: &agency.sealing };
-        let sealed = self.give(request, &answer, (asked, ANSWER), &to).await?;
+        let to = Recipient { agency: name, urgent, microseconds, again: false, key: &agency.sealing };
+        let sealed = self.give(request, &answer, asked, &to).await?;
         self.memory.take((to.agency, urgent), &answer, microseconds);
         Ok(sealed)
     }
 
-    /// Says what became of a question that a person must answer; to a dealer, what it has to answer.
+    /// Tells a dealer what it has to answer.
     ///
     /// # Errors
-    /// As [`Issuer::trace`]; `not-found` for a question that is not the caller's.
+    /// As [`Issuer::trace`].
     pub async fn pending(&self, request: &Message, content: &[u8]) -> Result<Sealed, Problem> {
         let now = self.clock.now();
         let directory = self.directory.current(now)?;
         let signed = self.verify(request, content, &directory, now)?;
-        let query: PendingQuery =
+        let _: PendingQuery =
             serde_json::from_slice(content).map_err(|error| ProblemKind::Malformed.because(error))?;
-        let Some(question) = query.question else {
-            return self.pending_of_dealer(request, &signed, &directory, now).await;
-        };
-        let agency = directory.agency(&signed.key_id, now);
-        let agency =
-            agency.ok_or_else(|| ProblemKind::Forbidden.because("only the agency that asked may ask"))?;
-        let given = self
-            .answered(question)?
-            .filter(|(by, answer)| *by == agency.node.name.as_str() && answer.pending.is_some());
-        let (_, mut answer) = given.ok_or_else(|| {
-            ProblemKind::NotFound.because("no question of this agency with that number waits for a person")
-        })?;
-        answer.answered_at = now;
-        if let Some(stated) = self.stated(question)? {
-            apply(&mut answer, &stated.disposition, false);
-        }
-        let body = json!({"question": question, "key_id": signed.key_id, "nonce": signed.nonce, "expires": signed.expires});
-        let to = Recipient {
-            agency: agency.node.name.as_str(),
-            urgent: false,
-            microseconds: 0,
-            key: &agency.sealing,
-        };
-        self.give(request, &answer, (Act::new("pending-question", body), LATER), &to).await
+        self.pending_of_dealer(request, &signed, &directory, now).await
     }
 
     /// Takes a dealer's own part of a chain.
@@ -276,7 +253,7 @@ impl Issuer {
         &self,
         request: &Message,
         answer: &Answer,
-        (asked, scope): (Act, &str),
+        asked: Act,
         to: &Recipient<'_>,
     ) -> Result<Sealed, Problem> {
         let fault = |error: &dyn std::fmt::Display| ProblemKind::Fault.because(error);
@@ -284,11 +261,10 @@ impl Issuer {
         let line = transparency::canonical_json(&value).map_err(|error| fault(&error))?;
         let line = format!("{}\n", String::from_utf8_lossy(&line));
         let statement = Note::sign(&line, &self.node.statements).map_err(|error| fault(&error))?.to_string();
-        let kind = if scope == ANSWER { "answer" } else { "pending-answer" };
-        let told =
-            Act::new(kind, answer_record(answer, &statement, to)).found_by(Key::new(scope, answer.question));
+        let told = Act::new("answer", answer_record(answer, &statement, to));
+        let told = told.found_by(Key::new(ANSWER, answer.question));
         let [question, answered] =
-            <[Entered; 2]>::try_from(self.enter(&[asked, told], answer.answered_at).await?)
+            <[Entered; 2]>::try_from(self.enter(&[asked, told], self.clock.now()).await?)
                 .map_err(|_| fault(&"the log did not enter both"))?;
         let log = self.node.log.verifier().name().to_owned();
         let sealed = SealedAnswer {
@@ -301,7 +277,9 @@ impl Issuer {
         seal(&content, to.key, request)
     }
 
-    /// Gives an answer that was lost on the way once more: the same statement, to the agency that it was given to.
+    /// Gives the answer to a question once more, to the agency that it was given to: the same statement where it was lost on
+    /// the way, or what the dealer has stated meanwhile. Question and answer are entered anew, so that this exchange too can be
+    /// brought to court.
     async fn give_again(
         &self,
         request: &Message,
@@ -309,29 +287,22 @@ impl Issuer {
         (question, content): (&Question, &[u8]),
         agency: &AgencyCard,
     ) -> Result<Sealed, Problem> {
-        let replayed = || ProblemKind::Replayed.because("a question of this number was answered already");
-        let stored = self.ledger.find(Key::new(ANSWER, question.id)).map_err(|error| unread(&error))?;
-        let stored = stored.ok_or_else(replayed)?;
-        let answer = super::memory::answer_in(&stored).ok_or_else(replayed)?;
-        let to_it = stored.body["agency"].as_str() == Some(agency.node.name.as_str());
-        if !to_it || answer.question_sha256 != hex::encode(Sha256::digest(content)) {
-            return Err(replayed());
+        let given = self.answered(question.id)?;
+        let sha256 = hex::encode(Sha256::digest(content));
+        let given =
+            given.filter(|(by, answer)| *by == agency.node.name.as_str() && answer.question_sha256 == sha256);
+        let (by, mut answer) = given
+            .ok_or_else(|| ProblemKind::Replayed.because("a question of this number was answered already"))?;
+        if answer.pending.is_some()
+            && let Some(stated) = self.stated(question.id)?
+        {
+            answer.answered_at = self.clock.now();
+            apply(&mut answer, &stated.disposition, false);
         }
-        // Question and answer stand side by side.
-        let place = stored.entered.index.checked_sub(1).ok_or_else(replayed)?;
-        let asked = self.ledger.from_entry(place, 1).map_err(|error| unread(&error))?;
-        let asked = asked.into_iter().next().filter(|one| one.entered.index == place).ok_or_else(replayed)?;
-        let body = json!({"question": question.id, "key_id": signed.key_id, "nonce": signed.nonce, "expires": signed.expires});
-        self.enter(&[Act::new("answer-again", body)], self.clock.now()).await?;
-        let evidence = Evidence {
-            log: self.node.log.verifier().name().to_owned(),
-            question: asked.entered,
-            answer: stored.entered,
-        };
-        let statement = stored.body["statement"].as_str().unwrap_or_default().to_owned();
-        let sealed = SealedAnswer { schema: SealedAnswer::SCHEMA.to_owned(), statement, evidence };
-        let sealed = serde_json::to_vec(&sealed).map_err(|error| ProblemKind::Fault.because(error))?;
-        seal(&sealed, &agency.sealing, request)
+        let asked = Act::new("question", question_record(signed, request, content, &answer));
+        let urgent = matches!(question.priority, Urgency::Urgent { .. });
+        let to = Recipient { agency: &by, urgent, microseconds: 0, again: true, key: &agency.sealing };
+        self.give(request, &answer, asked, &to).await
     }
 
     async fn pending_of_dealer(
@@ -402,7 +373,7 @@ pub(crate) fn fields_record(request: &Message) -> serde_json::Value {
 
 fn answer_record(answer: &Answer, statement: &str, to: &Recipient<'_>) -> serde_json::Value {
     json!({
-        "agency": to.agency, "urgent": to.urgent, "microseconds": to.microseconds, "question": answer.question, "outcome": answer.outcome.as_str(), "statement": statement,
+        "agency": to.agency, "urgent": to.urgent, "microseconds": to.microseconds, "again": to.again, "question": answer.question, "outcome": answer.outcome.as_str(), "statement": statement,
         "statement_sha256": hex::encode(Sha256::digest(statement)),
     })
 }

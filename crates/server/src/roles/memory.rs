@@ -158,7 +158,7 @@ impl Memory {
             let _ = self.replay.remember(&signed, stored.at.as_second());
         }
         match stored.kind.as_str() {
-            "answer" => self.recall_answer(stored),
+            "answer" if stored.body["again"] != true => self.recall_answer(stored),
             "dealer-statement" => {
                 if let Some(question) = body["question"].as_str().and_then(|text| text.parse().ok()) {
                     self.pending.close(question);

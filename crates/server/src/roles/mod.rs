@@ -29,4 +29,4 @@ pub use holder::DirectoryHolder;
 pub use issuer::{Issuer, StartError};
 pub use statistics::Statistics;
 pub use witness::WitnessNode;
-pub(crate) use witnessing::Cosigned;
+pub(crate) use witnessing::{Cosigned, Watched};

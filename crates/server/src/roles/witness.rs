@@ -13,7 +13,7 @@ use crate::config::Node;
 use crate::ledger::LedgerError;
 use crate::telemetry::Metrics;
 
-/// A witness's node. It watches the logs of all issuers and agencies of its directory, also after the directory has
+/// A witness's node. It watches the logs of all issuers, of their books, and of all agencies of its directory, also after the directory has
 /// expired: a witness that falls silent helps only whoever wants to rewrite a log.
 pub struct WitnessNode {
     /// Who it is.
@@ -74,7 +74,8 @@ impl WitnessNode {
         let content = directory.content();
         let issuers = content.issuers.iter().map(|card| &card.node);
         let nodes = issuers.chain(content.agencies.iter().map(|card| &card.node));
-        nodes.filter_map(|node| node.log.parse().ok()).collect()
+        let books = content.issuers.iter().filter_map(|card| card.books_log.as_ref());
+        nodes.map(|node| &node.log).chain(books).filter_map(|log| log.parse().ok()).collect()
     }
 }
 

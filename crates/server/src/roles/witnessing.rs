@@ -6,13 +6,59 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
-use transparency::{SignedCheckpoint, VerifierKey, Witness};
+use transparency::{
+    AddCheckpoint, FolderStore, Resource, SignedCheckpoint, TileStore as _, Tree, VerifierKey, Witness,
+};
 
 use crate::api::{NodeName, WitnessCard};
 use crate::client::{Client, status};
 use crate::config::{Node, replace};
 use crate::federation::{Directory, Message};
 use crate::ledger::Ledger;
+
+/// A log that witnesses are asked to cosign.
+pub(crate) enum Watched<'l> {
+    /// A node's own.
+    Node(&'l Ledger),
+    /// That of an issuer's books, in this folder; the books' own commands write it.
+    Books(PathBuf),
+}
+
+impl Watched<'_> {
+    /// The newest checkpoint; `None` when there is none that can be read.
+    fn newest(&self) -> Option<SignedCheckpoint> {
+        match self {
+            Self::Node(ledger) => Some(ledger.checkpoint().borrow().clone()),
+            Self::Books(folder) => {
+                let bytes = FolderStore::read_only(folder).read(&Resource::Checkpoint).ok()??;
+                SignedCheckpoint::parse(&bytes).ok()
+            }
+        }
+    }
+
+    fn add_checkpoint(&self, signed: &SignedCheckpoint, old: u64) -> Result<AddCheckpoint, String> {
+        match self {
+            Self::Node(ledger) => ledger.add_checkpoint(signed, old).map_err(|error| error.to_string()),
+            Self::Books(folder) => {
+                let store = FolderStore::read_only(folder);
+                let tree = Tree::new(&store, signed.checkpoint.size);
+                AddCheckpoint::new(&tree, signed, old).map_err(|error| error.to_string())
+            }
+        }
+    }
+
+    /// A witness has shown that the log had more entries.
+    fn was_put_back(&self, entries: u64) {
+        match self {
+            Self::Node(ledger) => ledger.was_put_back(entries),
+            Self::Books(folder) => tracing::error!(
+                entries,
+                folder = %folder.display(),
+                "witnesses cosigned more entries than the books' log holds: an older copy was put back"
+            ),
+        }
+    }
+}
 
 /// What was cosigned of one log.
 #[derive(Debug)]
@@ -33,8 +79,18 @@ struct State {
 }
 
 impl Cosigned {
+    /// Of a node's own log.
     pub(crate) fn new(node: &Node) -> Self {
-        let path = node.folder.join("cosigned");
+        Self::at(node, "cosigned")
+    }
+
+    /// Of the log of an issuer's books.
+    pub(crate) fn of_books(node: &Node) -> Self {
+        Self::at(node, "cosigned-books")
+    }
+
+    fn at(node: &Node, file: &str) -> Self {
+        let path = node.folder.join(file);
         let newest = std::fs::read(&path).ok().and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
         let state = Mutex::new(State { sizes: HashMap::new(), newest, signers: Vec::new() });
         Self { path, client: node.client(Duration::from_secs(5)), state }
@@ -49,13 +105,13 @@ impl Cosigned {
     /// directory's witnesses did, and whether that is a quorum.
     pub(crate) async fn renew(
         &self,
-        ledger: &Ledger,
+        watched: &Watched<'_>,
         log: &VerifierKey,
         directory: &Directory,
         now: Timestamp,
     ) -> (usize, bool) {
         let mut state = self.state.lock().await;
-        let mut signed = ledger.checkpoint().borrow().clone();
+        let Some(mut signed) = watched.newest() else { return (0, false) };
         let policy = directory.policy(&log.to_string());
         if signed.checkpoint.size == 0 {
             return (0, true);
@@ -71,7 +127,7 @@ impl Cosigned {
         }
         for witness in missing {
             let known = state.sizes.get(&witness.name).copied().unwrap_or_default();
-            match self.ask(ledger, &signed, (witness, log), known).await {
+            match self.ask(watched, &signed, (witness, log), known).await {
                 Ok(lines) => {
                     let keys: Vec<VerifierKey> = witness.key.parse().into_iter().collect();
                     if signed.add_cosignatures(&lines, &keys).is_ok_and(|added| added > 0) {
@@ -96,7 +152,7 @@ impl Cosigned {
     /// The signature lines of one witness; a size that it corrects (409) is tried once more.
     async fn ask(
         &self,
-        ledger: &Ledger,
+        watched: &Watched<'_>,
         signed: &SignedCheckpoint,
         (witness, log): (&WitnessCard, &VerifierKey),
         known: u64,
@@ -104,7 +160,7 @@ impl Cosigned {
         let target = format!("{}/add-checkpoint", witness.url);
         let mut old = known;
         for _ in 0..2 {
-            let body = ledger.add_checkpoint(signed, old).map_err(|error| error.to_string())?.to_string();
+            let body = watched.add_checkpoint(signed, old)?.to_string();
             let message = Message::request("POST", &target).with("content-type", "text/plain");
             let answer = self.client.send(&message, body.into_bytes()).await;
             let (answer, content) = answer.map_err(|error| error.to_string())?;
@@ -112,7 +168,7 @@ impl Cosigned {
             match (status(&answer), words.trim().parse()) {
                 (200, _) => return Ok(words),
                 (409, Ok(size)) if size <= signed.checkpoint.size => old = size,
-                (409, Ok(_)) => return Err(self.is_longer(ledger, signed, (witness, log)).await),
+                (409, Ok(_)) => return Err(self.is_longer(watched, signed, (witness, log)).await),
                 (status, _) => return Err(format!("status {status}: {}", words.trim())),
             }
         }
@@ -123,7 +179,7 @@ impl Cosigned {
     /// checkpoint under this log's own key.
     async fn is_longer(
         &self,
-        ledger: &Ledger,
+        watched: &Watched<'_>,
         signed: &SignedCheckpoint,
         (witness, log): (&WitnessCard, &VerifierKey),
     ) -> String {
@@ -133,7 +189,7 @@ impl Cosigned {
         let size = shown.filter(|shown| shown.verify(log).is_ok()).map(|shown| shown.checkpoint.size);
         match size.filter(|size| *size > signed.checkpoint.size) {
             Some(size) => {
-                ledger.was_put_back(size);
+                watched.was_put_back(size);
                 format!("it cosigned {size} entries, more than this log holds")
             }
             None => "it names a size that it cannot show".to_owned(),

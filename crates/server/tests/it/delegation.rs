@@ -14,7 +14,8 @@ use crate::world::{World, question};
 fn closed(world: &World, delegation: String) -> IssuerCard {
     let (valid_from, valid_until) = validity(world.clock.now(), 30);
     let (card, prefixes) = (world.node("issuer").card(), vec!["K7".parse().unwrap()]);
-    IssuerCard { node: card, prefixes, delegation: Some(delegation), valid_from, valid_until }
+    let (delegation, books_log) = (Some(delegation), None);
+    IssuerCard { node: card, prefixes, delegation, books_log, valid_from, valid_until }
 }
 
 /// The second issuer takes over the books of the first, which closes; its node is not told yet.
@@ -130,9 +131,11 @@ async fn a_forged_or_expired_delegation_is_nobodys() {
         let (issued_at, expires_at) = validity(now, 7);
         let mut content = DirectoryContent::new(1, issued_at, expires_at);
         let (valid_from, valid_until) = validity(now, 30);
-        let (node, prefixes, delegation) = (heir.card(), vec![], None);
-        content.issuers =
-            vec![closed(&world, note), IssuerCard { node, prefixes, delegation, valid_from, valid_until }];
+        let (node, prefixes, delegation, books_log) = (heir.card(), vec![], None, None);
+        content.issuers = vec![
+            closed(&world, note),
+            IssuerCard { node, prefixes, delegation, books_log, valid_from, valid_until },
+        ];
         Directory::parse(&content.sign(&root).unwrap(), root.verifier())
     };
     let good = delegate(&from, &to, soon, &old.statements).unwrap();

@@ -102,8 +102,11 @@ async fn an_answer_that_was_lost_on_the_way_is_given_again_and_not_made_anew() {
     let first = agency.ask(&asked).await.unwrap().remove(0).unwrap();
     world.restart("issuer").await;
     let again = agency.ask(&asked).await.unwrap().remove(0).unwrap();
-    assert_eq!(again.sealed, first.sealed, "statement and evidence are the same");
-    assert!(again.answered.index > first.answered.index);
+    assert_eq!(again.sealed.statement, first.sealed.statement);
+    assert!(again.sealed.evidence.answer.index > first.sealed.evidence.answer.index, "both are in the log");
+    // Also this exchange can be brought to court, though the first one's signature was another.
+    let report = crate::court::bundle_that_verifies(&world, &agency, asked.id).await;
+    assert_eq!(report.answer, first.answer);
 }
 
 #[tokio::test(flavor = "multi_thread")]

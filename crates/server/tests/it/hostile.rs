@@ -4,8 +4,8 @@ use rand::rngs::ChaCha8Rng;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value, json};
 use server::access::Role;
-use server::federation::Message;
-use server::openapi;
+use server::federation::{Message, sign_request};
+use server::{NodeRole, openapi};
 
 use crate::people::Office;
 
@@ -59,39 +59,69 @@ async fn every_node_serves_its_part_of_the_document_and_says_so() {
     assert!(whole["paths"].as_object().unwrap().keys().eq(served.iter()), "{served:?}");
 }
 
+/// A node under attack: its address, the sessions that the attacker has, and the operations that it is said to have.
+struct Target {
+    office: Office,
+    sessions: Vec<Option<String>>,
+    operations: Vec<(String, String)>,
+}
+
+impl Target {
+    async fn at(name: &'static str, role: NodeRole, roles: &[Role]) -> Self {
+        let (office, operator) = Office::at(name).await;
+        let mut sessions = vec![None, Some("0".repeat(64)), Some(operator.session.clone())];
+        for (role, seed) in roles.iter().zip(20..) {
+            let someone = office.join(&operator, &format!("{role} example"), &[*role], seed).await;
+            sessions.push(Some(someone.session));
+        }
+        let document = openapi::document_of(role);
+        let paths = document["paths"].as_object().unwrap().iter();
+        let operations = paths.flat_map(|(path, methods)| {
+            methods.as_object().unwrap().keys().map(move |method| (path.clone(), method.clone()))
+        });
+        let operations = operations.collect();
+        Self { office, sessions, operations }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_requests_neither_break_a_node_nor_loosen_its_tongue() {
-    let (office, operator) = Office::open().await;
-    let mut sessions = vec![None, Some("0".repeat(64)), Some(operator.session.clone())];
-    for (role, seed) in [Role::Requester, Role::Auditor, Role::Examiner].into_iter().zip(20..) {
-        sessions.push(Some(office.join(&operator, &format!("{role} example"), &[role], seed).await.session));
-    }
-    let document = openapi::document();
-    let operations: Vec<(String, String)> = document["paths"]
-        .as_object()
-        .unwrap()
-        .iter()
-        .flat_map(|(path, methods)| {
-            methods.as_object().unwrap().keys().map(move |method| (path.clone(), method.clone()))
-        })
-        .collect();
+    let targets = [
+        Target::at("agency", NodeRole::Agency, &[Role::Requester, Role::Auditor, Role::Examiner]).await,
+        Target::at("issuer", NodeRole::Issuer, &[Role::Registrar, Role::Auditor]).await,
+    ];
     let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let (mut statuses, mut reached) = (std::collections::BTreeMap::<u16, usize>::new(), 0);
     for number in 0..count() {
-        let (path, method) = &operations[rng.random_range(0..operations.len())];
+        let target = &targets[number % targets.len()];
+        let (path, method) = &target.operations[rng.random_range(0..target.operations.len())];
         // A password costs much time on purpose; the lock-out has a test of its own.
         if (path.ends_with("sign-in") || path.ends_with("enrolment")) && !number.is_multiple_of(50) {
             continue;
         }
-        let message = hostile(&mut rng, &office.url, (path, method), &sessions);
-        let content = content(&mut rng, &office);
+        let office = &target.office;
+        let mut message = hostile(&mut rng, &office.url, (path, method), &target.sessions);
+        let content = content(&mut rng, office);
+        if path.starts_with("/federation") && rng.random_bool(0.5) {
+            // By an agency of the directory, so that the content is looked at.
+            let agency = office.world.node("agency");
+            let key = (&*agency.card().key_id(), &agency.signing);
+            let url = format!("{}{path}", office.url);
+            message = sign_request(&url, &content, key, office.world.clock.now()).unwrap();
+        }
         let Ok((answer, body)) = office.client.send(&message, content.clone()).await else { continue };
         let server::federation::Start::Answer(status) = answer.start else { panic!("no answer") };
         let told = String::from_utf8_lossy(&body);
         assert!(status < 500, "{status} {message:?} {} {told}", String::from_utf8_lossy(&content));
         assert!(!told.contains("$argon2"), "a password's hash was told");
         assert!(!told.contains("AB1000"), "a serial number was told without approval");
+        *statuses.entry(status).or_default() += 1;
+        reached += 1;
     }
-    assert_eq!(office.call("GET", "/healthz", None, &Value::Null).await.0, 200);
+    assert!(reached > count() / 2 && statuses.len() > 6, "{reached} of {}: {statuses:?}", count());
+    for target in &targets {
+        assert_eq!(target.office.call("GET", "/healthz", None, &Value::Null).await.1["status"], "ok");
+    }
 }
 
 fn hostile(

@@ -158,6 +158,8 @@ async fn a_dealer_answers_its_own_part_and_the_clock_runs() {
     dealer.state(&issuer, &statement).await.unwrap();
     assert!(dealer.state(&issuer, &statement).await.is_err(), "one question, one statement");
     let answer = agency.ask_again(&issuer.name, asked_question.id).await.unwrap().answer;
+    let report = crate::court::bundle_that_verifies(&world, &agency, asked_question.id).await;
+    assert_eq!(report.answer, answer, "what the dealer said is brought to court");
     assert_eq!(answer.outcome, OutcomeName::Found);
     assert!(answer.firearm.unwrap().form_4473().is_none(), "withheld until the second approval");
 
@@ -166,6 +168,40 @@ async fn a_dealer_answers_its_own_part_and_the_clock_runs() {
     after.kind = QuestionKind::RetailReference { after: asked_question.id, second_approver };
     let answer = only(agency.ask(&after).await.unwrap()).answer;
     assert_eq!(answer.firearm.unwrap().form_4473().unwrap().as_str(), "2024-0999");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_of_the_books_is_shown_and_cosigned_too() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let directory = agency.directory.current(world.clock.now()).unwrap();
+    let card = &directory.content().issuers[0];
+    let policy = directory.policy(card.books_log.as_ref().unwrap()).unwrap();
+    let url = format!("{}/books-log", card.node.url);
+    let mut sizes = Vec::new();
+    for _ in 0..80 {
+        let (status, bytes) = world.client.get(&format!("{url}/cosigned")).await.unwrap();
+        if status == 200 {
+            let signed = transparency::SignedCheckpoint::parse(&bytes).unwrap();
+            assert!(policy.check(&signed).unwrap().witnesses.len() >= 2);
+            if sizes.last() != Some(&signed.checkpoint.size) {
+                sizes.push(signed.checkpoint.size);
+                // An entry by one of the books' own commands, beside the running node.
+                let books = registry::Books::open(&world.path("issuer"), world.clock.now()).await.unwrap();
+                let by = "clerk".parse().unwrap();
+                books.issue_part(registry::Part::FiringPin, None, &by, world.clock.now()).await.unwrap();
+                books.close().await;
+            }
+        }
+        if sizes.len() == 2 {
+            assert!(sizes[1] > sizes[0], "{sizes:?}");
+            let (status, tile) = world.client.get(&format!("{url}/tile/0/000.p/1")).await.unwrap();
+            assert!(status == 404 || tile.len() == 32, "tiles are served");
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    panic!("the log of the books is not cosigned: {sizes:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

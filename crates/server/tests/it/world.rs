@@ -183,6 +183,7 @@ impl World {
                     node: card,
                     prefixes,
                     delegation: None,
+                    books_log: node.books_log(),
                     valid_from,
                     valid_until,
                 }))
