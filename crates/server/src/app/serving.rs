@@ -21,7 +21,7 @@ use super::tasks::told;
 use crate::tls::{Peer, Tls, TlsListener};
 
 /// Time for the head of a request, also of the next one on a connection that is kept; nodes let go of idle ones after 30 s.
-const HEAD: Duration = Duration::from_secs(60);
+const HEAD: Duration = Duration::from_mins(1);
 /// Connections at once.
 const AT_ONCE: usize = 4_096;
 

@@ -25,7 +25,9 @@ pub(crate) type Nonce = (i64, String, String);
 impl From<Vec<Nonce>> for ReplayCache {
     fn from(nonces: Vec<Nonce>) -> Self {
         let mut seen = Seen::default();
-        nonces.into_iter().for_each(|nonce| seen.put(nonce));
+        for nonce in nonces {
+            seen.put(nonce);
+        }
         Self { seen: Mutex::new(seen) }
     }
 }

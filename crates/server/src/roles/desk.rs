@@ -461,7 +461,7 @@ impl Held {
             }
             DeskStep::Approved { id, by } => self.now(id, FiledState::Approved { approver: by }),
             DeskStep::NotAsked { id, reason } => {
-                self.now(id, FiledState::Waiting { not_asked: Some(reason) })
+                self.now(id, FiledState::Waiting { not_asked: Some(reason) });
             }
             DeskStep::Closed { id, filed } | DeskStep::Renewed { id, filed } => {
                 self.open.remove(&id);

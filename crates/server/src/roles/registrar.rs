@@ -43,14 +43,13 @@ impl Issuer {
             return Ok(number);
         }
         let entry = NewEntry::from(entry);
-        let begun = key.map(|key| key.begun());
-        let number = match self.cut_off(begun, &hash, (&entry, by)).await? {
-            Some(number) => number,
-            None => {
-                let act = Act::new("registrar-entry", json!({"by": by, "sha256": hash}));
-                self.enter(&[Act { keys: begun.into_iter().collect(), ..act }], now).await?;
-                self.books().record(&entry, by, now).await.map_err(of_books)?
-            }
+        let begun = key.map(Key::begun);
+        let number = if let Some(number) = self.cut_off(begun, &hash, (&entry, by)).await? {
+            number
+        } else {
+            let act = Act::new("registrar-entry", json!({"by": by, "sha256": hash}));
+            self.enter(&[Act { keys: begun.into_iter().collect(), ..act }], now).await?;
+            self.books().record(&entry, by, now).await.map_err(of_books)?
         };
         let done = Act::new("registrar-entered", json!({"by": by, "sha256": hash, "entry": number}));
         self.enter(&[Act { keys: key.into_iter().collect(), ..done }], now).await?;
