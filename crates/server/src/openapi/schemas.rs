@@ -132,11 +132,11 @@ fn of_nodes() -> Value {
 }
 
 fn person() -> Value {
-    json!({"type": "string", "minLength": 1, "maxLength": 64})
+    json!({"type": "string", "minLength": 1, "maxLength": 64, "examples": ["sgt. other"]})
 }
 
 fn reason() -> Value {
-    json!({"type": "string", "minLength": 8, "maxLength": 500})
+    json!({"type": "string", "minLength": 8, "maxLength": 500, "examples": ["case recovered at a scene"]})
 }
 
 fn roles() -> Value {
@@ -146,8 +146,8 @@ fn roles() -> Value {
 
 fn codes() -> Value {
     let one = every(&json!({
-        "code": {"type": "string", "minLength": 8, "description": "eight characters, such as `K73M XPKA`"},
-        "posterior": {"type": "number", "minimum": 0, "maximum": 1}}));
+        "code": {"type": "string", "minLength": 8, "description": "eight characters", "examples": ["K73M XPKA"]},
+        "posterior": {"type": "number", "minimum": 0, "maximum": 1, "examples": [0.97]}}));
     json!({"type": "array", "minItems": 1, "maxItems": 20, "items": one})
 }
 
@@ -159,9 +159,9 @@ fn chain() -> Value {
 fn question(required: &[&str], more: &Value) -> Value {
     let urgent = json!({"urgent": every(&json!({"justification": reason()}))});
     let mut fields = json!({
-        "ori": {"type": "string", "pattern": "^[A-Za-z]{2}[A-Za-z0-9]{7}$"},
-        "case_number": {"type": "string", "minLength": 1, "maxLength": 40},
-        "crime_code": {"type": "string", "pattern": "^[0-9]{4}$"},
+        "ori": {"type": "string", "pattern": "^[A-Za-z]{2}[A-Za-z0-9]{7}$", "examples": ["CA0194200"]},
+        "case_number": {"type": "string", "minLength": 1, "maxLength": 40, "examples": ["26-0001"]},
+        "crime_code": {"type": "string", "pattern": "^[0-9]{4}$", "examples": ["0999"]},
         "priority": {"oneOf": [{"const": "routine"}, every(&urgent)]},
         "reason": reason(),
         "codes": codes(),

@@ -14,7 +14,7 @@ mod ledger;
 mod limits;
 mod outage;
 mod people;
-#[allow(dead_code, reason = "the books' tests need more of it")]
+#[allow(dead_code, unused_imports, unused_macros, reason = "the books' tests need more of it")]
 #[path = "../../../registry/tests/it/place.rs"]
 mod place;
 mod schemathesis;
