@@ -87,7 +87,7 @@ async fn the_successors_node_answers_from_the_books_that_it_took_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_speaks_for_anothers_block_is_not_believed() {
+async fn who_speaks_for_the_block_of_another_is_not_believed() {
     let mut world = World::start().await;
     let agency = world.agency().await;
     let answer = ask(&agency, &[(world.codes[0], 0.9999)]).await;

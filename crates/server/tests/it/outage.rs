@@ -30,7 +30,7 @@ async fn health(world: &World, url: &str) -> serde_json::Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_directorys_server_the_version_held_is_used() {
+async fn when_the_directory_is_down_the_version_held_is_used() {
     let mut world = World::start().await;
     let agency = world.agency().await;
     world.stop("directory").await;
