@@ -125,7 +125,8 @@ impl Seen {
             marks.iter().flat_map(|&mark| geometry::draw(&Scheme::open_1(), mark, word)).collect();
         let elements = if condition == "blank" { Vec::new() } else { elements };
         let damage = Damage::named(if condition == "blank" { "level-3" } else { condition });
-        let surface = generator::strike(&elements, &damage, &Pose::anyhow(rng), rng);
+        let view = Pose::anyhow(rng);
+        let surface = generator::strike(&elements, &damage, &view, rng);
         match instrument {
             "topography" => Self::Heights(surface),
             "lights" => Self::Pictures(generator::four_lights(&surface, &damage, rng)),
@@ -174,7 +175,7 @@ fn line(reading: &Reading, word: &[u8], seconds: f64) -> String {
     let first = reading.candidates.first();
     let right = first.is_some_and(|best| best.code == text);
     let mut scores = [0.0; POWERS.len()];
-    let (mut inside, mut symbols) = (0u32, 0u32);
+    let (mut inside, mut symbols, mut surest) = (0u32, 0u32, 0u32);
     for symbol in &reading.symbols {
         let truth = usize::from(word[symbol.index]);
         for (score, power) in scores.iter_mut().zip(POWERS) {
@@ -182,10 +183,27 @@ fn line(reading: &Reading, word: &[u8], seconds: f64) -> String {
         }
         inside += u32::from(in_set(&posteriors(&symbol.log_likelihoods, 1.0), truth));
         symbols += 1;
+        surest += u32::from(symbol.log_likelihoods.iter().all(|log| *log <= symbol.log_likelihoods[truth]));
     }
     let scores: Vec<String> = scores.iter().map(|score| format!("{score:.2}")).collect();
+    let mark = reading.marks.first();
+    let pose = mark.map_or(String::new(), |mark| {
+        let foiled = mark.foiled.map_or([0.0; 3], |foiled| foiled);
+        format!(
+            "{:.1} {} {:.3} {:.0} {:.0} {:.3} {:.0} {:.0} {:.0}",
+            mark.rotation_deg,
+            u8::from(mark.mirrored),
+            mark.scale,
+            mark.evidence[0],
+            mark.evidence[1],
+            mark.explained,
+            foiled[0],
+            foiled[1],
+            foiled[2]
+        )
+    });
     format!(
-        "{outcome},{},{},{:.6},{:.1},{:.1},{inside},{symbols},{seconds:.3},{}",
+        "{outcome},{},{},{:.6},{:.1},{:.1},{inside},{symbols},{seconds:.3},{},{pose},{surest}",
         u8::from(right),
         u8::from(wrong),
         first.map_or(0.0, |best| best.posterior),

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seen = observe_topography(&surface, &options)?;
     let reading = fuse(std::slice::from_ref(&seen), &options)?;
     println!("true {}, read {:?}: {:?}", scheme.text(&word), reading.outcome, reading.code);
-    let colours = overlay(&surface, &seen, &scheme, reading.code.as_deref()).ok_or("no mark was found")?;
+    let colours = overlay(&surface, &seen, &scheme, &reading).ok_or("no mark was found")?;
     std::fs::write(&file, picture::write_colours(&colours, None)?)?;
     println!("wrote {file}");
     Ok(())

@@ -1,10 +1,13 @@
 //! The closer look: how well do the shapes of every part fit at a pose, whatever the code?
 
+use crate::bands::{Bands, SLOW_MODULES as SLOW, slopes_of};
 use crate::bank::{Bank, Part, Window, cut};
+use crate::blur::blur;
 use crate::bowl::{bowl_centre, take_bowl};
-use crate::field::{Field, blur};
+use crate::field::Field;
+use crate::flanks;
 use crate::raster::Canvas;
-use crate::search::{Bands, Candidate, Rendering, slopes_of};
+use crate::search::{Candidate, Rendering};
 use crate::vectors::{dot, log_sum_exp, softmax};
 
 /// The shapes of a bank as a coarse field shows them.
@@ -24,7 +27,7 @@ struct Forms {
     shapes: Vec<Shape>,
 }
 
-/// One shape; for slopes the derivatives along both axes of the mark.
+/// One shape; for slopes the derivatives along both axes of the mark, for flanks those that face outward and all.
 struct Shape {
     images: Vec<Vec<f32>>,
     /// Inner products of the images: xx, xy, yy.
@@ -58,7 +61,17 @@ impl Matcher {
         let canvas = bank.canvas;
         let forms = |window: Window, shapes: &[Vec<f32>]| {
             let bands = Bands::over(window, canvas);
-            let shapes = shapes.iter().map(|shape| Shape::of(&bands.apply(shape), window, canvas, rendering));
+            let shapes = shapes.iter().map(|shape| {
+                Shape::of(match rendering {
+                    Rendering::Height | Rendering::Relief => vec![bands.apply(shape)],
+                    Rendering::Slope => {
+                        slopes_of(&bands.apply(shape), window.width, canvas.per_module).into()
+                    }
+                    Rendering::Flanks => flanks::of(&bands.softened(shape), window, canvas, [0.0; 2])
+                        .map(|image| bands.quickened(&image))
+                        .into(),
+                })
+            });
             let samples = SAMPLES_PER_AREA * (window.width * window.height) as f32
                 / (canvas.per_module * canvas.per_module);
             Forms { window, samples, shapes: shapes.collect() }
@@ -129,10 +142,13 @@ impl Matcher {
         scores
     }
 
-    /// The direction of the slope in the frame of the mark, or the sign of the relief.
+    /// The direction of the slope in the frame of the mark, or the shares of flanks, or the sign of the relief.
     pub(crate) fn direction(rendering: Rendering, candidate: &Candidate) -> [f32; 2] {
-        if rendering != Rendering::Slope {
-            return [candidate.azimuth.cos(), 0.0];
+        let own = candidate.azimuth.sin_cos();
+        match rendering {
+            Rendering::Height | Rendering::Relief => return [own.1, 0.0],
+            Rendering::Flanks => return [own.1, own.0],
+            Rendering::Slope => {}
         }
         let [a, b, c, d] = candidate.pose.matrix;
         let (sin, cos) = candidate.azimuth.sin_cos();
@@ -181,9 +197,12 @@ fn steps(shift: f32, turn: f32, grow: f32, rendering: Rendering) -> Vec<Step> {
         ([0.0, 0.0], 0.0, 1.0 + grow, 0.0),
         ([0.0, 0.0], 0.0, 1.0 - grow, 0.0),
     ];
-    if rendering == Rendering::Slope {
-        steps.extend([([0.0, 0.0], 0.0, 1.0, 6.0 * turn), ([0.0, 0.0], 0.0, 1.0, -6.0 * turn)]);
-    }
+    let swing = match rendering {
+        Rendering::Height | Rendering::Relief => return steps,
+        Rendering::Slope => 6.0 * turn,
+        Rendering::Flanks => 12.0 * turn,
+    };
+    steps.extend([([0.0, 0.0], 0.0, 1.0, swing), ([0.0, 0.0], 0.0, 1.0, -swing)]);
     steps
 }
 
@@ -205,13 +224,7 @@ impl Forms {
 }
 
 impl Shape {
-    fn of(image: &[f32], window: Window, canvas: Canvas, rendering: Rendering) -> Self {
-        let images = if rendering == Rendering::Slope {
-            let (dx, dy) = slopes_of(image, window.width, canvas.per_module);
-            vec![dx, dy]
-        } else {
-            vec![image.to_vec()]
-        };
+    fn of(images: Vec<Vec<f32>>) -> Self {
         let (first, last) = (&images[0], &images[images.len() - 1]);
         let products = [dot(first, first), dot(first, last), dot(last, last)];
         Self { images, products }
@@ -242,5 +255,3 @@ pub(crate) fn prepared(field: &Field, module: f32, shaded: bool) -> (Field, [f32
     flat.take_slow_waves(SLOW * module);
     (flat.evened(2.0 * SLOW * module, 2.5), centre)
 }
-
-const SLOW: f32 = crate::search::SLOW_MODULES;

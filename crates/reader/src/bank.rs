@@ -3,6 +3,7 @@
 use symbology::geometry::{self, Element, MarkLayout, Place};
 use symbology::{Mark, Scheme};
 
+use crate::foil::Foil;
 use crate::raster::{Canvas, bounds};
 
 /// A rectangle of canvas samples.
@@ -45,8 +46,8 @@ pub(crate) struct Bank {
 }
 
 impl Bank {
-    /// Draws the shapes of some marks of a scheme, `per_module` samples to a module.
-    pub(crate) fn draw(scheme: &Scheme, marks: &[Mark], per_module: f32) -> Self {
+    /// Draws the shapes of some marks of a scheme, or of a foil of them, `per_module` samples to a module.
+    pub(crate) fn draw(scheme: &Scheme, marks: &[Mark], per_module: f32, foil: Option<Foil>) -> Self {
         let layouts: Vec<MarkLayout> =
             marks.iter().filter_map(|&mark| geometry::layout(scheme, mark)).collect();
         let extent = layouts.iter().map(|layout| layout.extent() as f32).fold(0.0, f32::max);
@@ -59,9 +60,10 @@ impl Bank {
         let mut fixtures = Vec::new();
         for layout in &layouts {
             let mark = layout.mark();
-            canvas.draw(layout.fixed(), &mut fixed);
-            fixtures.extend(layout.fixed().iter().map(|element| fixture(element, canvas)));
-            parts.extend(layout.places().iter().flat_map(|place| parts_of(place, mark, canvas)));
+            let always = redrawn(layout.fixed(), None, foil);
+            canvas.draw(&always, &mut fixed);
+            fixtures.extend(always.iter().map(|element| fixture(element, canvas)));
+            parts.extend(layout.places().iter().flat_map(|place| parts_of(place, mark, (canvas, foil))));
         }
         Self { canvas, parts, fixed, fixtures, extent, marks: layouts.iter().map(MarkLayout::mark).collect() }
     }
@@ -98,14 +100,25 @@ pub(crate) fn add(canvas: &mut [f32], size: usize, window: Window, shape: &[f32]
 /// Room left about a shape for blur, drag and double strikes, in modules.
 const ROOM: f32 = 1.75;
 
-fn parts_of(place: &Place, mark: Mark, canvas: Canvas) -> Vec<Part> {
+/// Elements as a foil has them, or as they are.
+fn redrawn(elements: &[Element], place: Option<&Place>, foil: Option<Foil>) -> Vec<Element> {
+    let Some(foil) = foil else { return elements.to_vec() };
+    elements.iter().filter_map(|element| foil.redrawn(element, place)).collect()
+}
+
+fn parts_of(place: &Place, mark: Mark, (canvas, foil): (Canvas, Option<Foil>)) -> Vec<Part> {
+    let drawn = |shapes: &[Vec<Element>]| -> Vec<Vec<Element>> {
+        shapes.iter().map(|elements| redrawn(elements, Some(place), foil)).collect()
+    };
     if place.bits.is_empty() {
-        return vec![part(mark, place, None, &place.values, canvas)];
+        return vec![part(mark, place, None, &drawn(&place.values), canvas)];
     }
     let last = place.bits.len() as u32 - 1;
     (0..)
         .zip(&place.bits)
-        .map(|(order, shapes)| part(mark, place, Some(last - order), shapes, canvas))
+        .map(|(order, shapes)| (order, drawn(shapes)))
+        .filter(|(_, shapes)| shapes.iter().all(|elements| !elements.is_empty()))
+        .map(|(order, shapes)| part(mark, place, Some(last - order), &shapes, canvas))
         .collect()
 }
 

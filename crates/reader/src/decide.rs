@@ -1,11 +1,12 @@
 //! From evidence to an answer.
 
-use symbology::decode::{DecodeOptions, Decoding, SymbolEvidence, decode};
+use symbology::decode::{DecodeOptions, Decoding, SymbolEvidence};
 use symbology::{CheckRule, Mark, Scheme, geometry};
 
 use crate::observation::{Observation, PartSeen, SymbolSeen};
+use crate::poses::{Settled, settled};
 use crate::reading::{
-    CodeCandidate, Grade, MarkReading, Outcome, ReadError, ReadOptions, Reading, SymbolReading,
+    CodeCandidate, Grade, MarkReading, Outcome, Quality, ReadError, ReadOptions, Reading, SymbolReading,
 };
 
 /// Prior probability that legible symbols are not a word of the code.
@@ -28,8 +29,9 @@ const LISTED: f64 = 1e-6;
 /// Answers from observations that are taken to show one code.
 pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Result<Reading, ReadError> {
     let scheme = &options.scheme;
-    let evidence = evidence_of(observations);
-    let decoding = decode(scheme, &evidence, &decode_options(options))?;
+    let Settled { observations, decoding, tried, .. } =
+        settled(observations, options, &decode_options(options))?;
+    let observations: &[&Observation] = &observations.iter().collect::<Vec<_>>();
     let symbols = symbols_of(scheme, observations, &decoding);
     let bits_carried: f64 = symbols.iter().map(|symbol| symbol.information).sum();
     let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
@@ -40,7 +42,8 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
     let found = parts().any(|part| part.found)
         || (agrees(LIKELY_BITS) && parts().any(|part| part.likely))
         || (agrees(POSSIBLE_BITS) && parts().any(|part| part.possible));
-    let nonsense = if found { NONSENSE } else { DOUBTFUL };
+    // Each pose that was tried is another chance for nonsense.
+    let nonsense = if found { NONSENSE } else { DOUBTFUL } * tried as f64;
     let trusted = scheme.check() == CheckRule::Mother && spare >= (nonsense / options.bound).log2();
     let against = spoken_against(&symbols);
     let accepted = best > 1.0 - options.bound && trusted && against < MISFIT_BITS;
@@ -54,6 +57,8 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
     } else {
         Outcome::Unreadable
     };
+    let beyond = symbols.len().saturating_sub(bits_needed as usize / 5);
+    let unused = (decoding.margin as f64 / beyond.max(1) as f64).min(1.0);
     let listed = if found { candidates_of(scheme, &decoding, options.list) } else { Vec::new() };
     Ok(Reading {
         scheme: scheme.name().to_owned(),
@@ -67,7 +72,7 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
         marks: observations
             .iter()
             .enumerate()
-            .flat_map(|(input, seen)| marks_of(scheme, seen, input))
+            .flat_map(|(input, seen)| marks_of(scheme, (seen, input), (found, unused)))
             .collect(),
         margin: decoding.margin,
         bits_carried,
@@ -79,6 +84,7 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
             .iter()
             .flat_map(|seen| seen.warnings.clone())
             .chain((found && against >= MISFIT_BITS / 2.0).then(|| misfit(against)))
+            .chain((!accepted).then(|| advice(observations, found)).flatten())
             .collect(),
     })
 }
@@ -97,6 +103,13 @@ fn misfit(bits: f64) -> String {
         "the characters speak by {bits:.0} bits against the code that the other marks carry: another font, or \
          another mark"
     )
+}
+
+/// What to do where a mark is not read: another light where the light is at fault, else more cases.
+fn advice(observations: &[&Observation], found: bool) -> Option<String> {
+    let light = observations.iter().find_map(|seen| seen.advice.clone());
+    let more = "more cases of the same firearm, read together with --fuse, add what these lack";
+    light.or(found.then(|| more.to_owned()))
 }
 
 fn decode_options(options: &ReadOptions) -> DecodeOptions {
@@ -184,14 +197,39 @@ fn grade(presence: f64, posterior: f64) -> Grade {
     }
 }
 
-fn marks_of(scheme: &Scheme, seen: &Observation, input: usize) -> Vec<MarkReading> {
-    seen.parts
-        .iter()
-        .flat_map(|part| part.marks.iter().map(move |&mark| mark_of(scheme, part, mark, input)))
-        .collect()
+/// The marks of one input; those that helped to read a code are there, however little of them is seen.
+fn marks_of(
+    scheme: &Scheme,
+    (seen, input): (&Observation, usize),
+    (read, unused): (bool, f64),
+) -> Vec<MarkReading> {
+    let of = |part: &PartSeen, mark: Mark| {
+        let found = part.found || (read && part.possible);
+        MarkReading { input, found, ..mark_of(scheme, part, mark, (found, unused)) }
+    };
+    seen.parts.iter().flat_map(|part| part.marks.iter().map(move |&mark| of(part, mark))).collect()
 }
 
-fn mark_of(scheme: &Scheme, part: &PartSeen, mark: Mark, input: usize) -> MarkReading {
+fn mark_of(scheme: &Scheme, part: &PartSeen, mark: Mark, (found, unused): (bool, f64)) -> MarkReading {
+    let quality = quality_of(part, mark, unused);
+    let worst = quality.grades().into_iter().max().unwrap_or(Grade::F);
+    MarkReading {
+        mark,
+        input: 0,
+        found,
+        rotation_deg: f64::from(part.pose_um.rotation()).to_degrees(),
+        mirrored: part.pose_um.mirrored(),
+        scale: f64::from(part.pose_um.module() / part.module_um),
+        corners_um: corners_of(scheme, part, mark),
+        evidence: [f64::from(part.fit), f64::from(part.support)],
+        foiled: part.foiled.map(|foiled| [foiled.mark, foiled.foils[0], foiled.foils[1]].map(f64::from)),
+        explained: f64::from(part.explained),
+        quality,
+        grade: if found { worst } else { Grade::F },
+    }
+}
+
+fn corners_of(scheme: &Scheme, part: &PartSeen, mark: Mark) -> [[f64; 2]; 4] {
     let (mut half_width, mut half_height) = (0.0f64, 0.0f64);
     if let Some(layout) = geometry::layout(scheme, mark) {
         for place in layout.places() {
@@ -199,23 +237,20 @@ fn mark_of(scheme: &Scheme, part: &PartSeen, mark: Mark, input: usize) -> MarkRe
             half_height = half_height.max(place.centre.y.abs() + place.half_height);
         }
     }
-    let corner = |u: f64, v: f64| {
+    [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)].map(|(u, v): (f64, f64)| {
         let (x, y) = part.pose_um.place((u * half_width) as f32, (v * half_height) as f32);
         [f64::from(x), f64::from(y)]
-    };
+    })
+}
+
+fn quality_of(part: &PartSeen, mark: Mark, unused: f64) -> Quality {
     let of: Vec<f64> =
         part.symbols.iter().filter(|s| s.mark == mark).map(|symbol| f64::from(symbol.presence)).collect();
-    let mean = of.iter().sum::<f64>() / of.len().max(1) as f64;
-    MarkReading {
-        mark,
-        input,
-        found: part.found,
-        rotation_deg: f64::from(part.pose_um.rotation()).to_degrees(),
-        mirrored: part.pose_um.mirrored(),
-        scale: f64::from(part.pose_um.module() / part.module_um),
-        corners_um: [corner(-1.0, -1.0), corner(1.0, -1.0), corner(1.0, 1.0), corner(-1.0, 1.0)],
-        evidence: [f64::from(part.fit), f64::from(part.support)],
-        explained: f64::from(part.explained),
-        grade: if part.found { grade(mean, 1.0) } else { Grade::F },
+    Quality {
+        contrast: f64::from(part.explained.max(0.0)),
+        modulation: of.iter().sum::<f64>() / of.len().max(1) as f64,
+        damage: f64::from(1.0 - part.fixed),
+        unused,
+        distortion: f64::from(part.pose_um.distortion()),
     }
 }

@@ -1,9 +1,10 @@
 //! Several observations as one question: do they show one code, and which?
 
-use symbology::decode::{DecodeOptions, decode};
+use symbology::decode::DecodeOptions;
 
 use crate::decide::{answer, evidence_of};
 use crate::observation::Observation;
+use crate::poses::settled;
 use crate::reading::{Outcome, ReadError, ReadOptions, Reading};
 
 /// Observations are added when this many nats speak for one code rather than two.
@@ -101,12 +102,9 @@ fn groups_of(observations: &[Observation], options: &ReadOptions) -> Result<Vec<
 
 /// The log of the mean likelihood of the evidence over all codes (lower bound: over those that were listed).
 fn log_likelihood(observations: &[&Observation], options: &ReadOptions) -> Result<f64, ReadError> {
-    let evidence = evidence_of(observations);
-    if evidence.is_empty() {
+    if evidence_of(observations).is_empty() {
         return Ok(0.0);
     }
-    let decoding = decode(&options.scheme, &evidence, &DecodeOptions::default())?;
-    let Some(best) = decoding.candidates.first() else { return Ok(f64::NEG_INFINITY) };
     let words = 5.0 * 6.0 * std::f64::consts::LN_2;
-    Ok(best.log_likelihood - best.posterior.max(1e-300).ln() - words)
+    Ok(settled(observations, options, &DecodeOptions::default())?.log_likelihood - words)
 }

@@ -1,32 +1,44 @@
 #![doc = include_str!("../README.md")]
 
 mod align;
+mod bands;
 mod bank;
+mod banks;
+mod blur;
 mod bowl;
+mod corners;
 mod decide;
+mod evident;
 mod field;
+mod flanks;
+mod foil;
 mod fourier;
 mod fuse;
 mod light;
 mod locate;
+mod master;
 mod observation;
 mod observe;
 mod overlay;
 mod pose;
+mod poses;
 mod raster;
 mod reading;
+mod region;
 mod ring;
 mod search;
 mod shading;
+mod synthesis;
 mod transfer;
 mod vectors;
+mod views;
 mod whiten;
 
 pub use fuse::fuse;
 pub use observation::{Observation, observe_micrograph, observe_pictures, observe_topography};
 pub use overlay::overlay;
 pub use reading::{
-    CodeCandidate, Grade, MarkReading, Outcome, ReadError, ReadOptions, Reading, SymbolReading,
+    CodeCandidate, Grade, MarkReading, Outcome, Quality, ReadError, ReadOptions, Reading, SymbolReading,
 };
 
 use topography::{Micrograph, Topography};

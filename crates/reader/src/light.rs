@@ -3,9 +3,9 @@
 use rustfft::num_complex::Complex32;
 use topography::{Grid, Length};
 
+use crate::bands::SLOW_MODULES;
 use crate::field::{Field, Surface};
 use crate::fourier::Transform;
-use crate::search::SLOW_MODULES;
 
 /// The directions along which a picture may be a slope, radians: one where the bowl tells (from its even shading from
 /// one side to the other), else some all around. The sign stays open.

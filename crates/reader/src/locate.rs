@@ -1,145 +1,57 @@
 //! From a surface to marks seen part by part: search, climb, observe.
 
-use symbology::{Mark, Scheme};
-use topography::Length;
+use std::f32::consts::{FRAC_PI_2, PI};
+use std::sync::Arc;
 
-use std::sync::{Arc, Mutex, OnceLock};
-
-use crate::align::{Fit, Matcher, prepared};
-use crate::bank::Bank;
-use crate::bowl::{bowl_centre, take_bowl};
+use crate::align::{Extent, Fit, Matcher, prepared};
+use crate::bands::SLOW_MODULES;
+use crate::banks::Banks;
+use crate::bowl::take_bowl;
 use crate::field::{Field, Region, Surface};
+use crate::flanks::{self, Lit};
 use crate::light::{directions, lifted};
 use crate::observe::{Observer, Start, TEMPER, shape_spectra};
 use crate::pose::Pose;
+use crate::region::fields;
 use crate::ring::{Ring, Thorough};
-use crate::search::{Candidate, Master, Rendering, SLOW_MODULES, SearchRange, ring_centres, search};
-use crate::shading::{Disc, relief};
-
-/// The banks of the marks of one part of a firearm, coarse and fine, and what is made of them.
-pub(crate) struct Banks {
-    pub(crate) coarse: Bank,
-    pub(crate) fine: Bank,
-    /// Micrometres to a module at scale 1.
-    pub(crate) module_um: f32,
-    ring: Option<Ring>,
-    low: [OnceLock<Matcher>; 2],
-    matchers: [OnceLock<Matcher>; 2],
-    masters: [OnceLock<Master>; 2],
-    pub(crate) spectra: OnceLock<Vec<Vec<rustfft::num_complex::Complex32>>>,
-    scheme: Scheme,
-}
-
-/// Samples to a module of the banks.
-const LOW: f32 = 1.25;
-const COARSE: f32 = 2.0;
-const FINE: f32 = 3.0;
-/// Modules between samples of the fields of the search and of the closer look.
-const COARSE_PITCH: f32 = 0.42;
-const FINE_PITCH: f32 = 0.28;
-/// How far beyond the marks a bowl is charted, against their extent.
-const BOWL: f32 = 1.13;
-
-/// Banks drawn before, for the schemes read last.
-static DRAWN: Mutex<Vec<Arc<Banks>>> = Mutex::new(Vec::new());
-const REMEMBERED: usize = 6;
-
-impl Banks {
-    /// Draws the marks, or remembers them.
-    pub(crate) fn draw(scheme: &Scheme, marks: &[Mark], module: Length) -> Arc<Self> {
-        let module_um = module.to_um() as f32;
-        let mut drawn = DRAWN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let same = |banks: &Arc<Self>| {
-            banks.coarse.marks == marks && banks.module_um == module_um && banks.scheme == *scheme
-        };
-        if let Some(banks) = drawn.iter().find(|banks| same(banks)) {
-            return Arc::clone(banks);
-        }
-        let banks = Arc::new(Self {
-            coarse: Bank::draw(scheme, marks, COARSE),
-            fine: Bank::draw(scheme, marks, FINE),
-            module_um,
-            ring: Ring::of(scheme, marks),
-            low: [const { OnceLock::new() }; 2],
-            matchers: [const { OnceLock::new() }; 2],
-            masters: [const { OnceLock::new() }; 2],
-            spectra: OnceLock::new(),
-            scheme: scheme.clone(),
-        });
-        drawn.insert(0, Arc::clone(&banks));
-        drawn.truncate(REMEMBERED);
-        banks
-    }
-
-    fn matcher(&self, rendering: Rendering) -> &Matcher {
-        let slope = usize::from(rendering == Rendering::Slope);
-        self.matchers[slope].get_or_init(|| Matcher::of(&self.coarse, rendering))
-    }
-
-    fn master(&self, rendering: Rendering) -> &Master {
-        let slope = usize::from(rendering == Rendering::Slope);
-        self.masters[slope].get_or_init(|| Master::of(&self.coarse, rendering))
-    }
-
-    fn low(&self, rendering: Rendering) -> &Matcher {
-        let slope = usize::from(rendering == Rendering::Slope);
-        let draw = || Matcher::of(&Bank::draw(&self.scheme, &self.coarse.marks, LOW), rendering);
-        self.low[slope].get_or_init(draw)
-    }
-
-    /// The spectra of all shapes of the fine bank.
-    pub(crate) fn spectra(&self) -> &[Vec<rustfft::num_complex::Complex32>] {
-        self.spectra.get_or_init(|| shape_spectra(&self.fine))
-    }
-}
+use crate::search::{Candidate, Rendering, SearchRange, search};
+use crate::synthesis::Synthesis;
 
 /// A mark as it was seen.
 pub(crate) struct Sighting {
     /// From modules to micrometres from the first sample of the input.
     pub(crate) pose_um: Pose,
     pub(crate) rendering: Rendering,
+    /// Where the closer look began.
+    candidate: Candidate,
     /// Evidence of the coarse fit, natural log.
     pub(crate) fit: f32,
+    /// The most evidence for the mark and for its foils at any pose, where those were looked for.
+    pub(crate) foiled: Option<Foiled>,
     /// Evidence for a mark over none, natural log.
     pub(crate) support: f32,
     /// The share of the surface inside the mark that the model explains.
     pub(crate) explained: f32,
-    /// The share of each part that came over.
+    /// The share of each part that came over, and of what is always drawn.
     pub(crate) presence: Vec<f32>,
+    pub(crate) fixed: f32,
     pub(crate) evidence: Vec<Vec<f32>>,
+    /// What was seen beside what is believed to be there.
+    pub(crate) synthesis: Option<Arc<Synthesis>>,
 }
 
-/// Where to look closely: all of a small surface, or squares about the likeliest centres of a large one.
-pub(crate) fn regions(surface: &Surface, banks: &Banks, rendering: Rendering) -> Vec<Region> {
-    let [width, height] = surface.extent_um();
-    let half = 1.35 * banks.coarse.extent * banks.module_um;
-    if width.max(height) <= 3.2 * half {
-        return vec![[0.0, 0.0, width, height]];
+/// What the mark and its foils reach on one surface, natural log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Foiled {
+    pub(crate) mark: f32,
+    pub(crate) foils: [f32; 2],
+}
+
+impl Foiled {
+    /// Nats by which the mark fits better than the better of its foils.
+    pub(crate) fn ahead(&self) -> f32 {
+        self.mark - self.foils[0].max(self.foils[1])
     }
-    let pitch = (banks.module_um * 0.8).max(width.max(height) / 640.0);
-    let field = surface.sampled([0.0, 0.0, width, height], Length::um(f64::from(pitch)));
-    let module = banks.module_um / pitch;
-    let mut flat = field.clone();
-    flat.take_quadric();
-    flat.take_slow_waves(SLOW_MODULES * module);
-    let flat = flat.evened(2.0 * SLOW_MODULES * module, 2.5);
-    let range = SearchRange { module, scales: [0.85, 1.15], centres: 8, bowl: [0.0, 0.0] };
-    let mut centres: Vec<[f32; 2]> = Vec::new();
-    for centre in ring_centres(&flat, banks.master(rendering), range) {
-        let centre = centre.map(|k| k * pitch + field.origin_um);
-        if centres.iter().all(|other| (other[0] - centre[0]).hypot(other[1] - centre[1]) > 0.4 * half) {
-            centres.push(centre);
-        }
-    }
-    centres.truncate(3);
-    centres
-        .into_iter()
-        .map(|[x, y]| {
-            let low = |k: f32, size: f32| (k - half).min(size - 2.0 * half).max(0.0);
-            let (x, y) = (low(x, width), low(y, height));
-            [x, y, (x + 2.0 * half).min(width), (y + 2.0 * half).min(height)]
-        })
-        .collect()
 }
 
 /// Poses this many nats behind the best first look are not climbed from.
@@ -151,88 +63,120 @@ const RIVAL: f32 = 20.0;
 #[derive(Clone, Copy)]
 struct Effort {
     search: Thorough,
-    /// Poses that are climbed from, fits that are climbed to the end, and fits that are looked at closely.
+    /// Poses that are climbed from, fits that are climbed to the end, and fits that are glanced at.
     kept: [usize; 3],
-    /// Fits this many nats behind the best are not looked at closely.
+    /// Fits this many nats behind the best are not glanced at.
     rival: f32,
+    /// Fits that are looked at closely at the most.
+    watched: usize,
 }
 
 /// What is enough for most marks, and what finds those that the first leaves out.
 const EFFORTS: [Effort; 2] = [
-    Effort { search: Thorough::Likely, kept: [10, 3, 2], rival: RIVAL },
-    Effort { search: Thorough::All, kept: [16, 8, 6], rival: 2.0 * RIVAL },
+    Effort { search: Thorough::Likely, kept: [10, 3, 2], rival: RIVAL, watched: 2 },
+    Effort { search: Thorough::All, kept: [16, 8, 6], rival: 2.0 * RIVAL, watched: 3 },
 ];
 
-/// Looks for the marks in a region and reads the likeliest places part by part, harder where that is not `enough`;
-/// several surfaces are pictures of one view.
+/// Looks for the marks in a region and reads the likeliest places part by part, harder where the best is not `enough`:
+/// poses that could be, the one that explains most of the surface first. Several surfaces are pictures of one view.
 pub(crate) fn sight(
     surfaces: &[Surface],
     region: Region,
     banks: &Banks,
     rendering: Rendering,
     enough: impl Fn(&Sighting) -> bool,
-) -> Option<Sighting> {
-    let (raw, mut fine) = fields(surfaces, region, banks, rendering)?;
+) -> Vec<Sighting> {
+    let Some((raw, mut fine)) = fields(surfaces, region, banks, rendering) else { return Vec::new() };
     let module = banks.module_um / raw.pitch_um;
     let (field, bowl) = prepared(&raw, module, rendering == Rendering::Slope);
     fine.take_quadric();
     let ratio = field.pitch_um / fine.pitch_um;
     let origin = (field.origin_um - fine.origin_um) / fine.pitch_um;
-    take_bowl(&mut fine, bowl.map(|k| k * ratio + origin));
+    let middle = bowl.map(|k| k * ratio + origin);
+    take_bowl(&mut fine, middle);
     fine.take_slow_waves(SLOW_MODULES * banks.module_um / fine.pitch_um);
     let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
-    let view = View { fine: &fine, coarse: &field, banks, rendering, region };
-    let mut best: Option<Sighting> = None;
+    let view = View { fine: &fine, coarse: &field, raw: &raw, rendering, region, range, middle };
+    let mut seen: Vec<Sighting> = Vec::new();
     // Slopes of unknown direction are searched once for each direction: harder looks are for relief and edges.
     let efforts = if rendering == Rendering::Slope { &EFFORTS[..1] } else { &EFFORTS[..] };
     for effort in efforts {
-        let found = candidates(&view, &raw, effort.search, range);
-        let fits = climbed(&field, banks.matcher(rendering), found, effort);
-        let seen = view.likeliest(fits);
-        best = best.into_iter().chain(seen).max_by(|a, b| a.explained.total_cmp(&b.explained));
-        if best.as_ref().is_some_and(&enough) {
-            break;
+        let fits = view.fits(banks, effort);
+        seen.extend(view.likeliest(banks, fits, effort.watched));
+        seen.sort_by(|a, b| b.explained.total_cmp(&a.explained));
+        if seen.first().is_some_and(&enough) {
+            return seen;
         }
     }
-    best
+    if let (Some(ring), Some(best)) =
+        (&banks.ring, seen.iter().max_by(|a, b| a.support.total_cmp(&b.support)))
+    {
+        let turned = view.turned(banks, ring, best);
+        seen.extend(turned.into_iter().map(|fit| view.watch(banks, fit, NUDGES)));
+        seen.sort_by(|a, b| b.explained.total_cmp(&a.explained));
+        if seen.first().is_some_and(&enough) {
+            return seen;
+        }
+    }
+    if rendering != Rendering::Slope
+        && let [one, other] = banks.foils()
+    {
+        let most = |seen: &[Sighting]| seen.iter().map(|one| one.fit + one.support).fold(0.0, f32::max);
+        let foil = |foil: &Banks| {
+            let fits = view.fits(foil, &EFFORTS[0]);
+            most(&view.likeliest(foil, fits, EFFORTS[0].watched))
+        };
+        let foiled = Foiled { mark: most(&seen), foils: [foil(one), foil(other)] };
+        for sighting in &mut seen {
+            sighting.foiled = Some(foiled);
+        }
+    }
+    seen
 }
 
 /// A region made ready for the search and for the closer look.
 struct View<'a> {
     fine: &'a Field,
     coarse: &'a Field,
-    banks: &'a Banks,
+    raw: &'a Field,
     rendering: Rendering,
     region: Region,
+    range: SearchRange,
+    /// The middle of the bowl in the fine field.
+    middle: [f32; 2],
 }
 
 impl View<'_> {
-    /// The fit whose mark explains most of the surface: glances at all, then a closer look at the best two.
-    fn likeliest(&self, mut fits: Vec<Fit>) -> Option<Sighting> {
-        if fits.len() > 2 {
+    /// The fits that explain most of the surface, unless others are out of reach: glances at all, then a closer look.
+    fn likeliest(&self, banks: &Banks, mut fits: Vec<Fit>, watched: usize) -> Vec<Sighting> {
+        if fits.len() > watched {
             let mut glances: Vec<(f32, Fit)> =
-                fits.into_iter().map(|fit| (self.watch(fit.clone(), 0).support, fit)).collect();
+                fits.into_iter().map(|fit| (self.watch(banks, fit.clone(), 0).support, fit)).collect();
             glances.sort_by(|a, b| b.0.total_cmp(&a.0));
-            fits = glances.into_iter().take(2).map(|(_, fit)| fit).collect();
+            fits = glances.into_iter().take(watched).map(|(_, fit)| fit).collect();
         }
-        let seen = fits.into_iter().map(|fit| self.watch(fit, NUDGES));
-        seen.max_by(|a, b| a.explained.total_cmp(&b.explained))
+        fits.into_iter().map(|fit| self.watch(banks, fit, NUDGES)).collect()
     }
 
     /// Looks closely at a fit, moving the pose some times.
-    fn watch(&self, fit: Fit, nudges: usize) -> Sighting {
+    fn watch(&self, banks: &Banks, fit: Fit, nudges: usize) -> Sighting {
         let (fine, coarse, region) = (self.fine, self.coarse, self.region);
         let um = |pose: Pose, field: &Field| {
             pose.moved(field.pitch_um, [region[0] + field.origin_um, region[1] + field.origin_um])
         };
         let back = [0, 1].map(|k| -(region[k] + fine.origin_um) / fine.pitch_um);
-        let start = Start {
-            pose: um(fit.candidate.pose, coarse).moved(1.0 / fine.pitch_um, back),
-            weights: fit.weights,
-            rendering: self.rendering,
-            direction: Matcher::direction(self.rendering, &fit.candidate),
-        };
-        let mut observer = Observer::new(self.banks, fine, start);
+        let pose = um(fit.candidate.pose, coarse).moved(1.0 / fine.pitch_um, back);
+        let direction = Matcher::direction(self.rendering, &fit.candidate);
+        let lit_by = (self.rendering == Rendering::Flanks)
+            .then(|| Lit { about: pose.within(self.middle[0], self.middle[1]), shares: direction });
+        let lit = lit_by.map(|lit| {
+            let bank = flanks::bank(&banks.fine, lit);
+            let spectra = shape_spectra(&bank);
+            (bank, spectra)
+        });
+        let bank = lit.as_ref().map_or((&banks.fine, banks.spectra()), |(bank, spectra)| (bank, spectra));
+        let slope = (self.rendering == Rendering::Slope).then_some(direction);
+        let mut observer = Observer::new(bank, fine, Start { pose, weights: fit.weights, slope });
         for round in 0..=nudges {
             observer.round(round == 0);
             if round < nudges {
@@ -240,63 +184,104 @@ impl View<'_> {
             }
         }
         let tempered = |part: &Vec<f32>| part.iter().map(|log| TEMPER * log).collect();
+        let (presence, fixed) = observer.presences();
         Sighting {
             pose_um: um(observer.pose, fine),
             rendering: self.rendering,
+            candidate: fit.candidate,
             fit: fit.score,
+            foiled: None,
             support: observer.support(),
             explained: if nudges == 0 { 0.0 } else { observer.explained() },
-            presence: observer.presences(),
+            presence,
+            fixed,
             evidence: observer.evidence.iter().map(tempered).collect(),
+            synthesis: (nudges > 0).then(|| Arc::new(Synthesis { lit: lit_by, ..observer.synthesis() })),
         }
     }
-}
 
-/// A region as the search and as the closer look see it; nothing where pictures do not show relief.
-fn fields(
-    surfaces: &[Surface],
-    region: Region,
-    banks: &Banks,
-    rendering: Rendering,
-) -> Option<(Field, Field)> {
-    let (coarse, fine) = (banks.module_um * COARSE_PITCH, banks.module_um * FINE_PITCH);
-    let sampled = |surface: &Surface, pitch: f32| surface.sampled(region, Length::um(f64::from(pitch)));
-    if rendering != Rendering::Relief {
-        let surface = surfaces.first()?;
-        return Some((sampled(surface, coarse), sampled(surface, fine)));
+    /// The best fits of the marks, however the light shows them.
+    fn fits(&self, banks: &Banks, effort: &Effort) -> Vec<Fit> {
+        let mut fits = self.climbed(banks, effort, (self.coarse, self.candidates(banks, effort.search)));
+        if let (Rendering::Flanks, Some(ring)) = (self.rendering, &banks.ring) {
+            let fine = self.range.module * self.coarse.pitch_um / self.fine.pitch_um;
+            let edges = flanks::edges(self.fine, fine).coarser(self.coarse.pitch_um);
+            let low = (banks.low(self.rendering), effort.search);
+            let found = ring.candidates(&edges, (&edges, FRAC_PI_2), low, self.range);
+            // Lines are the same whichever way flanks face: what faces outward is brighter or darker than they are.
+            for fit in self.climbed(banks, effort, (&edges, found)) {
+                for azimuth in [0.25, 0.5, 0.75].map(|turn| turn * PI) {
+                    let candidate = Candidate { azimuth, ..fit.candidate };
+                    fits.push(Fit { candidate, ..fit.clone() });
+                }
+            }
+        }
+        fits
     }
-    let pictures: Vec<Field> = surfaces.iter().map(|surface| sampled(surface, fine)).collect();
-    let relief = relief(&pictures, bowl_of(&pictures, banks), banks.module_um / fine)?;
-    Some((relief.coarser(coarse), relief))
-}
 
-/// The disc in which pictures are taken to show a bowl with the marks in it.
-pub(crate) fn bowl_of(pictures: &[Field], banks: &Banks) -> Disc {
-    let field = pictures[0].coarser(banks.module_um * COARSE_PITCH);
-    let module = banks.module_um / field.pitch_um;
-    let mut flat = field;
-    flat.take_quadric();
-    flat.take_slow_waves(SLOW_MODULES * module);
-    let middle = bowl_centre(&flat, 8.0 * module, true);
-    let ratio = flat.pitch_um / pictures[0].pitch_um;
-    let radius = BOWL * banks.coarse.extent * banks.module_um / pictures[0].pitch_um;
-    Disc { centre: middle.map(|k| (k + 0.5) * ratio - 0.5), radius }
-}
+    /// The best fits with the ring where it was seen, turned by whole cells: a start mark that is lost tells no turn.
+    fn turned(&self, banks: &Banks, ring: &Ring, seen: &Sighting) -> Vec<Fit> {
+        let (matcher, coarse) = (banks.matcher(self.rendering), self.coarse);
+        let back = [0, 1].map(|k| -(self.region[k] + coarse.origin_um) / coarse.pitch_um);
+        let pose = seen.pose_um.moved(1.0 / coarse.pitch_um, back);
+        let turns = ring.turned(&pose).into_iter().map(|pose| {
+            let candidate = Candidate { pose, ..seen.candidate };
+            let [score, opposite] = matcher.both(coarse, &candidate, Extent::All);
+            if score >= opposite {
+                return Candidate { score, ..candidate };
+            }
+            Candidate { score: opposite, azimuth: candidate.azimuth + PI, ..candidate }
+        });
+        let mut turns: Vec<Candidate> = turns.collect();
+        turns.sort_by(|a, b| b.score.total_cmp(&a.score));
+        turns.truncate(TURNS);
+        turns.into_iter().map(|candidate| matcher.climb(coarse, candidate, (2, 0.4))).collect()
+    }
 
-/// The best fits near candidates, first roughly for many, then finely for few.
-fn climbed(field: &Field, matcher: &Matcher, candidates: Vec<Candidate>, effort: &Effort) -> Vec<Fit> {
-    let likeliest = candidates.first().map_or(0.0, |best| best.score);
-    let [many, few, closely] = effort.kept;
-    let mut fits: Vec<Fit> = candidates
-        .into_iter()
-        .take(many)
-        .filter(|candidate| candidate.score > likeliest - BEHIND)
-        .map(|candidate| matcher.climb(field, candidate, (2, 1.0)))
-        .collect();
-    best_of(&mut fits, 2.0 * effort.rival, few);
-    fits = fits.into_iter().map(|fit| matcher.climb(field, fit.candidate, (4, 0.4))).collect();
-    best_of(&mut fits, effort.rival, closely);
-    fits
+    /// The best fits near candidates, first roughly for many, then finely for few.
+    fn climbed(
+        &self,
+        banks: &Banks,
+        effort: &Effort,
+        (field, candidates): (&Field, Vec<Candidate>),
+    ) -> Vec<Fit> {
+        let matcher = banks.matcher(self.rendering);
+        let likeliest = candidates.first().map_or(0.0, |best| best.score);
+        let [many, few, closely] = effort.kept;
+        let mut fits: Vec<Fit> = candidates
+            .into_iter()
+            .take(many)
+            .filter(|candidate| candidate.score > likeliest - BEHIND)
+            .map(|candidate| matcher.climb(field, candidate, (2, 1.0)))
+            .collect();
+        best_of(&mut fits, 2.0 * effort.rival, few);
+        fits = fits.into_iter().map(|fit| matcher.climb(field, fit.candidate, (4, 0.4))).collect();
+        best_of(&mut fits, effort.rival, closely);
+        fits
+    }
+
+    /// Poses worth a climb: by the ring where the marks have one, by the mean mark else.
+    fn candidates(&self, banks: &Banks, thorough: Thorough) -> Vec<Candidate> {
+        let (field, range) = (self.coarse, self.range);
+        let Some(ring) = &banks.ring else { return search(field, banks.master(self.rendering), range) };
+        let low = (banks.low(self.rendering), thorough);
+        let mut found: Vec<Candidate> = Vec::new();
+        match self.rendering {
+            Rendering::Height | Rendering::Relief => return ring.candidates(field, (field, 0.0), low, range),
+            Rendering::Slope => {
+                for direction in directions(self.raw) {
+                    let relief = lifted(field, direction, range.module);
+                    found.extend(ring.candidates(&relief, (field, direction), low, range));
+                }
+            }
+            Rendering::Flanks => {
+                let relief = flanks::lifted(field, range.bowl, range.module);
+                return ring.candidates(&relief, (field, 0.0), low, range);
+            }
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found
+    }
 }
 
 /// Keeps what is within some nats of the best, the best first.
@@ -307,22 +292,7 @@ fn best_of(fits: &mut Vec<Fit>, behind: f32, keep: usize) {
     fits.truncate(keep);
 }
 
-/// Poses worth a climb: by the ring where the marks have one, by the mean mark else.
-fn candidates(view: &View, raw: &Field, thorough: Thorough, range: SearchRange) -> Vec<Candidate> {
-    let (field, banks, rendering) = (view.coarse, view.banks, view.rendering);
-    let Some(ring) = &banks.ring else { return search(field, banks.master(rendering), range) };
-    let low = banks.low(rendering);
-    if rendering != Rendering::Slope {
-        return ring.candidates(field, (field, 0.0), (low, thorough), range);
-    }
-    let mut found: Vec<Candidate> = Vec::new();
-    for direction in directions(raw) {
-        let relief = lifted(field, direction, range.module);
-        found.extend(ring.candidates(&relief, (field, direction), (low, thorough), range));
-    }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
-    found
-}
-
+/// Turns of a ring that was seen that are looked at closely.
+const TURNS: usize = 3;
 /// Rounds of the closer look after which the pose is moved.
 const NUDGES: usize = 3;

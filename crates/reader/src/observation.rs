@@ -1,22 +1,30 @@
 //! One input as evidence: which marks lie where, and what each of their symbols may be.
 
+use std::sync::Arc;
+
 use marking::NominalGeometry;
-use symbology::decode::SymbolEvidence;
-use symbology::{Mark, Scheme};
+use symbology::decode::{DecodeOptions, SymbolEvidence, decode};
+use symbology::{CheckRule, Mark, Scheme};
 use topography::{Length, Micrograph, Pitch, Topography};
 
-use crate::field::{Field, Surface};
+use crate::banks::Banks;
+use crate::evident::Evident;
+use crate::field::Surface;
 use crate::light::one_sided;
-use crate::locate::{Banks, Sighting, bowl_of, regions, sight};
+use crate::locate::{Foiled, Sighting, sight};
 use crate::reading::{ReadError, ReadOptions};
+use crate::region::regions;
 use crate::search::Rendering;
-use crate::shading::{likeness, relief};
+use crate::synthesis::Synthesis;
+use crate::views::views;
 
 /// What one height map or picture says about the symbols of a code; [`crate::fuse`] adds several.
 #[derive(Clone, Debug)]
 pub struct Observation {
     pub(crate) parts: Vec<PartSeen>,
     pub(crate) warnings: Vec<String>,
+    /// What would show more, should this not be enough.
+    pub(crate) advice: Option<String>,
 }
 
 /// The marks of one part of the firearm in one input.
@@ -29,8 +37,12 @@ pub(crate) struct PartSeen {
     pub(crate) support: f32,
     /// The coarse fit, natural log.
     pub(crate) fit: f32,
+    /// The best coarse fits of the mark and of its foils, where those were looked for.
+    pub(crate) foiled: Option<Foiled>,
     /// The share of the surface that the mark explains.
     pub(crate) explained: f32,
+    /// The share that came over of what is always drawn.
+    pub(crate) fixed: f32,
     /// Whether it is worth decoding.
     pub(crate) possible: bool,
     /// Whether a mark is there if its symbols agree with a code.
@@ -38,6 +50,10 @@ pub(crate) struct PartSeen {
     /// Whether a mark is there even if it cannot be decoded.
     pub(crate) found: bool,
     pub(crate) symbols: Vec<SymbolSeen>,
+    /// What was seen beside what is believed to be there.
+    pub(crate) synthesis: Option<Arc<Synthesis>>,
+    /// The same marks at other poses that could be the right ones.
+    pub(crate) rivals: Vec<PartSeen>,
 }
 
 #[derive(Clone, Debug)]
@@ -47,47 +63,6 @@ pub(crate) struct SymbolSeen {
     pub(crate) centre_um: [f64; 2],
     /// The share of its relief that came over, 0 to 1.
     pub(crate) presence: f32,
-}
-
-/// What the evidence must be to be decoded, and to be a mark whatever the decoder says.
-struct Evident {
-    /// Worth decoding: support in nats.
-    possible: f32,
-    /// A mark if its symbols agree with a code: fit and support together in nats, and the share explained.
-    likely: (f32, f32),
-    /// A mark.
-    sure: (f32, f32),
-    /// No reason to look harder.
-    plain: (f32, f32),
-}
-
-/// Unmarked *real* breech faces reach 454 nats but agree with no code, blank *simulated* impressions 359; marks at
-/// level 4 (*simulation*) 428 and more.
-const HEIGHTS: Evident =
-    Evident { possible: 120.0, likely: (370.0, 0.0), sure: (600.0, 0.0), plain: (460.0, 0.0) };
-/// Blank *simulated* photographs reach 470 nats, but no more than 16 % explained.
-const PICTURES: Evident =
-    Evident { possible: 100.0, likely: (400.0, 0.15), sure: (600.0, 0.19), plain: (600.0, 0.19) };
-/// Blank *simulated* photographs as relief reach 258 nats and 14 % explained; four lights at level 4 begin at 345 and 19 %.
-const RELIEFS: Evident =
-    Evident { possible: 100.0, likely: (330.0, 0.16), sure: (450.0, 0.19), plain: (600.0, 0.25) };
-
-impl Evident {
-    fn of(rendering: Rendering) -> &'static Self {
-        match rendering {
-            Rendering::Height => &HEIGHTS,
-            Rendering::Relief => &RELIEFS,
-            Rendering::Slope | Rendering::Edge => &PICTURES,
-        }
-    }
-
-    fn found(&self, sighting: &Sighting) -> bool {
-        Self::above(self.sure, sighting)
-    }
-
-    fn above((nats, share): (f32, f32), sighting: &Sighting) -> bool {
-        sighting.fit + sighting.support >= nats && sighting.explained >= share
-    }
 }
 
 /// Looks at a height map.
@@ -134,12 +109,10 @@ fn observe_view(pictures: &[&Micrograph], options: &ReadOptions) -> Result<Obser
     let order = if surfaces.len() > 1 || one_sided(&surfaces[0]) {
         &[Rendering::Relief, Rendering::Slope][..]
     } else {
-        &[Rendering::Edge, Rendering::Slope, Rendering::Relief][..]
+        &[Rendering::Flanks, Rendering::Relief, Rendering::Slope][..]
     };
     let mut observation = observe(&surfaces, order, options)?;
-    if !observation.parts.iter().all(|part| part.found) {
-        observation.warnings.extend(advice(pictures.len(), order[0] == Rendering::Relief));
-    }
+    observation.advice = advice(pictures.len(), order[0] == Rendering::Relief);
     if pictures[0].pitch.is_none() {
         let told = format!(
             "no scale was given: took the picture to be 1.02 mm across, {:.2} µm per pixel",
@@ -161,7 +134,7 @@ fn advice(pictures: usize, one_sided: bool) -> Option<String> {
     })
 }
 
-fn pitch_of(picture: &Micrograph) -> Pitch {
+pub(crate) fn pitch_of(picture: &Micrograph) -> Pitch {
     let across = picture.intensity.width().min(picture.intensity.height());
     picture.pitch.unwrap_or(Pitch::square(Length::um(1024.0 / across.max(1) as f64)))
 }
@@ -176,26 +149,65 @@ fn observe(
     let mut parts = Vec::new();
     for (marks, module) in grouped(options)? {
         let banks = Banks::draw(&options.scheme, &marks, module);
-        let mut best: Option<Sighting> = None;
+        let mut best: Vec<Sighting> = Vec::new();
+        let mut foiled: Option<Foiled> = None;
         for &rendering in renderings {
-            let enough = |seen: &Sighting| Evident::above(Evident::of(seen.rendering).plain, seen);
-            let seen = regions(&surfaces[0], &banks, rendering)
-                .into_iter()
-                .filter_map(|region| sight(surfaces, region, &banks, rendering, enough))
-                .max_by(|a, b| a.explained.total_cmp(&b.explained));
-            best = best.into_iter().chain(seen).max_by(|a, b| plainness(a).total_cmp(&plainness(b)));
-            if best.as_ref().is_some_and(enough) {
+            let enough = |sighting: &Sighting| {
+                Evident::above(Evident::of(sighting.rendering).plain, sighting)
+                    && reads(&seen(&options.scheme, &banks, sighting), options)
+            };
+            let regions = regions(&surfaces[0], &banks, rendering).into_iter();
+            let poses = regions.map(|region| sight(surfaces, region, &banks, rendering, enough));
+            let poses = poses.filter(|poses| !poses.is_empty());
+            let poses = poses.max_by(|a, b| a[0].explained.total_cmp(&b[0].explained)).unwrap_or_default();
+            let found = poses.first().and_then(|first| first.foiled);
+            foiled = foiled.into_iter().chain(found).max_by(|a, b| a.ahead().total_cmp(&b.ahead()));
+            if plainness(&poses) >= plainness(&best) {
+                best = poses;
+            }
+            if best.first().is_some_and(enough) {
                 break;
             }
         }
-        parts.extend(best.map(|sighting| seen(&options.scheme, &banks, &sighting)));
+        for sighting in &mut best {
+            sighting.foiled = foiled;
+        }
+        parts.extend(with_rivals(best.iter().map(|sighting| seen(&options.scheme, &banks, sighting))));
     }
-    Ok(Observation { parts, warnings: Vec::new() })
+    Ok(Observation { parts, warnings: Vec::new(), advice: None })
+}
+
+/// Spare bits of a code beyond which there is no reason to look for another pose.
+const SETTLED: f64 = 12.0;
+
+/// Whether the symbols of a part agree with a code; those of schemes without one cannot say.
+fn reads(part: &PartSeen, options: &ReadOptions) -> bool {
+    if options.scheme.check() != CheckRule::Mother || part.symbols.len() <= 6 {
+        return true;
+    }
+    let evidence: Vec<SymbolEvidence> = part.symbols.iter().map(|symbol| symbol.evidence.clone()).collect();
+    let decoding = decode(&options.scheme, &evidence, &DecodeOptions::default());
+    decoding.is_ok_and(|decoding| decoding.bits.iter().sum::<f64>() > 30.0 + SETTLED)
 }
 
 /// Evidence for a mark against what makes one sure, which is comparable between ways to look.
-fn plainness(seen: &Sighting) -> f32 {
-    (seen.fit + seen.support) / Evident::of(seen.rendering).sure.0
+fn plainness(seen: &[Sighting]) -> f32 {
+    let of = |seen: &Sighting| (seen.fit + seen.support) / Evident::of(seen.rendering).sure.0;
+    seen.first().map_or(f32::NEG_INFINITY, of)
+}
+
+/// Poses this many nats behind the first are no rivals.
+const OUT_OF_REACH: f32 = 80.0;
+
+/// The first pose, with the others that could be the right one.
+fn with_rivals(mut poses: impl Iterator<Item = PartSeen>) -> Option<PartSeen> {
+    let mut first = poses.next()?;
+    let within = |other: &PartSeen| other.support > first.support - OUT_OF_REACH && other.possible;
+    let rivals: Vec<PartSeen> = poses.filter(within).collect();
+    let found = first.found || rivals.iter().any(|rival| rival.found);
+    first.found = found;
+    first.rivals = rivals;
+    Some(first)
 }
 
 fn check(surface: &Surface, options: &ReadOptions) -> Result<(), ReadError> {
@@ -213,56 +225,8 @@ fn check(surface: &Surface, options: &ReadOptions) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Reliefs this much alike in what is finer than a mark show one view. Pictures of different cases are alike by chance
-/// alone, a few hundredths.
-const ONE_VIEW: f32 = 0.15;
-
-/// Pictures by the view that they show: same size, same pitch, same texture in the same places.
-fn views(pictures: &[&Micrograph], options: &ReadOptions) -> Result<Vec<Vec<usize>>, ReadError> {
-    let Some((marks, module)) = grouped(options)?.into_iter().next() else { return Ok(Vec::new()) };
-    let banks = Banks::draw(&options.scheme, &marks, module);
-    let reliefs: Vec<Option<Field>> = if pictures.len() > 1 {
-        pictures.iter().map(|picture| fine_relief(picture, &banks)).collect()
-    } else {
-        vec![None; pictures.len()]
-    };
-    let same_frame = |a: &Micrograph, b: &Micrograph| {
-        let size = |picture: &Micrograph| (picture.intensity.width(), picture.intensity.height());
-        size(a) == size(b) && a.pitch == b.pitch
-    };
-    let mut views: Vec<Vec<usize>> = Vec::new();
-    for one in 0..pictures.len() {
-        let joins = |view: &&mut Vec<usize>| {
-            view.iter().any(|&other| match (&reliefs[one], &reliefs[other]) {
-                (Some(a), Some(b)) => {
-                    same_frame(pictures[one], pictures[other])
-                        && likeness(a, b, banks.module_um / a.pitch_um) > ONE_VIEW
-                }
-                _ => false,
-            })
-        };
-        match views.iter_mut().find(joins) {
-            Some(view) => view.push(one),
-            None => views.push(vec![one]),
-        }
-    }
-    Ok(views)
-}
-
-/// The relief that one picture shows by itself, if it holds little more than a mark.
-fn fine_relief(picture: &Micrograph, banks: &Banks) -> Option<Field> {
-    let surface = Surface::Picture(picture, pitch_of(picture));
-    let [width, height] = surface.extent_um();
-    if width.max(height) > 200.0 * banks.module_um {
-        return None;
-    }
-    let pitch = banks.module_um * 0.2;
-    let field = [surface.sampled([0.0, 0.0, width, height], Length::um(f64::from(pitch)))];
-    relief(&field, bowl_of(&field, banks), banks.module_um / pitch)
-}
-
 /// Marks that share a module lie on one part and in one frame.
-fn grouped(options: &ReadOptions) -> Result<Vec<(Vec<Mark>, Length)>, ReadError> {
+pub(crate) fn grouped(options: &ReadOptions) -> Result<Vec<(Vec<Mark>, Length)>, ReadError> {
     let nominal = NominalGeometry::new(&options.scheme, &options.marks)
         .map_err(|error| ReadError::Marks(error.to_string()))?;
     let mut groups: Vec<(Vec<Mark>, Length)> = Vec::new();
@@ -315,8 +279,12 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
         found: evident.found(sighting),
         support: sighting.support,
         fit: sighting.fit,
+        foiled: sighting.foiled,
         explained: sighting.explained,
+        fixed: sighting.fixed,
         symbols,
+        synthesis: sighting.synthesis.clone(),
+        rivals: Vec::new(),
     }
 }
 

@@ -26,9 +26,24 @@ impl Pose {
         (self.centre[0] + a * u + b * v, self.centre[1] + c * u + d * v)
     }
 
+    /// The mark place of a field place.
+    pub(crate) fn within(&self, x: f32, y: f32) -> [f32; 2] {
+        let [a, b, c, d] = self.matrix;
+        let (dx, dy) = (x - self.centre[0], y - self.centre[1]);
+        [(d * dx - b * dy) / self.determinant(), (a * dy - c * dx) / self.determinant()]
+    }
+
     /// Samples of the field to a module.
     pub(crate) fn module(&self) -> f32 {
         self.determinant().abs().sqrt()
+    }
+
+    /// How much longer the mark is drawn along one axis than along the other, as a share.
+    pub(crate) fn distortion(&self) -> f32 {
+        let [a, b, c, d] = self.matrix;
+        // The singular values of the matrix are the sum and the difference of these.
+        let (same, apart) = (0.5 * (a + d).hypot(c - b), 0.5 * (a - d).hypot(c + b));
+        2.0 * same.min(apart) / (same - apart).abs().max(1e-12)
     }
 
     /// Whether the mark is seen from behind.

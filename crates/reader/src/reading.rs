@@ -156,10 +156,50 @@ pub struct MarkReading {
     pub corners_um: [[f64; 2]; 4],
     /// Evidence for a mark over none, natural log: of a first look at the whole and of the closer look.
     pub evidence: [f64; 2],
+    /// Where a mark is not plain, the most evidence at any pose, natural log: for the mark, and for two foils of it that
+    /// nobody makes, which fit by chance alone.
+    pub foiled: Option<[f64; 3]>,
     /// The share of the surface inside it (slow waves left out) that the mark explains.
     pub explained: f64,
-    /// The mean grade of its symbols.
+    /// What its grade rests on.
+    pub quality: Quality,
+    /// The worst of the grades of its qualities; [`Grade::F`] where it was not found.
     pub grade: Grade,
+}
+
+/// What a mark is graded by, in the spirit of ISO/IEC TR 29158 (contrast and modulation of cells) and ISO/IEC 15415 (the
+/// rest); all are shares. As the maker's check of a fresh pin: strike it once and read the case.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub struct Quality {
+    /// Of the variation of the surface inside the mark, what the mark makes.
+    pub contrast: f64,
+    /// Of the relief of its symbols, what came over, on average.
+    pub modulation: f64,
+    /// Of what is always drawn (start mark, finders), what is lost.
+    pub damage: f64,
+    /// Of the symbols beyond the six that a code needs, those that could still be lost; of the whole reading.
+    pub unused: f64,
+    /// How much longer it is along one axis than along the other.
+    pub distortion: f64,
+}
+
+impl Quality {
+    /// The grades in the order of the qualities.
+    pub fn grades(&self) -> [Grade; 5] {
+        [
+            graded(self.contrast, [0.30, 0.25, 0.20, 0.15]),
+            graded(self.modulation, [0.50, 0.40, 0.30, 0.20]),
+            graded(1.0 - self.damage, [0.80, 0.65, 0.50, 0.25]),
+            graded(self.unused, [0.62, 0.50, 0.37, 0.25]),
+            graded(-self.distortion, [-0.06, -0.08, -0.10, -0.12]),
+        ]
+    }
+}
+
+/// The first grade whose least value is reached.
+fn graded(value: f64, least: [f64; 4]) -> Grade {
+    let grades = [Grade::A, Grade::B, Grade::C, Grade::D];
+    grades.into_iter().zip(least).find(|(_, least)| value >= *least).map_or(Grade::F, |(grade, _)| grade)
 }
 
 /// Why nothing could be read.

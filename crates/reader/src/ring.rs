@@ -8,7 +8,9 @@ use symbology::geometry::{self, Element};
 use symbology::{Mark, Scheme};
 
 use crate::align::{Extent, Matcher};
-use crate::field::{Field, blur};
+use crate::blur::blur;
+use crate::field::Field;
+use crate::foil::Foil;
 use crate::pose::Pose;
 use crate::search::{Candidate, SearchRange, distinct};
 
@@ -85,6 +87,31 @@ impl Ring {
             cell: zero[1],
             start: cells.checked_sub(data)?,
         })
+    }
+
+    /// Cells all around, and how many of them the start mark takes.
+    pub(crate) fn cells_and_start(&self) -> (usize, usize) {
+        (self.cells, self.start)
+    }
+
+    /// A pose turned by every number of whole cells but none, and the same from behind.
+    pub(crate) fn turned(&self, pose: &Pose) -> Vec<Pose> {
+        let turn = |k: usize| std::f32::consts::TAU * k as f32 / self.cells as f32;
+        let near = (1..self.cells).map(|k| {
+            let (sin, cos) = turn(k).sin_cos();
+            pose.after([0.0; 2], [cos, -sin, sin, cos])
+        });
+        // Cells lie evenly about the top, half a cell to each side of it: from behind they lie where they lay.
+        let behind = (0..self.cells).map(|k| {
+            let (sin, cos) = turn(k).sin_cos();
+            pose.after([0.0; 2], [-cos, -sin, -sin, cos])
+        });
+        near.chain(behind).collect()
+    }
+
+    /// The ring of a foil.
+    pub(crate) fn foiled(&self, foil: &Foil, cells: usize) -> Self {
+        Self { cells, cell: foil.angle(f64::from(self.cell)) as f32, ..*self }
     }
 
     /// The poses where this ring, looked for in `relief`, with all that `matcher` knows around it fits `field` best.

@@ -65,6 +65,7 @@ struct MarkJson {
     scale: Option<f64>,
     corners_um: Option<[[f64; 2]; 4]>,
     grade: Option<reader::Grade>,
+    quality: Option<reader::Quality>,
 }
 
 #[derive(Debug, Serialize)]
@@ -143,5 +144,6 @@ fn mark(mark: &MarkReading) -> MarkJson {
         scale: mark.found.then_some(mark.scale),
         corners_um: mark.found.then_some(mark.corners_um),
         grade: mark.found.then_some(mark.grade),
+        quality: mark.found.then_some(mark.quality),
     }
 }

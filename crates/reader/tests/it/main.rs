@@ -1,7 +1,9 @@
 //! The reader against simulated marks and against things that must not read.
 
+mod corpora;
 mod fonts;
 mod generator;
+mod hostile;
 mod moderate;
 mod nulls;
 mod reads;

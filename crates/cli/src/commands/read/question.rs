@@ -103,10 +103,8 @@ pub(crate) fn observe(input: &Loaded, options: &ReadOptions) -> Result<Observati
 pub(crate) fn draw_overlay(input: &Loaded, reading: &Reading, file: &Path) -> Result<(), Failure> {
     let scheme = scheme::named(&reading.scheme).unwrap_or_else(|_| Scheme::open_1());
     let options = ReadOptions::new(scheme);
-    let code =
-        reading.code.as_deref().or(reading.candidates.first().map(|candidate| candidate.code.as_str()));
     let seen = observe(input, &options)?;
-    let Some(colours) = reader::overlay(&input.surface.as_heights(), &seen, &options.scheme, code) else {
+    let Some(colours) = reader::overlay(&input.surface.as_heights(), &seen, &options.scheme, reading) else {
         files::remark(format!("no mark was found in `{}`: no overlay written", input.file.display()));
         return Ok(());
     };

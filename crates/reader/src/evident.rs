@@ -1,0 +1,53 @@
+//! How much evidence makes a mark.
+
+use crate::locate::Sighting;
+use crate::search::Rendering;
+
+/// What the evidence must be to be decoded, and to be a mark whatever the decoder says.
+pub(crate) struct Evident {
+    /// Worth decoding: support in nats.
+    pub(crate) possible: f32,
+    /// A mark if its symbols agree with a code: fit and support together in nats, and the share explained.
+    pub(crate) likely: (f32, f32),
+    /// A mark.
+    pub(crate) sure: (f32, f32),
+    /// No reason to look harder.
+    pub(crate) plain: (f32, f32),
+}
+
+/// Unmarked *real* breech faces reach 454 nats but agree with no code, blank *simulated* impressions 359; marks at
+/// level 4 (*simulation*) 428 and more.
+const HEIGHTS: Evident =
+    Evident { possible: 120.0, likely: (370.0, 0.0), sure: (600.0, 0.0), plain: (460.0, 0.0) };
+/// Blank *simulated* photographs reach 470 nats, but no more than 16 % explained.
+const PICTURES: Evident =
+    Evident { possible: 100.0, likely: (400.0, 0.15), sure: (600.0, 0.19), plain: (600.0, 0.19) };
+/// Blank *simulated* photographs as relief reach 258 nats and 14 % explained; four lights at level 4 begin at 345 and 19 %.
+const RELIEFS: Evident =
+    Evident { possible: 100.0, likely: (330.0, 0.16), sure: (450.0, 0.19), plain: (600.0, 0.25) };
+
+impl Evident {
+    pub(crate) fn of(rendering: Rendering) -> &'static Self {
+        match rendering {
+            Rendering::Height => &HEIGHTS,
+            Rendering::Relief => &RELIEFS,
+            Rendering::Slope | Rendering::Flanks => &PICTURES,
+        }
+    }
+
+    pub(crate) fn found(&self, sighting: &Sighting) -> bool {
+        Self::above(self.sure, sighting) || beyond_chance(sighting)
+    }
+
+    pub(crate) fn above((nats, share): (f32, f32), sighting: &Sighting) -> bool {
+        sighting.fit + sighting.support >= nats && sighting.explained >= share
+    }
+}
+
+/// Nats by which a mark fits better than its foils where there is one, whatever the surface.
+const BEYOND_CHANCE: f32 = 150.0;
+
+/// Whether the mark fits the surface better than chance lets it: better than both foils by far.
+fn beyond_chance(sighting: &Sighting) -> bool {
+    sighting.foiled.is_some_and(|foiled| foiled.ahead() > BEYOND_CHANCE)
+}
