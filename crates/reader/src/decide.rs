@@ -19,8 +19,8 @@ const NONSENSE: f64 = 0.1;
 /// The same where it is not plain that there is a mark at all.
 const DOUBTFUL: f64 = 1.0;
 /// Spare bits that make a mark of what likely, or possibly, is one.
-const LIKELY_BITS: f64 = 0.0;
-const POSSIBLE_BITS: f64 = 8.0;
+const LIKELY_BITS: f64 = 5.0;
+const POSSIBLE_BITS: f64 = 10.0;
 /// Characters that speak against the code of the other marks by this much are not of our font.
 const MISFIT_BITS: f64 = 12.0;
 /// Codes listed only when they are this probable.
@@ -38,12 +38,13 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
     let bits_needed = 5.0 * 6.0_f64.min(scheme.length() as f64);
     let spare: f64 = decoding.bits.iter().sum::<f64>() - bits_needed;
     let parts = || observations.iter().flat_map(|seen| &seen.parts);
-    let agrees = |bits: f64| scheme.check() == CheckRule::Mother && spare >= bits;
+    // Each pose that was tried is another chance for nonsense.
+    let tried = tried as f64;
+    let agrees = |bits: f64| scheme.check() == CheckRule::Mother && spare >= bits + tried.log2();
     let found = parts().any(|part| part.found)
         || (agrees(LIKELY_BITS) && parts().any(|part| part.likely))
         || (agrees(POSSIBLE_BITS) && parts().any(|part| part.possible));
-    // Each pose that was tried is another chance for nonsense.
-    let nonsense = if found { NONSENSE } else { DOUBTFUL } * tried as f64;
+    let nonsense = if found { NONSENSE } else { DOUBTFUL } * tried;
     let trusted = scheme.check() == CheckRule::Mother && spare >= (nonsense / options.bound).log2();
     let against = spoken_against(&symbols);
     let accepted = best > 1.0 - options.bound && trusted && against < MISFIT_BITS;

@@ -45,7 +45,7 @@ impl Evident {
 }
 
 /// Nats by which a mark fits better than its foils where there is one, whatever the surface.
-const BEYOND_CHANCE: f32 = 150.0;
+const BEYOND_CHANCE: f32 = 250.0;
 
 /// Whether the mark fits the surface better than chance lets it: better than both foils by far.
 fn beyond_chance(sighting: &Sighting) -> bool {

@@ -98,13 +98,18 @@ pub(crate) fn sight(
     let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
     let view = View { fine: &fine, coarse: &field, raw: &raw, rendering, region, range, middle };
     let mut seen: Vec<Sighting> = Vec::new();
+    let mut most = 0.0f32;
+    let mut add = |seen: &mut Vec<Sighting>, fits: Vec<Fit>, watched: usize| {
+        let glances = view.glances(banks, fits);
+        most = glances.first().map_or(most, |best| most.max(best.0));
+        seen.extend(glances.into_iter().take(watched).map(|(_, fit)| view.watch(banks, fit, NUDGES)));
+        seen.sort_by(|a, b| b.explained.total_cmp(&a.explained));
+        seen.first().is_some_and(&enough)
+    };
     // Slopes of unknown direction are searched once for each direction: harder looks are for relief and edges.
     let efforts = if rendering == Rendering::Slope { &EFFORTS[..1] } else { &EFFORTS[..] };
     for effort in efforts {
-        let fits = view.fits(banks, effort);
-        seen.extend(view.likeliest(banks, fits, effort.watched));
-        seen.sort_by(|a, b| b.explained.total_cmp(&a.explained));
-        if seen.first().is_some_and(&enough) {
+        if add(&mut seen, view.fits(banks, effort), effort.watched) {
             return seen;
         }
     }
@@ -112,21 +117,18 @@ pub(crate) fn sight(
         (&banks.ring, seen.iter().max_by(|a, b| a.support.total_cmp(&b.support)))
     {
         let turned = view.turned(banks, ring, best);
-        seen.extend(turned.into_iter().map(|fit| view.watch(banks, fit, NUDGES)));
-        seen.sort_by(|a, b| b.explained.total_cmp(&a.explained));
-        if seen.first().is_some_and(&enough) {
+        if add(&mut seen, turned, 2) {
             return seen;
         }
     }
     if rendering != Rendering::Slope
         && let [one, other] = banks.foils()
     {
-        let most = |seen: &[Sighting]| seen.iter().map(|one| one.fit + one.support).fold(0.0, f32::max);
         let foil = |foil: &Banks| {
             let fits = view.fits(foil, &EFFORTS[0]);
-            most(&view.likeliest(foil, fits, EFFORTS[0].watched))
+            view.glances(foil, fits).first().map_or(0.0, |best| best.0)
         };
-        let foiled = Foiled { mark: most(&seen), foils: [foil(one), foil(other)] };
+        let foiled = Foiled { mark: most, foils: [foil(one), foil(other)] };
         for sighting in &mut seen {
             sighting.foiled = Some(foiled);
         }
@@ -147,15 +149,12 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// The fits that explain most of the surface, unless others are out of reach: glances at all, then a closer look.
-    fn likeliest(&self, banks: &Banks, mut fits: Vec<Fit>, watched: usize) -> Vec<Sighting> {
-        if fits.len() > watched {
-            let mut glances: Vec<(f32, Fit)> =
-                fits.into_iter().map(|fit| (self.watch(banks, fit.clone(), 0).support, fit)).collect();
-            glances.sort_by(|a, b| b.0.total_cmp(&a.0));
-            fits = glances.into_iter().take(watched).map(|(_, fit)| fit).collect();
-        }
-        fits.into_iter().map(|fit| self.watch(banks, fit, NUDGES)).collect()
+    /// The evidence of a glance at each fit, the most first.
+    fn glances(&self, banks: &Banks, fits: Vec<Fit>) -> Vec<(f32, Fit)> {
+        let glance = |fit: Fit| (fit.score + self.watch(banks, fit.clone(), 0).support, fit);
+        let mut glances: Vec<(f32, Fit)> = fits.into_iter().map(glance).collect();
+        glances.sort_by(|a, b| b.0.total_cmp(&a.0));
+        glances
     }
 
     /// Looks closely at a fit, moving the pose some times.
