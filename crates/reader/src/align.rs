@@ -17,6 +17,8 @@ pub(crate) struct Matcher {
     parts: Vec<Forms>,
     /// What is there whatever the code: one form to each element.
     fixed: Vec<Forms>,
+    /// The spans of the canvas (row, first, end) that are compared: of all parts, and of the ring.
+    spans: [Vec<[usize; 3]>; 2],
 }
 
 /// All shapes of a part over one window.
@@ -77,21 +79,21 @@ impl Matcher {
             Forms { window, samples, shapes: shapes.collect() }
         };
         let of_part = |part: &Part| forms(part.window, &part.shapes);
-        Self {
-            canvas,
-            rendering,
-            parts: bank.parts.iter().map(of_part).collect(),
-            fixed: bank
-                .fixtures
-                .iter()
-                .map(|(window, shape)| forms(*window, std::slice::from_ref(shape)))
-                .collect(),
-        }
+        let parts: Vec<Forms> = bank.parts.iter().map(of_part).collect();
+        let fixtures = bank.fixtures.iter();
+        let fixed: Vec<Forms> =
+            fixtures.map(|(window, shape)| forms(*window, std::slice::from_ref(shape))).collect();
+        let within = |extent: Extent| -> Vec<[usize; 3]> {
+            let seen = parts.iter().chain(&fixed).filter(|forms| forms.belongs_to(extent));
+            spans(seen.map(|forms| forms.window), canvas.size)
+        };
+        let spans = [within(Extent::All), within(Extent::Ring)];
+        Self { canvas, rendering, parts, fixed, spans }
     }
 
     /// Scores one pose.
     pub(crate) fn fit(&self, field: &Field, candidate: Candidate) -> Fit {
-        let image = candidate.pose.values(field, self.canvas);
+        let image = candidate.pose.values(field, self.canvas, &self.spans[0]);
         let towards = Self::direction(self.rendering, &candidate);
         let mut score = 0.0;
         let mut weights = Vec::with_capacity(self.parts.len());
@@ -108,7 +110,7 @@ impl Matcher {
 
     /// The score alone.
     pub(crate) fn score(&self, field: &Field, candidate: &Candidate) -> f32 {
-        let image = candidate.pose.values(field, self.canvas);
+        let image = candidate.pose.values(field, self.canvas, &self.spans[0]);
         let towards = Self::direction(self.rendering, candidate);
         let of = |forms: &Forms| {
             let evidence = forms.evidence(&image, self.canvas, towards);
@@ -119,11 +121,12 @@ impl Matcher {
 
     /// The scores of a candidate for its azimuth and for the opposite one.
     pub(crate) fn both(&self, field: &Field, candidate: &Candidate, extent: Extent) -> [f32; 2] {
-        let image = candidate.pose.values(field, self.canvas);
+        let image =
+            candidate.pose.values(field, self.canvas, &self.spans[usize::from(extent == Extent::Ring)]);
         let towards = Self::direction(self.rendering, candidate);
         let mut scores = [0.0; 2];
-        let looked_at = |forms: &&Forms| extent == Extent::All || forms.shapes.len() <= 2;
-        for forms in self.parts.iter().chain(&self.fixed).filter(looked_at) {
+        let looked_at = self.parts.iter().chain(&self.fixed).filter(|forms| forms.belongs_to(extent));
+        for forms in looked_at {
             let window = cut(&image, self.canvas.size, forms.window);
             let energy = dot(&window, &window).max(1e-6).sqrt();
             let signed: Vec<f32> = forms
@@ -206,7 +209,32 @@ fn steps(shift: f32, turn: f32, grow: f32, rendering: Rendering) -> Vec<Step> {
     steps
 }
 
+/// The rows of some windows, joined where they touch.
+fn spans(windows: impl Iterator<Item = Window>, size: usize) -> Vec<[usize; 3]> {
+    let mut covered = vec![false; size * size];
+    for window in windows {
+        for y in window.y..window.y + window.height {
+            covered[y * size + window.x..y * size + window.x + window.width].fill(true);
+        }
+    }
+    let mut spans = Vec::new();
+    for (y, row) in covered.chunks_exact(size).enumerate() {
+        let mut x = 0;
+        while let Some(first) = row[x..].iter().position(|&inside| inside) {
+            let from = x + first;
+            let to = row[from..].iter().position(|&inside| !inside).map_or(size, |length| from + length);
+            spans.push([y, from, to]);
+            x = to;
+        }
+    }
+    spans
+}
+
 impl Forms {
+    fn belongs_to(&self, extent: Extent) -> bool {
+        extent == Extent::All || self.shapes.len() <= 2
+    }
+
     /// Evidence for each shape over texture of any strength, natural log.
     fn evidence(&self, image: &[f32], canvas: Canvas, towards: [f32; 2]) -> Vec<f32> {
         let window = cut(image, canvas.size, self.window);

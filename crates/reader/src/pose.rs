@@ -78,27 +78,25 @@ impl Pose {
         Self { centre: [x, y], matrix: [a * p + b * r, a * q + b * s, c * p + d * r, c * q + d * s] }
     }
 
-    /// The values of the field seen in the frame of the mark, row by row; 0 outside.
-    pub(crate) fn values(&self, field: &Field, canvas: Canvas) -> Vec<f32> {
-        let mut values = Vec::with_capacity(canvas.size * canvas.size);
+    /// The values of the field seen in the frame of the mark, row by row, in spans (row, first, end); 0 elsewhere.
+    pub(crate) fn values(&self, field: &Field, canvas: Canvas, spans: &[[usize; 3]]) -> Vec<f32> {
+        let mut values = vec![0.0; canvas.size * canvas.size];
         let (width, height) = (field.values.width(), field.values.height());
         let samples = field.values.samples();
         let [a, _, c, _] = self.matrix;
         let step = 1.0 / canvas.per_module;
         let limit = [(width - 1) as f32, (height - 1) as f32];
-        for y in 0..canvas.size {
-            let (mut px, mut py) = self.place(canvas.modules_of(0.0), canvas.modules_of(y as f32));
-            for _ in 0..canvas.size {
-                values.push(if px >= 0.0 && py >= 0.0 && px < limit[0] && py < limit[1] {
+        for &[y, from, to] in spans {
+            let (mut px, mut py) = self.place(canvas.modules_of(from as f32), canvas.modules_of(y as f32));
+            for value in &mut values[y * canvas.size + from..y * canvas.size + to] {
+                if px >= 0.0 && py >= 0.0 && px < limit[0] && py < limit[1] {
                     let (x, y) = (px as u32, py as u32);
                     let (fx, fy) = (px - x as f32, py - y as f32);
                     let at = y as usize * width + x as usize;
                     let (upper, lower) = (&samples[at..at + 2], &samples[at + width..at + width + 2]);
                     let top = upper[0] + fx * (upper[1] - upper[0]);
-                    top + fy * (lower[0] + fx * (lower[1] - lower[0]) - top)
-                } else {
-                    0.0
-                });
+                    *value = top + fy * (lower[0] + fx * (lower[1] - lower[0]) - top);
+                }
                 px += a * step;
                 py += c * step;
             }

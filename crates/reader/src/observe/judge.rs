@@ -8,8 +8,11 @@ use crate::bank::{Bank, Window, add, cut};
 use crate::fourier::Transform;
 use crate::vectors::softmax;
 
-/// Canvas of the filters of single shapes.
-const PATCH: usize = 48;
+/// Samples along a side of the canvas of the filters of single shapes: room for the largest of them and for the kernel.
+fn patch_of(bank: &Bank) -> usize {
+    let largest = bank.parts.iter().map(|part| part.window.width.max(part.window.height)).max().unwrap_or(0);
+    (largest + 8).div_ceil(16).max(3) * 16
+}
 
 impl Observer<'_> {
     /// The likelihood of every shape, the strengths of the blocks, and new beliefs.
@@ -117,8 +120,9 @@ impl Observer<'_> {
 
     /// Every shape through kernel and whitening, over the window of its part.
     fn rendered(&self) -> Vec<Vec<Vec<f32>>> {
-        let composite = self.composite();
-        let transform = Transform::of(PATCH, PATCH);
+        let side = patch_of(self.bank);
+        let composite = self.composite(side);
+        let transform = Transform::of(side, side);
         self.bank
             .parts
             .iter()
@@ -126,12 +130,12 @@ impl Observer<'_> {
             .map(|(part, spectra)| {
                 let count = part.shapes.len();
                 let mut shapes = Vec::with_capacity(count);
-                for pair in spectra.chunks_exact(PATCH * PATCH) {
+                for pair in spectra.chunks_exact(side * side) {
                     let mut patch: Vec<Complex32> = pair.iter().zip(&composite).map(|(s, c)| s * c).collect();
                     transform.inverse(&mut patch);
                     let take = |pick: fn(&Complex32) -> f32| -> Vec<f32> {
                         (0..part.window.height)
-                            .flat_map(|y| patch[y * PATCH..y * PATCH + part.window.width].iter().map(pick))
+                            .flat_map(|y| patch[y * side..y * side + part.window.width].iter().map(pick))
                             .collect()
                     };
                     shapes.push(take(|value| value.re));
@@ -145,41 +149,41 @@ impl Observer<'_> {
     }
 
     /// Kernel and whitening together, on the small canvas.
-    fn composite(&self) -> Vec<Complex32> {
+    fn composite(&self, side: usize) -> Vec<Complex32> {
         let size = self.bank.canvas.size;
         let transform = Transform::of(size, size);
         let mut spectrum = self.kernel.spectrum.clone();
         self.whitener.apply(&mut spectrum);
         let plane = transform.real(spectrum);
-        let half = PATCH as isize / 2;
-        let mut patch = vec![0.0; PATCH * PATCH];
+        let half = side as isize / 2;
+        let mut patch = vec![0.0; side * side];
         for y in -half + 1..half {
             for x in -half + 1..half {
                 let radius = (x as f32).hypot(y as f32) / half as f32;
                 let taper = ((1.0 - radius) * 3.0).clamp(0.0, 1.0);
                 let wrap = |k: isize, n: usize| k.rem_euclid(n as isize) as usize;
-                patch[wrap(y, PATCH) * PATCH + wrap(x, PATCH)] =
+                patch[wrap(y, side) * side + wrap(x, side)] =
                     taper * plane[wrap(y, size) * size + wrap(x, size)];
             }
         }
-        Transform::of(PATCH, PATCH).spectrum(&patch)
+        Transform::of(side, side).spectrum(&patch)
     }
 }
 
 /// The spectra of all shapes of each part, two to a complex one.
 pub(crate) fn shape_spectra(bank: &Bank) -> Vec<Vec<Complex32>> {
-    let transform = Transform::of(PATCH, PATCH);
+    let side = patch_of(bank);
+    let transform = Transform::of(side, side);
     bank.parts
         .iter()
         .map(|part| {
             let mut spectra = Vec::new();
             for pair in part.shapes.chunks(2) {
-                let mut patch = vec![Complex32::default(); PATCH * PATCH];
+                let mut patch = vec![Complex32::default(); side * side];
                 for y in 0..part.window.height {
                     for x in 0..part.window.width {
                         let at = y * part.window.width + x;
-                        patch[y * PATCH + x] =
-                            Complex32::new(pair[0][at], pair.get(1).map_or(0.0, |s| s[at]));
+                        patch[y * side + x] = Complex32::new(pair[0][at], pair.get(1).map_or(0.0, |s| s[at]));
                     }
                 }
                 transform.forward(&mut patch);

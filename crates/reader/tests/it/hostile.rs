@@ -67,3 +67,17 @@ fn pictures_of_nothing_have_no_mark() {
         assert_eq!(reading.outcome, Outcome::NoMark, "{grey}");
     }
 }
+
+#[test]
+fn a_scheme_with_large_characters_is_looked_for() {
+    let file = |height: &str, alphabet: &str| {
+        format!(
+            "format = \"microstamp.scheme/1\"\nname = \"large\"\ntitle = \"t\"\nalphabet = \"{alphabet}\"\ncheck = \"none\"\n\
+             [characters]\nrows = [2, 2]\ncap_height = {height}\nglyph_width = 12.0\ncolumn_pitch = 14.0\nrow_pitch = 20.0\npen = 1.5\n"
+        )
+    };
+    let scheme = Scheme::from_toml(&file("17.0", "ACEHKLPTX")).expect("the scheme is whole");
+    let blank = surface((400, 400), 3.0, ripple);
+    let reading = read_topography(&blank, &ReadOptions::new(scheme)).expect("the surface is large enough");
+    assert_eq!(reading.code, None);
+}
