@@ -100,7 +100,10 @@ impl Patch {
     /// The edge of the transform: the patch and all its shifts, rounded up to a size that transforms fast.
     fn window(&self) -> usize {
         let least = self.edge + 2 * REACH;
-        [32, 36, 40, 48, 54, 60, 64, 72, 80, 96, 108, 128].into_iter().find(|&n| n >= least).unwrap_or(256)
+        [32, 36, 40, 48, 54, 60, 64, 72, 80, 96, 108, 128]
+            .into_iter()
+            .find(|&n| n >= least)
+            .unwrap_or(least.next_power_of_two())
     }
 }
 

@@ -131,6 +131,17 @@ impl Surface {
         })
     }
 
+    /// Puts the name of the scan before everything noted of it, and before what is to be noted beside.
+    pub fn noted(&mut self, scan: &str, notes: &[String]) {
+        self.warnings.splice(0..0, notes.iter().cloned());
+        self.warnings.iter_mut().for_each(|note| *note = format!("`{scan}`: {note}"));
+    }
+
+    /// What had to be assumed of the scan, and what the reader of a result should know of it.
+    pub fn notes(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// How many points of level 2 are measured.
     pub(crate) fn measured(&self) -> usize {
         self.level2.valid()

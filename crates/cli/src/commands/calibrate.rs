@@ -1,8 +1,8 @@
 //! `compare --all … --truth`: what pairs of known origin teach, as a calibration file and as figures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use comparison::ComparisonError;
 use comparison::evidence::{self, Calibration, ModelKind, Provenance, Reference};
@@ -13,7 +13,10 @@ use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
 /// Which firearm fired which case: the first two columns of a CSV file with a header.
-pub(crate) struct Truth(BTreeMap<String, String>);
+pub(crate) struct Truth {
+    file: PathBuf,
+    firearms: BTreeMap<String, String>,
+}
 
 impl Truth {
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
@@ -27,15 +30,58 @@ impl Truth {
                     Exit::BadInput.because(format!("{}: it needs the columns file and firearm", cannot()))
                 );
             };
-            firearms.insert(file.to_owned(), firearm.to_owned());
+            let known = firearms.insert(file.to_owned(), firearm.to_owned());
+            if known.is_some_and(|known| known != firearm) {
+                return Err(
+                    Exit::BadInput.because(format!("{}: it names two firearms for `{file}`", cannot()))
+                );
+            }
         }
-        Ok(Self(firearms))
+        Ok(Self { file: path.to_owned(), firearms })
+    }
+
+    /// Refuses where too little of a folder's scans is told for a pair of either kind, and says what is not told.
+    pub(crate) fn check(&self, scans: &[String]) -> Result<(), Failure> {
+        let (known, unknown): (Vec<&String>, Vec<&String>) =
+            scans.iter().partition(|scan| self.firearms.contains_key(*scan));
+        let firearms: Vec<&String> = known.iter().map(|scan| &self.firearms[*scan]).collect();
+        let different: BTreeSet<&String> = firearms.iter().copied().collect();
+        if different.len() < 2 || different.len() == firearms.len() {
+            let names = |mut names: Vec<&String>| {
+                names.truncate(2);
+                let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+            };
+            return Err(Exit::BadInput.because(format!(
+                "cannot use `{}`: it tells the firearm of {} of {} scans, and of no two of one firearm and two of two\n\
+                 hint: its first columns must be the name of the file and the firearm; it names {}, the folder holds {}",
+                self.file.display(),
+                known.len(),
+                scans.len(),
+                names(self.firearms.keys().collect()),
+                names(scans.iter().collect()),
+            )));
+        }
+        if !unknown.is_empty() {
+            let mut names: Vec<&str> = unknown.iter().take(5).map(|name| name.as_str()).collect();
+            if unknown.len() > names.len() {
+                names.push("...");
+            }
+            files::remark(format!(
+                "note: `{}` does not tell the firearm of {} of {} scans ({}); their pairs teach nothing",
+                self.file.display(),
+                unknown.len(),
+                scans.len(),
+                names.join(", ")
+            ));
+        }
+        Ok(())
     }
 
     /// The pairs of which both firearms are known; `pairs` name files in the place of firearms.
     pub(crate) fn references(&self, pairs: &[Reference]) -> Vec<Reference> {
         let known = |pair: &Reference| {
-            let [a, b] = [0, 1].map(|k| self.0.get(&pair.firearms[k]).cloned());
+            let [a, b] = [0, 1].map(|k| self.firearms.get(&pair.firearms[k]).cloned());
             Some(Reference { firearms: [a?, b?], ..pair.clone() })
         };
         pairs.iter().filter_map(known).collect()
@@ -52,15 +98,17 @@ pub(crate) fn learn(
     let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
     let calibration = Calibration::learn(references, model, provenance, &mut rng)
         .or_exit(Exit::BadInput, "cannot calibrate")?;
+    if let Some(parameters) = calibration.parameters() {
+        files::remark(format!("learnt: {parameters}"));
+    }
     files::write(output, calibration.to_json().as_bytes())
 }
 
 /// What the ratios of every model cost on firearms that were left out of the learning, line by line.
 pub(crate) fn costs(references: &[Reference]) -> String {
     let mut text = String::new();
-    for (name, model) in
-        [("beta-binomial", ModelKind::BetaBinomial), ("kde", ModelKind::Kde), ("pav", ModelKind::Pav)]
-    {
+    for model in ModelKind::ALL {
+        let name = model.name();
         match left_out(references, model) {
             Ok([same, different]) => {
                 let (cost, least) =

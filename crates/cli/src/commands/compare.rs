@@ -7,14 +7,14 @@ use std::str::FromStr;
 use clap::Args;
 use comparison::evidence::{self, Calibration, LikelihoodRatio, ModelKind, Provenance, Reference};
 use comparison::{Comparison, ComparisonError, MarkKind, Preset, Surface};
-use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 use topography::{Limits, x3p};
 
 use crate::commands::calibrate::{self, Truth};
+use crate::commands::pairs;
 use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
 use crate::wire::comparison::{ComparisonJson, Input, Weigher};
-use crate::{files, progress};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -92,8 +92,12 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
     let weigher = weigher(arguments.calibration.as_deref(), &preset)?;
     match (&arguments.all, &arguments.output, &arguments.scans[..]) {
         (Some(folder), Some(output), _) => {
-            let counted = all_pairs(folder, output, &preset, weigher.as_ref().map(|w| &w.calibration))?;
-            learnt(folder, arguments, &preset, &counted)
+            let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
+            let calibration = weigher.as_ref().map(|w| &w.calibration);
+            let counted = pairs::all(folder, output, &preset, calibration, truth.as_ref())?;
+            truth.map_or(Ok(Exit::Done), |truth| {
+                learnt(folder, arguments, &preset, &truth.references(&counted))
+            })
         }
         (_, _, [a, b]) => one_pair([a, b], arguments, &preset, weigher.as_ref()),
         _ => {
@@ -104,7 +108,7 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
 }
 
 /// The calibration that was named, or the built-in one where it fits; refused where a named one does not.
-fn weigher(path: Option<&Path>, preset: &Preset) -> Result<Option<Weigher>, Failure> {
+pub(crate) fn weigher(path: Option<&Path>, preset: &Preset) -> Result<Option<Weigher>, Failure> {
     let hashed = |text: &str, calibration| {
         let sha256 = hex::encode(Sha256::digest(text.as_bytes()));
         Weigher { calibration, sha256 }
@@ -120,12 +124,13 @@ fn weigher(path: Option<&Path>, preset: &Preset) -> Result<Option<Weigher>, Fail
     Ok(Some(hashed(&text, calibration)))
 }
 
-/// Reads and prepares one scan.
-fn surface(path: &Path, preset: &Preset) -> Result<(Surface, Input), Failure> {
+/// Reads and prepares one scan; what had to be assumed of it is noted under the name of its file.
+pub(crate) fn surface(path: &Path, preset: &Preset) -> Result<(Surface, Input), Failure> {
     let cannot = || format!("cannot compare `{}`", path.display());
     let bytes = files::read(path)?;
     let scan = x3p::read(&bytes, &Limits::default()).or_exit(Exit::BadInput, cannot())?;
-    let surface = comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())?;
+    let mut surface = comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())?;
+    surface.noted(&file_name(path), &scan.warnings);
     let sha256 = hex::encode(Sha256::digest(&bytes));
     Ok((surface, Input { name: path.display().to_string(), sha256 }))
 }
@@ -148,6 +153,7 @@ fn one_pair(
             None
         }
     };
+    let beside = weigher.map(|w| beside(&w.calibration, &result)).unwrap_or_default();
     let inputs = [one, other];
     if let Some(path) = &arguments.picture {
         let names = paths.map(|path| file_name(path));
@@ -156,12 +162,12 @@ fn one_pair(
         files::write(path, page.as_bytes())?;
     }
     if arguments.json {
-        let json = ComparisonJson::new(&inputs, &result, ratio.as_ref(), weigher);
+        let json = ComparisonJson::new(&inputs, &result, (ratio.as_ref(), &beside), weigher);
         files::print_line(
             serde_json::to_string(&json).or_exit(Exit::Environment, "cannot print the result")?,
         )?;
     } else {
-        files::print(summary(&inputs, &result, ratio.as_ref()).as_bytes())?;
+        files::print(summary(&inputs, &result, ratio.as_ref(), &beside).as_bytes())?;
     }
     Ok(Exit::Done)
 }
@@ -177,7 +183,20 @@ pub(crate) fn weighed(
     wanted.map(|calibration| calibration.weigh(result)).transpose()
 }
 
-fn summary(inputs: &[Input; 2], result: &Comparison, ratio: Option<&LikelihoodRatio>) -> String {
+/// What the other models say on the same reference pairs; those that do not know such a pair say nothing.
+fn beside(calibration: &Calibration, result: &Comparison) -> Vec<(ModelKind, LikelihoodRatio)> {
+    let others = ModelKind::ALL.into_iter().filter(|kind| *kind != calibration.kind());
+    others
+        .filter_map(|kind| Some((kind, weighed(result, Some(&calibration.with_model(kind))).ok()??)))
+        .collect()
+}
+
+fn summary(
+    inputs: &[Input; 2],
+    result: &Comparison,
+    ratio: Option<&LikelihoodRatio>,
+    beside: &[(ModelKind, LikelihoodRatio)],
+) -> String {
     let cmc = &result.cmc;
     let mut text = format!(
         "{} against {}\npreset {}: {} congruent of {} cells (original {} and {}, High {}, NCMA {:.2}), ACCF {:.2}, turned {:.1}°\n",
@@ -194,10 +213,11 @@ fn summary(inputs: &[Input; 2], result: &Comparison, ratio: Option<&LikelihoodRa
         result.rotation.to_degrees(),
     );
     if let Some(ratio) = ratio {
-        let [low, high] = ratio.interval_log10;
-        let bound = if ratio.bounded { ", at the bound of the reference set" } else { "" };
         let words = evidence::verbal(ratio.log10);
-        let _ = writeln!(text, "log10 LR {:.2} ({low:.2} to {high:.2}{bound}): {words}", ratio.log10);
+        let _ = writeln!(text, "log10 LR {}: {words}", ratio.told());
+        for (kind, other) in beside {
+            let _ = writeln!(text, "beside it, by {}: log10 LR {}", kind.name(), other.told());
+        }
         let _ = writeln!(text, "calibrated on {}", ratio.calibration);
     }
     for warning in &result.warnings {
@@ -206,108 +226,25 @@ fn summary(inputs: &[Input; 2], result: &Comparison, ratio: Option<&LikelihoodRa
     text
 }
 
-fn all_pairs(
+/// What pairs of known origin teach.
+fn learnt(
     folder: &Path,
-    output: &Path,
+    arguments: &Compare,
     preset: &Preset,
-    calibration: Option<&Calibration>,
-) -> Result<Vec<Reference>, Failure> {
-    let paths = scans_in(folder)?;
-    let bar = progress::bar(paths.len() as u64, "preparing");
-    let prepared: Vec<_> = paths
-        .par_iter()
-        .map(|path| {
-            let prepared = surface(path, preset);
-            bar.inc(1);
-            prepared
-        })
-        .collect();
-    bar.finish_and_clear();
-    let mut scans = Vec::new();
-    for (path, surface) in paths.iter().zip(prepared) {
-        match surface {
-            Ok((surface, _)) => scans.push((file_name(path), surface)),
-            Err(failure) => files::remark(format!("left out: {failure}")),
-        }
-    }
-    if scans.len() < 2 {
-        return Err(Exit::BadInput.because(format!("`{}` holds fewer than two scans", folder.display())));
-    }
-    let pairs: Vec<_> = (0..scans.len()).flat_map(|i| (i + 1..scans.len()).map(move |j| (i, j))).collect();
-    let bar = progress::bar(pairs.len() as u64, "comparing");
-    let rows: Result<Vec<(String, Reference)>, ComparisonError> = pairs
-        .par_iter()
-        .map(|&(i, j)| {
-            let row = row(&scans[i], &scans[j], calibration);
-            bar.inc(1);
-            row
-        })
-        .collect();
-    bar.finish_and_clear();
-    let mut table = HEADER.to_owned();
-    let mut counted = Vec::with_capacity(pairs.len());
-    for (row, pair) in rows.or_exit(Exit::BadInput, "cannot compare")? {
-        table.push_str(&row);
-        counted.push(pair);
-    }
-    files::write(output, table.as_bytes())?;
-    Ok(counted)
-}
-
-/// What pairs of known origin teach, where their origin was given.
-fn learnt(folder: &Path, arguments: &Compare, preset: &Preset, pairs: &[Reference]) -> Result<Exit, Failure> {
-    let Some(truth) = &arguments.truth else { return Ok(Exit::Done) };
-    let references = Truth::read(truth)?.references(pairs);
+    references: &[Reference],
+) -> Result<Exit, Failure> {
     let name = file_name(folder);
     if let Some(path) = &arguments.calibrate {
         let set = arguments.set.as_ref().unwrap_or(&name);
         let provenance = Provenance::new(set, &arguments.measured_on, preset);
-        calibrate::learn(&references, arguments.model, provenance, path)?;
+        calibrate::learn(references, arguments.model, provenance, path)?;
     }
     if let Some(path) = &arguments.figures {
-        calibrate::figures(&references, arguments.model, &name, path)?;
+        calibrate::figures(references, arguments.model, &name, path)?;
     }
     // Beside the table, which may be printed.
-    files::remark(calibrate::costs(&references).trim_end());
+    files::remark(calibrate::costs(references).trim_end());
     Ok(Exit::Done)
-}
-
-const HEADER: &str =
-    "a,b,score,cmc_convergence,cmc_original,cmc_high,ncma,cells,accf_max,log10_lr,cpu_seconds\n";
-
-fn row(
-    (one, a): &(String, Surface),
-    (other, b): &(String, Surface),
-    calibration: Option<&Calibration>,
-) -> Result<(String, Reference), ComparisonError> {
-    let start = cpu_seconds();
-    let result = comparison::compare(a, b)?;
-    let ratio = weighed(&result, calibration).ok().flatten();
-    let ratio = ratio.map(|r| format!("{:.4}", r.log10)).unwrap_or_default();
-    let cmc = &result.cmc;
-    let counted = Reference::new([one.clone(), other.clone()], &result);
-    let row = format!(
-        "{},{},{:.4},{},{},{},{:.4},{},{:.4},{ratio},{:.4}\n",
-        quoted(one),
-        quoted(other),
-        result.score,
-        result.congruent(),
-        cmc.original[0].min(cmc.original[1]),
-        cmc.high,
-        cmc.ncma,
-        result.joint_cells(),
-        result.accf_max,
-        cpu_seconds() - start,
-    );
-    Ok((row, counted))
-}
-
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n']) {
-        format!("\"{}\"", name.replace('"', "\"\""))
-    } else {
-        name.to_owned()
-    }
 }
 
 /// The X3P files of a folder, by name.
@@ -326,14 +263,4 @@ pub(crate) fn scans_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
-}
-
-/// Processor seconds of this thread where the system tells them, else seconds on the clock.
-pub(crate) fn cpu_seconds() -> f64 {
-    thread_local! {
-        static START: std::time::Instant = std::time::Instant::now();
-    }
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| START.with(|start| start.elapsed().as_secs_f64()), |ns| ns * 1e-9)
 }

@@ -19,6 +19,7 @@ mod import;
 mod issue;
 mod issuer;
 mod node;
+mod pairs;
 mod part;
 mod print;
 pub(crate) mod read;

@@ -24,6 +24,8 @@ pub(crate) struct ComparisonJson<'a> {
     score: f64,
     joint_cells: &'a [usize],
     likelihood_ratio: Option<RatioJson<'a>>,
+    /// By the other models on the same reference pairs.
+    other_models: Vec<OtherModel<'a>>,
     conclusion_support: Option<String>,
     calibration: Option<CalibrationJson<'a>>,
     cells: Vec<Cell>,
@@ -45,7 +47,16 @@ pub(crate) struct RatioJson<'a> {
     log10: f64,
     interval_log10: [f64; 2],
     bounded: bool,
+    /// On which side the interval is open, where the ratio lies at its bound: `above` or `below`.
+    interval_open: Option<&'static str>,
     calibration: &'a str,
+}
+
+#[derive(Serialize)]
+struct OtherModel<'a> {
+    model: ModelKind,
+    #[serde(flatten)]
+    ratio: RatioJson<'a>,
 }
 
 /// A scan that was read.
@@ -78,7 +89,9 @@ pub(crate) struct Weigher {
 impl<'a> From<&'a LikelihoodRatio> for RatioJson<'a> {
     fn from(ratio: &'a LikelihoodRatio) -> Self {
         let LikelihoodRatio { log10, interval_log10, bounded, calibration } = ratio;
-        Self { log10: *log10, interval_log10: *interval_log10, bounded: *bounded, calibration }
+        let interval_open = bounded.then_some(if *log10 > 0.0 { "above" } else { "below" });
+        let (log10, interval_log10, bounded) = (*log10, *interval_log10, *bounded);
+        Self { log10, interval_log10, bounded, interval_open, calibration }
     }
 }
 
@@ -97,7 +110,7 @@ impl<'a> ComparisonJson<'a> {
     pub(crate) fn new(
         inputs: &'a [Input; 2],
         result: &'a Comparison,
-        ratio: Option<&'a LikelihoodRatio>,
+        (ratio, beside): (Option<&'a LikelihoodRatio>, &'a [(ModelKind, LikelihoodRatio)]),
         weigher: Option<&'a Weigher>,
     ) -> Self {
         let preset = &result.preset;
@@ -136,6 +149,10 @@ impl<'a> ComparisonJson<'a> {
             score: result.score,
             joint_cells: &result.joint,
             likelihood_ratio: ratio.map(RatioJson::from),
+            other_models: beside
+                .iter()
+                .map(|(model, ratio)| OtherModel { model: *model, ratio: ratio.into() })
+                .collect(),
             conclusion_support: ratio.map(|r| evidence::verbal(r.log10)),
             calibration: weigher.map(|w| CalibrationJson {
                 sha256: &w.sha256,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use serde_json::Value;
+use sqlx::{Connection as _, SqliteConnection};
 
 /// Runs `microstamp database …` and returns exit code, standard output and standard error.
 fn database(arguments: &[&str]) -> (i32, String, String) {
@@ -84,7 +85,11 @@ fn what_a_crash_left_behind_is_cut_off() {
     assert_eq!(database(&["add", &scan(0), &scan(1), "--database", &db]).0, 0);
     let file = format!("{db}/features.bin");
     let whole = fs::read(&file).unwrap();
-    fs::write(&file, [&whole[..], &[7; 5000]].concat()).unwrap();
+    let marker = format!("{db}/features.writing");
+    assert!(!fs::exists(&marker).unwrap(), "nobody writes");
+    // A writer that was interrupted: it had begun behind the second scan.
+    fs::write(&marker, "2\n").unwrap();
+    fs::write(&file, [&whole[..], &whole[8192..], &[7; 5000]].concat()).unwrap();
     assert_eq!(database(&["search", &scan(0), "--database", &db]).0, 0, "a torn record is never looked at");
     assert_eq!(database(&["add", &scan(2), "--database", &db]).0, 0);
     let mended = fs::read(&file).unwrap();
@@ -111,6 +116,8 @@ fn filters_leave_out_only_what_is_known_to_differ() {
     };
     assert_eq!(searched(&[]), 5);
     assert_eq!(searched(&["--calibre", "9 mm"]), 4);
+    assert_eq!(searched(&["--calibre", "9MM"]), 4, "as it is written does not matter");
+    assert_eq!(searched(&["--calibre", "45"]), 4);
     assert_eq!(searched(&["--class", "square"]), 4);
     assert_eq!(searched(&["--from", "2025-01-01"]), 4);
     assert_eq!(searched(&["--from", "2024-06-01", "--to", "2024-12-31"]), 3);
@@ -122,10 +129,20 @@ fn features_are_made_straight_into_an_index_and_stay_labelled() {
     let folder = tempfile::tempdir().unwrap();
     let db = path(folder.path(), "db");
     let made = database(&["generate", "--index", &db, "--count", "20", "--seed", "4"]);
-    assert_eq!(made.1, "20 made at 25 um and taken in; the database holds 20\n", "{}", made.2);
-    assert_eq!(fs::metadata(format!("{db}/features.bin")).unwrap().len(), 21 * 8192);
+    assert_eq!(
+        made.1, "20 made at 25 um and taken in, 0 there already; the database holds 20\n",
+        "{}",
+        made.2
+    );
+    let again = database(&["generate", "--index", &db, "--count", "21", "--seed", "4"]);
+    assert_eq!(
+        again.1, "1 made at 25 um and taken in, 20 there already; the database holds 21\n",
+        "{}",
+        again.2
+    );
+    assert_eq!(fs::metadata(format!("{db}/features.bin")).unwrap().len(), 22 * 8192);
     let (_, table, _) = database(&["export", "--database", &db]);
-    assert_eq!(table.lines().filter(|line| line.contains(",simulated,")).count(), 20);
+    assert_eq!(table.lines().filter(|line| line.contains(",simulated,")).count(), 21);
     let scans = scans(folder.path());
     let asked = format!("{scans}/simulated-1-000000.x3p");
     let (exit, out, _) = database(&["search", &asked, "--database", &db]);
@@ -184,4 +201,80 @@ fn a_spoilt_feature_file_is_answered_or_refused() {
             assert!(exit < 2 || err.lines().count() <= 3, "case {case}: {err}");
         }
     }
+}
+
+/// A catalogue that was lost or is older does not cut the features of scans that it does not know.
+#[test]
+fn features_of_a_lost_catalogue_are_not_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let scan = |n: usize| format!("{scans}/simulated-1-00000{n}.x3p");
+    assert_eq!(database(&["add", &scan(0), "--database", &db]).0, 0);
+    let [file, catalogue] = ["features.bin", "catalogue.sqlite"].map(|name| format!("{db}/{name}"));
+    let older = fs::read(&catalogue).unwrap();
+    assert_eq!(database(&["add", &scan(1), &scan(2), "--database", &db]).0, 0);
+    let whole = fs::read(&file).unwrap();
+    for spoilt in [Some(&older), None] {
+        for name in ["catalogue.sqlite", "catalogue.sqlite-wal", "catalogue.sqlite-shm"] {
+            let _ = fs::remove_file(format!("{db}/{name}"));
+        }
+        if let Some(older) = spoilt {
+            fs::write(&catalogue, older).unwrap();
+        }
+        let (exit, _, err) = database(&["add", &scan(3), "--database", &db]);
+        assert_eq!(exit, 3, "{err}");
+        assert!(err.contains("holds 3 scans and the catalogue"), "{err}");
+        assert_eq!(fs::read(&file).unwrap(), whole);
+    }
+}
+
+/// A prepared scan that was damaged is named; its lead is compared at what the index keeps, and the others go on.
+#[test]
+fn a_damaged_prepared_scan_is_named_and_its_lead_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    assert_eq!(database(&["index", &scans, "--database", &db]).0, 0);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut catalogue =
+            SqliteConnection::connect(&format!("sqlite:{db}/catalogue.sqlite")).await.unwrap();
+        sqlx::query("UPDATE prepared SET bytes = substr(bytes, 1, 3000)")
+            .execute(&mut catalogue)
+            .await
+            .unwrap();
+        catalogue.close().await.unwrap();
+    });
+    let asked = format!("{scans}/simulated-1-000002.x3p");
+    let (exit, out, err) = database(&["search", &asked, "--database", &db, "--json"]);
+    assert!((0..=1).contains(&exit), "{err}");
+    let leads: Value = serde_json::from_str(&out).unwrap();
+    let first = &leads["leads"][0];
+    assert_eq!(
+        (first["name"].as_str(), first["detail"].as_str()),
+        (Some("simulated-1-000003.x3p"), Some("index"))
+    );
+    assert!(
+        first["likelihood_ratio"].is_null() && first["warnings"][0].as_str().unwrap().contains("damaged"),
+        "{first}"
+    );
+    assert!(!out.contains("seconds") && err.contains("searched in"), "time is no result");
+}
+
+#[test]
+fn a_search_weighs_by_the_calibration_that_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    assert_eq!(database(&["index", &scans, "--database", &db]).0, 0);
+    let calibration = path(folder.path(), "cal.json");
+    let built_in = include_str!("../../../comparison/calibration/fadul.json");
+    fs::write(&calibration, built_in.replacen("csafe-fadul", "another set", 1)).unwrap();
+    let asked = format!("{scans}/simulated-1-000002.x3p");
+    let arguments = ["search", &asked, "--database", &db, "--json", "--calibration", &calibration];
+    let (exit, out, err) = database(&arguments);
+    assert_eq!(exit, 0, "{err}");
+    let leads: Value = serde_json::from_str(&out).unwrap();
+    let of = leads["leads"][0]["likelihood_ratio"]["calibration"].as_str().unwrap();
+    assert!(of.starts_with("another set"), "{of}");
+    fs::write(&calibration, "{}").unwrap();
+    assert_eq!(database(&arguments).0, 2);
 }

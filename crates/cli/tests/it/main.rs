@@ -5,6 +5,7 @@
 
 mod audit;
 mod books;
+mod compare;
 mod database;
 mod engrave;
 mod faults;

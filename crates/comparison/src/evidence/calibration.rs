@@ -1,52 +1,21 @@
-//! Calibrations: models fitted on comparisons of known origin, kept as files with their provenance.
+//! Calibrations: reference pairs of known origin, kept as files with their provenance, and the weight they give to a comparison.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use rand::{Rng, RngExt as _};
+use rand::rngs::ChaCha8Rng;
+use rand::{Rng, RngExt as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
-use super::model::{Counts, Fitted, ModelKind};
-use crate::compare::{Comparison, mean};
+use super::model::{Bounds, Fit, Learnt, ModelKind};
+use super::priors::{FILTER, PRIORS, Priors};
+use super::reference::{Pairs, Reference, weight};
+use crate::compare::Comparison;
 use crate::error::ComparisonError;
 use crate::preset::{MarkKind, Parameters, Preset};
 
-/// A comparison of known origin.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Reference {
-    /// The two firearms, by any name; equal names mean the same source.
-    pub firearms: [String; 2],
-    /// Congruent cells of the poorer direction.
-    pub congruent: usize,
-    /// Cells measured on both scans, as [`Comparison::joint`] tells them.
-    pub joint: Vec<usize>,
-    /// Cells that looked for a place: all of the smaller surface, whatever area is shared.
-    pub searched: usize,
-    /// The ranking score ([`Comparison::score`]), for models of scores.
-    pub score: f64,
-}
-
-impl Reference {
-    /// The pair of these two firearms, as it was compared.
-    pub fn new(firearms: [String; 2], comparison: &Comparison) -> Self {
-        let (congruent, joint) = (comparison.congruent(), comparison.joint.clone());
-        let searched = comparison.cells_of_each[0].min(comparison.cells_of_each[1]);
-        Self { firearms, congruent, joint, searched, score: comparison.score }
-    }
-
-    /// Jointly measured cells, on average over what is possible.
-    pub(crate) fn cells(&self) -> usize {
-        mean(&self.joint)
-    }
-
-    /// Whether both cases come from one firearm.
-    pub fn is_same_source(&self) -> bool {
-        self.firearms[0] == self.firearms[1]
-    }
-}
-
 /// Where a calibration comes from; what it may be used for follows from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Provenance {
     /// The set of scans, with its publication.
     pub set: String,
@@ -54,10 +23,14 @@ pub struct Provenance {
     pub measured_on: String,
     /// The mark.
     pub mark: MarkKind,
-    /// The preset under which the pairs were prepared and compared.
+    /// The name of the preset under which the pairs were prepared and compared.
     pub preset: String,
-    /// Its numbers: these must be those of a pair to be weighed, the name need not.
+    /// Its numbers and the revision of the rules: these must be those of a pair to be weighed, the name need not.
     pub parameters: Parameters,
+    /// The filters that leave the band.
+    pub filter: String,
+    /// What no reference pair teaches.
+    pub priors: Priors,
     /// Firearms in the set.
     pub firearms: usize,
     /// Pairs from one firearm.
@@ -68,21 +41,26 @@ pub struct Provenance {
     pub software: String,
 }
 
-/// A score model with its bounds.
+/// Reference pairs, and a model learnt from them.
 ///
-/// No ratio exceeds what the number of reference pairs supports: half a misleading pair might always have been missed.
-#[derive(Clone, Debug, PartialEq)]
+/// The pairs themselves are kept: bounds, parameters and intervals follow from them and are worked out anew on reading, so
+/// that no file can claim more than its pairs support. No ratio exceeds what their number supports: half a misleading pair
+/// might always have been missed.
+#[derive(Clone, Debug)]
 pub struct Calibration {
     /// Where it comes from.
     pub provenance: Provenance,
-    model: Model,
-    counted: Counted,
-    /// Where the model is one of scores: fitted on all pairs, then on each resampled set.
-    scores: Vec<Fitted>,
+    kind: ModelKind,
+    seed: u64,
+    pairs: Pairs,
+    learnt: Learnt,
+    fit: Fit,
+    /// Of resampled firearms: the model, and how many pairs of either kind carry the weight.
+    resampled: Vec<(Fit, [f64; 2])>,
 }
 
 /// How many reference pairs came to each number of congruent cells: the number is the place in the list.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counted {
     /// Pairs of one firearm.
     pub same_source: Vec<usize>,
@@ -95,7 +73,8 @@ pub struct Counted {
 pub struct LikelihoodRatio {
     /// Decimal logarithm of the ratio: positive speaks for one firearm, negative for two.
     pub log10: f64,
-    /// 95 % interval by resampling the firearms of the reference set.
+    /// 95 % interval: firearms resampled, parameters drawn from what the resampled pairs leave open. Where the ratio lies at
+    /// its bound the interval is open on that side, and its end says only where the pairs end.
     pub interval_log10: [f64; 2],
     /// Whether the ratio lies at the bound that the number of reference pairs sets.
     pub bounded: bool,
@@ -103,16 +82,23 @@ pub struct LikelihoodRatio {
     pub calibration: String,
 }
 
-const SCHEMA: &str = "microstamp.calibration/3";
-const RESAMPLED: usize = 100;
-/// Fewer pairs of either kind teach nothing.
-const LEAST_PAIRS: usize = 10;
-/// Cells at which the reference pairs, which had many more, support only half of what they support for many.
-const FEW: f64 = 8.0;
+impl LikelihoodRatio {
+    /// The number with its interval, as it is printed beside the words of the scale.
+    pub fn told(&self) -> String {
+        let (log10, [low, high]) = (self.log10, self.interval_log10);
+        match (self.bounded, log10 > 0.0) {
+            (false, _) => format!("{log10:.2} ({low:.2} to {high:.2})"),
+            (true, true) => format!("{log10:.2} or more (from {low:.2}), at the bound of the reference set"),
+            (true, false) => format!("{log10:.2} or less (to {high:.2}), at the bound of the reference set"),
+        }
+    }
+}
+
+const SCHEMA: &str = "microstamp.calibration/4";
+/// Enough for the ends of a 95 % interval: 25 lie beyond either.
+const RESAMPLED: usize = 1000;
 /// A log ratio this close to the bound, as a share of it, is called bounded.
 const AT_BOUND: f64 = 0.95;
-/// Doubt about the conditions keeps ratios for two firearms farther from theirs.
-const AT_LOWER_BOUND: f64 = 0.7;
 
 impl Provenance {
     /// Of pairs compared with this preset; [`Calibration::learn`] fills in the numbers.
@@ -123,16 +109,23 @@ impl Provenance {
             mark: preset.mark,
             preset: preset.name.to_owned(),
             parameters: preset.parameters(),
+            filter: FILTER.to_owned(),
+            priors: PRIORS,
             firearms: 0,
             same_source: 0,
             different_source: 0,
             software: concat!("microstamp ", env!("CARGO_PKG_VERSION")).to_owned(),
         }
     }
+
+    fn of(self, pairs: &Pairs) -> Self {
+        let [same_source, different_source] = pairs.numbers();
+        Self { firearms: pairs.firearms.len(), same_source, different_source, ..self }
+    }
 }
 
 impl Calibration {
-    /// Fits the model and resamples the firearms.
+    /// Keeps the pairs, fits the model and resamples the firearms.
     ///
     /// # Errors
     ///
@@ -143,62 +136,26 @@ impl Calibration {
         provenance: Provenance,
         rng: &mut impl Rng,
     ) -> Result<Self, ComparisonError> {
-        let known = Known::of(references);
-        let firearms = known.firearms.len();
-        if firearms < 3 || known.same < LEAST_PAIRS || known.different < LEAST_PAIRS {
-            return Err(ComparisonError::Unlearnable(format!(
-                "{} same-source and {} different-source pairs of {firearms} firearms are too few (10, 10 and 3 are needed)",
-                known.same, known.different
-            )));
+        let pairs = Pairs::of(references);
+        if let Some(fault) = pairs.fault() {
+            return Err(ComparisonError::Unlearnable(fault));
         }
-        let mut draw = || {
-            let mut times = vec![0; firearms];
-            (0..firearms).for_each(|_| times[rng.random_range(0..firearms)] += 1);
-            times
-        };
-        let drawn: Vec<Vec<usize>> = (0..RESAMPLED).map(|_| draw()).collect();
-        Ok(Self::fitted(references, &known, kind, provenance, drawn))
+        // Numbers beyond 2^53 do not survive every reader of JSON.
+        Ok(Self::fitted(pairs, kind, provenance, u64::from(rng.random::<u32>())))
     }
 
-    fn fitted(
-        references: &[Reference],
-        known: &Known<'_>,
-        kind: ModelKind,
-        provenance: Provenance,
-        drawn: Vec<Vec<usize>>,
-    ) -> Self {
-        let provenance = Provenance {
-            firearms: known.firearms.len(),
-            same_source: known.same,
-            different_source: known.different,
-            ..provenance
-        };
-        let place =
-            |r: &Reference, k: usize| known.firearms.binary_search(&r.firearms[k].as_str()).unwrap_or(0);
-        let model = if kind == ModelKind::BetaBinomial {
-            let resampled = drawn
-                .iter()
-                .map(|times| Counts::fitted(references, |r| repeats(times, place(r, 0), place(r, 1)) as f64));
-            Model::BetaBinomial {
-                fitted: Counts::fitted(references, |_| 1.0),
-                resampled: resampled.collect(),
-            }
-        } else {
-            let pairs = references.iter().map(|r| (place(r, 0), place(r, 1), r.score)).collect();
-            let least_cells = references.iter().map(Reference::cells).min().unwrap_or(0);
-            let sample = Sample { least_cells, pairs, drawn };
-            if kind == ModelKind::Kde { Model::Kde(sample) } else { Model::Pav(sample) }
-        };
-        Self::of(provenance, model, Counted::of(references))
-    }
-
-    fn of(provenance: Provenance, model: Model, counted: Counted) -> Self {
-        let scores = match &model {
-            Model::BetaBinomial { .. } => Vec::new(),
-            Model::Kde(sample) => sample.models(ModelKind::Kde),
-            Model::Pav(sample) => sample.models(ModelKind::Pav),
-        };
-        Self { provenance, model, counted, scores }
+    fn fitted(pairs: Pairs, kind: ModelKind, provenance: Provenance, seed: u64) -> Self {
+        let learnt = Learnt::of(kind, &pairs);
+        let fit = learnt.fit(&pairs, &|_, _| 1.0);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let resampled = (0..RESAMPLED)
+            .map(|_| {
+                let times = pairs.drawn(&mut rng);
+                let weight = |a: usize, b: usize| weight(&times, a, b);
+                (learnt.drawn(&pairs, &weight, &mut rng), pairs.effective(&weight))
+            })
+            .collect();
+        Self { provenance: provenance.of(&pairs), kind, seed, pairs, learnt, fit, resampled }
     }
 
     /// The calibration that comes with this crate: breech faces, preset `microstamp-1`, ten consecutively made slides.
@@ -213,11 +170,11 @@ impl Calibration {
     /// The file of the built-in calibration, for its hash.
     pub const BUILT_IN: &str = include_str!("../../calibration/fadul.json");
 
-    /// Reads a calibration file.
+    /// Reads a calibration file: its pairs are checked and everything else is learnt from them again.
     ///
     /// # Errors
     ///
-    /// [`ComparisonError::Malformed`] if it is not one.
+    /// [`ComparisonError::Malformed`] if it is not one, or states numbers that its pairs do not have.
     pub fn from_json(text: &str) -> Result<Self, ComparisonError> {
         let malformed = |reason: String| ComparisonError::Malformed { what: "calibration", reason };
         let told: serde_json::Value =
@@ -227,11 +184,22 @@ impl Calibration {
             let hint = "learn it again with `compare --all --truth --calibrate`";
             return Err(malformed(format!("its schema is `{schema}`, not `{SCHEMA}`\nhint: {hint}")));
         }
-        let file: File = serde_json::from_value(told).map_err(|error| malformed(error.to_string()))?;
-        if !file.model.is_sound() || !file.counted.is_sound(&file.provenance) {
-            return Err(malformed("a model is out of range".to_owned()));
+        let File { provenance, model, seed, pairs, .. } =
+            serde_json::from_value(told).map_err(|error| malformed(error.to_string()))?;
+        if let Some(fault) = pairs.fault() {
+            return Err(malformed(fault));
         }
-        Ok(Self::of(file.provenance, file.model, file.counted))
+        if provenance.clone().of(&pairs) != provenance {
+            let [same, different] = pairs.numbers();
+            return Err(malformed(format!(
+                "it states {} same-source and {} different-source pairs of {} firearms and carries {same} and {different} of {}",
+                provenance.same_source,
+                provenance.different_source,
+                provenance.firearms,
+                pairs.firearms.len()
+            )));
+        }
+        Ok(Self::fitted(pairs, model, provenance, seed))
     }
 
     /// Writes a calibration file.
@@ -240,27 +208,73 @@ impl Calibration {
     ///
     /// Never: numbers and strings always serialise.
     pub fn to_json(&self) -> String {
-        let (provenance, model, counted) =
-            (self.provenance.clone(), self.model.clone(), self.counted.clone());
-        let file = File { schema: SCHEMA.to_owned(), provenance, counted, model };
-        serde_json::to_string(&file).expect("numbers and strings always serialise") + "\n"
-    }
-
-    /// What the reference pairs came to, for showing a pair among them.
-    pub fn counted(&self) -> &Counted {
-        &self.counted
+        let file = File {
+            schema: SCHEMA.to_owned(),
+            provenance: self.provenance.clone(),
+            model: self.kind,
+            seed: self.seed,
+            pairs: self.pairs.clone(),
+        };
+        // A pair a line, so that two versions of a file can be told apart line by line.
+        let text = serde_json::to_string(&file).expect("numbers and strings always serialise");
+        text.replace("\"rows\":[[", "\"rows\":[\n[").replace("],[", "],\n[") + "\n"
     }
 
     /// Which kind of model this is.
     pub fn kind(&self) -> ModelKind {
-        match self.model {
-            Model::BetaBinomial { .. } => ModelKind::BetaBinomial,
-            Model::Kde(_) => ModelKind::Kde,
-            Model::Pav(_) => ModelKind::Pav,
+        self.kind
+    }
+
+    /// The same pairs under another model.
+    #[must_use]
+    pub fn with_model(&self, kind: ModelKind) -> Self {
+        Self::fitted(self.pairs.clone(), kind, self.provenance.clone(), self.seed)
+    }
+
+    /// The same without the pairs of these firearms, to weigh pairs of theirs.
+    ///
+    /// # Errors
+    ///
+    /// [`ComparisonError::Unlearnable`] where too few pairs are left.
+    pub fn without(&self, firearms: &[&str]) -> Result<Self, ComparisonError> {
+        let pairs = self.pairs.without(firearms);
+        match pairs.fault() {
+            Some(fault) => Err(ComparisonError::Unlearnable(fault)),
+            None => Ok(Self::fitted(pairs, self.kind, self.provenance.clone(), self.seed)),
         }
     }
 
-    /// Whether this calibration was learnt on comparisons made the same way.
+    /// What the reference pairs came to, for showing a pair among them.
+    pub fn counted(&self) -> Counted {
+        let mut counted = Counted::default();
+        for row in &self.pairs.rows {
+            let pairs =
+                if row.is_same_source() { &mut counted.same_source } else { &mut counted.different_source };
+            pairs.resize(pairs.len().max(row.2 + 1), 0);
+            pairs[row.2] += 1;
+        }
+        counted
+    }
+
+    /// What the pairs taught of the beta-binomial models, in one sentence; nothing for models of scores.
+    pub fn parameters(&self) -> Option<String> {
+        let [same, different] = self.learnt.parameters(&self.fit)?;
+        let told = |[mean, dispersion]: [[f64; 2]; 2]| {
+            format!(
+                "mean share {:.5} ± {:.5}, dispersion {:.0} ± {:.0}",
+                mean[0], mean[1], dispersion[0], dispersion[1]
+            )
+        };
+        let [from, to] = PRIORS.different_dispersion;
+        Some(format!(
+            "one firearm: {}; two: {} (few pairs agree at all: mostly the prior, {from} to {to})",
+            told(same),
+            told(different)
+        ))
+    }
+
+    /// Whether this calibration was learnt on comparisons made the same way: by mark, parameters and revision of the rules,
+    /// whatever the preset is called.
     ///
     /// # Errors
     ///
@@ -280,6 +294,11 @@ impl Calibration {
                 preset.name,
                 unlike.join(", ")
             )));
+        }
+        if own.filter != FILTER || own.priors != PRIORS {
+            return Err(ComparisonError::CalibrationMisfit(
+                "it was learnt with another filter or other prior constants than this version has".to_owned(),
+            ));
         }
         Ok(())
     }
@@ -301,196 +320,73 @@ impl Calibration {
     ///
     /// [`ComparisonError::CalibrationMisfit`] where a model of scores was learnt on pairs that share much more area.
     pub fn weigh_pair(&self, pair: &Reference) -> Result<LikelihoodRatio, ComparisonError> {
-        let (low, high) = self.bounds(pair.cells());
-        let limits = [low.log10(), -high.log10()];
-        let (log10, mut others) = match &self.model {
-            Model::BetaBinomial { fitted, resampled } => {
-                let ratio = |m: &Counts| m.log10_ratio(pair, (low, high));
-                (ratio(fitted), resampled.iter().map(ratio).collect::<Vec<_>>())
-            }
-            Model::Kde(sample) | Model::Pav(sample) => {
-                sample.admits(pair)?;
-                let mut all = self.scores.iter().map(|m| m.log10(pair.score, limits));
-                (all.next().unwrap_or(0.0), all.collect())
-            }
-        };
-        others.push(log10);
+        admitted(self.kind, &self.pairs, pair)?;
+        let bounds = Bounds::of(self.pairs.numbers().map(|n| n as f64), pair.cells());
+        let log10 = self.learnt.log10(&self.fit, pair, bounds);
+        let resampled = self.resampled.iter();
+        let mut others: Vec<f64> = resampled
+            .map(|(fit, effective)| self.learnt.log10(fit, pair, Bounds::of(*effective, pair.cells())))
+            .collect();
         others.sort_by(f64::total_cmp);
         let at = |share: f64| others[(share * (others.len() - 1) as f64).round() as usize];
+        let limits = bounds.limits();
         Ok(LikelihoodRatio {
             log10,
-            interval_log10: [at(0.025), at(0.975)],
-            bounded: log10 <= limits[0] * AT_LOWER_BOUND || log10 >= limits[1] * AT_BOUND,
+            interval_log10: [at(0.025).min(log10), at(0.975).max(log10)],
+            bounded: log10 <= limits[0] * AT_BOUND || log10 >= limits[1] * AT_BOUND,
             calibration: self.provenance.set.clone(),
         })
-    }
-
-    /// Half a pair in the number of pairs: the share of misleading pairs that a set without any still leaves open.
-    ///
-    /// What the set says about pairs of firearms with few cells it says from pairs with many, so that the share rises there.
-    fn bounds(&self, cells: usize) -> (f64, f64) {
-        let half = |pairs: usize| 0.5 / (pairs as f64 + 1.0);
-        let few = 1.0 + FEW / cells.max(1) as f64;
-        (half(self.provenance.same_source), (few * half(self.provenance.different_source)).min(0.5))
     }
 }
 
 /// What is written to a file.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct File {
     schema: String,
     provenance: Provenance,
-    counted: Counted,
-    model: Model,
+    model: ModelKind,
+    /// Of the resampling.
+    seed: u64,
+    pairs: Pairs,
 }
 
-impl Counted {
-    fn of(references: &[Reference]) -> Self {
-        let of = |same: bool| {
-            let mut pairs = Vec::new();
-            for reference in references.iter().filter(|r| r.is_same_source() == same) {
-                pairs.resize(pairs.len().max(reference.congruent + 1), 0);
-                pairs[reference.congruent] += 1;
-            }
-            pairs
-        };
-        Self { same_source: of(true), different_source: of(false) }
+/// Scores of pairs that share much less area are not those that a model of scores knows.
+fn admitted(kind: ModelKind, pairs: &Pairs, pair: &Reference) -> Result<(), ComparisonError> {
+    let (cells, least) = (pair.cells(), pairs.rows.iter().map(|row| row.3).min().unwrap_or(0));
+    if kind != ModelKind::BetaBinomial && 3 * cells < 2 * least {
+        return Err(ComparisonError::CalibrationMisfit(format!(
+            "the scans share about {cells} cells, the fewest of a reference pair are {least}"
+        )));
     }
-
-    fn is_sound(&self, provenance: &Provenance) -> bool {
-        /// No scan has more cells.
-        const MOST: usize = 4096;
-        let all = |pairs: &[usize]| pairs.iter().try_fold(0_usize, |sum, &n| sum.checked_add(n));
-        [(&self.same_source, provenance.same_source), (&self.different_source, provenance.different_source)]
-            .iter()
-            .all(|(pairs, told)| pairs.len() <= MOST && all(pairs) == Some(*told))
-    }
+    Ok(())
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-enum Model {
-    BetaBinomial {
-        fitted: Counts,
-        /// Of resampled sets of firearms, for the interval.
-        resampled: Vec<Counts>,
-    },
-    Kde(Sample),
-    Pav(Sample),
-}
-
-impl Model {
-    fn is_sound(&self) -> bool {
-        match self {
-            Self::BetaBinomial { fitted, resampled } => {
-                fitted.is_sound() && resampled.iter().all(Counts::is_sound)
-            }
-            Self::Kde(sample) | Self::Pav(sample) => sample.is_sound(),
-        }
-    }
-}
-
-/// The reference pairs themselves, for models without parameters.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Sample {
-    /// The fewest cells that a reference pair shares.
-    least_cells: usize,
-    /// The two firearms by number, and the score.
-    pairs: Vec<(usize, usize, f64)>,
-    /// How often each firearm was drawn, for each resampled set.
-    drawn: Vec<Vec<usize>>,
-}
-
-impl Sample {
-    /// Of all pairs, and of those of each resampled set.
-    fn models(&self, kind: ModelKind) -> Vec<Fitted> {
-        let resampled =
-            self.drawn.iter().map(|times| Fitted::on(kind, &self.pairs, |a, b| repeats(times, a, b)));
-        std::iter::once(Fitted::on(kind, &self.pairs, |_, _| 1)).chain(resampled).collect()
-    }
-
-    fn is_sound(&self) -> bool {
-        /// Far more than any reference set holds, and little enough to fit a hundred times.
-        const MOST: usize = 100_000;
-        let firearms = self.pairs.iter().map(|p| p.0.max(p.1) + 1).max().unwrap_or(0);
-        let of = |same: bool| self.pairs.iter().filter(|p| (p.0 == p.1) == same).count();
-        let drawn = |d: &Vec<usize>| d.len() == firearms && d.iter().sum::<usize>() == firearms;
-        self.pairs.len() <= MOST
-            && of(true) >= LEAST_PAIRS
-            && of(false) >= LEAST_PAIRS
-            && self.drawn.len() <= RESAMPLED
-            && self.pairs.iter().all(|p| p.2.is_finite())
-            && self.drawn.iter().all(drawn)
-    }
-
-    /// Scores of pairs that share much less area are not those that the model knows.
-    fn admits(&self, pair: &Reference) -> Result<(), ComparisonError> {
-        let (cells, least) = (pair.cells(), self.least_cells);
-        if 3 * cells < 2 * least {
-            return Err(ComparisonError::CalibrationMisfit(format!(
-                "the scans share about {cells} cells, the fewest of a reference pair are {least}"
-            )));
-        }
-        Ok(())
-    }
-}
-
-/// How often a pair is drawn with its firearms.
-fn repeats(times: &[usize], a: usize, b: usize) -> usize {
-    if a == b { times[a] } else { times[a] * times[b] }
-}
-
-/// The firearms of reference pairs in order, and how many pairs there are of either kind.
-struct Known<'a> {
-    firearms: Vec<&'a str>,
-    same: usize,
-    different: usize,
-}
-
-impl<'a> Known<'a> {
-    fn of(references: &'a [Reference]) -> Self {
-        let firearms: BTreeSet<&str> =
-            references.iter().flat_map(|r| r.firearms.iter().map(String::as_str)).collect();
-        let same = references.iter().filter(|r| r.is_same_source()).count();
-        Self { firearms: firearms.into_iter().collect(), same, different: references.len() - same }
-    }
-}
-
-/// The decimal log ratio of every reference pair by a calibration that never saw either of its firearms; zero where it does
-/// not fit.
+/// The decimal log ratio of every reference pair by a model that never saw either of its firearms; zero where it does not fit.
 ///
 /// # Errors
 ///
-/// [`ComparisonError::Unlearnable`] where leaving two firearms out leaves too few pairs.
+/// [`ComparisonError::Unlearnable`] where leaving two firearms out leaves no pair of either kind.
 pub fn leave_sources_out(references: &[Reference], kind: ModelKind) -> Result<Vec<f64>, ComparisonError> {
-    let mut known: BTreeMap<[&str; 2], Calibration> = BTreeMap::new();
+    let pairs = Pairs::of(references);
+    let learnt = Learnt::of(kind, &pairs);
+    let mut fits: BTreeMap<[usize; 2], (Fit, [f64; 2])> = BTreeMap::new();
     let mut out = Vec::with_capacity(references.len());
-    for reference in references {
-        let mut left_out = [reference.firearms[0].as_str(), reference.firearms[1].as_str()];
-        left_out.sort_unstable();
-        let calibration = match known.entry(left_out) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let without = |r: &&Reference| r.firearms.iter().all(|f| !left_out.contains(&f.as_str()));
-                new.insert(unresampled(
-                    &references.iter().filter(without).cloned().collect::<Vec<_>>(),
-                    kind,
-                )?)
-            }
-        };
-        out.push(calibration.weigh_pair(reference).map_or(0.0, |ratio| ratio.log10));
+    for (reference, row) in references.iter().zip(&pairs.rows) {
+        let left_out = [row.0.min(row.1), row.0.max(row.1)];
+        let (fit, numbers) = fits.entry(left_out).or_insert_with(|| {
+            let kept =
+                |a: usize, b: usize| f64::from(u8::from(!left_out.contains(&a) && !left_out.contains(&b)));
+            (learnt.fit(&pairs, &kept), pairs.effective(&kept))
+        });
+        if numbers.contains(&0.0) {
+            return Err(ComparisonError::Unlearnable("too few firearms to leave two of them out".to_owned()));
+        }
+        let knows = admitted(kind, &pairs, reference).is_ok();
+        let log10 = learnt.log10(fit, reference, Bounds::of(*numbers, reference.cells()));
+        out.push(if knows { log10 } else { 0.0 });
     }
     Ok(out)
-}
-
-/// A calibration for counting only: no interval, no origin.
-fn unresampled(references: &[Reference], kind: ModelKind) -> Result<Calibration, ComparisonError> {
-    let known = Known::of(references);
-    if known.same == 0 || known.different == 0 {
-        return Err(ComparisonError::Unlearnable("too few firearms to leave two of them out".to_owned()));
-    }
-    let provenance = Provenance::new("", "", &Preset::default_for(MarkKind::BreechFace));
-    Ok(Calibration::fitted(references, &known, kind, provenance, Vec::new()))
 }
 
 /// The words of the ENFSI guideline for evaluative reporting (2015) for a decimal log ratio; they accompany the number.
@@ -506,4 +402,25 @@ pub fn verbal(log10: f64) -> String {
     };
     let side = if log10 > 0.0 { "the same firearm" } else { "different firearms" };
     format!("{degree} support for {side}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The limits of the search are no result.
+    #[test]
+    fn no_learnt_parameter_lies_on_a_limit() {
+        let calibration = Calibration::built_in();
+        let ends = calibration.learnt.at_the_edge(&calibration.fit);
+        assert!(ends.iter().all(|share| *share < 1e-3), "{ends:?}");
+        let parameters = calibration.learnt.parameters(&calibration.fit).expect("it is a model of counts");
+        let within = |[from, to]: [f64; 2], at: f64| from * 1.2 < at && at * 1.2 < to;
+        assert!(within(PRIORS.same_dispersion, parameters[0][1][0]), "{parameters:?}");
+        assert!(within(PRIORS.different_dispersion, parameters[1][1][0]), "{parameters:?}");
+        for (fit, _) in &calibration.resampled {
+            let Fit::Counts(drawn) = fit else { panic!("it is a model of counts") };
+            assert!(drawn.iter().all(|one| one.len() == 1));
+        }
+    }
 }

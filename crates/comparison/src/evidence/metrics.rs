@@ -1,6 +1,7 @@
 //! How good likelihood ratios are: cost, calibration and discrimination.
 //!
-//! All functions take decimal log ratios of pairs known to be of the same source and of different sources.
+//! All functions take decimal log ratios of pairs known to be of the same source and of different sources. Where there is no
+//! pair of one kind nothing is known: costs and shares are then not a number.
 
 use super::scores::Pav;
 
@@ -85,5 +86,5 @@ fn surprise(x: f64) -> f64 {
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
-    if n > 0.0 { sum / n } else { 0.0 }
+    sum / n
 }

@@ -7,11 +7,13 @@ mod calibration;
 mod counts;
 mod metrics;
 mod model;
+mod priors;
+mod reference;
 mod scores;
 
-pub use calibration::{
-    Calibration, Counted, LikelihoodRatio, Provenance, Reference, leave_sources_out, verbal,
-};
+pub use calibration::{Calibration, Counted, LikelihoodRatio, Provenance, leave_sources_out, verbal};
 pub use metrics::{Reliability, cllr, cllr_min, ece, reliability, tippett};
 pub use model::ModelKind;
+pub use priors::Priors;
+pub use reference::Reference;
 pub use scores::{Kde, Logistic, Pav};

@@ -104,9 +104,7 @@ fn facts(comparison: &Comparison, weight: Option<(&Calibration, &LikelihoodRatio
         ("Preset", comparison.preset.name.to_owned()),
     ];
     if let Some((calibration, ratio)) = weight {
-        let [low, high] = ratio.interval_log10;
-        let bounded = if ratio.bounded { ", at the bound of the reference set" } else { "" };
-        rows.push(("log10 likelihood ratio", format!("{:.2} ({low:.2} to {high:.2}{bounded})", ratio.log10)));
+        rows.push(("log10 likelihood ratio", ratio.told()));
         rows.push(("In words (ENFSI)", verbal(ratio.log10)));
         let of = &calibration.provenance;
         rows.push(("Calibrated on", format!("{} ({})", of.set, of.measured_on)));

@@ -207,20 +207,28 @@ fn lead(
     Ok(Some(Lead { record: candidate.record, code, strength, comparison }))
 }
 
-const DETAIL: &[u8; 8] = b"MSPREP\0\x01";
-/// The same for a surface whose regular machining marks were weakened.
-const DETAIL_OF_REGULAR: &[u8; 8] = b"MSPREP\0\x02";
-const DETAIL_HEAD: usize = 28;
+const DETAIL: &[u8; 8] = b"MSPREP\0\x03";
+const DETAIL_HEAD: usize = 40;
+const DETAIL_SUM: std::ops::Range<usize> = 32..40;
 
 /// A prepared surface in bytes, for comparing in full without the scan: 12.5 µm (for breech faces) at eight bits.
+///
+/// ```text
+/// "MSPREP\0\x03", u32 width, u32 height, f64 pitch in um, f32 sigma in um, u8 regular marks weakened (0 no, 1 yes), 3 zeros,
+/// u64 checksum of all else, heights (see `packed`); all numbers little-endian
+/// ```
 pub fn pack(surface: &Surface) -> Vec<u8> {
     let packed = packed::pack(&surface.level1, 8);
-    let mut bytes = if surface.is_regular { DETAIL_OF_REGULAR } else { DETAIL }.to_vec();
+    let mut bytes = DETAIL.to_vec();
     bytes.extend((packed.width as u32).to_le_bytes());
     bytes.extend((packed.height as u32).to_le_bytes());
     bytes.extend(packed.pitch.to_le_bytes());
     bytes.extend(packed.sigma.to_le_bytes());
+    bytes.extend([u8::from(surface.is_regular), 0, 0, 0]);
+    bytes.extend([0; 8]);
     bytes.extend(packed.bytes);
+    let sum = store::checksum_around(&bytes, DETAIL_SUM);
+    bytes[DETAIL_SUM].copy_from_slice(&sum.to_le_bytes());
     bytes
 }
 
@@ -228,18 +236,19 @@ pub fn pack(surface: &Surface) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// [`ComparisonError::Malformed`] for any other bytes.
+/// [`ComparisonError::Malformed`] for any other bytes, and where one of them has changed.
 pub fn unpack(bytes: &[u8], preset: &Preset) -> Result<Surface, ComparisonError> {
     /// No prepared surface is larger along an axis.
     const LARGEST: usize = 2048;
     let read = || {
         let head = bytes.get(..DETAIL_HEAD)?;
-        let regular = head.starts_with(DETAIL_OF_REGULAR);
+        let told = u64::from_le_bytes(head[DETAIL_SUM].try_into().ok()?);
         let four = |at: usize| [head[at], head[at + 1], head[at + 2], head[at + 3]];
         let size = [8, 12].map(|at| u32::from_le_bytes(four(at)) as usize);
         let pitch = f64::from_le_bytes(head[16..24].try_into().ok()?);
-        let sigma = f32::from_le_bytes(four(24));
-        let sound = (regular || head.starts_with(DETAIL))
+        let (sigma, regular) = (f32::from_le_bytes(four(24)), head[28] != 0);
+        let sound = head.starts_with(DETAIL)
+            && told == store::checksum_around(bytes, DETAIL_SUM)
             && size.iter().all(|s| (4..=LARGEST).contains(s))
             && (pitch / (2.0 * preset.pitch.to_um()) - 1.0).abs() < 0.05
             && (0.0..1e6).contains(&sigma);
@@ -248,6 +257,6 @@ pub fn unpack(bytes: &[u8], preset: &Preset) -> Result<Surface, ComparisonError>
     };
     read().ok_or_else(|| ComparisonError::Malformed {
         what: "prepared scan",
-        reason: "it is damaged or was prepared with another preset".to_owned(),
+        reason: "it is damaged, or was prepared by another version or with another preset".to_owned(),
     })
 }

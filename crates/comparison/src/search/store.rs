@@ -211,7 +211,12 @@ fn number(bytes: &[u8]) -> u64 {
 }
 
 pub(super) fn record_checksum(record: &[u8]) -> u64 {
-    checksum(&record[CHECKSUM.end..], checksum(&record[..CHECKSUM.start], FIRST))
+    checksum_around(record, CHECKSUM)
+}
+
+/// Of all bytes but those of a place where it is kept.
+pub(super) fn checksum_around(bytes: &[u8], place: Range<usize>) -> u64 {
+    checksum(&bytes[place.end..], checksum(&bytes[..place.start], FIRST))
 }
 
 const FIRST: u64 = 0xcbf2_9ce4_8422_2325;

@@ -7,6 +7,8 @@ use comparison::evidence::{
 use proptest::prelude::*;
 use rand::SeedableRng as _;
 
+use crate::known_pairs::{read, real};
+
 fn provenance() -> Provenance {
     Provenance::new("made up", "simulation", &Preset::named("microstamp-1").unwrap())
 }
@@ -89,7 +91,7 @@ fn calibrations_survive_their_file_and_refuse_other_questions() {
     assert!(told.unwrap_err().to_string().contains("rule"));
     let miscounted = calibration.to_json().replacen("\"same_source\":18", "\"same_source\":19", 1);
     for broken in
-        ["", "{}", "[1]", &miscounted, &calibration.to_json().replace("calibration/3", "calibration/2")]
+        ["", "{}", "[1]", &miscounted, &calibration.to_json().replace("calibration/4", "calibration/3")]
     {
         assert!(Calibration::from_json(broken).is_err());
     }
@@ -145,15 +147,132 @@ fn models_of_scores_are_bounded_and_refuse_little_area() {
             different.log10 < -1.0 && different.log10 >= -bound(pairs.same_source),
             "{kind:?} {different:?}"
         );
-        assert!(same.interval_log10[0] <= same.log10 && same.log10 <= same.interval_log10[1]);
+        assert!(same.interval_log10[0] < same.log10 && same.log10 <= same.interval_log10[1]);
         let refused = calibration.weigh_pair(&counted(0, 8)).unwrap_err().to_string();
         assert!(refused.contains("share about 8 cells"), "{refused}");
     }
-    let text = learnt(ModelKind::Kde).to_json();
-    for (from, to) in
-        [("\"least_cells\":25", "\"least_cells\":-1"), ("[0,0,", "[0,7,"), ("\"kde\"", "\"lda\"")]
-    {
-        assert!(text.contains(from) && Calibration::from_json(&text.replacen(from, to, 1)).is_err(), "{to}");
+}
+
+/// Bounds follow from the pairs that a file carries; what it says of itself must be so.
+#[test]
+fn a_calibration_cannot_claim_more_than_its_pairs() {
+    let text = learnt(ModelKind::BetaBinomial).to_json();
+    let malformed = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        let refused = Calibration::from_json(&text.replacen(from, to, 1)).expect_err(to).to_string();
+        assert!(refused.starts_with("the calibration cannot be read") && refused.len() < 400, "{refused}");
+        refused
+    };
+    let told = malformed("\"different_source\":135", "\"different_source\":1000000000000000");
+    assert!(
+        told.contains("states 18 same-source and 1000000000000000") && told.contains("carries 18 and 135")
+    );
+    malformed("\"firearms\":6", "\"firearms\":0");
+    malformed("\"rows\":[\n[0,", "\"rows\":[\n[7,");
+    malformed("\"rows\":[\n[0,0,", "\"rows\":[\n[0,0,4097");
+    malformed("\"rows\":[\n[0,0,", "\"rows\":[\n[0,0,-");
+    malformed("\"rows\":[\n[0,0,", "\"rows\":[\n[0,0,1e300");
+    malformed("\"firearms\":[\"0\",", "\"firearms\":[\"5\",");
+    malformed("\"beta-binomial\"", "\"lda\"");
+    malformed("\"seed\":", "\"bound\":9,\"seed\":");
+    // Many pairs of one kind, all right in themselves, are refused before anything is fitted on them.
+    let row = "[0,0,16,25,25,16.0600],\n";
+    let many = text.replacen("\"rows\":[\n", &format!("\"rows\":[\n{}", row.repeat(50_001)), 1);
+    let many = many.replacen("\"same_source\":18", "\"same_source\":50019", 1);
+    assert!(Calibration::from_json(&many).unwrap_err().to_string().contains("more than 50000"));
+    // Fewer firearms or pairs than can be learnt from.
+    let few = learnt(ModelKind::Pav).without(&["0", "1", "2", "3"]).unwrap_err().to_string();
+    assert!(few.contains("of 2 firearms are too few"), "{few}");
+    // Learnt under other parameters, rules or constants: it reads, and fits nothing.
+    for (from, to, expected) in [
+        ("\"least_accf\":0.44", "\"least_accf\":0.4", "least_accf"),
+        ("\"rule\":", "\"rule\":10", "rule"),
+        ("\"doubt_cells\":0.8", "\"doubt_cells\":0.1", "prior constants"),
+        ("\"filter\":\"second", "\"filter\":\"third", "filter"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let other = Calibration::from_json(&text.replacen(from, to, 1)).expect(to);
+        let refused = other.fits(&Preset::named("microstamp-1").unwrap()).unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+    }
+}
+
+#[test]
+fn parameters_decide_whether_a_calibration_fits_not_names() {
+    for name in Preset::names() {
+        let preset = Preset::named(name).unwrap();
+        let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
+        let of = Provenance::new("made up", "simulation", &preset);
+        let learnt = Calibration::learn(&references(), ModelKind::Pav, of, &mut rng).unwrap();
+        let again = Calibration::from_json(&learnt.to_json()).unwrap();
+        again.fits(&Preset { name: "another", ..preset.clone() }).unwrap();
+        assert!(again.fits(&Preset { least_accf: preset.least_accf + 0.01, ..preset }).is_err());
+    }
+}
+
+/// Where no reference pair was seen, a model says no more than the pairs on either side.
+#[test]
+fn scores_that_nobody_has_seen_are_no_support() {
+    for kind in [ModelKind::Kde, ModelKind::Pav] {
+        let calibration = Calibration::built_in().with_model(kind);
+        let at = |score: f64| {
+            let pair = Reference { score, ..counted(score as usize, 25) };
+            calibration.weigh_pair(&pair).unwrap().log10
+        };
+        for score in [0.0, 0.15, 0.3, 0.9, 1.05, 2.05, 3.0] {
+            assert!(at(score) < 0.0, "{kind:?} {score}: {}", at(score));
+        }
+        let all: Vec<f64> = (0..900).map(|i| at(f64::from(i) * 0.1)).collect();
+        assert!(all.windows(2).all(|w| w[1] >= w[0] - 1e-12), "{kind:?}");
+        assert_eq!(at(90.0), at(40.0), "beyond the outermost score nothing grows");
+    }
+    for kind in KINDS {
+        let calibration = Calibration::built_in().with_model(kind);
+        for k in 0..=28 {
+            let pair = Reference { joint: vec![28; 24], ..counted(k, 28) };
+            let ratio = calibration.weigh_pair(&pair).unwrap();
+            assert!(
+                ratio.log10.max(ratio.interval_log10[1]) <= 1e-12,
+                "{kind:?} {k}: not converged {ratio:?}"
+            );
+        }
+    }
+}
+
+/// Ten firearms cannot fix a ratio to two decimals.
+#[test]
+fn intervals_are_as_wide_as_few_firearms_make_them() {
+    let calibration = Calibration::built_in();
+    for k in [0, 2, 4, 8, 27] {
+        let ratio = weight(&calibration, k, 28);
+        let [low, high] = ratio.interval_log10;
+        assert!(low <= ratio.log10 && ratio.log10 <= high && high - low > 0.2, "{k}: {ratio:?}");
+        assert_eq!(ratio.told().contains("bound"), ratio.bounded);
+    }
+    let [none, all] = [0, 28].map(|k| weight(&calibration, k, 28));
+    assert!(all.bounded && all.told().contains("or more"), "{}", all.told());
+    assert!(none.told().contains("or less (to "), "{}", none.told());
+    // Well inside its bounds a ratio is not called bounded.
+    let half = weight(&calibration, 0, 9);
+    assert!(!half.bounded && half.log10 > -1.9, "{half:?}");
+}
+
+/// The pairs of one slide, compared by this version, show what the built-in calibration says of them.
+#[test]
+fn the_built_in_calibration_was_learnt_by_the_present_rules() {
+    let Some(folder) = real("csafe-fadul") else { return };
+    let preset = Preset::named("microstamp-1").unwrap();
+    Calibration::built_in().fits(&preset).unwrap();
+    let scans = ["2-1", "2-2", "C"]
+        .map(|name| comparison::prepare(&read(folder.join(format!("Fadul {name}.x3p"))), &preset).unwrap());
+    let file = Calibration::BUILT_IN;
+    let place =
+        file.split_once("\"firearms\":[").unwrap().1.split(',').position(|name| name == "\"2\"").unwrap();
+    for (i, j) in [(0, 1), (0, 2), (1, 2)] {
+        let pair = Reference::new(Default::default(), &comparison::compare(&scans[i], &scans[j]).unwrap());
+        let (k, n, all) = (pair.congruent, pair.joint[0], pair.searched);
+        let row = format!("\n[{place},{place},{k},{n},{all},{}]", (pair.score * 1e4).round() / 1e4);
+        assert!(file.contains(&row), "learn calibration/fadul.json again: it lacks {row:?}");
     }
 }
 
@@ -166,6 +285,10 @@ fn metrics_have_their_known_values() {
     let ece = evidence::ece(&[x, x], &[-x, -x], &[0.0]);
     assert!((ece[0][0] - (10.0_f64 / 9.0).log2()).abs() < 1e-9 && (ece[0][2] - 1.0).abs() < 1e-9);
     assert_eq!(evidence::tippett(&[1.0, 3.0], &[-1.0, 2.0], &[0.0, 1.5]), [[1.0, 0.5], [0.5, 0.5]]);
+    assert!(
+        evidence::cllr(&[], &[-1.0]).is_nan() && evidence::cllr_min(&[1.0], &[]).is_nan(),
+        "nothing is known"
+    );
     let steps = evidence::reliability(&[2.0], &[-2.0], 10);
     assert_eq!(steps.len(), 2);
     assert_eq!((steps[0].observed, steps[1].observed), (0.0, 1.0));
@@ -193,6 +316,7 @@ proptest! {
         let (pav, kde, logistic) = (Pav::fitted(&same, &different), Kde::fitted(&same, &different), Logistic::fitted(&same, &different));
         prop_assert!(pav.log10(score) <= pav.log10(score + 1.0) + 1e-12);
         prop_assert!(logistic.log10(score) <= logistic.log10(score + 1.0) + 1e-12);
+        prop_assert!(kde.log10(score) <= kde.log10(score + 0.37) + 1e-12);
         prop_assert!(kde.log10(score).abs() <= (2.0_f64 * 41.0).log10() + 1e-9);
         prop_assert!(pav.log10(score).abs() <= (2.0_f64 * 41.0).log10() + 1e-9);
         prop_assert!(evidence::cllr_min(&same, &different) <= 1.0 + 1e-9);

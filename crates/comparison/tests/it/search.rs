@@ -135,7 +135,13 @@ fn a_packed_surface_compares_like_the_one_it_was() {
     let [exact, packed] = [&other, &kept].map(|b| compare(&asked, b).unwrap());
     assert!(exact.congruent().abs_diff(packed.congruent()) <= 2, "{:?} {:?}", exact.cmc, packed.cmc);
     assert!((exact.rotation.to_degrees() - packed.rotation.to_degrees()).abs() < 0.2);
-    assert!(unpack(b"MSPREP\0\x01", &preset()).is_err());
+    assert!(unpack(b"MSPREP\0\x03", &preset()).is_err());
+    let whole = pack(&other);
+    for at in [0, 7, 9, 14, 20, 25, 28, 31, 35, 40, 3000, whole.len() - 1] {
+        let mut spoilt = whole.clone();
+        spoilt[at] ^= 4;
+        assert!(matches!(unpack(&spoilt, &preset()), Err(ComparisonError::Malformed { .. })), "{at}");
+    }
 }
 
 #[test]

@@ -65,6 +65,7 @@ const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS scans (
   record INTEGER PRIMARY KEY, name TEXT NOT NULL, path TEXT, sha256 TEXT UNIQUE, simulated INTEGER NOT NULL,
   exhibit TEXT, calibre TEXT, class TEXT, date TEXT);
+CREATE INDEX IF NOT EXISTS scans_name ON scans (name);
 CREATE TABLE IF NOT EXISTS prepared (record INTEGER PRIMARY KEY REFERENCES scans, bytes BLOB NOT NULL);";
 const INSERT: &str =
     "INSERT INTO scans (record, name, path, sha256, simulated, exhibit, calibre, class, date)
@@ -76,9 +77,19 @@ const SCAN: &str = "SELECT record, name, path, sha256, simulated, exhibit, calib
 const PAGE: &str = "SELECT record, name, path, sha256, simulated, exhibit, calibre, class, date FROM scans
   WHERE record > ?1 ORDER BY record LIMIT 10000";
 const PREPARED: &str = "SELECT bytes FROM prepared WHERE record = ?1";
-const ADMITTED: &str = "SELECT record FROM scans WHERE (?1 IS NULL OR calibre IS NULL OR calibre = ?1)
-  AND (?2 IS NULL OR class IS NULL OR class = ?2) AND (?3 IS NULL OR date IS NULL OR date >= ?3)
+/// Calibres and classes are held against each other without case, blanks and punctuation: `9 mm` is `9MM`.
+const ADMITTED: &str = "SELECT record FROM scans WHERE (?1 IS NULL OR calibre IS NULL OR
+    lower(replace(replace(replace(replace(calibre, ' ', ''), '.', ''), ',', ''), '-', '')) = ?1)
+  AND (?2 IS NULL OR class IS NULL OR
+    lower(replace(replace(replace(replace(class, ' ', ''), '.', ''), ',', ''), '-', '')) = ?2)
+  AND (?3 IS NULL OR date IS NULL OR date >= ?3)
   AND (?4 IS NULL OR date IS NULL OR date <= ?4) AND (simulated = 0 OR NOT ?5)";
+const NAMED: &str = "SELECT record FROM scans WHERE name = ?1 AND sha256 IS NULL LIMIT 1";
+
+/// As the catalogue holds texts against each other.
+fn bare(text: &str) -> String {
+    text.chars().filter(|c| !" .,-".contains(*c)).collect::<String>().to_ascii_lowercase()
+}
 
 impl Catalogue {
     /// Opens a catalogue; makes it where `create` says so.
@@ -115,6 +126,13 @@ impl Catalogue {
         let Self { runtime, connection } = self;
         let row = runtime.block_on(sqlx::query(KNOWN).bind(sha256).fetch_optional(connection));
         row.map(|row| row.map(|row| row.get(1))).map_err(|error| failed("look a scan up", &error))
+    }
+
+    /// Whether a generated scan of this name is in the database already.
+    pub(crate) fn is_generated(&mut self, name: &str) -> Result<bool, Failure> {
+        let Self { runtime, connection } = self;
+        let row = runtime.block_on(sqlx::query(NAMED).bind(name).fetch_optional(connection));
+        row.map(|row| row.is_some()).map_err(|error| failed("look a scan up", &error))
     }
 
     /// Appends scans: `append` is called once with the number of the first record, inside the transaction that keeps other
@@ -166,8 +184,8 @@ impl Catalogue {
     pub(crate) fn admitted(&mut self, filter: &Filter) -> Result<HashSet<usize>, Failure> {
         let Self { runtime, connection } = self;
         let query = sqlx::query(ADMITTED)
-            .bind(&filter.calibre)
-            .bind(&filter.class)
+            .bind(filter.calibre.as_deref().map(bare))
+            .bind(filter.class.as_deref().map(bare))
             .bind(&filter.from)
             .bind(&filter.to)
             .bind(filter.real_only);

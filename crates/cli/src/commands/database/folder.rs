@@ -1,7 +1,9 @@
 //! The folder of a scan database: its catalogue and its feature file, opened, appended to, mapped.
 //!
 //! The catalogue is the authority: features are written and synced first, inside the catalogue's transaction, so that what
-//! a crash leaves behind the last catalogued record is cut off by the next writer and never seen by a reader.
+//! a crash leaves behind the last catalogued record is cut off by the next writer and never seen by a reader. A small file
+//! says from which record on somebody writes: without it whole records behind the catalogue are no crash's, but those of a
+//! catalogue that was lost or is older, and nothing is cut.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -17,6 +19,8 @@ use crate::files;
 
 const CATALOGUE: &str = "catalogue.sqlite";
 const FEATURES: &str = "features.bin";
+/// While records are written: the number of the first of them.
+const WRITING: &str = "features.writing";
 
 /// A scan ready to be taken in.
 pub(crate) struct Entry {
@@ -88,7 +92,7 @@ impl Database {
             return Ok(());
         }
         let cannot = self.cannot("write");
-        let file = self.path.join(FEATURES);
+        let (file, marker) = (self.path.join(FEATURES), self.path.join(WRITING));
         let (mut scans, mut records) = (Vec::new(), Vec::new());
         for entry in entries {
             records.extend_from_slice(entry.features.bytes());
@@ -96,25 +100,25 @@ impl Database {
         }
         self.catalogue.append(&scans, |first| {
             let end = (first as u64 + 1) * RECORD_BYTES as u64;
-            let written = || -> std::io::Result<bool> {
-                let mut file = OpenOptions::new().write(true).open(&file)?;
-                if file.metadata()?.len() < end {
-                    return Ok(false);
-                }
-                file.set_len(end)?;
-                file.seek(SeekFrom::Start(end))?;
-                file.write_all(&records)?;
-                file.sync_data()?;
-                Ok(true)
-            };
-            match written() {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(Exit::Environment.because(format!(
+            let length = std::fs::metadata(&file).or_exit(Exit::Environment, &cannot)?.len();
+            if length < end {
+                return Err(Exit::Environment.because(format!(
                     "{cannot}: it holds fewer records than the catalogue\nhint: restore the folder from a backup, or index again"
-                ))),
-                Err(error) => Err(Exit::Environment.because(format!("{cannot}: {error}"))),
+                )));
             }
-        })
+            let begun = std::fs::read_to_string(&marker).ok().and_then(|text| text.trim().parse().ok());
+            if length >= end + RECORD_BYTES as u64 && begun != Some(first) {
+                return Err(Exit::Environment.because(format!(
+                    "{cannot}: it holds {} scans and the catalogue {first}, and no writer was interrupted\n\
+                     hint: restore `{CATALOGUE}` from a backup, or index into a new folder",
+                    length / RECORD_BYTES as u64 - 1
+                )));
+            }
+            written(&file, &marker, first, &records).or_exit(Exit::Environment, &cannot)
+        })?;
+        // What is left of it after a crash here tells of records that the catalogue has: the next writer knows better.
+        let _ = std::fs::remove_file(self.path.join(WRITING));
+        Ok(())
     }
 
     /// Maps the feature file, as far as the catalogue vouches for it.
@@ -131,6 +135,19 @@ impl Database {
         }
         Ok(Mapped { map, end })
     }
+}
+
+/// Writes records for good from the place of the first on; what lay there is cut off.
+fn written(file: &Path, marker: &Path, first: i64, records: &[u8]) -> std::io::Result<()> {
+    let mut writing = File::create(marker)?;
+    writing.write_all(format!("{first}\n").as_bytes())?;
+    writing.sync_all()?;
+    let end = (first as u64 + 1) * RECORD_BYTES as u64;
+    let mut file = OpenOptions::new().write(true).open(file)?;
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end))?;
+    file.write_all(records)?;
+    file.sync_data()
 }
 
 /// The feature file in memory.

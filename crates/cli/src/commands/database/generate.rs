@@ -101,7 +101,14 @@ fn into_index(arguments: &Generate, path: &Path) -> Result<(), Failure> {
     let mut database = Database::create(path)?;
     let maker = Maker::new(arguments);
     let bar = progress::bar(arguments.count as u64, "making faces");
-    let places: Vec<usize> = (0..arguments.count).collect();
+    let mut places = Vec::new();
+    for place in 0..arguments.count {
+        if !database.catalogue.is_generated(&name(arguments.seed, place))? {
+            places.push(place);
+        }
+    }
+    let known = arguments.count - places.len();
+    bar.inc(known as u64);
     for batch in places.chunks(BATCH) {
         let entries = batch.par_iter().map(|&place| {
             let (number, firearm) = maker.firearm(place);
@@ -124,7 +131,10 @@ fn into_index(arguments: &Generate, path: &Path) -> Result<(), Failure> {
     }
     bar.finish_and_clear();
     let total = database.catalogue.count()?;
-    files::print_line(format!("{} made at 25 um and taken in; the database holds {total}", arguments.count))
+    files::print_line(format!(
+        "{} made at 25 um and taken in, {known} there already; the database holds {total}",
+        places.len()
+    ))
 }
 
 fn name(seed: u64, place: usize) -> String {

@@ -154,8 +154,10 @@ fn entry(
     let scan = x3p::read(bytes, &Limits::default()).or_exit(Exit::BadInput, cannot())?;
     let simulated = scan.comment.as_deref().is_some_and(|comment| comment.starts_with("simulated"));
     let origin = if simulated { Origin::Simulated } else { Origin::Real };
-    let surface = comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())?;
+    let mut surface = comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())?;
     let name = file_name(path);
+    surface.noted(&name, &scan.warnings);
+    surface.notes().iter().for_each(|note| files::remark(format!("note: {note}")));
     let place = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let particulars = told(&name);
     let scan = Scan {

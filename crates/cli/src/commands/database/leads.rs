@@ -24,6 +24,10 @@ pub(crate) struct Lead {
     /// Whether the comparison was made on prepared scans, not at what the index keeps.
     pub(crate) in_full: bool,
     pub(crate) ratio: Option<LikelihoodRatio>,
+    /// Why there is none.
+    pub(crate) unweighed: Option<String>,
+    /// What the reader should know.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Lead {
@@ -50,7 +54,8 @@ pub(crate) struct Report<'a> {
     pub(crate) searched: usize,
     pub(crate) damaged: Vec<usize>,
     pub(crate) itself: Option<i64>,
-    pub(crate) seconds: f64,
+    /// Of the scan that asks.
+    pub(crate) notes: &'a [String],
     pub(crate) leads: &'a [Lead],
 }
 
@@ -58,17 +63,14 @@ const NOTE: &str = "leads for an examiner to look into, not identifications";
 
 impl Report<'_> {
     pub(crate) fn text(&self) -> String {
-        let mut text = format!(
-            "{}: {} of {} scans searched in {:.2} s\n",
-            self.file, self.searched, self.scans, self.seconds
-        );
+        let mut text = format!("{}: {} of {} scans searched\n", self.file, self.searched, self.scans);
         for (rank, lead) in (1..).zip(self.leads) {
             let told = &lead.scan.particulars;
             let known: Vec<&str> =
                 [&told.calibre, &told.class, &told.date].into_iter().flatten().map(String::as_str).collect();
             let weight = lead.ratio.as_ref().map_or_else(
-                || if lead.in_full { "no calibration".to_owned() } else { "at 25 um only, no LR".to_owned() },
-                |ratio| format!("log10 LR {:.2}, {}", ratio.log10, evidence::verbal(ratio.log10)),
+                || format!("no LR: {}", one_line(lead.unweighed.as_deref().unwrap_or("not asked for"))),
+                |ratio| format!("log10 LR {}, {}", ratio.told(), evidence::verbal(ratio.log10)),
             );
             let _ = write!(
                 text,
@@ -81,6 +83,12 @@ impl Report<'_> {
                 let _ = write!(text, "  [{}]", known.join(", "));
             }
             text.push_str(if origin(lead.scan.origin) == "simulated" { "  SIMULATED\n" } else { "\n" });
+            for note in &lead.notes {
+                let _ = writeln!(text, "     note: {}", one_line(note));
+            }
+        }
+        for note in self.notes {
+            let _ = writeln!(text, "note: {}", one_line(note));
         }
         if let Some(record) = self.itself {
             let _ =
@@ -104,7 +112,7 @@ impl Report<'_> {
             preset: self.preset,
             scans: self.scans,
             searched: self.searched,
-            seconds: self.seconds,
+            warnings: self.notes,
             leads: (1..).zip(self.leads).map(|(rank, lead)| lead_json(rank, lead)).collect(),
             damaged: &self.damaged,
             note: NOTE,
@@ -120,7 +128,7 @@ struct Json<'a> {
     preset: &'a str,
     scans: usize,
     searched: usize,
-    seconds: f64,
+    warnings: &'a [String],
     leads: Vec<LeadJson<'a>>,
     damaged: &'a [usize],
     note: &'static str,
@@ -152,6 +160,13 @@ struct LeadJson<'a> {
     rotation_deg: f64,
     likelihood_ratio: Option<RatioJson<'a>>,
     conclusion_support: Option<String>,
+    unweighed: Option<&'a str>,
+    warnings: &'a [String],
+}
+
+/// Without the hint that follows on a line of its own.
+fn one_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
 }
 
 fn lead_json(rank: usize, lead: &Lead) -> LeadJson<'_> {
@@ -173,5 +188,7 @@ fn lead_json(rank: usize, lead: &Lead) -> LeadJson<'_> {
         rotation_deg: result.rotation.to_degrees(),
         likelihood_ratio: lead.ratio.as_ref().map(RatioJson::from),
         conclusion_support: lead.ratio.as_ref().map(|ratio| evidence::verbal(ratio.log10)),
+        unweighed: lead.unweighed.as_deref(),
+        warnings: &lead.notes,
     }
 }

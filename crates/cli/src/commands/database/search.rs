@@ -14,10 +14,10 @@ use sha2::{Digest as _, Sha256};
 use topography::picture::Depth;
 use topography::{Grid, Limits, Micrograph, x3p};
 
-use super::catalogue::Filter;
+use super::catalogue::{Filter, Scan};
 use super::folder::Database;
 use super::leads::{Lead, Report};
-use crate::commands::compare::{file_name, weighed};
+use crate::commands::compare::{file_name, weighed, weigher};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -44,6 +44,9 @@ pub(crate) struct Search {
     /// Not after this day.
     #[arg(long, value_name = "DATE")]
     to: Option<Date>,
+    /// A calibration file for likelihood ratios [default: the built-in one].
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
     /// Leave simulated scans out.
     #[arg(long)]
     real_only: bool,
@@ -68,6 +71,7 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
     }
     let mut database = Database::open(&arguments.database)?;
     let preset = database.preset.clone();
+    let weigher = weigher(arguments.calibration.as_deref(), &preset)?;
     let bytes = files::read(&arguments.scan)?;
     let sha256 = hex::encode(Sha256::digest(&bytes));
     let own = asked(&bytes, &arguments.scan, &preset)?;
@@ -83,7 +87,14 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
     let compared = Stages::default().compared.max(2 * arguments.top);
     let found = stages::search(&query, &store, &admits, Stages { compared, ..Stages::default() })
         .or_exit(Exit::BadInput, "cannot search")?;
-    let (leads, surfaces) = in_full(&mut database, &own, found.leads, arguments.top)?;
+    let (leads, surfaces) =
+        in_full(&mut database, &own, found.leads, arguments.top, weigher.as_ref().map(|w| &w.calibration))?;
+    files::remark(format!(
+        "{} of {} scans searched in {:.2} s",
+        found.searched,
+        store.len(),
+        start.elapsed().as_secs_f64()
+    ));
     let report = Report {
         file: arguments.scan.display().to_string(),
         sha256,
@@ -93,7 +104,7 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
         searched: found.searched,
         damaged: found.damaged,
         itself,
-        seconds: start.elapsed().as_secs_f64(),
+        notes: own.notes(),
         leads: &leads,
     };
     if let Some(path) = &arguments.picture {
@@ -113,7 +124,9 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
 fn asked(bytes: &[u8], path: &Path, preset: &Preset) -> Result<Surface, Failure> {
     let cannot = || format!("cannot search for `{}`", path.display());
     let scan = x3p::read(bytes, &Limits::default()).or_exit(Exit::BadInput, cannot())?;
-    comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())
+    let mut surface = comparison::prepare(&scan.topography, preset).or_exit(Exit::BadInput, cannot())?;
+    surface.noted(&file_name(path), &scan.warnings);
+    Ok(surface)
 }
 
 fn filter(arguments: &Search) -> Filter {
@@ -133,6 +146,7 @@ fn in_full(
     own: &Surface,
     mut found: Vec<stages::Lead>,
     top: usize,
+    calibration: Option<&Calibration>,
 ) -> Result<(Vec<Lead>, Vec<Option<Surface>>), Failure> {
     found.truncate(top);
     let mut kept = Vec::new();
@@ -143,30 +157,50 @@ fn in_full(
         })?;
         kept.push((lead, scan, database.catalogue.prepared(record)?));
     }
-    let built_in = Calibration::built_in();
-    let calibration = built_in.fits(&database.preset).is_ok().then_some(&built_in);
     let preset = &database.preset;
     let compared: Result<Vec<(Lead, Option<Surface>)>, Failure> = kept
         .into_par_iter()
-        .map(|(lead, scan, bytes)| {
-            let cannot = || format!("cannot compare with `{}`", scan.name);
-            let surface = bytes
-                .map(|bytes| stages::unpack(&bytes, preset))
-                .transpose()
-                .or_exit(Exit::Environment, cannot())?;
-            let comparison = match &surface {
-                Some(other) => comparison::compare(own, other).or_exit(Exit::BadInput, cannot())?,
-                None => lead.comparison.clone(),
+        .map(|(found, scan, bytes)| {
+            let (surface, damage) = match bytes.map(|bytes| stages::unpack(&bytes, preset)).transpose() {
+                Ok(surface) => (surface, None),
+                Err(damage) => (None, Some(format!("{damage}; compared at what the index keeps"))),
             };
-            let ratio = surface.as_ref().and_then(|_| weighed(&comparison, calibration).ok().flatten());
-            let (code, strength) = (lead.code, lead.strength);
-            let rank = stages::Lead { comparison: comparison.clone(), ..lead }.rank();
-            Ok((Lead { scan, code, strength, rank, comparison, in_full: surface.is_some(), ratio }, surface))
+            let lead = lead(own, found, scan, surface.as_ref(), calibration)?;
+            Ok((Lead { notes: lead.notes.into_iter().chain(damage).collect(), ..lead }, surface))
         })
         .collect();
     let mut compared = compared?;
     compared.sort_by(|(a, _), (b, _)| b.rank.total_cmp(&a.rank).then(a.scan.record.cmp(&b.scan.record)));
     Ok(compared.into_iter().unzip())
+}
+
+/// One lead, compared in full where its surface is at hand; only then is it weighed.
+fn lead(
+    own: &Surface,
+    found: stages::Lead,
+    scan: Scan,
+    surface: Option<&Surface>,
+    calibration: Option<&Calibration>,
+) -> Result<Lead, Failure> {
+    let cannot = || format!("cannot compare with `{}`", scan.name);
+    let comparison = match surface {
+        Some(other) => comparison::compare(own, other).or_exit(Exit::BadInput, cannot())?,
+        None => found.comparison.clone(),
+    };
+    let (ratio, unweighed) = match (surface, weighed(&comparison, calibration)) {
+        (None, _) => (None, Some("compared at what the index keeps, too coarse to be weighed".to_owned())),
+        (Some(_), Ok(Some(ratio))) => (Some(ratio), None),
+        (Some(_), Ok(None)) if comparison.is_same_scan() => {
+            (None, Some("the same measurement as the scan that asks: no weight".to_owned()))
+        }
+        (Some(_), Ok(None)) => (None, Some("no calibration fits".to_owned())),
+        (Some(_), Err(misfit)) => (None, Some(misfit.to_string())),
+    };
+    // What is noted of the scan that asks is said once.
+    let notes = comparison.warnings.iter().filter(|note| !own.notes().contains(note)).cloned().collect();
+    let (code, strength) = (found.code, found.strength);
+    let rank = stages::Lead { comparison: comparison.clone(), ..found }.rank();
+    Ok(Lead { scan, code, strength, rank, comparison, in_full: surface.is_some(), ratio, unweighed, notes })
 }
 
 /// The scan beside each lead that was compared in full, a row each; leads kept at 25 um alone are passed over.
