@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run -p registry --example figures -- issue 1000000     # codes for that many firearms, then look-ups
 //! cargo run -p registry --example figures -- import 1000000    # a table of that many bound-book rows
+//! cargo run -p registry --example figures -- look DIR          # look-ups in books on SQLite beside bare reads
 //! ```
 
 use std::io::{BufWriter, Seek as _, Write as _, stdout};
@@ -13,6 +14,9 @@ use jiff::Timestamp;
 use registry::{
     Books, Database, Description, FirearmKind, ImportOptions, IssueRun, NewIssuer, Part, serial_run,
 };
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
+use symbology::{Code, Symbol};
 
 type Done<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -20,12 +24,15 @@ type Done<T> = Result<T, Box<dyn std::error::Error>>;
 async fn main() -> Done<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let ["look", folder] = words.as_slice() {
+        return look(Path::new(folder)).await;
+    }
     let folder = tempfile::tempdir()?;
     let books = books(folder.path()).await?;
     match words.as_slice() {
-        ["issue", count] => issue(&books, count.parse()?).await?,
+        ["issue", count] => issue(&books, folder.path(), count.parse()?).await?,
         ["import", rows] => import(&books, folder.path(), rows.parse()?).await?,
-        _ => return Err("expected: issue COUNT | import ROWS".into()),
+        _ => return Err("expected: issue COUNT | import ROWS | look DIR".into()),
     }
     books.close().await;
     let size = std::fs::metadata(folder.path().join("books.sqlite"))?.len();
@@ -45,7 +52,7 @@ async fn books(folder: &Path) -> Done<Books> {
     Ok(Books::create(folder, &issuer, Timestamp::now()).await?)
 }
 
-async fn issue(books: &Books, count: u32) -> Done<()> {
+async fn issue(books: &Books, folder: &Path, count: u32) -> Done<()> {
     let run = IssueRun {
         model: "M9".parse()?,
         description: Description {
@@ -61,20 +68,77 @@ async fn issue(books: &Books, count: u32) -> Done<()> {
         made_on: "2024-01-02".parse()?,
         resume: false,
     };
-    let (mut codes, begun) = (Vec::new(), Instant::now());
-    let take = |chunk: &[registry::Issued]| codes.extend(chunk.iter().map(|one| one.code));
-    let new = books.issue(&run, &"line 1".parse()?, Timestamp::now(), take).await?;
+    let begun = Instant::now();
+    let new = books.issue(&run, &"line 1".parse()?, Timestamp::now(), |_| ()).await?;
     writeln!(stdout(), "{new} codes issued in {:.2} s", begun.elapsed().as_secs_f64())?;
-    let mut times: Vec<_> = Vec::new();
-    for code in codes.iter().step_by((codes.len() / 20_000).max(1)) {
-        let begun = Instant::now();
-        books.issued(*code).await?.ok_or("an issued code is not found")?;
-        times.push(begun.elapsed());
+    look(folder).await
+}
+
+/// Look-ups beside bare reads of the same row by its primary key, through the same driver, in turn, in one run.
+async fn look(folder: &Path) -> Done<()> {
+    const READS: usize = 20_000;
+    let books = Books::open(folder, Timestamp::now()).await?;
+    let file = SqliteConnectOptions::new().filename(folder.join("books.sqlite")).read_only(true);
+    let mut bare = file.pragma("cache_size", "-16384").connect().await?;
+    let numbers = some_codes(&mut bare, READS).await?;
+    let (mut ours, mut theirs) = (Vec::with_capacity(READS), Vec::with_capacity(READS));
+    for (at, number) in numbers.iter().enumerate() {
+        // Whoever comes second finds the page in memory, so they take turns.
+        for turn in [at, at + 1] {
+            let begun = Instant::now();
+            if turn % 2 == 0 {
+                let row = sqlx::query(BARE_READ).bind(number).fetch_one(&mut bare).await?;
+                std::hint::black_box((
+                    row.get::<i64, _>(0),
+                    row.get::<Option<i64>, _>(1),
+                    row.get::<i64, _>(3),
+                ));
+                theirs.push(begun.elapsed());
+            } else {
+                books.issued(code(*number)?).await?.ok_or("an issued code is not found")?;
+                ours.push(begun.elapsed());
+            }
+        }
     }
-    times.sort();
-    let (median, late) = (times[times.len() / 2], times[times.len() * 99 / 100]);
-    writeln!(stdout(), "look-up of a code: median {median:?}, p99 {late:?}")?;
+    let [ours, theirs] = [ours, theirs].map(|mut times| {
+        times.sort();
+        [times[READS / 2], times[READS * 99 / 100]].map(|time| time.as_secs_f64() * 1e6)
+    });
+    writeln!(
+        stdout(),
+        "look-up {:.1} µs median, {:.1} µs p99; bare primary-key read {:.1} µs median, {:.1} µs p99; ratio {:.2}",
+        ours[0],
+        ours[1],
+        theirs[0],
+        theirs[1],
+        ours[0] / theirs[0]
+    )?;
+    books.close().await;
     Ok(())
+}
+
+/// The row that a look-up reads, by its primary key.
+const BARE_READ: &str = "SELECT parts, firearm_id, record_id, issued_at FROM code WHERE code = $1";
+
+/// Codes from all over the blocks, in no order.
+async fn some_codes(bare: &mut SqliteConnection, count: usize) -> Result<Vec<i64>, sqlx::Error> {
+    let units = sqlx::query("SELECT MIN(unit), MAX(unit) FROM code").fetch_one(&mut *bare).await?;
+    let (low, high): (i64, i64) = (units.get(0), units.get(1));
+    let (mut codes, mut unit) = (Vec::with_capacity(count), low);
+    while codes.len() < count {
+        unit = low + (unit - low + 2_654_435_761) % (high - low + 1);
+        let found = sqlx::query("SELECT code FROM code WHERE unit >= $1 ORDER BY unit LIMIT 1").bind(unit);
+        codes.extend(found.fetch_optional(&mut *bare).await?.map(|row| row.get::<i64, _>(0)));
+    }
+    Ok(codes)
+}
+
+/// A code out of the number that stands for it in the table.
+fn code(number: i64) -> Done<Code> {
+    let symbol = |place: usize| Symbol::new((number >> (25 - 5 * place) & 31) as u8);
+    let symbols: Option<Vec<Symbol>> = (0..6).map(symbol).collect();
+    let symbols: [Symbol; 6] = symbols.and_then(|all| all.try_into().ok()).ok_or("five bits are a symbol")?;
+    Ok(Code::new(symbols))
 }
 
 async fn import(books: &Books, folder: &Path, rows: u32) -> Done<()> {

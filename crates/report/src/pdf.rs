@@ -25,6 +25,9 @@ const UNBROKEN: usize = 24;
 const MAX_LINE: usize = 400;
 /// Most cells of one document. A longer table goes into several, see [`Document::from_page`].
 pub const MAX_CELLS: usize = 20_000;
+/// Most cells of a document that tells a screen reader where its paragraphs and cells are: past this that is most of the
+/// file.
+const MAX_TAGGED: usize = 2_000;
 
 /// When a document was printed, UTC. The caller passes it in, because this room reads no clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,13 +190,13 @@ impl Document {
         self.with(Block::Figure { svg: svg.to_owned(), caption: caption.to_owned() })
     }
 
-    /// The whole file.
+    /// The whole file. Its structure is marked for screen readers unless its tables have more than 2,000 cells.
     ///
     /// # Errors
     /// [`PdfError::Moment`] for a day that does not exist, [`PdfError::Limit`] above [`MAX_CELLS`] cells,
     /// [`PdfError::Layout`] for a picture that is no SVG.
     pub fn to_pdf(&self) -> Result<Pdf, PdfError> {
-        let cells = self.blocks.iter().map(Block::cells).sum();
+        let cells = self.cells();
         if cells > MAX_CELLS {
             return Err(PdfError::Limit { cells });
         }
@@ -208,6 +211,11 @@ impl Document {
         self.set(Letters::Drawable).or_else(|_| self.set(Letters::Ascii))
     }
 
+    /// Cells in all tables.
+    fn cells(&self) -> usize {
+        self.blocks.iter().map(Block::cells).sum()
+    }
+
     fn set(&self, letters: Letters) -> Result<Pdf, PdfError> {
         let world = OneText::new(self.inputs(letters));
         let compiled = typst::compile::<PagedDocument>(&world).output;
@@ -217,6 +225,7 @@ impl Document {
                 creator: Smart::Custom(Some("microstamp".to_owned())),
                 standards: PdfStandards::new(&[PdfStandard::A_2b])
                     .expect("one standard cannot contradict itself"),
+                tagged: self.cells() <= MAX_TAGGED,
                 ..PdfOptions::default()
             };
             Ok(Pdf { bytes: typst_pdf::pdf(&document, &options)?, pages: document.pages().len() })

@@ -79,6 +79,15 @@ fn a_word_of_ten_thousand_letters_stays_on_its_pages() {
 #[test]
 fn a_long_table_is_printed_in_parts() {
     let part = Document::new("Book", "part 1", PRINTED).table(table("cell", 400)).to_pdf().unwrap();
+    let long = String::from_utf8_lossy(
+        &Document::new("Book", "long", PRINTED).table(table("c", 700)).to_pdf().unwrap().bytes,
+    )
+    .into_owned();
+    let short = String::from_utf8_lossy(&part.bytes);
+    assert!(
+        short.contains("/StructTreeRoot") && !long.contains("/StructTreeRoot"),
+        "only a short one is tagged"
+    );
     let again = Document::new("Book", "part 2", PRINTED).from_page(part.pages + 1).table(table("cell", 5));
     assert_eq!((part.pages > 5, again.to_pdf().unwrap().pages), (true, 1));
     let over = Document::new("Book", "all", PRINTED).table(table("cell", MAX_CELLS / 3 + 1));
