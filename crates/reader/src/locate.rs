@@ -121,7 +121,8 @@ pub(crate) fn sight(
             return seen;
         }
     }
-    if rendering != Rendering::Slope
+    // Pictures without relief are looked through in several ways already.
+    if matches!(rendering, Rendering::Height | Rendering::Relief)
         && let [one, other] = banks.foils()
     {
         let foil = |foil: &Banks| {
@@ -208,7 +209,7 @@ impl View<'_> {
             let low = (banks.low(self.rendering), effort.search);
             let found = ring.candidates(&edges, (&edges, FRAC_PI_2), low, self.range);
             // Lines are the same whichever way flanks face: what faces outward is brighter or darker than they are.
-            for fit in self.climbed(banks, effort, (&edges, found)) {
+            for fit in self.climbed(banks, effort, (&edges, found)).into_iter().take(LINED) {
                 for azimuth in [0.25, 0.5, 0.75].map(|turn| turn * PI) {
                     let candidate = Candidate { azimuth, ..fit.candidate };
                     fits.push(Fit { candidate, ..fit.clone() });
@@ -291,6 +292,8 @@ fn best_of(fits: &mut Vec<Fit>, behind: f32, keep: usize) {
     fits.truncate(keep);
 }
 
+/// Fits of lines that are looked at, however flanks face.
+const LINED: usize = 2;
 /// Turns of a ring that was seen that are looked at closely.
 const TURNS: usize = 3;
 /// Rounds of the closer look after which the pose is moved.
