@@ -96,7 +96,16 @@ fn send(program: &str, run: &Run, examples: &str) -> Output {
         "--no-color",
         "--continue-on-failure",
     ]);
-    command.args(["--suppress-health-check", "all", "--request-timeout", "30", "--warnings", "off"]);
+    command.args([
+        "--suppress-health-check",
+        "all",
+        "--request-timeout",
+        "120",
+        "--wait-for-schema",
+        "60",
+        "--warnings",
+        "off",
+    ]);
     if let Some(session) = &run.session {
         // Signing out would end the run; it is in the runs without a session.
         command.args(["--header", &format!("Authorization: Bearer {session}")]);
