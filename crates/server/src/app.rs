@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use self::people::Owner;
+pub use self::serving::DoorRules;
 pub(crate) use self::serving::{Doors, serve};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node, NodeRole};
@@ -29,6 +30,9 @@ pub enum ServeError {
     /// Folder, books or log.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// Its accounts.
+    #[error(transparent)]
+    Access(#[from] crate::access::AccessError),
     /// The address cannot be listened on.
     #[error("cannot listen: {0}")]
     Listen(std::io::Error),
@@ -59,6 +63,8 @@ pub struct ServeOptions {
     pub clock: Clock,
     /// How many uncertain answers an issuer gives.
     pub fishing: FishingRules,
+    /// How long its door waits, and for how many.
+    pub door: DoorRules,
 }
 
 /// A node that runs in this process.
@@ -107,7 +113,7 @@ impl Server {
             NodeRole::Dealer => return Err(ServeError::NoServer),
         };
         let doors = Doors::open(listener, tls.as_deref())?;
-        let running = tokio::spawn(run(doors, routes, work, stopped));
+        let running = tokio::spawn(run(doors, (routes, options.door), work, stopped));
         Ok(Self { address, stop, running })
     }
 
@@ -123,8 +129,13 @@ impl Server {
     }
 }
 
-async fn run(doors: Doors, routes: axum::Router, work: JoinHandle<()>, mut stopped: watch::Receiver<bool>) {
-    let serving = serve(doors, routes, stopped.clone());
+async fn run(
+    doors: Doors,
+    inside: (axum::Router, DoorRules),
+    work: JoinHandle<()>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let serving = serve(doors, inside, stopped.clone());
     let late = async {
         tasks::told(&mut stopped).await;
         tokio::time::sleep(GRACE).await;

@@ -9,6 +9,8 @@
 //! | `log/`, `records/` | the node's log of questions and answers, and its records |
 //! | `index/`, `memory.json`, `desk.json` | where records lie and what the node remembers; made anew from the records |
 //! | `directory` | the newest directory seen |
+//! | `accounts.json` | accounts of people; its hash stands in the log; mode 0600 |
+//! | `cosigned` | the newest checkpoint of its log that a quorum cosigned |
 //!
 //! An issuer's node lives in the folder of its books, beside them.
 
@@ -307,6 +309,11 @@ impl Node {
     /// # Errors
     /// [`ConfigError::Folder`].
     pub fn trust(&mut self, directory: &str, key: &str) -> Result<(), ConfigError> {
+        let kept = self.folder.join("directory");
+        // What another key signed is no directory under this one.
+        if self.config.directory_key.as_ref().is_some_and(|before| before != key) && kept.exists() {
+            fs::remove_file(&kept).map_err(|source| at("cannot remove", &kept, source))?;
+        }
         self.config.directory = Some(directory.to_owned());
         self.config.directory_key = Some(key.to_owned());
         self.write()

@@ -16,7 +16,7 @@ pub mod roles;
 mod telemetry;
 mod tls;
 
-pub use app::{ServeError, ServeOptions, Server};
+pub use app::{DoorRules, ServeError, ServeOptions, Server};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{ConfigError, Node, NodeConfig, NodeRole, validity};

@@ -68,9 +68,9 @@ impl Metrics {
         counts.impaired.iter().copied().collect()
     }
 
-    /// Everything as Prometheus text, format 0.0.4. How traces ended is for the node's own people: in small numbers it tells
-    /// more than the public statistics do.
-    pub fn text(&self, now: Timestamp, own_people: bool) -> String {
+    /// Everything as Prometheus text, format 0.0.4, for the node's own people: small numbers tell more than the public
+    /// statistics do.
+    pub fn text(&self, now: Timestamp) -> String {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = String::from("# TYPE microstamp_requests_total counter\n");
         for ((route, status), count) in &counts.requests {
@@ -79,11 +79,9 @@ impl Metrics {
                 format_args!("microstamp_requests_total{{route=\"{route}\",status=\"{status}\"}} {count}"),
             );
         }
-        if own_people {
-            text.push_str("# TYPE microstamp_outcomes_total counter\n");
-            for (outcome, count) in &counts.outcomes {
-                line(&mut text, format_args!("microstamp_outcomes_total{{outcome=\"{outcome}\"}} {count}"));
-            }
+        text.push_str("# TYPE microstamp_outcomes_total counter\n");
+        for (outcome, count) in &counts.outcomes {
+            line(&mut text, format_args!("microstamp_outcomes_total{{outcome=\"{outcome}\"}} {count}"));
         }
         text.push_str("# TYPE microstamp_request_seconds histogram\n");
         for (bucket, bound) in counts.buckets.iter().zip(BOUNDS) {

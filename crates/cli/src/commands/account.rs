@@ -107,6 +107,8 @@ fn open(data: &Path) -> Result<(Access, Ledger), Failure> {
         "cannot open the node's log (a running node holds it; ask its operator, or stop it first)",
     )?;
     let access = Access::open(&node).or_exit(Exit::Environment, "cannot read the accounts")?;
+    wait(access.reconcile(&ledger, Timestamp::now()))?
+        .or_exit(Exit::Environment, "cannot use the accounts")?;
     Ok((access, ledger))
 }
 

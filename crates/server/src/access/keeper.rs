@@ -1,24 +1,25 @@
 //! The accounts of a node, in `node/accounts.json`, and the sign-ins that go through them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use registry::names::Person;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard, Semaphore};
+use tokio::sync::{Mutex, Semaphore};
 use webauthn_rs::prelude::{
     CreationChallengeResponse, PublicKeyCredential, RegisterPublicKeyCredential, RequestChallengeResponse,
     Webauthn,
 };
 
 use super::account::{Account, Standing};
+use super::file::{AccountsFile, Agreement, newest};
 use super::passkeys::relying_party;
 use super::password::{self, fingerprint};
+use super::refused::Refused;
 use super::roles::{Action, Role, Roles};
 use super::sessions::{Sessions, Stage};
-use crate::config::{ConfigError, Node, replace};
+use crate::config::{ConfigError, Node};
+use crate::federation::same_person;
 use crate::ledger::{Act, Ledger, LedgerError};
 
 /// Accounts at one node.
@@ -86,7 +87,6 @@ pub struct Signed {
 
 /// Accounts and sessions of a node.
 pub struct Access {
-    path: PathBuf,
     passkeys: Option<Webauthn>,
     state: Mutex<State>,
     /// A password costs 19 MiB and some 20 ms: two at a time.
@@ -96,6 +96,8 @@ pub struct Access {
 struct State {
     accounts: BTreeMap<Person, Account>,
     sessions: Sessions,
+    file: AccountsFile,
+    refused: Refused,
 }
 
 impl Access {
@@ -104,20 +106,36 @@ impl Access {
     /// # Errors
     /// [`ConfigError`] when the file cannot be read.
     pub fn open(node: &Node) -> Result<Self, ConfigError> {
-        let path = node.folder.join("accounts.json");
-        let accounts: Vec<Account> = match fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|error| ConfigError::Damaged { path: path.clone(), reason: error.to_string() })?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-            Err(source) => return Err(ConfigError::Folder { what: "cannot read", path, source }),
-        };
+        let (file, accounts) = AccountsFile::open(node)?;
         let accounts = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
+        let state = State { accounts, sessions: Sessions::default(), file, refused: Refused::default() };
         Ok(Self {
-            path,
             passkeys: relying_party(&node.config.url),
-            state: Mutex::new(State { accounts, sessions: Sessions::default() }),
+            state: Mutex::new(state),
             hashing: Semaphore::new(2),
         })
+    }
+
+    /// Compares the accounts with the log. A change that was entered and did not take effect before the node ended is
+    /// entered as not completed.
+    ///
+    /// # Errors
+    /// [`AccessError::File`] when the file is not that of the log.
+    pub async fn reconcile(&self, ledger: &Ledger, now: Timestamp) -> Result<(), AccessError> {
+        let mut state = self.state.lock().await;
+        let Some(last) = ledger.find(newest())? else { return Ok(()) };
+        match state.file.agrees_with(&last.body) {
+            Agreement::Holds => Ok(()),
+            Agreement::OneBehind => {
+                let act = json!({"change": "not completed", "entry": last.entered.index});
+                state.keep(ledger, act, now).await
+            }
+            Agreement::Broken => Err(AccessError::File(state.file.damaged(
+                "it is not the file that the log speaks of\nhint: put back the newest one; accounts are changed by \
+                 `microstamp account` and by operators only"
+                    .to_owned(),
+            ))),
+        }
     }
 
     /// Makes an account and returns the token with which its owner sets password and passkey, within a week.
@@ -131,8 +149,9 @@ impl Access {
         now: Timestamp,
     ) -> Result<String, AccessError> {
         let mut state = self.state.lock().await;
-        if state.accounts.contains_key(&name) {
-            return Err(AccessError::Taken(name));
+        // Another spelling does not make another person.
+        if let Some(taken) = state.accounts.keys().find(|known| same_person(known, &name)) {
+            return Err(AccessError::Taken(taken.clone()));
         }
         if state.accounts.len() >= MOST {
             return Err(AccessError::Full);
@@ -140,7 +159,7 @@ impl Access {
         let token = password::token();
         let act = json!({"change": "invited", "account": name, "roles": roles, "by": by});
         let account = Account::invited(name, roles, fingerprint(&token), now);
-        self.change(&mut state, ledger, (act, account), now).await?;
+        state.change(ledger, (act, account), now).await?;
         Ok(token)
     }
 
@@ -158,7 +177,7 @@ impl Access {
         let mut account = state.of_another(by, name)?;
         let act = json!({"change": "roles", "account": name, "roles": roles, "by": by});
         account.roles = roles;
-        self.change(&mut state, ledger, (act, account), now).await
+        state.change(ledger, (act, account), now).await
     }
 
     /// Closes an account; its sessions end.
@@ -175,7 +194,7 @@ impl Access {
         let mut account = state.of_another(by, name)?;
         account.standing = Standing::Closed;
         let act = json!({"change": "closed", "account": name, "by": by});
-        self.change(&mut state, ledger, (act, account), now).await
+        state.change(ledger, (act, account), now).await
     }
 
     /// Frees a locked or closed account: password and passkeys are void, and a new token invites its owner.
@@ -196,7 +215,7 @@ impl Access {
         let token = password::token();
         account.invite(fingerprint(&token), now);
         let act = json!({"change": "invited anew", "account": name, "by": by});
-        self.change(&mut state, ledger, (act, account), now).await?;
+        state.change(ledger, (act, account), now).await?;
         Ok(token)
     }
 
@@ -212,23 +231,19 @@ impl Access {
     pub async fn enrol(
         &self,
         (name, token, password): (&Person, &str, &str),
+        ledger: &Ledger,
         now: Timestamp,
     ) -> Result<(String, Step), AccessError> {
         let passkeys = self.passkeys.as_ref().ok_or(AccessError::NoDomain)?;
-        let invited = |state: &State| {
-            state.accounts.get(name).is_some_and(|account| account.is_invited_by(fingerprint(token), now))
-        };
-        // A password costs much: first the token.
-        if !invited(&*self.state.lock().await) {
-            return Err(AccessError::Failed);
+        let token = fingerprint(token);
+        // A hash is work: only for whoever holds a token.
+        if !self.state.lock().await.is_invited(name, token, now) {
+            return Err(self.refuse(name, ledger, now).await);
         }
         let hash = self.hashed(password).await?;
         let mut state = self.state.lock().await;
-        let account = state.accounts.get(name).ok_or(AccessError::Failed)?;
-        if !account.is_invited_by(fingerprint(token), now) {
-            return Err(AccessError::Failed);
-        }
-        let (id, shown) = (account.id, name.as_str());
+        let account = state.accounts.get(name).filter(|account| account.is_invited_by(token, now));
+        let (id, shown) = (account.ok_or(AccessError::Failed)?.id, name.as_str());
         let (challenge, registration) =
             passkeys.start_passkey_registration(id, shown, shown, None).map_err(|_| AccessError::Failed)?;
         let stage = Stage::Registering { password: hash, state: Box::new(registration) };
@@ -249,19 +264,16 @@ impl Access {
         let hash = self.state.lock().await.accounts.get(name).and_then(|account| account.password.clone());
         let matches = self.matching(password, hash.clone()).await;
         let mut state = self.state.lock().await;
-        let account = state.accounts.get(name).cloned();
         // Between the two locks the account may have been closed or given another password.
-        let active =
-            account.filter(|account| account.standing == Standing::Active && account.password == hash);
-        let Some(account) = active else {
-            // Entered as any other failure, so that it takes as long; a name that is nobody's is not written down.
-            let known = state.accounts.contains_key(name).then_some(name);
-            let act = json!({"change": "sign-in failed", "account": known});
-            ledger.enter(&[Act::new("account", act)], now).await?;
-            return Err(AccessError::Failed);
+        let account = state.accounts.get(name).filter(|account| {
+            account.standing == Standing::Active && account.password.is_some() && account.password == hash
+        });
+        let Some(account) = account.cloned() else {
+            drop(state);
+            return Err(self.refuse(name, ledger, now).await);
         };
         if !matches {
-            self.failed(&mut state, account, ledger, now).await?;
+            state.failed(account, ledger, now).await?;
             return Err(AccessError::Failed);
         }
         let passkeys = self.passkeys.as_ref().ok_or(AccessError::NoDomain)?;
@@ -285,13 +297,13 @@ impl Access {
         let (person, stage) = state.sessions.take(secret, now).ok_or(AccessError::NoSession)?;
         let account = state.account(&person)?.clone();
         let Some((what, mut account)) = self.second_factor(account.clone(), stage, credential) else {
-            self.failed(&mut state, account, ledger, now).await?;
+            state.failed(account, ledger, now).await?;
             return Err(AccessError::Failed);
         };
         account.used_at = now;
         account.failures.clear();
         let roles = account.roles.clone();
-        self.change(&mut state, ledger, (json!({"change": what, "account": person}), account), now).await?;
+        state.change(ledger, (json!({"change": what, "account": person}), account), now).await?;
         let secret = state.sessions.begin(person.clone(), Stage::Full, now);
         let until = state.sessions.who(&secret, now).ok_or(AccessError::NoSession)?.1;
         Ok((secret, Signed { person, roles, until }))
@@ -337,7 +349,7 @@ impl Access {
         let count = unused.len();
         for account in unused {
             let act = json!({"change": "closed, unused for 90 days", "account": account.name});
-            self.change(&mut state, ledger, (act, account), now).await?;
+            state.change(ledger, (act, account), now).await?;
         }
         Ok(count)
     }
@@ -380,43 +392,20 @@ impl Access {
         }
     }
 
-    async fn failed(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        mut account: Account,
-        ledger: &Ledger,
-        now: Timestamp,
-    ) -> Result<(), AccessError> {
-        let what = if account.fail(now) { "locked" } else { "sign-in failed" };
-        let act = json!({"change": what, "account": account.name});
-        self.change(state, ledger, (act, account), now).await
+    /// Counts a sign-in to an account that is not there or may not sign in, and says no more than for a wrong password.
+    async fn refuse(&self, name: &Person, ledger: &Ledger, now: Timestamp) -> AccessError {
+        let mut state = self.state.lock().await;
+        let known = state.accounts.contains_key(name).then(|| name.clone());
+        state.refused.count(known);
+        state.settle(ledger, now, false).await.err().unwrap_or(AccessError::Failed)
     }
 
-    /// Enters the act, then writes the account, then lets it hold: no log, no change.
-    async fn change(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        ledger: &Ledger,
-        (act, account): (Value, Account),
-        now: Timestamp,
-    ) -> Result<(), AccessError> {
-        ledger.enter(&[Act::new("account", act)], now).await?;
-        let name = account.name.clone();
-        let ends = account.standing != Standing::Active
-            || state.accounts.get(&name).is_some_and(|before| before.roles != account.roles);
-        let before = state.accounts.insert(name.clone(), account);
-        let all: Vec<&Account> = state.accounts.values().collect();
-        if let Err(error) = save(&self.path, &all) {
-            match before {
-                Some(before) => state.accounts.insert(name, before),
-                None => state.accounts.remove(&name),
-            };
-            return Err(error.into());
-        }
-        if ends {
-            state.sessions.end_all(&name);
-        }
-        Ok(())
+    /// Enters what was refused since the last time; at most once a minute unless the node stops.
+    ///
+    /// # Errors
+    /// [`AccessError::Log`].
+    pub async fn settle(&self, ledger: &Ledger, now: Timestamp, anyhow: bool) -> Result<(), AccessError> {
+        self.state.lock().await.settle(ledger, now, anyhow).await
     }
 
     async fn hashed(&self, password: &str) -> Result<String, AccessError> {
@@ -446,11 +435,64 @@ impl State {
         }
         self.account(name).cloned()
     }
-}
 
-/// Writes the accounts for the owner's eyes only, whole or not at all.
-fn save(path: &Path, accounts: &[&Account]) -> Result<(), ConfigError> {
-    let bytes = serde_json::to_vec_pretty(accounts)
-        .map_err(|error| ConfigError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
-    replace(path, &bytes)
+    fn is_invited(&self, name: &Person, token: [u8; 32], now: Timestamp) -> bool {
+        self.accounts.get(name).is_some_and(|account| account.is_invited_by(token, now))
+    }
+
+    /// Counts a failure at once, whether the log takes it or not: who guesses must not win by a full disk.
+    async fn failed(
+        &mut self,
+        mut account: Account,
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let (name, locks) = (account.name.clone(), account.fail(now));
+        self.accounts.insert(name.clone(), account);
+        if locks {
+            self.sessions.end_all(&name);
+        }
+        let what = if locks { "locked" } else { "sign-in failed" };
+        self.keep(ledger, json!({"change": what, "account": name}), now).await
+    }
+
+    /// Changes an account: no log, no change.
+    async fn change(
+        &mut self,
+        ledger: &Ledger,
+        (act, account): (Value, Account),
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let name = account.name.clone();
+        let before = self.accounts.get(&name).cloned();
+        let ends = account.standing != Standing::Active
+            || before.as_ref().is_some_and(|before| before.roles != account.roles);
+        self.accounts.insert(name.clone(), account);
+        if let Err(error) = self.keep(ledger, act, now).await {
+            match before {
+                Some(before) => self.accounts.insert(name, before),
+                None => self.accounts.remove(&name),
+            };
+            return Err(error);
+        }
+        if ends {
+            self.sessions.end_all(&name);
+        }
+        Ok(())
+    }
+
+    /// Enters an act, then writes the file that it leads to.
+    async fn keep(&mut self, ledger: &Ledger, act: Value, now: Timestamp) -> Result<(), AccessError> {
+        let bytes = self.file.bytes_of(self.accounts.values())?;
+        let act = Act::new("account", self.file.leading_to(&bytes, act)).found_by(newest());
+        ledger.enter(&[act], now).await?;
+        Ok(self.file.write(&bytes)?)
+    }
+
+    async fn settle(&mut self, ledger: &Ledger, now: Timestamp, anyhow: bool) -> Result<(), AccessError> {
+        let Some(act) = self.refused.due(now, anyhow) else { return Ok(()) };
+        ledger.enter(&[Act::new("account", act)], now).await?;
+        self.refused.entered(now);
+        Ok(())
+    }
 }

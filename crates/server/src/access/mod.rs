@@ -5,9 +5,11 @@
 //! `docs/access.md` names the test behind every control.
 
 mod account;
+mod file;
 mod keeper;
 mod passkeys;
 mod password;
+mod refused;
 mod roles;
 mod sessions;
 

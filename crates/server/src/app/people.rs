@@ -122,6 +122,13 @@ impl People {
         self.desk.as_deref().ok_or_else(|| ProblemKind::NotFound.because("this node asks no questions"))
     }
 
+    /// Enters that somebody looks at what is not their own, before it is shown.
+    async fn seen(&self, by: &Signed, what: Value) -> Result<(), Problem> {
+        let act = Act::new("seen", json!({"by": by.person, "what": what}));
+        let entered = self.ledger().enter(&[act], self.clock.now()).await;
+        entered.map(drop).map_err(|error| ProblemKind::NoLog.because(error))
+    }
+
     async fn permit(&self, headers: &HeaderMap, action: Action) -> Result<Signed, Problem> {
         Ok(self.access.permit(bearer(headers)?, action, self.clock.now()).await?)
     }
@@ -153,7 +160,7 @@ struct Enrolment {
 async fn enrol(State(people): State<People>, request: Request) -> Answer {
     let (_, asked): (_, Enrolment) = content(request).await?;
     let who = (&asked.name, &*asked.token, &*asked.password);
-    Ok(step(people.access.enrol(who, people.clock.now()).await?))
+    Ok(step(people.access.enrol(who, people.ledger(), people.clock.now()).await?))
 }
 
 #[derive(Deserialize)]
@@ -210,9 +217,10 @@ async fn accounts(
     headers: HeaderMap,
     page: Result<Query<Page<Person>>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
-    people.permit(&headers, Action::SeeAccounts).await?;
+    let by = people.permit(&headers, Action::SeeAccounts).await?;
     let page = paged(page)?;
     let most = page.most()?;
+    people.seen(&by, json!({"accounts": most, "after": page.after})).await?;
     let mut all = people.access.list().await;
     all.retain(|account| page.after.as_ref().is_none_or(|after| account.name > *after));
     let more = all.len() > most;
@@ -275,9 +283,7 @@ async fn records(
     let most = page.most()?;
     let from = page.after.map_or(0, |after| after.saturating_add(1));
     // Who reads the records stands in them.
-    let act = Act::new("records-read", json!({"by": by.person, "from": from, "most": most}));
-    let entered = people.ledger().enter(&[act], people.clock.now()).await;
-    entered.map_err(|error| ProblemKind::NoLog.because(error))?;
+    people.seen(&by, json!({"records": most, "from": from})).await?;
     let owner = people.clone();
     let read = tokio::task::spawn_blocking(move || owner.ledger().from_entry(from, most + 1));
     let read = read.await.map_err(|error| ProblemKind::Fault.because(error))?;
@@ -305,8 +311,13 @@ async fn questions(
 ) -> Answer {
     let signed = people.permit(&headers, Action::SeeQuestions).await?;
     let page = paged(page)?;
-    let (seen, more) = people.desk()?.page(page.after, page.most()?, own(&signed))?;
+    let most = page.most()?;
+    if own(&signed).is_none() {
+        people.seen(&signed, json!({"questions": most, "after": page.after})).await?;
+    }
+    let (seen, more) = people.desk()?.page(page.after, most, own(&signed))?;
     let next = seen.last().filter(|_| more).map(|filed| filed.id);
+    let seen = seen.iter().map(on_desk).collect::<Result<Vec<_>, _>>()?;
     Ok(respond(json!({"questions": seen, "next": next}).to_string()))
 }
 
@@ -324,12 +335,24 @@ async fn dealers_reminders(State(people): State<People>, headers: HeaderMap) -> 
 
 async fn question(State(people): State<People>, Named(id): Named, headers: HeaderMap) -> Answer {
     let signed = people.permit(&headers, Action::SeeQuestions).await?;
-    Ok(respond(text(&people.desk()?.see(number(&id)?, own(&signed))?)?))
+    let filed = people.desk()?.see(number(&id)?, own(&signed))?;
+    if filed.requester != signed.person {
+        people.seen(&signed, json!({"question": filed.id})).await?;
+    }
+    Ok(respond(text(&filed)?))
 }
 
-async fn approve(State(people): State<People>, Named(id): Named, headers: HeaderMap) -> Answer {
-    let by = people.permit(&headers, Action::ApproveQuestion).await?;
-    let filed = people.desk()?.approve(by.person, number(&id)?, people.clock.now()).await?;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Approval {
+    draft_sha256: String,
+}
+
+async fn approve(State(people): State<People>, Named(id): Named, request: Request) -> Answer {
+    let by = people.permit(request.headers(), Action::ApproveQuestion).await?;
+    let (_, seen): (_, Approval) = content(request).await?;
+    let what = (number(&id)?, seen.draft_sha256);
+    let filed = people.desk()?.approve(by.person, what, people.clock.now()).await?;
     Ok(respond(text(&filed)?))
 }
 
@@ -456,5 +479,12 @@ fn account(account: &Account) -> Value {
 }
 
 fn text(filed: &Filed) -> Result<String, Problem> {
-    serde_json::to_string(filed).map_err(|error| ProblemKind::Fault.because(error))
+    on_desk(filed).map(|filed| filed.to_string())
+}
+
+/// A question as people see it: with the hash that an approval names.
+fn on_desk(filed: &Filed) -> Result<Value, Problem> {
+    let mut shown = serde_json::to_value(filed).map_err(|error| ProblemKind::Fault.because(error))?;
+    shown["draft_sha256"] = filed.draft_sha256().into();
+    Ok(shown)
 }

@@ -117,10 +117,20 @@ fn finish(own: Router, common: Common) -> Router {
 /// Answers within a time. What has begun goes on to its end all the same, also when whoever asked hangs up: what is entered
 /// in the log is remembered too, and a failed sign-in counts.
 async fn to_the_end(request: Request, next: Next) -> Response {
-    let running = tokio::spawn(next.run(request));
-    match tokio::time::timeout(TIME, running).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(_)) => ProblemKind::Fault.because("a fault of this node").into_response(),
+    let (parts, body) = request.into_parts();
+    let work = async {
+        // The content is read while the connection stands; from then on the work needs it no more.
+        let Ok(content) = to_bytes(body, LIMIT).await else {
+            return ProblemKind::TooLarge.because("a request has at most 256 KiB").into_response();
+        };
+        let request = Request::from_parts(parts, Body::from(content));
+        match tokio::spawn(next.run(request)).await {
+            Ok(answer) => answer,
+            Err(_) => ProblemKind::Fault.because("a fault of this node").into_response(),
+        }
+    };
+    match tokio::time::timeout(TIME, work).await {
+        Ok(answer) => answer,
         Err(_) => {
             let detail = format!("this took longer than {} seconds", TIME.as_secs());
             ProblemKind::TooSlow.because(detail).into_response()
@@ -213,7 +223,7 @@ fn holds_token(token: &str, headers: &HeaderMap) -> Result<(), Problem> {
     if same(given.as_bytes(), token.as_bytes()) {
         return Ok(());
     }
-    Err(ProblemKind::Unsigned.because("this node asks only for whoever holds its token"))
+    Err(ProblemKind::Unsigned.because("this is for whoever holds the node's token"))
 }
 
 async fn asked(state: &AgencyState, request: Request) -> Result<Response, Problem> {
@@ -270,18 +280,24 @@ async fn openapi(State(common): State<Common>) -> Response {
 }
 
 /// Whether the node can do its work; what it cannot do now is named.
+/// Whether the node can do its work: 503, and what is in the way, when it cannot.
 async fn healthz(State(common): State<Common>) -> Response {
     let impaired = common.metrics.impaired();
-    let status = if impaired.is_empty() { "ok" } else { "impaired" };
+    let well = impaired.is_empty();
     let (name, role) = (&common.node.config.name, common.node.config.role);
-    json(serde_json::json!({"status": status, "name": name, "role": role, "impaired": impaired}).to_string())
+    let health = serde_json::json!({
+        "status": if well { "ok" } else { "impaired" }, "name": name, "role": role, "impaired": impaired,
+    });
+    let status = if well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, json(health.to_string())).into_response()
 }
 
-async fn metrics(State(common): State<Common>, headers: HeaderMap) -> Response {
-    let own_people = common.node.token().is_ok_and(|token| holds_token(&token, &headers).is_ok());
+/// What the node counts, for its operator: the counts are exact and tell of single answers.
+async fn metrics(State(common): State<Common>, headers: HeaderMap) -> Result<Response, Problem> {
+    let token = common.node.token().map_err(|error| ProblemKind::Fault.because(error))?;
+    holds_token(&token, &headers)?;
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");
-    let text = common.metrics.text(common.clock.now(), own_people);
-    ([(header::CONTENT_TYPE, kind)], text).into_response()
+    Ok(([(header::CONTENT_TYPE, kind)], common.metrics.text(common.clock.now())).into_response())
 }
 
 async fn card(State(common): State<Common>) -> Response {

@@ -20,10 +20,21 @@ use tower::ServiceExt as _;
 use super::tasks::told;
 use crate::tls::{Peer, Tls, TlsListener};
 
-/// Time for the head of a request, also of the next one on a connection that is kept; nodes let go of idle ones after 30 s.
-const HEAD: Duration = Duration::from_mins(1);
-/// Connections at once.
-const AT_ONCE: usize = 4_096;
+/// How long the door waits, and for how many.
+#[derive(Debug, Clone, Copy)]
+pub struct DoorRules {
+    /// Time for the head of a request, also of the next one on a connection that is kept; nodes let go of idle ones after
+    /// 30 s.
+    pub head: Duration,
+    /// Connections at once; who comes when there are so many waits outside.
+    pub connections: usize,
+}
+
+impl Default for DoorRules {
+    fn default() -> Self {
+        Self { head: Duration::from_mins(1), connections: 4_096 }
+    }
+}
 
 /// How requests come in.
 pub(crate) enum Doors {
@@ -38,8 +49,12 @@ enum Guest {
 }
 
 /// Takes connections until the node is told to stop, and then waits for the requests that have begun.
-pub(crate) async fn serve(mut doors: Doors, routes: Router, stopped: watch::Receiver<bool>) {
-    let turns = Arc::new(Semaphore::new(AT_ONCE));
+pub(crate) async fn serve(
+    mut doors: Doors,
+    (routes, rules): (Router, DoorRules),
+    stopped: watch::Receiver<bool>,
+) {
+    let turns = Arc::new(Semaphore::new(rules.connections));
     let (mut open, mut stop) = (JoinSet::new(), stopped.clone());
     loop {
         let next = async {
@@ -48,12 +63,12 @@ pub(crate) async fn serve(mut doors: Doors, routes: Router, stopped: watch::Rece
         };
         tokio::select! {
             (turn, (guest, peer)) = next => {
-                let (routes, stopped) = (routes.clone(), stopped.clone());
+                let (inside, stopped) = ((routes.clone(), rules.head), stopped.clone());
                 open.spawn(async move {
                     let _turn = turn;
                     match guest {
-                        Guest::Plain(stream) => talk(stream, peer, routes, stopped).await,
-                        Guest::Secure(stream) => talk(*stream, peer, routes, stopped).await,
+                        Guest::Plain(stream) => talk(stream, peer, inside, stopped).await,
+                        Guest::Secure(stream) => talk(*stream, peer, inside, stopped).await,
                     }
                 });
             }
@@ -97,8 +112,12 @@ impl Doors {
     }
 }
 
-async fn talk<I>(stream: I, peer: Peer, routes: Router, mut stopped: watch::Receiver<bool>)
-where
+async fn talk<I>(
+    stream: I,
+    peer: Peer,
+    (routes, head): (Router, Duration),
+    mut stopped: watch::Receiver<bool>,
+) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -107,7 +126,7 @@ where
         routes.clone().oneshot(request)
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    builder.timer(TokioTimer::new()).header_read_timeout(head);
     let talking = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(talking);
     let ended = tokio::select! {

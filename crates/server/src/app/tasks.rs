@@ -21,6 +21,8 @@ use crate::telemetry::Metrics;
 
 /// How often the log is offered to the witnesses.
 const COSIGN: Duration = Duration::from_millis(500);
+/// How long a node waits for its witnesses before it opens its door.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// How often the directory is fetched, in ticks of [`COSIGN`].
 const RENEW: u32 = 20;
 /// An hour, in ticks of [`COSIGN`].
@@ -43,6 +45,7 @@ pub(super) async fn with_people(
         cosigned: Some(Arc::clone(&cosigned)),
     };
     let access = Arc::new(Access::open(node)?);
+    access.reconcile(owner.ledger(), clock.now()).await?;
     let desk = match &owner {
         Owner::Agency(agency) => Some(Arc::new(Desk::open(Arc::clone(agency))?)),
         Owner::Issuer(_) => None,
@@ -61,6 +64,9 @@ pub(super) async fn with_people(
     renew(owner.directory(), &clock).await;
     let household = Household { owner, access, desk, cosigned, books, clock };
     let household = Arc::new(household);
+    // What the witnesses hold is looked at before anything is answered; one that is away does not keep the door shut.
+    let _ = tokio::time::timeout(FIRST_LOOK, household.cosign()).await;
+    household.owner.metrics().works("log", household.owner.ledger().is_well());
     let work = tokio::spawn(async move {
         every(stopped, |tick| {
             let household = Arc::clone(&household);
@@ -87,16 +93,11 @@ impl Household {
     async fn tick(&self, tick: u32) {
         let (owner, clock) = (&self.owner, &self.clock);
         close_unused(tick, (&self.access, owner.ledger()), clock).await;
+        self.settle(false).await;
         if tick.is_multiple_of(RENEW) {
             renew(owner.directory(), clock).await;
         }
-        if let Some(directory) = owner.directory().newest() {
-            let log = owner.node().log.verifier();
-            let watched = Watched::Node(owner.ledger());
-            let (count, _) = self.cosigned.renew(&watched, log, &directory, clock.now()).await;
-            owner.metrics().gauge("witnesses_cosigned", count as i64);
-            self.cosign_books(&directory).await;
-        }
+        self.cosign().await;
         gauges(owner.node(), owner.directory(), owner.metrics(), clock);
         owner.metrics().works("log", owner.ledger().is_well());
         if let Owner::Issuer(issuer) = owner {
@@ -105,6 +106,24 @@ impl Household {
         if let Some(desk) = &self.desk {
             desk.remind(clock.now()).await;
             desk.keep(false).await;
+        }
+    }
+
+    /// Has the logs cosigned.
+    async fn cosign(&self) {
+        let (owner, now) = (&self.owner, self.clock.now());
+        let Some(directory) = owner.directory().newest() else { return };
+        let (watched, log) = (Watched::Node(owner.ledger()), owner.node().log.verifier());
+        let (count, _) = self.cosigned.renew(&watched, log, &directory, now).await;
+        owner.metrics().gauge("witnesses_cosigned", count as i64);
+        self.cosign_books(&directory).await;
+    }
+
+    /// Enters sign-ins that were refused.
+    async fn settle(&self, anyhow: bool) {
+        let (ledger, now) = (self.owner.ledger(), self.clock.now());
+        if let Err(error) = self.access.settle(ledger, now, anyhow).await {
+            tracing::error!(%error, "sign-ins that were refused are not in the log");
         }
     }
 
@@ -121,6 +140,7 @@ impl Household {
 
     /// Leaves everything so that the next start is quick.
     async fn rest(&self) {
+        self.settle(true).await;
         if let Owner::Issuer(issuer) = &self.owner {
             issuer.rest().await;
         }
@@ -171,17 +191,27 @@ pub(super) async fn directory(
     clock: Clock,
     stopped: Stopped,
 ) -> (Router, JoinHandle<()>) {
+    let cosigned = Arc::new(Cosigned::new(&node.node));
     let common = Common {
         node: Arc::new(node.node.clone()),
         metrics: Arc::clone(&node.metrics),
-        clock,
-        cosigned: None,
+        clock: clock.clone(),
+        cosigned: Some(Arc::clone(&cosigned)),
     };
     let routes = routes::directory(Arc::clone(&node), common);
     publish(&node).await;
     let work = tokio::spawn(every(stopped, move |_| {
-        let node = Arc::clone(&node);
-        async move { publish(&node).await }
+        let (node, cosigned, clock) = (Arc::clone(&node), Arc::clone(&cosigned), clock.clone());
+        async move {
+            publish(&node).await;
+            let (metrics, log) = (&node.metrics, node.node.log.verifier());
+            if let Some(directory) = node.directory() {
+                let watched = Watched::Node(&node.ledger);
+                let (count, _) = cosigned.renew(&watched, log, &directory, clock.now()).await;
+                metrics.gauge("witnesses_cosigned", count as i64);
+            }
+            metrics.works("log", node.ledger.is_well());
+        }
     }));
     (routes, work)
 }

@@ -18,7 +18,7 @@ use transparency::Note;
 
 use super::{Clause, question};
 use crate::api::{AgencyCard, Answer, Evidence, OutcomeName, Question, SealedAnswer};
-use crate::app::{Doors, serve};
+use crate::app::{DoorRules, Doors, serve};
 use crate::client::Client;
 use crate::config::Node;
 use crate::federation::{Message, OpeningKey, Sealed, content_key, sign_answer};
@@ -98,7 +98,7 @@ pub async fn play_issuer(
     let routes = Router::new().fallback(answer).with_state(Arc::clone(&stage));
     let doors = Doors::open(listener, tls.as_deref()).map_err(|error| error.to_string())?;
     let (_stop, stopped) = tokio::sync::watch::channel(false);
-    let serving = tokio::spawn(serve(doors, routes, stopped));
+    let serving = tokio::spawn(serve(doors, (routes, DoorRules::default()), stopped));
     let mut clauses = Vec::new();
     for (trick, section, text) in TRICKS {
         *stage.trick.lock().unwrap_or_else(PoisonError::into_inner) = trick;

@@ -82,6 +82,9 @@ pub struct DirectoryContent {
     pub witnesses: Vec<WitnessCard>,
     /// How many witnesses must have cosigned a checkpoint.
     pub quorum: usize,
+    /// The directory's own log, C2SP `vkey`; witnesses watch it like any other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
 }
 
 /// A verified directory.
@@ -115,7 +118,18 @@ impl DirectoryContent {
     pub fn new(version: u64, issued_at: Timestamp, expires_at: Timestamp) -> Self {
         let schema = SCHEMA.to_owned();
         let (issuers, agencies, dealers, witnesses) = (vec![], vec![], vec![], vec![]);
-        Self { schema, version, issued_at, expires_at, issuers, agencies, dealers, witnesses, quorum: 0 }
+        Self {
+            schema,
+            version,
+            issued_at,
+            expires_at,
+            issuers,
+            agencies,
+            dealers,
+            witnesses,
+            quorum: 0,
+            log: None,
+        }
     }
 
     /// Signs with the directory's key and gives the file.

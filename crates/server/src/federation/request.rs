@@ -1,10 +1,10 @@
 //! Whether a question may be asked: form first, then the agency, the persons and the step before.
 
 use jiff::Timestamp;
-use registry::names::Person;
 use registry::{CandidateCode, MAX_CANDIDATES, Priority, TraceRequest};
 
 use super::directory::Directory;
+use super::persons::same_person;
 use crate::api::{AgencyCard, Question, QuestionKind, Urgency};
 use crate::problem::{Problem, ProblemKind};
 
@@ -72,14 +72,6 @@ pub fn authorise(question: &Question, agency: &AgencyCard) -> Result<(), Unautho
         }
         _ => Ok(()),
     }
-}
-
-/// Whether two names are one person's: capitals, spaces, marks and what nobody sees make no second person.
-pub(crate) fn same_person(one: &Person, other: &Person) -> bool {
-    let letters = |person: &Person| -> String {
-        person.as_str().chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-    };
-    letters(one) == letters(other)
 }
 
 /// The question as the books take it. Only a second approval makes them tell a retail reference.

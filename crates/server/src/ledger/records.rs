@@ -178,24 +178,30 @@ pub(super) fn length(folder: &Path, month: u32) -> io::Result<u64> {
     }
 }
 
-/// Moves what lies behind a place into `unacknowledged.jsonl`, so that the next entry comes behind it: an operator who put an
-/// older log back must not lose records by that. Of the place's own month it is copied, and [`Month::open`] cuts it off.
+/// Moves what lies behind a place, in every month, into `unacknowledged.jsonl`: an operator who put an older log back must not
+/// lose records by that. Nothing is taken away before its copy is on disk.
 pub(super) fn set_aside(folder: &Path, end: Place) -> io::Result<()> {
-    let records = folder.join("records");
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut aside = options.open(folder.join("unacknowledged.jsonl"))?;
+    let (records, mut later) = (folder.join("records"), Vec::new());
     for month in months(folder)?.into_iter().filter(|month| *month >= end.month) {
         let mut file = File::open(path(&records, month))?;
-        file.seek(SeekFrom::Start(if month == end.month { end.offset } else { 0 }))?;
-        io::copy(&mut file, &mut aside)?;
-        aside.sync_all()?;
-        if month > end.month {
-            fs::remove_file(path(&records, month))?;
+        if month == end.month {
+            file.seek(SeekFrom::Start(end.offset))?;
+        } else {
+            later.push(path(&records, month));
         }
+        io::copy(&mut file, &mut aside)?;
     }
+    aside.sync_all()?;
+    File::open(folder)?.sync_all()?;
+    later.iter().try_for_each(fs::remove_file)?;
+    let last = OpenOptions::new().write(true).open(path(&records, end.month))?;
+    last.set_len(end.offset)?;
+    last.sync_all()?;
     File::open(&records)?.sync_all()
 }
 

@@ -249,9 +249,10 @@ fn desk() -> Vec<Operation> {
         one(
             "/agency/v1/questions/{id}/approval",
             "post",
-            "Approve a question of somebody else, and ask it",
+            "Approve a question of somebody else as it was seen, and ask it",
         )
-        .answers(&[200, 401, 403, 404, 409, 502, 503]),
+        .takes("Approval")
+        .answers(&[200, 400, 401, 403, 404, 409, 413, 502, 503]),
         one("/agency/v1/questions/{id}/refusal", "post", "Refuse a question")
             .takes("Refusal")
             .answers(&[200, 400, 401, 403, 404, 409, 413, 503]),
@@ -354,8 +355,15 @@ fn nodes() -> Vec<Operation> {
 
 fn everywhere() -> Vec<Operation> {
     vec![
-        open("/healthz", "get", "Whether the node runs").gives("Health"),
-        open("/metrics", "get", "Counters as Prometheus text").gives_bytes("text/plain"),
+        open("/healthz", "get", "Whether the node can do its work, and what is in the way")
+            .gives("Health")
+            .answers(&[200, 503]),
+        Operation {
+            security: Some("token"),
+            ..open("/metrics", "get", "Counters as Prometheus text, for the node's operator")
+        }
+        .gives_bytes("text/plain")
+        .answers(&[200, 401]),
         open("/card", "get", "The node's name, address and keys").gives("Card"),
         open(
             "/log/{path}",

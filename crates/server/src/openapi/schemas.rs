@@ -39,6 +39,7 @@ fn of_people() -> Value {
         "Token": every(&json!({"token": {"type": "string"}})),
         "Accounts": every(&json!({"accounts": list(&every(&account)), "next": {"type": ["string", "null"]}})),
         "Records": every(&json!({"records": list(&every(&record)), "next": {"type": ["integer", "null"]}})),
+        "Approval": every(&json!({"draft_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}})),
         "Refusal": every(&json!({"reason": reason()})),
         "EntryDraft": object(&["firearm", "event", "on"], &json!({
             "firearm": every(&json!({
@@ -69,7 +70,8 @@ fn of_desk() -> Value {
             "kind": {"oneOf": [chain(), approved]}})),
         "AttachedReading": every(&json!({
             "codes": codes(), "reading_sha256": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}})),
-        "FiledQuestion": object(&["id", "draft", "requester", "filed_at", "state"], &json!({
+        "FiledQuestion": object(&["id", "draft", "draft_sha256", "requester", "filed_at", "state"], &json!({
+            "draft_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "id": uuid, "draft": reference("QuestionDraft"), "requester": person(), "filed_at": time, "examiner": person(),
             "state": {"enum": ["waiting", "approved", "answered", "refused", "withdrawn"]},
             "approver": person(), "reason": reason(), "not_asked": {"type": "string"}, "answers": list(&reference("Trace"))})),
@@ -123,6 +125,7 @@ fn of_nodes() -> Value {
     json!({
         "Statistics": every(&json!({
             "schema": {"const": "microstamp.statistics/1"}, "suppressed_below": {"type": "integer"},
+            "rounded_to": {"type": "integer"},
             "note": {"type": "string"}, "months": list(&every(&month))})),
         "Health": every(&json!({
             "status": {"enum": ["ok", "impaired"]}, "impaired": list(&json!({"enum": ["books", "directory", "log"]})), "name": {"type": "string"}, "role": {"enum": ["issuer", "agency", "witness", "directory"]}})),

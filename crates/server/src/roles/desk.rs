@@ -17,7 +17,7 @@ use super::agency::{Agency, AskError, answer_json};
 use super::filed::{Draft, DraftKind, Filed, FiledState};
 use super::reminders::Reminders;
 use crate::api::{AttachedReading, Question, QuestionKind};
-use crate::federation::{check_question, same_person};
+use crate::federation::check_question;
 use crate::ledger::{Act, Kept, Key, LedgerError, Stored};
 use crate::problem::{Problem, ProblemKind};
 
@@ -33,7 +33,13 @@ enum DeskStep {
     /// An examiner attached a reading, here in JSON.
     Read { id: Uuid, by: Person, reading: String },
     /// It is asked now.
-    Approved { id: Uuid, by: Person },
+    /// The hash is that of the draft that was seen.
+    Approved {
+        id: Uuid,
+        by: Person,
+        #[serde(default)]
+        draft_sha256: String,
+    },
     /// Nobody could be asked; it waits again.
     NotAsked { id: Uuid, reason: String },
     /// The end: answered, refused or withdrawn. `filed` is the whole question in JSON, so that its last record is all that
@@ -192,28 +198,22 @@ impl Desk {
         self.get(id)
     }
 
-    /// Approves a question, asks it and keeps the answer.
+    /// Approves a question as it was seen, asks it and keeps the answer.
     ///
     /// # Errors
-    /// [`Problem`]; where nobody could be asked the question waits again.
-    pub async fn approve(&self, by: Person, id: Uuid, now: Timestamp) -> Result<Filed, Problem> {
+    /// [`Problem`]; `conflict` when the draft's hash is not that of what lies on the desk now. Where nobody could be asked the
+    /// question waits again.
+    pub async fn approve(
+        &self,
+        by: Person,
+        (id, draft_sha256): (Uuid, String),
+        now: Timestamp,
+    ) -> Result<Filed, Problem> {
         let turn = self.turn.lock().await;
         let filed = self.get(id)?;
-        let may = match &filed.state {
-            FiledState::Waiting { .. } => {
-                !same_person(&by, &filed.requester)
-                    && filed.examiner.as_ref().is_none_or(|examiner| !same_person(&by, examiner))
-            }
-            // An answer that was lost on the way can be asked for again, by the one who approved.
-            FiledState::Approved { approver } => by == *approver,
-            _ => return Err(closed()),
-        };
-        if !may {
-            return Err(ProblemKind::Forbidden
-                .because("who files a question or attaches its reading does not approve it"));
-        }
+        filed.may_be_approved(&by, &draft_sha256)?;
         let question = self.question(&filed.draft, id, (filed.requester.clone(), by.clone()))?;
-        self.step(DeskStep::Approved { id, by: by.clone() }, now).await?;
+        self.step(DeskStep::Approved { id, by: by.clone(), draft_sha256 }, now).await?;
         drop(turn);
         match self.agency.ask(&question).await {
             Ok(answers) if answers.iter().all(Result::is_err) => {
@@ -459,7 +459,7 @@ impl Held {
                     filed.take_reading(by, reading);
                 }
             }
-            DeskStep::Approved { id, by } => self.now(id, FiledState::Approved { approver: by }),
+            DeskStep::Approved { id, by, .. } => self.now(id, FiledState::Approved { approver: by }),
             DeskStep::NotAsked { id, reason } => {
                 self.now(id, FiledState::Waiting { not_asked: Some(reason) });
             }

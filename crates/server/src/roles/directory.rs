@@ -1,6 +1,7 @@
 //! The directory's keeper: a file of entries that people edit, and a signed version of it that everybody reads.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::issuer::StartError;
 use crate::api::{AgencyCard, DealerCard, IssuerCard, WitnessCard};
 use crate::clock::Clock;
-use crate::config::{Node, replace, validity};
+use crate::config::{ConfigError, Node, replace, validity};
 use crate::federation::{Directory, DirectoryContent};
 use crate::ledger::{Act, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
@@ -28,8 +29,8 @@ pub struct DirectoryKeeper {
     /// What it counts.
     pub metrics: Arc<Metrics>,
     clock: Clock,
-    /// The highest version that was ever entered before this start.
-    last: u64,
+    /// The highest version that was ever entered, published or not.
+    last: AtomicU64,
     published: Mutex<Option<Directory>>,
 }
 
@@ -51,18 +52,30 @@ impl DirectoryKeeper {
     /// Opens a directory's folder.
     ///
     /// # Errors
-    /// [`StartError`].
+    /// [`StartError`]; also when the file is damaged, or is not the version of that number in the log.
     pub fn open(data: &Path, clock: Clock) -> Result<Self, StartError> {
         let node = Node::open(data)?;
         let ledger = Ledger::open(&node.folder, &node.log)?;
         let key = node.statements.verifier();
         let held = super::holder::held(&node.folder.join("directory"), key)?;
-        // A file that was lost does not begin the count anew: the log knows which versions there were.
-        let mut last = held.as_ref().map_or(0, |held| held.content().version);
+        // A file that was lost does not begin the count anew: the log knows which versions there were, and which file each was.
+        let (mut last, mut logged) = (0, false);
         Ledger::records(&node.folder, |stored| {
-            last = last.max(stored.body["version"].as_u64().unwrap_or_default());
+            let Some(version) = stored.body["version"].as_u64().filter(|_| stored.kind == "directory") else {
+                return;
+            };
+            last = last.max(version);
+            logged |= held.as_ref().is_some_and(|held| {
+                held.content().version == version && stored.body["sha256"] == held.sha256()
+            });
         })?;
-        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published: Mutex::new(held) })
+        if held.is_some() && !logged {
+            let path = node.folder.join("directory");
+            let reason = "the log holds no such version\nhint: put the newest one back, or take it away and a new version is made";
+            return Err(ConfigError::Damaged { path, reason: reason.to_owned() }.into());
+        }
+        let (last, published) = (AtomicU64::new(last), Mutex::new(held));
+        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published })
     }
 
     /// Puts an entry into the file of entries; it is published with the next version. An entry of the same name is
@@ -117,15 +130,16 @@ impl DirectoryKeeper {
         if let Some(tls) = &self.node.tls {
             tls.learn(&content);
         }
-        let held = self.held();
+        content.log = Some(self.node.log.verifier().to_string());
+        let (held, last) = (self.held(), self.last.load(Ordering::Relaxed));
         if let Some(held) = &held {
             let half = held.issued_at.as_second().midpoint(held.expires_at.as_second());
-            if same_entries(held, &content) && now.as_second() < half {
+            if held.version >= last && same_entries(held, &content) && now.as_second() < half {
                 return Ok(held.version);
             }
         }
         (content.issued_at, content.expires_at) = validity(now, DAYS);
-        content.version = held.map_or(self.last, |held| held.version.max(self.last)) + 1;
+        content.version = held.map_or(last, |held| held.version.max(last)) + 1;
         let bytes = content.sign(&self.node.statements).map_err(|error| fault(&error))?;
         // Whatever others would refuse is not published.
         let directory =
@@ -135,9 +149,16 @@ impl DirectoryKeeper {
             .enter(&[Act::new("directory", body)], now)
             .await
             .map_err(|error| ProblemKind::NoLog.because(error))?;
+        // The number is used up from here on, whatever becomes of the file.
+        self.last.store(content.version, Ordering::Relaxed);
         replace(&self.node.folder.join("directory"), &bytes).map_err(|error| fault(&error))?;
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory);
         Ok(content.version)
+    }
+
+    /// The signed directory that stands.
+    pub(crate) fn directory(&self) -> Option<Directory> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn held(&self) -> Option<DirectoryContent> {

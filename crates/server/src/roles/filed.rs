@@ -5,9 +5,12 @@ use jiff::civil::Date;
 use registry::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::api::{AskedCode, AttachedReading, Urgency};
+use crate::federation::same_person;
+use crate::problem::{Problem, ProblemKind};
 
 /// A question as a requester files it, JSON schema `microstamp.question-draft/1`: the question without its number and
 /// without the persons, who are those that are signed in.
@@ -102,6 +105,39 @@ pub enum FiledState {
 }
 
 impl Filed {
+    /// SHA-256 of the draft as this node writes it, hexadecimal: what an approver says that it saw.
+    pub fn draft_sha256(&self) -> String {
+        hex::encode(Sha256::digest(serde_json::to_vec(&self.draft).unwrap_or_default()))
+    }
+
+    /// Whether somebody may approve it as seen: two people, of whom neither can pass for the other, and of whom the second saw
+    /// what is asked and did not write it.
+    ///
+    /// # Errors
+    /// [`Problem`].
+    pub(super) fn may_be_approved(&self, by: &Person, draft_sha256: &str) -> Result<(), Problem> {
+        match &self.state {
+            FiledState::Waiting { .. } => {}
+            // An answer that was lost on the way can be asked for again, by the one who approved.
+            FiledState::Approved { approver } if approver == by => {}
+            FiledState::Approved { .. } => {
+                return Err(ProblemKind::Forbidden.because("somebody else approved this question"));
+            }
+            _ => return Err(ProblemKind::Conflict.because("this question does not wait for an approver")),
+        }
+        if same_person(by, &self.requester)
+            || self.examiner.as_ref().is_some_and(|examiner| same_person(by, examiner))
+        {
+            return Err(ProblemKind::Forbidden
+                .because("who files a question or attaches its reading does not approve it"));
+        }
+        if draft_sha256 == self.draft_sha256() {
+            return Ok(());
+        }
+        Err(ProblemKind::Conflict
+            .because("this is not the question that was seen: it was changed since; look at it again"))
+    }
+
     /// Whether one of its answers waits for a dealer's own part of the chain.
     pub(super) fn waits_for_dealer(&self) -> bool {
         let FiledState::Answered { answers, .. } = &self.state else { return false };

@@ -13,8 +13,8 @@ use crate::config::Node;
 use crate::ledger::LedgerError;
 use crate::telemetry::Metrics;
 
-/// A witness's node. It watches the logs of all issuers, of their books, and of all agencies of its directory, also after the directory has
-/// expired: a witness that falls silent helps only whoever wants to rewrite a log.
+/// A witness's node. It watches the logs of its directory, and of all issuers, their books and all agencies in it, also after
+/// it has expired: a witness that falls silent helps only whoever wants to rewrite a log.
 pub struct WitnessNode {
     /// Who it is.
     pub node: Node,
@@ -75,7 +75,12 @@ impl WitnessNode {
         let issuers = content.issuers.iter().map(|card| &card.node);
         let nodes = issuers.chain(content.agencies.iter().map(|card| &card.node));
         let books = content.issuers.iter().filter_map(|card| card.books_log.as_ref());
-        nodes.map(|node| &node.log).chain(books).filter_map(|log| log.parse().ok()).collect()
+        nodes
+            .map(|node| &node.log)
+            .chain(books)
+            .chain(&content.log)
+            .filter_map(|log| log.parse().ok())
+            .collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 use transparency::{
-    AddCheckpoint, FolderStore, Resource, SignedCheckpoint, TileStore as _, Tree, VerifierKey, Witness,
+    AddCheckpoint, FolderStore, Hash, Resource, SignedCheckpoint, TileStore as _, Tree, VerifierKey, Witness,
 };
 
 use crate::api::{NodeName, WitnessCard};
@@ -47,7 +47,16 @@ impl Watched<'_> {
         }
     }
 
-    /// A witness has shown that the log had more entries.
+    /// The root of its first entries; `None` when it cannot be read.
+    fn root(&self, size: u64) -> Option<Hash> {
+        let folder = match self {
+            Self::Node(ledger) => ledger.log_folder(),
+            Self::Books(folder) => folder.clone(),
+        };
+        Tree::new(&FolderStore::read_only(&folder), size).root().ok()
+    }
+
+    /// A witness has shown that the log had more entries, or others.
     fn was_put_back(&self, entries: u64) {
         match self {
             Self::Node(ledger) => ledger.was_put_back(entries),
@@ -168,16 +177,16 @@ impl Cosigned {
             match (status(&answer), words.trim().parse()) {
                 (200, _) => return Ok(words),
                 (409, Ok(size)) if size <= signed.checkpoint.size => old = size,
-                (409, Ok(_)) => return Err(self.is_longer(watched, signed, (witness, log)).await),
+                (409 | 422, _) => return Err(self.disputed(watched, signed, (witness, log)).await),
                 (status, _) => return Err(format!("status {status}: {}", words.trim())),
             }
         }
         Err("the witness named two different sizes".to_owned())
     }
 
-    /// A witness says that it knows more entries than the log holds. Its word alone stops nobody: it must show a longer
-    /// checkpoint under this log's own key.
-    async fn is_longer(
+    /// A witness says that it cosigned another state of the log. Its word alone stops nobody: it must show a checkpoint under
+    /// this log's own key that is longer, or of another tree.
+    async fn disputed(
         &self,
         watched: &Watched<'_>,
         signed: &SignedCheckpoint,
@@ -186,13 +195,16 @@ impl Cosigned {
         let place = format!("{}/{}/checkpoint", witness.url, Witness::memory_name(log.name()));
         let shown = self.client.get(&place).await.ok().filter(|(status, _)| *status == 200);
         let shown = shown.and_then(|(_, bytes)| SignedCheckpoint::parse(&bytes).ok());
-        let size = shown.filter(|shown| shown.verify(log).is_ok()).map(|shown| shown.checkpoint.size);
-        match size.filter(|size| *size > signed.checkpoint.size) {
-            Some(size) => {
-                watched.was_put_back(size);
-                format!("it cosigned {size} entries, more than this log holds")
-            }
-            None => "it names a size that it cannot show".to_owned(),
+        let Some(shown) = shown.filter(|shown| shown.verify(log).is_ok()) else {
+            return "it disputes the log and shows nothing".to_owned();
+        };
+        let size = shown.checkpoint.size;
+        let forked = size <= signed.checkpoint.size
+            && watched.root(size).is_some_and(|root| root != shown.checkpoint.root);
+        if size > signed.checkpoint.size || forked {
+            watched.was_put_back(size);
+            return format!("it cosigned {size} entries that are not those of this log");
         }
+        "it disputes a log that it cosigned itself".to_owned()
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use server::access::{Action, Role, Roles, RolesError, permits};
 use server::federation::Message;
 
-use crate::people::{Office, PASSWORD, Someone};
+use crate::people::{Office, PASSWORD, Someone, staffed};
 
 /// Every operation that is for those who are signed in, with the action that its role must permit.
 const GUARDED: [(&str, &str, Action); 14] = [
@@ -37,20 +37,12 @@ const AT_ISSUER: [(&str, &str, Action); 9] = [
     ("GET", "/registry/v1/reminders", Action::SeeReminders),
 ];
 
-fn draft(office: &Office) -> Value {
+pub(crate) fn draft(office: &Office) -> Value {
     json!({
         "kind": {"for": "chain"}, "ori": "CA0194200", "case_number": "26-0001", "crime_code": "0999",
         "priority": "routine", "reason": "case recovered at a scene",
         "codes": [{"code": office.world.codes[0], "posterior": 0.9999}],
     })
-}
-
-async fn staff(office: &Office, operator: &Someone) -> [Someone; 3] {
-    [
-        office.join(operator, "det. example", &[Role::Requester], 2).await,
-        office.join(operator, "sgt. example", &[Role::Approver], 3).await,
-        office.join(operator, "ombudsman example", &[Role::Auditor], 4).await,
-    ]
 }
 
 #[test]
@@ -137,8 +129,7 @@ async fn a_registrar_asks_for_codes_and_records_entries_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_examiner_attaches_a_reading_to_a_question_that_waits() {
-    let (office, operator) = Office::open().await;
-    let [requester, approver, _] = staff(&office, &operator).await;
+    let (office, operator, [requester, approver, _]) = staffed().await;
     let examiner = office.join(&operator, "examiner example", &[Role::Examiner], 7).await;
     let mut filed = draft(&office);
     filed["codes"] = json!([{"code": office.world.codes[0], "posterior": 0.4}, {"code": office.world.codes[1], "posterior": 0.4}]);
@@ -155,23 +146,20 @@ async fn an_examiner_attaches_a_reading_to_a_question_that_waits() {
     let (status, attached) = office.call("PUT", &path, session, &reading(0.9999)).await;
     assert_eq!((status, &attached["examiner"]), (200, &json!("examiner example")), "{attached}");
     assert_eq!(office.call("GET", &place, session, &Value::Null).await.1, attached);
-    let approval = format!("{place}/approval");
-    let (status, answered) = office.call("POST", &approval, Some(&approver.session), &Value::Null).await;
+    let (status, answered) = office.approve(&place, &approver).await;
     assert_eq!((status, &answered["answers"][0]["answer"]["outcome"]), (200, &json!("found")), "{answered}");
     assert_eq!(office.call("PUT", &path, session, &reading(0.9999)).await.0, 409, "it waits no more");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_waited_for_a_dealer_is_fetched_later() {
-    let (office, operator) = Office::open().await;
-    let [requester, approver, _] = staff(&office, &operator).await;
+    let (office, _, [requester, approver, _]) = staffed().await;
     let mut waits = draft(&office);
     waits["codes"] = json!([{"code": office.world.codes[2], "posterior": 0.9999}]);
     let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &waits).await;
     let id = filed["id"].as_str().unwrap().to_owned();
     let place = format!("/agency/v1/questions/{id}");
-    let (_, answered) =
-        office.call("POST", &format!("{place}/approval"), Some(&approver.session), &Value::Null).await;
+    let (_, answered) = office.approve(&place, &approver).await;
     assert_eq!(answered["answers"][0]["answer"]["outcome"], "chain-ends", "{answered}");
     let renewal = format!("{place}/renewal");
     let (status, same) = office.call("POST", &renewal, Some(&requester.session), &Value::Null).await;
@@ -203,8 +191,7 @@ async fn reminders(office: &Office, path: &str, session: &str) -> Vec<Value> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_must_answer_is_reminded_until_it_is_done() {
-    let (mut office, operator) = Office::open().await;
-    let [mut requester, mut approver, _] = staff(&office, &operator).await;
+    let (mut office, operator, [mut requester, mut approver, _]) = staffed().await;
     let other = office.join(&operator, "det. other", &[Role::Requester], 6).await;
     let mut waits = draft(&office);
     waits["codes"] = json!([{"code": office.world.codes[2], "posterior": 0.9999}]);
@@ -219,17 +206,14 @@ async fn whoever_must_answer_is_reminded_until_it_is_done() {
     );
 
     let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
-    let approval = format!("{place}/approval");
-    assert_eq!(office.call("POST", &approval, Some(&approver.session), &Value::Null).await.0, 200);
+    assert_eq!(office.approve(&place, &approver).await.0, 200);
     assert_eq!(reminders(&office, path, &requester.session).await, ["dealer"]);
 
     // A day later the clock has run out; a restart forgets nothing.
     office.world.clock.set_offset(25 * 3_600);
     office.world.restart("agency").await;
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
-    let metrics = Message::request("GET", &format!("{}/metrics", office.url));
-    let (_, metrics) = office.client.send(&metrics, Vec::new()).await.unwrap();
-    let metrics = String::from_utf8(metrics).unwrap();
+    let metrics = office.world.metrics("agency").await;
     for line in ["microstamp_answers_awaited 1", "microstamp_answers_overdue 1", "microstamp_desk_open 0"] {
         assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
     }
@@ -257,22 +241,20 @@ async fn whoever_must_answer_is_reminded_until_it_is_done() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_that_reached_nobody_waits_for_another_approval() {
-    let (mut office, operator) = Office::open().await;
-    let [requester, approver, _] = staff(&office, &operator).await;
+    let (mut office, _, [requester, approver, _]) = staffed().await;
     let draft = draft(&office);
     let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
     let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
-    let approval = format!("{place}/approval");
     let (_, issuer) = office.world.servers.iter().find(|(name, _)| *name == "issuer").unwrap();
     let address = issuer.address();
     office.world.stop("issuer").await;
-    let (status, refused) = office.call("POST", &approval, Some(&approver.session), &Value::Null).await;
+    let (status, refused) = office.approve(&place, &approver).await;
     assert_eq!((status, &refused["title"]), (502, &json!("upstream")), "{refused}");
     let (_, waiting) = office.call("GET", &place, Some(&requester.session), &Value::Null).await;
     assert_eq!(waiting["state"], "waiting", "{waiting}");
     assert!(waiting["not_asked"].as_str().unwrap().contains("cannot say now"), "{waiting}");
     office.world.serve("issuer", std::net::TcpListener::bind(address).unwrap()).await;
-    let (status, answered) = office.call("POST", &approval, Some(&approver.session), &Value::Null).await;
+    let (status, answered) = office.approve(&place, &approver).await;
     assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
 }
 
@@ -280,7 +262,6 @@ async fn a_question_that_reached_nobody_waits_for_another_approval() {
 async fn an_account_changes_only_when_the_log_took_it() {
     let (office, operator) = Office::open().await;
     let someone = office.join(&operator, "det. example", &[Role::Requester], 2).await;
-    office.world.break_log("agency").await;
     let changes: [(&str, &str, Value); 4] = [
         ("PUT", "/access/v1/accounts/det. example/roles", json!({"roles": ["auditor"]})),
         ("DELETE", "/access/v1/accounts/det. example", Value::Null),
@@ -292,15 +273,18 @@ async fn an_account_changes_only_when_the_log_took_it() {
         async move { office.call("GET", "/access/v1/accounts", Some(&session), &Value::Null).await.1 }
     };
     let before = list(operator.session.clone()).await;
+    office.world.break_log("agency").await;
     for (method, path, body) in changes {
         let path = path.replace(' ', "%20");
         let (status, answer) = office.call(method, &path, Some(&operator.session), &body).await;
         assert_eq!((status, &answer["title"]), (503, &json!("no log")), "{method} {path}: {answer}");
     }
-    assert_eq!(list(operator.session.clone()).await, before, "nothing took effect");
+    let looked = list(operator.session.clone()).await;
+    assert_eq!(looked["title"], "no log", "nobody looks at accounts unseen: {looked}");
     let mine = office.call("GET", "/access/v1/session", Some(&someone.session), &Value::Null).await;
     assert_eq!((mine.0, &mine.1["roles"]), (200, &json!(["requester"])));
     office.world.mend_log("agency");
+    assert_eq!(list(operator.session.clone()).await, before, "nothing took effect");
     let gone = office
         .call("DELETE", "/access/v1/accounts/det.%20example", Some(&operator.session), &Value::Null)
         .await;
@@ -309,14 +293,12 @@ async fn an_account_changes_only_when_the_log_took_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_asked_when_somebody_else_approves() {
-    let (mut office, operator) = Office::open().await;
-    let [mut requester, mut approver, auditor] = staff(&office, &operator).await;
+    let (mut office, _, [mut requester, mut approver, auditor]) = staffed().await;
     let draft = draft(&office);
     let (status, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
     assert_eq!((status, &filed["state"]), (201, &json!("waiting")), "{filed}");
     let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
-    let approval = format!("{place}/approval");
-    assert_eq!(office.call("POST", &approval, Some(&requester.session), &Value::Null).await.0, 403);
+    assert_eq!(office.approve(&place, &requester).await.0, 403);
 
     office.world.restart("agency").await;
     assert_eq!(
@@ -326,10 +308,10 @@ async fn a_question_is_asked_when_somebody_else_approves() {
     );
     assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 200);
     assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 200);
-    let (status, answered) = office.call("POST", &approval, Some(&approver.session), &Value::Null).await;
+    let (status, answered) = office.approve(&place, &approver).await;
     assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
     assert_eq!(answered["answers"][0]["answer"]["outcome"], "found", "{answered}");
-    assert_eq!(office.call("POST", &approval, Some(&approver.session), &Value::Null).await.0, 409);
+    assert_eq!(office.approve(&place, &approver).await.0, 409);
     assert_eq!(office.call("GET", &place, Some(&requester.session), &Value::Null).await.1, answered);
 
     let mut auditor = auditor;
@@ -349,27 +331,24 @@ async fn a_question_is_asked_when_somebody_else_approves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_retail_reference_takes_a_second_approval_after_the_chain() {
-    let (office, operator) = Office::open().await;
-    let [requester, approver, _] = staff(&office, &operator).await;
+    let (office, operator, [requester, approver, _]) = staffed().await;
     let lieutenant = office.join(&operator, "lt. example", &[Role::Approver], 5).await;
     let mut after = draft(&office);
     let (_, chain) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &after).await;
     after["kind"] = json!({"for": "retail-reference", "after": chain["id"]});
     let early = office.call("POST", "/agency/v1/questions", Some(&requester.session), &after).await;
     assert_eq!(early.0, 400, "the chain comes first: {}", early.1);
-    let approval = |filed: &Value| format!("/agency/v1/questions/{}/approval", filed["id"].as_str().unwrap());
-    assert_eq!(office.call("POST", &approval(&chain), Some(&approver.session), &Value::Null).await.0, 200);
+    let place = |filed: &Value| format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    assert_eq!(office.approve(&place(&chain), &approver).await.0, 200);
     let (_, second) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &after).await;
-    let (status, told) =
-        office.call("POST", &approval(&second), Some(&lieutenant.session), &Value::Null).await;
+    let (status, told) = office.approve(&place(&second), &lieutenant).await;
     assert_eq!(status, 200, "{told}");
     assert!(told.to_string().contains("2024-0810"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_requester_sees_its_own_questions_only_page_by_page() {
-    let (office, operator) = Office::open().await;
-    let [requester, approver, _] = staff(&office, &operator).await;
+    let (office, operator, [requester, approver, _]) = staffed().await;
     let other = office.join(&operator, "det. other", &[Role::Requester], 6).await;
     let draft = draft(&office);
     for _ in 0..3 {
@@ -384,10 +363,7 @@ async fn a_requester_sees_its_own_questions_only_page_by_page() {
     let withdrawal = format!("{foreign}/withdrawal");
     assert_eq!(office.call("POST", &withdrawal, Some(&requester.session), &Value::Null).await.0, 404);
     assert_eq!(office.call("POST", &withdrawal, Some(&other.session), &Value::Null).await.0, 200);
-    assert_eq!(
-        office.call("POST", &format!("{foreign}/approval"), Some(&approver.session), &Value::Null).await.0,
-        409
-    );
+    assert_eq!(office.approve(&foreign, &approver).await.0, 409);
 
     for (someone, count) in [(&requester, 3), (&approver, 4)] {
         let (mut seen, mut path) = (0, "/agency/v1/questions?limit=2".to_owned());
@@ -403,8 +379,7 @@ async fn a_requester_sees_its_own_questions_only_page_by_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_idempotency_key_files_one_question() {
-    let (mut office, operator) = Office::open().await;
-    let [mut requester, ..] = staff(&office, &operator).await;
+    let (mut office, _, [mut requester, ..]) = staffed().await;
     let draft = draft(&office);
     let url = format!("{}/agency/v1/questions", office.url);
     let with_key = |session: &str| {
@@ -426,8 +401,7 @@ async fn one_idempotency_key_files_one_question() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn five_failures_lock_until_an_operator_frees() {
-    let (office, operator) = Office::open().await;
-    let [mut requester, ..] = staff(&office, &operator).await;
+    let (office, operator, [mut requester, ..]) = staffed().await;
     for _ in 0..4 {
         assert_eq!(office.sign_in(&mut requester, "wrong but long enough").await, 401);
     }
@@ -448,8 +422,7 @@ async fn five_failures_lock_until_an_operator_frees() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_hangs_up_before_the_answer_is_counted_all_the_same() {
-    let (office, operator) = Office::open().await;
-    let [mut requester, ..] = staff(&office, &operator).await;
+    let (office, _, [mut requester, ..]) = staffed().await;
     let body = json!({"name": requester.name, "password": "wrong but long enough"}).to_string();
     let place = office.url.trim_start_matches("http://");
     let request = format!(
@@ -467,8 +440,7 @@ async fn whoever_hangs_up_before_the_answer_is_counted_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_alone_or_a_foreign_passkey_signs_nobody_in() {
-    let (office, operator) = Office::open().await;
-    let [requester, approver, _] = staff(&office, &operator).await;
+    let (office, _, [requester, approver, _]) = staffed().await;
     let begin = || async {
         let body = json!({"name": requester.name, "password": PASSWORD});
         office.call("POST", "/access/v1/sign-in", None, &body).await.1
@@ -492,8 +464,7 @@ async fn a_password_alone_or_a_foreign_passkey_signs_nobody_in() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions_end_when_idle_when_old_and_when_roles_change() {
-    let (office, operator) = Office::open().await;
-    let [mut requester, mut approver, _] = staff(&office, &operator).await;
+    let (office, operator, [mut requester, mut approver, _]) = staffed().await;
     let alive = |session: String| async {
         let session = session;
         office.call("GET", "/access/v1/session", Some(&session), &Value::Null).await.0 == 200
@@ -525,8 +496,7 @@ async fn sessions_end_when_idle_when_old_and_when_roles_change() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_nobody_uses_is_closed() {
-    let (mut office, operator) = Office::open().await;
-    let [mut requester, ..] = staff(&office, &operator).await;
+    let (mut office, _, [mut requester, ..]) = staffed().await;
     office.world.clock.set_offset(91 * 24 * 3600);
     office.world.restart("agency").await;
     let mut closed = false;

@@ -116,11 +116,7 @@ async fn records_that_the_log_never_took_are_set_aside() {
     let forged = String::from_utf8_lossy(&whole[last..]).replace("\"index\":69", "\"index\":70");
     fs::write(&file, [&whole, forged.as_bytes(), b"{\"index\":71,\"sa"].concat()).unwrap();
     let ledger = open(folder.path());
-    assert_eq!(
-        ledger.from_entry(60, 100).unwrap().len(),
-        11,
-        "the file is as it was until something is entered"
-    );
+    assert_eq!(ledger.from_entry(60, 100).unwrap().len(), 10, "what the log never took is out of the file");
     enter(&ledger, 70..71, now).await;
     check(&ledger, 71);
     let aside = fs::read_to_string(folder.path().join("unacknowledged.jsonl")).unwrap();
@@ -129,4 +125,69 @@ async fn records_that_the_log_never_took_are_set_aside() {
     drop(ledger);
     let found = Ledger::check(folder.path(), &signed.borrow()).unwrap();
     assert_eq!((found.agreed, found.not_in_log, found.without_record.len()), (71, 0, 0));
+}
+
+/// Puts an older log in the place of the newer one, as somebody would who has a copy.
+fn put_back(folder: &Path, older: &Path) {
+    fs::remove_dir_all(folder.join("log")).unwrap();
+    fs::rename(older, folder.join("log")).unwrap();
+}
+
+fn copy_log(folder: &Path) -> std::path::PathBuf {
+    let older = folder.join("older");
+    let copied = std::process::Command::new("cp").arg("-a").args([&folder.join("log"), &older]).status();
+    assert!(copied.unwrap().success());
+    older
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_log_that_is_put_back_loses_no_record_of_later_months() {
+    let folder = tempfile::tempdir().unwrap();
+    let [november, december] = ["2026-11-22T12:00:00Z", "2026-12-22T12:00:00Z"].map(|at| at.parse().unwrap());
+    let ledger = open(folder.path());
+    enter(&ledger, 0..70, november).await;
+    drop(ledger);
+    let older = copy_log(folder.path());
+    let ledger = open(folder.path());
+    enter(&ledger, 70..80, november).await;
+    enter(&ledger, 80..90, december).await;
+    drop(ledger);
+    put_back(folder.path(), &older);
+    let ledger = open(folder.path());
+    enter(&ledger, 70..71, december).await;
+    check(&ledger, 71);
+    let aside = fs::read_to_string(folder.path().join("unacknowledged.jsonl")).unwrap();
+    let aside: Vec<u64> = aside
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["index"].as_u64().unwrap())
+        .collect();
+    assert_eq!(aside, (70..90).collect::<Vec<_>>());
+    drop(ledger);
+    let ledger = open(folder.path());
+    check(&ledger, 71);
+    let signed = ledger.checkpoint();
+    drop(ledger);
+    let found = Ledger::check(folder.path(), &signed.borrow()).unwrap();
+    assert_eq!((found.agreed, found.not_in_log, found.without_record.len()), (71, 0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_index_of_a_newer_log_does_not_speak_for_an_older_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = "2026-11-22T12:00:00Z".parse().unwrap();
+    let ledger = open(folder.path());
+    enter(&ledger, 0..100, now).await;
+    drop(ledger);
+    let older = copy_log(folder.path());
+    let ledger = open(folder.path());
+    enter(&ledger, 100..20_000, now).await;
+    drop(ledger);
+    put_back(folder.path(), &older);
+    let ledger = open(folder.path());
+    let key = |at| Key::new("answer", number(at));
+    assert!(ledger.holds(key(99)).unwrap());
+    assert!(!ledger.holds(key(100)).unwrap(), "nothing of the kind is in this log");
+    enter(&ledger, 30_000..30_100, now).await;
+    assert_eq!(ledger.find(key(30_050)).unwrap().unwrap().entered.index, 150);
+    assert!(ledger.find(key(150)).unwrap().is_none(), "an old key does not find a new record");
 }

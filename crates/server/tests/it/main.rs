@@ -6,6 +6,9 @@ mod access;
 mod authenticator;
 mod court;
 mod delegation;
+mod directory;
+mod door;
+mod evasion;
 mod exchange;
 mod faults;
 mod hostile;
@@ -17,6 +20,7 @@ mod people;
 #[allow(dead_code, unused_imports, unused_macros, reason = "the books' tests need more of it")]
 #[path = "../../../registry/tests/it/place.rs"]
 mod place;
+mod rollback;
 mod schemathesis;
 mod statistics;
 mod tls;

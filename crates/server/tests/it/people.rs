@@ -1,5 +1,7 @@
 //! People at an agency's node over HTTP, as their browsers would speak.
 
+use std::pin::Pin;
+
 use serde_json::{Value, json};
 use server::access::{Access, Role, Roles};
 use server::federation::{Message, Start};
@@ -80,6 +82,13 @@ impl Office {
         status
     }
 
+    /// Looks at a question and approves it as seen.
+    pub(crate) async fn approve(&self, place: &str, approver: &Someone) -> (u16, Value) {
+        let seen = self.call("GET", place, Some(&approver.session), &Value::Null).await.1;
+        let body = json!({"draft_sha256": seen["draft_sha256"].as_str().unwrap_or_default()});
+        self.call("POST", &format!("{place}/approval"), Some(&approver.session), &body).await
+    }
+
     pub(crate) async fn call(
         &self,
         method: &str,
@@ -109,4 +118,17 @@ async fn invite_first(node: &Node, clock: &Clock) -> String {
     assert!(!access.has_operator().await);
     let whom = ("this machine", "op. example".parse().unwrap(), Roles::new([Role::Operator]).unwrap());
     access.invite(whom, &ledger, clock.now()).await.unwrap()
+}
+
+/// An agency's office with its operator, a requester, an approver and an auditor.
+pub(crate) fn staffed() -> Pin<Box<dyn Future<Output = (Office, Someone, [Someone; 3])>>> {
+    Box::pin(async {
+        let (office, operator) = Office::open().await;
+        let staff = [
+            office.join(&operator, "det. example", &[Role::Requester], 2).await,
+            office.join(&operator, "sgt. example", &[Role::Approver], 3).await,
+            office.join(&operator, "ombudsman example", &[Role::Auditor], 4).await,
+        ];
+        (office, operator, staff)
+    })
 }

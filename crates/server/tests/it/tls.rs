@@ -51,8 +51,7 @@ async fn nodes_know_each_other_by_the_keys_of_their_certificates() {
         "let in, and asked for a signature"
     );
     tokio::time::sleep(Duration::from_millis(700)).await;
-    let (_, metrics) = agency.node.client(time).get(&format!("{issuer}/metrics")).await.unwrap();
-    let metrics = String::from_utf8(metrics).unwrap();
+    let metrics = world.metrics("issuer").await;
     let left =
         metrics.lines().find_map(|line| line.strip_prefix("microstamp_certificate_expires_in_seconds "));
     let left: i64 = left.unwrap().parse().unwrap();

@@ -143,8 +143,7 @@ async fn a_dealer_answers_its_own_part_and_the_clock_runs() {
     assert_eq!(list["open"][0]["serial"], "AB10003");
     world.clock.set_offset(25 * 3600);
     tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
-    let (_, metrics) = world.client.get(&format!("{}/metrics", issuer.url)).await.unwrap();
-    assert!(String::from_utf8(metrics).unwrap().contains("microstamp_pending_overdue 1"));
+    assert!(world.metrics("issuer").await.contains("microstamp_pending_overdue 1"));
 
     let statement = DealerStatement {
         schema: "microstamp.dealer-statement/1".to_owned(),

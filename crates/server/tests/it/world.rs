@@ -12,7 +12,7 @@ use registry::{
 use server::api::{
     AgencyCard, AskedCode, DealerCard, IssuerCard, Question, QuestionKind, Urgency, WitnessCard,
 };
-use server::federation::FishingRules;
+use server::federation::{FishingRules, Message};
 use server::roles::{Agency, Dealer, DirectoryKeeper, Enrolment};
 use server::{Client, Clock, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
 use symbology::Code;
@@ -114,7 +114,8 @@ impl World {
     }
 
     pub(crate) async fn serve(&mut self, name: &'static str, listener: TcpListener) {
-        let options = ServeOptions { clock: self.clock.clone(), fishing: self.fishing };
+        let options =
+            ServeOptions { clock: self.clock.clone(), fishing: self.fishing, ..ServeOptions::default() };
         let server = Server::start(&self.path(name), listener, options).await.unwrap();
         self.servers.push((name, server));
     }
@@ -126,11 +127,17 @@ impl World {
 
     /// Stops a node and starts it again on the same port.
     pub(crate) async fn restart(&mut self, name: &'static str) {
+        let listener = self.stop_for_a_while(name).await;
+        self.serve(name, listener).await;
+    }
+
+    /// Stops a node; what it gives back is the way to start it again on the same port.
+    pub(crate) async fn stop_for_a_while(&mut self, name: &str) -> TcpListener {
         let at = self.servers.iter().position(|(known, _)| *known == name).unwrap();
         let address = self.servers[at].1.address();
         self.stop(name).await;
         self.closed(name).await;
-        self.serve(name, TcpListener::bind(address).unwrap()).await;
+        TcpListener::bind(address).unwrap()
     }
 
     /// Waits until the last connection of a stopped node has let go of its log; a process that ends does so at once.
@@ -166,6 +173,17 @@ impl World {
         let agency = Agency::open(&self.path("agency"), self.clock.clone()).unwrap();
         agency.directory.renew(self.clock.now()).await.unwrap();
         agency
+    }
+
+    /// What a node tells its operator.
+    pub(crate) async fn metrics(&self, name: &str) -> String {
+        let node = self.node(name);
+        let client = node.client(Duration::from_secs(10));
+        let url = format!("{}/metrics", node.config.url);
+        assert_eq!(client.get(&url).await.unwrap().0, 401, "nobody else");
+        let message =
+            Message::request("GET", &url).with("authorization", &format!("Bearer {}", node.token().unwrap()));
+        String::from_utf8(client.send(&message, Vec::new()).await.unwrap().1).unwrap()
     }
 
     pub(crate) fn dealer(&self) -> Dealer {

@@ -1,0 +1,192 @@
+//! Ways round the rules, each closed: hanging up, another spelling, one person for two, an older file.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use server::Ledger;
+use server::access::{Access, AccessError, Role};
+use server::api::QuestionKind;
+use server::federation::{Message, Unauthorised, authorise};
+use server::roles::DirectoryHolder;
+
+use crate::access::draft;
+use crate::people::{Office, PASSWORD, Someone, staffed};
+use crate::world::question;
+
+const WRONG: &str = "wrong but long enough";
+
+async fn standing(office: &Office, operator: &Someone, name: &str) -> Value {
+    let (_, list) = office.call("GET", "/access/v1/accounts", Some(&operator.session), &Value::Null).await;
+    let accounts = list["accounts"].as_array().unwrap();
+    accounts.iter().find(|one| one["name"] == name).unwrap()["standing"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_count_also_when_the_guesser_hangs_up_or_the_log_is_away() {
+    let (office, operator, [mut requester, mut approver, _]) = staffed().await;
+    let address = office.url.trim_start_matches("http://").to_owned();
+    let body = json!({"name": requester.name, "password": WRONG}).to_string();
+    let head =
+        format!("POST /access/v1/sign-in HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}", body.len());
+    // Some hang up before all of it has arrived: those guessed nothing.
+    for _ in 0..20 {
+        let mut guesser = TcpStream::connect(&address).unwrap();
+        guesser.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
+    }
+    let mut locked = false;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        locked = standing(&office, &operator, "det. example").await == "locked";
+        if locked {
+            break;
+        }
+    }
+    assert!(locked, "guesses lock, heard out or not");
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 401);
+
+    office.world.break_log("agency").await;
+    for _ in 0..5 {
+        assert_eq!(office.sign_in(&mut approver, WRONG).await, 503);
+    }
+    office.world.mend_log("agency");
+    assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 401, "they counted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_looked_at_before_a_password_is_hashed() {
+    let (office, _) = Office::open().await;
+    // Too short a password is told only to whoever holds a token.
+    let body = json!({"name": "op. example", "token": "none", "password": "short"});
+    let (status, answer) = office.call("POST", "/access/v1/enrolment", None, &body).await;
+    assert_eq!((status, &answer["title"]), (401, &json!("not signed in")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_of_nobody_and_looks_at_what_is_not_ones_own_are_in_the_log() {
+    let (office, _, [requester, _, auditor]) = staffed().await;
+    let body = json!({"name": "nobody at all", "password": WRONG});
+    for _ in 0..3 {
+        assert_eq!(office.call("POST", "/access/v1/sign-in", None, &body).await.0, 401);
+    }
+    let (_, filed) =
+        office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft(&office)).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    for session in [&requester.session, &auditor.session] {
+        assert_eq!(office.call("GET", &place, Some(session), &Value::Null).await.0, 200);
+    }
+    let session = Some(auditor.session.as_str());
+    let (_, seen) = office.call("GET", "/access/v1/records?limit=100", session, &Value::Null).await;
+    let seen = seen["records"].as_array().unwrap().iter().map(|one| one["record"].as_str().unwrap());
+    let records: String = seen.collect();
+    assert!(records.contains(r#""change":"sign-ins refused""#), "{records}");
+    assert!(!records.contains("nobody at all"), "what was typed as a name may be a password");
+    let looked = |by: &str, what: &str| {
+        records.split("{\"at\"").any(|one| {
+            one.contains(r#""kind":"seen""#) && one.contains(by) && one.contains(&format!("\"{what}\""))
+        })
+    };
+    assert!(looked("ombudsman example", "question") && looked("ombudsman example", "records"), "{records}");
+    assert!(!looked("det. example", "question"), "its own");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_spelling_is_not_another_person() {
+    let (office, operator, [requester, ..]) = staffed().await;
+    for name in ["Det. Example", "det.\u{200b}example", "DET EXAMPLE"] {
+        let body = json!({"name": name, "roles": ["approver"]});
+        let (status, answer) =
+            office.call("POST", "/access/v1/accounts", Some(&operator.session), &body).await;
+        assert_eq!(status, 409, "{name}: {answer}");
+    }
+    let directory = DirectoryHolder::new(&office.world.node("agency")).unwrap();
+    let card = directory.current(office.world.clock.now()).unwrap().content().agencies[0].clone();
+    let mut asked = question(&[(office.world.codes[0], 1.0)]);
+    asked.requester = requester.name.parse().unwrap();
+    asked.approver = "Det\u{200b}. EXAMPLE".parse().unwrap();
+    assert_eq!(authorise(&asked, &card), Err(Unauthorised::OnePerson));
+    asked.approver = "sgt. example".parse().unwrap();
+    assert_eq!(authorise(&asked, &card), Ok(()));
+    let second_approver = "DET. EXAMPLE".parse().unwrap();
+    asked.kind = QuestionKind::RetailReference { after: asked.id, second_approver };
+    assert_eq!(authorise(&asked, &card), Err(Unauthorised::SecondApproval));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_attached_the_reading_or_saw_another_draft_does_not_approve() {
+    let (office, operator, [requester, approver, _]) = staffed().await;
+    let both = office.join(&operator, "lab example", &[Role::Examiner, Role::Approver], 9).await;
+    let (_, filed) =
+        office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft(&office)).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let (approval, session) = (format!("{place}/approval"), Some(approver.session.as_str()));
+    let reading = json!({
+        "codes": [{"code": office.world.codes[1], "posterior": 0.9999}], "reading_sha256": "cd".repeat(32),
+    });
+    let (status, attached) =
+        office.call("PUT", &format!("{place}/reading"), Some(&both.session), &reading).await;
+    assert_eq!(status, 200, "{attached}");
+    assert_eq!(office.approve(&place, &both).await.0, 403, "the examiner chose what is asked");
+    let before = json!({"draft_sha256": filed["draft_sha256"]});
+    let (status, changed) = office.call("POST", &approval, session, &before).await;
+    assert_eq!((status, &changed["title"]), (409, &json!("conflict")), "{changed}");
+    assert_eq!(office.call("POST", &approval, session, &Value::Null).await.0, 400);
+    let (status, answered) = office.approve(&place, &approver).await;
+    assert_eq!((status, &answered["answers"][0]["answer"]["outcome"]), (200, &json!("found")), "{answered}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn programs_ask_only_where_that_is_turned_on() {
+    let (mut office, _) = Office::open().await;
+    let content = serde_json::to_vec(&question(&[(office.world.codes[0], 1.0)])).unwrap();
+    let token = office.world.node("agency").token().unwrap();
+    let ask = Message::request("POST", &format!("{}/agency/v1/traces", office.url));
+    assert_eq!(office.send(&ask, content.clone()).await.0, 401);
+    let ask = ask.with("authorization", &format!("Bearer {token}"));
+    assert_eq!(office.send(&ask, content.clone()).await.0, 200);
+    let toml = office.world.path("agency").join("node/node.toml");
+    let text = std::fs::read_to_string(&toml).unwrap();
+    std::fs::write(&toml, text.replace("programs_ask = true\n", "")).unwrap();
+    office.world.restart("agency").await;
+    let (status, answer) = office.send(&ask, content).await;
+    assert_eq!((status, &answer["title"]), (403, &json!("forbidden")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_that_are_not_those_of_the_log_are_not_taken() {
+    let (mut office, operator) = Office::open().await;
+    let file = office.world.path("agency").join("node/accounts.json");
+    office.join(&operator, "det. example", &[Role::Requester], 2).await;
+    let older = std::fs::read(&file).unwrap();
+    office.join(&operator, "sgt. example", &[Role::Approver], 3).await;
+    let newer = std::fs::read(&file).unwrap();
+    office.world.stop("agency").await;
+    let (node, now) = (office.world.node("agency"), office.world.clock.now());
+    let reconcile = || async {
+        let ledger = Ledger::open(&node.folder, &node.log).unwrap();
+        Access::open(&node).unwrap().reconcile(&ledger, now).await
+    };
+    reconcile().await.unwrap();
+    for wrong in [older, b"[]".to_vec()] {
+        std::fs::write(&file, wrong).unwrap();
+        assert!(matches!(reconcile().await, Err(AccessError::File(_))));
+    }
+    std::fs::remove_file(&file).unwrap();
+    assert!(matches!(reconcile().await, Err(AccessError::File(_))));
+    std::fs::write(&file, &newer).unwrap();
+    reconcile().await.unwrap();
+    // A change that was entered and not written, as a crash leaves it: it is entered as not completed, and that is all.
+    {
+        let ledger = Ledger::open(&node.folder, &node.log).unwrap();
+        let whom = (&"this machine".parse().unwrap(), &"det. example".parse().unwrap());
+        Access::open(&node).unwrap().close(whom, &ledger, now).await.unwrap();
+    }
+    std::fs::write(&file, newer).unwrap();
+    for _ in 0..2 {
+        reconcile().await.unwrap();
+    }
+    let mut changes = Vec::new();
+    Ledger::records(&node.folder, |stored| changes.push(stored.body["change"].clone())).unwrap();
+    assert_eq!(changes[changes.len() - 2..], [json!("closed"), json!("not completed")]);
+}
