@@ -14,7 +14,7 @@ use crate::encode;
 use crate::entries::{Correction, NewEntry};
 use crate::error::BooksError;
 use crate::event::Entry;
-use crate::firearm::{Description, Licensee};
+use crate::firearm::{Description, FirearmKey, Licensee, Part};
 use crate::issue::digest;
 use crate::ledger::{checkpoint, commitment};
 use crate::names::{LicenceNumber, Model, Person};
@@ -115,12 +115,8 @@ impl Books {
             "issue" if !self.run_stands(session, record).await? => {
                 format!("the codes issued under record {number} are not those in the table")
             }
-            "issue-part" => {
-                let PartRecord { code } = encode::from_json(&record.body)?;
-                if session.code(encode::code_number(code)).await?.is_some() {
-                    return Ok(());
-                }
-                format!("code {code} of record {number} is gone from the table")
+            "issue-part" if !self.part_stands(session, record).await? => {
+                format!("the part of record {number} is not in the tables as it was issued")
             }
             "entry" if !self.entry_stands(session, record).await? => {
                 format!("the entry of record {number} is not in the book as it was recorded")
@@ -177,6 +173,21 @@ impl Books {
         };
         Ok(digest(rows.iter().map(|(code, serial)| (*code, serial.as_str()))) == run.codes_sha256
             && session.count_issued_as(&issued).await? == run.count)
+    }
+
+    /// Whether the code of a part is there, and its fitting, if it was fitted when it was issued.
+    async fn part_stands(&self, session: &mut Session, record: &RecordRow) -> Result<bool, BooksError> {
+        let PartRecord { code, part, firearm } = encode::from_json(&record.body)?;
+        let there = session.code(encode::code_number(code)).await?.is_some();
+        let Some(key) = firearm.filter(|_| there) else { return Ok(there) };
+        let Some(firearm) = self.firearm_id(session, &key).await? else { return Ok(false) };
+        let fitted = Work::Fitted { part, code };
+        let stands = |one: &Entry| {
+            Work::of(&one.event).as_ref() == Some(&fitted)
+                && one.recorded_at.as_microsecond() == record.recorded_at
+                && one.event.holder().is(&self.issuer())
+        };
+        Ok(history(session, firearm).await?.entries.iter().any(stands))
     }
 
     /// Whether a single entry stands as it was recorded; of a record of many nothing is said here.
@@ -286,7 +297,7 @@ impl Said {
                 self.blocks.entry(prefix.index().into()).or_default().0 += count;
             }
             "issue-part" => {
-                let PartRecord { code } = encode::from_json(&record.body)?;
+                let PartRecord { code, .. } = encode::from_json(&record.body)?;
                 self.blocks.entry(code.prefix().index().into()).or_default().0 += 1;
             }
             "erase" => {
@@ -339,6 +350,8 @@ struct IssueRecord {
 #[derive(Deserialize)]
 struct PartRecord {
     code: Code,
+    part: Part,
+    firearm: Option<FirearmKey>,
 }
 
 #[derive(Deserialize)]

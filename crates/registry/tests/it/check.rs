@@ -46,6 +46,8 @@ async fn fill(place: &Place) {
         reason: "the dealer gave the wrong day".parse().unwrap(),
     };
     place.books.correct(&correction, &by, now()).await.unwrap();
+    let fitted = (&place.key("AB0030"), "2024-06-01".parse().unwrap());
+    place.books.issue_part(registry::Part::FiringPin, Some(fitted), &by, now()).await.unwrap();
     let closed = "2024-12-31".parse().unwrap();
     place.books.close_licensee(&wholesaler().licence, closed, "the tracing centre", now()).await.unwrap();
 }
@@ -91,7 +93,12 @@ async fn every_alteration_of_a_table_shows() {
             "the codes issued under record",
         ),
         ("UPDATE code SET firearm_id = 2 WHERE firearm_id = 9", "the codes issued under record"),
-        ("DELETE FROM code", "the table has 0 codes; 30 were issued"),
+        ("DELETE FROM code", "the table has 0 codes; 31 were issued"),
+        ("UPDATE entry SET firearm_id = 29 WHERE kind = 'part-fitted'", "the part of record"),
+        (
+            "UPDATE entry SET body = replace(body, 'firing-pin', 'breech-face') WHERE kind = 'part-fitted'",
+            "the part of record",
+        ),
         // The rest.
         (
             "UPDATE entry SET body = replace(body, 'wrong day', 'right day') WHERE corrects IS NOT NULL",
@@ -101,7 +108,7 @@ async fn every_alteration_of_a_table_shows() {
         ("UPDATE closure SET records_at = 'the cellar'", "the closing of licence"),
         ("DELETE FROM closure", "the closing of licence"),
         ("INSERT INTO block SELECT 77, key_check, opened_at FROM block", "blocks ["),
-        ("UPDATE counter SET next = next - 3 WHERE name = 'unit:K7'", "counts 27 codes as issued; 30 were"),
+        ("UPDATE counter SET next = next - 3 WHERE name = 'unit:K7'", "counts 28 codes as issued; 31 were"),
     ];
     for (statement, expected) in cases {
         let pool = SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();

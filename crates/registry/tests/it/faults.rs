@@ -101,7 +101,7 @@ async fn rows_without_a_record_and_records_without_a_row_show() {
             "UPDATE firearm SET serial = 'ZZ9' WHERE serial = 'AB0002'",
             "the codes issued under record 2 are not those",
         ),
-        ("DELETE FROM code WHERE firearm_id IS NULL", "is gone from the table"),
+        ("DELETE FROM code WHERE firearm_id IS NULL", "the part of record"),
         (
             "INSERT INTO code SELECT 77, 77, parts, NULL, record_id, issued_at FROM code LIMIT 1",
             "4 were issued",
