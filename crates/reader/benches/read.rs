@@ -7,7 +7,7 @@ mod generator;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use generator::{Damage, View, four_lights, photograph, random_field, random_word, seeded, strike};
-use reader::{ReadOptions, fuse, observe_pictures, read_micrograph, read_topography};
+use reader::{ReadOptions, fuse, observe_lights, read_micrograph, read_topography};
 use symbology::{Mark, Scheme, geometry};
 use topography::{Grid, Length, Micrograph, Pitch, Topography};
 
@@ -47,7 +47,7 @@ fn benchmarks(criterion: &mut Criterion) {
         group.bench_function(format!("512 four lights {condition}"), |bench| {
             bench.iter(|| {
                 let seen: Vec<_> =
-                    observe_pictures(&lights, &options).unwrap().into_iter().map(|(_, seen)| seen).collect();
+                    observe_lights(&lights, &options).unwrap().into_iter().map(|(_, seen)| seen).collect();
                 fuse(&seen, &options).unwrap()
             });
         });

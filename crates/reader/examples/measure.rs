@@ -29,7 +29,7 @@ use impression::{Ammunition, Conditions, Firearm};
 use marking::{Form, LayoutOptions, Relief, View};
 use rand::RngExt as _;
 use rand::rngs::ChaCha8Rng;
-use reader::{Observation, Outcome, ReadOptions, Reading, fuse, observe_pictures, observe_topography};
+use reader::{Observation, Outcome, ReadOptions, Reading, fuse, observe_lights, observe_topography};
 use symbology::{Mark, Scheme, geometry};
 use topography::{Angle, Length, Micrograph, Topography};
 
@@ -114,7 +114,7 @@ impl Seen {
             Self::Heights(heights) => vec![observe_topography(heights, options).unwrap()],
             Self::Pictures(pictures) => {
                 let pictures: Vec<&Micrograph> = pictures.iter().collect();
-                observe_pictures(&pictures, options).unwrap().into_iter().map(|(_, seen)| seen).collect()
+                observe_lights(&pictures, options).unwrap().into_iter().map(|(_, seen)| seen).collect()
             }
         }
     }

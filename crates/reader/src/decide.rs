@@ -1,65 +1,99 @@
 //! From evidence to an answer.
 
-use symbology::decode::{DecodeOptions, Decoding, SymbolEvidence};
+use symbology::decode::Decoding;
 use symbology::{CheckRule, Mark, Scheme, geometry};
 
-use crate::observation::{Observation, PartSeen, SymbolSeen};
+use crate::evidence::{Case, Votes, information, words_log2};
+use crate::observation::{PartSeen, SymbolSeen};
 use crate::poses::{Settled, settled};
 use crate::reading::{
-    CodeCandidate, Grade, MarkReading, Outcome, Quality, ReadError, ReadOptions, Reading, SymbolReading,
+    CodeCandidate, Grade, Hypotheses, MarkReading, Outcome, Quality, ReadError, ReadOptions, Reading,
+    SymbolReading,
 };
+use crate::vectors::softmax;
 
-/// Prior probability that legible symbols are not a word of the code.
-const FOREIGN: f64 = 1e-3;
-/// Prior probability that a symbol did not come over; what is lost within a symbol is in its evidence already.
-const ERASURE: f64 = 0.02;
-/// The share of readings whose evidence may be nonsense, however sure of itself: other marks, another font, a wrong pose.
-/// Nonsense agrees with some code by `s` bits more than a code needs with a chance of 2^-s.
-const NONSENSE: f64 = 0.1;
-/// The same where it is not plain that there is a mark at all.
-const DOUBTFUL: f64 = 1.0;
+/// What may lie in front of the reader, before it is looked at. All but a code agree with some code by chance alone:
+/// by `s` bits more than choosing a code costs with a chance of 2^-s, however sure of itself the evidence is.
+struct Prior {
+    /// Legible symbols that are no code of the scheme: another scheme, free text.
+    text: f64,
+    /// Another mark, another font, a wrong pose.
+    nonsense: f64,
+    /// No mark at all.
+    none: f64,
+}
+
+/// Where a mark is plain and more than characters were looked for: no other scheme has our rings and dots.
+const PLAIN: Prior = Prior { text: 0.05, nonsense: 0.10, none: 0.0 };
+/// Where a mark is plain and only characters were looked for: anybody may engrave eight characters.
+const CHARACTERS: Prior = Prior { text: 0.30, nonsense: 0.10, none: 0.0 };
+/// Where it is not plain that there is a mark.
+const DOUBTFUL: Prior = Prior { text: 0.10, nonsense: 0.10, none: 0.30 };
+
 /// Spare bits that make a mark of what likely, or possibly, is one.
 const LIKELY_BITS: f64 = 5.0;
 const POSSIBLE_BITS: f64 = 10.0;
 /// Characters that speak against the code of the other marks by this much are not of our font.
 const MISFIT_BITS: f64 = 12.0;
+/// A legible symbol that speaks against the code by this much contradicts it.
+const CONTRADICTS: f64 = 5.0;
+/// So many contradictions beside each other are another mark over this one.
+const OVERLAID: f64 = 2.0;
+/// Symbols that determine a code.
+const SYMBOLS_OF_A_CODE: usize = 6;
 /// Codes listed only when they are this probable.
 const LISTED: f64 = 1e-6;
 
-/// Answers from observations that are taken to show one code.
-pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Result<Reading, ReadError> {
+impl Prior {
+    fn of(options: &ReadOptions, found: bool) -> &'static Self {
+        match (found, options.marks.iter().all(|mark| *mark == Mark::Characters)) {
+            (false, _) => &DOUBTFUL,
+            (true, true) => &CHARACTERS,
+            (true, false) => &PLAIN,
+        }
+    }
+
+    /// The same where several poses were tried: each is another chance for what is no code.
+    fn among(&self, poses: f64) -> Self {
+        let more = poses / (1.0 + self.other() * (poses - 1.0));
+        Self { text: more * self.text, nonsense: more * self.nonsense, none: more * self.none }
+    }
+
+    /// Everything but a code of the scheme.
+    fn other(&self) -> f64 {
+        self.text + self.nonsense + self.none
+    }
+
+    fn odds(&self) -> f64 {
+        self.other() / (1.0 - self.other())
+    }
+}
+
+/// Answers from cases that are taken to show one code.
+pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, ReadError> {
     let scheme = &options.scheme;
-    let Settled { observations, decoding, tried, .. } =
-        settled(observations, options, &decode_options(options))?;
-    let observations: &[&Observation] = &observations.iter().collect::<Vec<_>>();
-    let symbols = symbols_of(scheme, observations, &decoding);
-    let bits_carried: f64 = symbols.iter().map(|symbol| symbol.information).sum();
+    let free = scheme.check() == CheckRule::None;
+    let first = settled(cases, options, if free { 0.0 } else { DOUBTFUL.other() })?;
+    let tried = first.tried as f64;
+    let plain = is_plain(cases, spare_of(scheme, &first.decoding) - tried.log2(), !free);
+    let prior = Prior::of(options, plain).among(tried);
+    let foreign = if free { 0.0 } else { prior.other() };
+    let Settled { cases: chosen, votes, decoding, .. } = settled(cases, options, foreign)?;
+    let symbols = symbols_of(scheme, &chosen, &votes, &decoding);
     let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
-    let bits_needed = 5.0 * 6.0_f64.min(scheme.length() as f64);
-    let spare: f64 = decoding.bits.iter().sum::<f64>() - bits_needed;
-    let parts = || observations.iter().flat_map(|seen| &seen.parts);
-    // Each pose that was tried is another chance for nonsense.
-    let tried = tried as f64;
-    let agrees = |bits: f64| scheme.check() == CheckRule::Mother && spare >= bits + tried.log2();
-    let found = parts().any(|part| part.found)
-        || (agrees(LIKELY_BITS) && parts().any(|part| part.likely))
-        || (agrees(POSSIBLE_BITS) && parts().any(|part| part.possible));
-    let nonsense = if found { NONSENSE } else { DOUBTFUL } * tried;
-    let trusted = scheme.check() == CheckRule::Mother && spare >= (nonsense / options.bound).log2();
-    let against = spoken_against(&symbols);
-    let accepted = best > 1.0 - options.bound && trusted && against < MISFIT_BITS;
-    let found = found || accepted;
-    let outcome = if accepted {
-        Outcome::Accepted
-    } else if !found {
-        Outcome::NoMark
-    } else if best > 1e-3 {
-        Outcome::Candidates
-    } else {
-        Outcome::Unreadable
+    let doubts = [spoken_against(&symbols), contradictions(&symbols) as f64];
+    let sure = !free && best > 1.0 - options.bound;
+    let accepted = sure && doubts[0] < MISFIT_BITS && doubts[1] < OVERLAID;
+    let found = plain || sure;
+    let outcome = match (accepted, found, best > 1e-3) {
+        (true, ..) => Outcome::Accepted,
+        (false, false, _) => Outcome::NoMark,
+        (false, true, true) => Outcome::Candidates,
+        (false, true, false) => Outcome::Unreadable,
     };
-    let beyond = symbols.len().saturating_sub(bits_needed as usize / 5);
-    let unused = (decoding.margin as f64 / beyond.max(1) as f64).min(1.0);
+    let hypotheses = hypotheses(&prior, decoding.foreign);
+    let beyond = symbols.len().saturating_sub(SYMBOLS_OF_A_CODE).max(1);
+    let unused = (decoding.margin as f64 / beyond as f64).min(1.0);
     let listed = if found { candidates_of(scheme, &decoding, options.list) } else { Vec::new() };
     Ok(Reading {
         scheme: scheme.name().to_owned(),
@@ -69,25 +103,51 @@ pub(crate) fn answer(observations: &[&Observation], options: &ReadOptions) -> Re
         bound: options.bound,
         other: 1.0 - listed.iter().map(|candidate| candidate.posterior).sum::<f64>(),
         candidates: listed,
+        bits_carried: hypotheses.code * decoding.bits.iter().sum::<f64>().max(0.0),
+        bits_needed: words_log2(scheme),
+        bits_asked: (prior.odds() / options.bound).log2().max(0.0),
+        bits_spare: spare_of(scheme, &decoding),
+        hypotheses,
+        log_evidence: votes.with_a_word(scheme)?,
         symbols,
-        marks: observations
-            .iter()
-            .enumerate()
-            .flat_map(|(input, seen)| marks_of(scheme, (seen, input), (found, unused)))
-            .collect(),
+        marks: marks_of(scheme, &chosen, (found, unused)),
         margin: decoding.margin,
-        bits_carried,
-        bits_needed,
-        bits_spare: spare,
         left_out: Vec::new(),
+        groups: Vec::new(),
         firearms: usize::from(found),
-        warnings: observations
-            .iter()
-            .flat_map(|seen| seen.warnings.clone())
-            .chain((found && against >= MISFIT_BITS / 2.0).then(|| misfit(against)))
-            .chain((!accepted).then(|| advice(observations, found)).flatten())
-            .collect(),
+        warnings: if found { warnings(doubts) } else { Vec::new() },
     })
+}
+
+/// Bits by which the best code agrees with the evidence beyond what choosing it costs.
+fn spare_of(scheme: &Scheme, decoding: &Decoding) -> f64 {
+    decoding.bits.iter().sum::<f64>() - words_log2(scheme)
+}
+
+/// Whether a mark is there: by itself, or because its symbols agree with a code.
+fn is_plain(cases: &[&Case], spare: f64, coded: bool) -> bool {
+    let parts = || cases.iter().flat_map(|case| &case.sights).flat_map(|sight| &sight.parts);
+    let agrees = |bits: f64| coded && spare >= bits;
+    parts().any(|part| part.found)
+        || (agrees(LIKELY_BITS) && parts().any(|part| part.likely))
+        || (agrees(POSSIBLE_BITS) && parts().any(|part| part.possible))
+}
+
+fn warnings([against, overlaid]: [f64; 2]) -> Vec<String> {
+    let misfit = (against >= MISFIT_BITS / 2.0).then(|| misfit(against));
+    misfit.into_iter().chain((overlaid >= OVERLAID).then(|| overlay_warning(overlaid))).collect()
+}
+
+/// The posterior of every hypothesis. All but the code make every value of every symbol as likely, so they share what the
+/// code leaves over as their priors say.
+fn hypotheses(prior: &Prior, other: f64) -> Hypotheses {
+    let share = |of: f64| if prior.other() > 0.0 { other * of / prior.other() } else { 0.0 };
+    Hypotheses {
+        code: 1.0 - other,
+        text: share(prior.text),
+        nonsense: share(prior.nonsense),
+        none: share(prior.none),
+    }
 }
 
 /// Bits by which the characters, taken together, speak against the code that the other marks carry.
@@ -99,6 +159,24 @@ fn spoken_against(symbols: &[SymbolReading]) -> f64 {
     if of(false) > 0.0 { (-of(true)).max(0.0) } else { 0.0 }
 }
 
+/// How many legible symbols beside each other contradict the best code, at most.
+fn contradictions(symbols: &[SymbolReading]) -> usize {
+    let contradicts = |symbol: &SymbolReading| symbol.bits < -CONTRADICTS && symbol.posterior > 0.5;
+    let (mut most, mut run) = (0, 0);
+    let mut last: Option<&SymbolReading> = None;
+    for symbol in symbols {
+        let beside = last.is_some_and(|last| last.mark == symbol.mark && last.index + 1 == symbol.index);
+        run = match (contradicts(symbol), beside) {
+            (false, _) => 0,
+            (true, true) => run + 1,
+            (true, false) => 1,
+        };
+        most = most.max(run);
+        last = Some(symbol);
+    }
+    most
+}
+
 fn misfit(bits: f64) -> String {
     format!(
         "the characters speak by {bits:.0} bits against the code that the other marks carry: another font, or \
@@ -106,25 +184,11 @@ fn misfit(bits: f64) -> String {
     )
 }
 
-/// What to do where a mark is not read: another light where the light is at fault, else more cases.
-fn advice(observations: &[&Observation], found: bool) -> Option<String> {
-    let light = observations.iter().find_map(|seen| seen.advice.clone());
-    let more = "more cases of the same firearm, read together with --fuse, add what these lack";
-    light.or(found.then(|| more.to_owned()))
-}
-
-fn decode_options(options: &ReadOptions) -> DecodeOptions {
-    DecodeOptions { erasure: ERASURE, foreign: FOREIGN, list: options.list, ..DecodeOptions::default() }
-}
-
-/// The evidence of all parts that were found.
-pub(crate) fn evidence_of(observations: &[&Observation]) -> Vec<SymbolEvidence> {
-    observations
-        .iter()
-        .flat_map(|seen| &seen.parts)
-        .filter(|part| part.possible)
-        .flat_map(|part| part.symbols.iter().map(|symbol| symbol.evidence.clone()))
-        .collect()
+fn overlay_warning(symbols: f64) -> String {
+    format!(
+        "{symbols:.0} legible symbols beside each other contradict the code that the rest carries: perhaps two marks, \
+         one over the other; nothing is accepted"
+    )
 }
 
 fn candidates_of(scheme: &Scheme, decoding: &Decoding, list: usize) -> Vec<CodeCandidate> {
@@ -137,51 +201,37 @@ fn candidates_of(scheme: &Scheme, decoding: &Decoding, list: usize) -> Vec<CodeC
         .collect()
 }
 
-fn symbols_of(scheme: &Scheme, observations: &[&Observation], decoding: &Decoding) -> Vec<SymbolReading> {
-    let seen: Vec<&SymbolSeen> = observations
-        .iter()
-        .flat_map(|seen| &seen.parts)
-        .filter(|part| part.possible)
-        .flat_map(|part| &part.symbols)
-        .collect();
-    let mut indices: Vec<usize> = seen.iter().map(|symbol| symbol.evidence.index).collect();
-    indices.sort_unstable();
-    indices.dedup();
-    indices
-        .into_iter()
-        .map(|index| {
-            let of: Vec<&&SymbolSeen> = seen.iter().filter(|symbol| symbol.evidence.index == index).collect();
-            symbol_of(scheme, &of, decoding.bits.get(index).copied().unwrap_or(0.0))
+fn symbols_of(scheme: &Scheme, cases: &[Case], votes: &Votes, decoding: &Decoding) -> Vec<SymbolReading> {
+    let parts = cases.iter().flat_map(|case| &case.sights).flat_map(|sight| &sight.parts);
+    let seen: Vec<&SymbolSeen> = parts.filter(|part| part.possible).flat_map(|part| &part.symbols).collect();
+    (0..scheme.length())
+        .filter_map(|index| {
+            let of: Vec<&SymbolSeen> =
+                seen.iter().copied().filter(|symbol| symbol.evidence.index == index).collect();
+            let bits = decoding.bits.get(index).copied().unwrap_or(0.0);
+            Some(symbol_of(scheme, &of, votes.of(index)?, bits))
         })
         .collect()
 }
 
-fn symbol_of(scheme: &Scheme, seen: &[&&SymbolSeen], bits: f64) -> SymbolReading {
+fn symbol_of(scheme: &Scheme, seen: &[&SymbolSeen], logs: Vec<f32>, bits: f64) -> SymbolReading {
     let first = seen[0];
-    let mut logs = vec![0.0f32; scheme.alphabet().len()];
-    for one in seen {
-        for (sum, log) in logs.iter_mut().zip(&one.evidence.log_likelihoods) {
-            *sum += log;
-        }
-    }
-    let mut values: Vec<(usize, f64)> =
-        crate::vectors::softmax(&logs).into_iter().map(f64::from).enumerate().collect();
-    let entropy: f64 = values.iter().filter(|(_, p)| *p > 0.0).map(|(_, p)| -p * p.log2()).sum();
-    let information = (values.len() as f64).log2() - entropy;
+    let mut values: Vec<(usize, f64)> = softmax(&logs).into_iter().map(f64::from).enumerate().collect();
     values.sort_by(|a, b| b.1.total_cmp(&a.1));
     let shown = |value: usize| scheme.alphabet()[value];
     let presence = seen.iter().map(|one| one.presence).fold(0.0, f32::max);
+    let likely = values.iter().skip(1).take(3).filter(|(_, p)| *p > 1e-4);
     SymbolReading {
         index: first.evidence.index,
         mark: first.mark,
         value: shown(values[0].0),
         posterior: values[0].1,
         erased: presence < 0.15 && values[0].1 < 0.5,
-        alternatives: values[1..4].iter().filter(|(_, p)| *p > 1e-4).map(|&(v, p)| (shown(v), p)).collect(),
+        alternatives: likely.map(|&(value, p)| (shown(value), p)).collect(),
         centre_um: (seen.len() == 1).then_some(first.centre_um),
+        information: f64::from(information(&logs)),
         log_likelihoods: logs,
         bits,
-        information,
         grade: grade(f64::from(presence), values[0].1),
     }
 }
@@ -198,17 +248,18 @@ fn grade(presence: f64, posterior: f64) -> Grade {
     }
 }
 
-/// The marks of one input; those that helped to read a code are there, however little of them is seen.
-fn marks_of(
-    scheme: &Scheme,
-    (seen, input): (&Observation, usize),
-    (read, unused): (bool, f64),
-) -> Vec<MarkReading> {
-    let of = |part: &PartSeen, mark: Mark| {
+/// The marks of all inputs; those that helped to read a code are there, however little of them is seen.
+fn marks_of(scheme: &Scheme, cases: &[Case], (read, unused): (bool, f64)) -> Vec<MarkReading> {
+    let of = |(input, part): (usize, &PartSeen), mark: Mark| {
         let found = part.found || (read && part.possible);
         MarkReading { input, found, ..mark_of(scheme, part, mark, (found, unused)) }
     };
-    seen.parts.iter().flat_map(|part| part.marks.iter().map(move |&mark| of(part, mark))).collect()
+    let sights = cases.iter().flat_map(|case| &case.sights);
+    let parts = sights.flat_map(|sight| sight.parts.iter().map(|&part| (sight.input, part)));
+    let mut marks: Vec<MarkReading> =
+        parts.flat_map(|seen| seen.1.marks.iter().map(move |&mark| of(seen, mark))).collect();
+    marks.sort_by_key(|mark| mark.input);
+    marks
 }
 
 fn mark_of(scheme: &Scheme, part: &PartSeen, mark: Mark, (found, unused): (bool, f64)) -> MarkReading {

@@ -8,6 +8,7 @@ mod blur;
 mod bowl;
 mod corners;
 mod decide;
+mod evidence;
 mod evident;
 mod field;
 mod flanks;
@@ -15,6 +16,7 @@ mod foil;
 mod fourier;
 mod fuse;
 mod light;
+mod lights;
 mod locate;
 mod master;
 mod observation;
@@ -26,20 +28,23 @@ mod raster;
 mod reading;
 mod region;
 mod ring;
+mod schemes;
 mod search;
 mod shading;
 mod synthesis;
 mod transfer;
 mod vectors;
-mod views;
 mod whiten;
 
 pub use fuse::fuse;
-pub use observation::{Observation, observe_micrograph, observe_pictures, observe_topography};
+pub use lights::observe_lights;
+pub use observation::{Observation, observe_micrograph, observe_topography};
 pub use overlay::overlay;
 pub use reading::{
-    CodeCandidate, Grade, MarkReading, Outcome, Quality, ReadError, ReadOptions, Reading, SymbolReading,
+    CodeCandidate, Grade, GroupReading, Hypotheses, MarkReading, Outcome, Quality, ReadError, ReadOptions,
+    Reading, SymbolReading,
 };
+pub use schemes::likeliest_scheme;
 
 use topography::{Micrograph, Topography};
 

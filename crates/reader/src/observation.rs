@@ -16,15 +16,32 @@ use crate::reading::{ReadError, ReadOptions};
 use crate::region::regions;
 use crate::search::Rendering;
 use crate::synthesis::Synthesis;
-use crate::views::views;
 
 /// What one height map or picture says about the symbols of a code; [`crate::fuse`] adds several.
 #[derive(Clone, Debug)]
 pub struct Observation {
     pub(crate) parts: Vec<PartSeen>,
+    /// Marks of the same kind elsewhere in the frame.
+    pub(crate) further: Vec<PartSeen>,
     pub(crate) warnings: Vec<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) case: Option<usize>,
     /// What would show more, should this not be enough.
     pub(crate) advice: Option<String>,
+}
+
+impl Observation {
+    /// Says which case it shows. Observations of one case count as one witness; without a number it is a case of its own.
+    #[must_use]
+    pub fn of_case(self, case: Option<usize>) -> Self {
+        Self { case, ..self }
+    }
+
+    /// Says what warnings are to call it; without a name they count the inputs from 1.
+    #[must_use]
+    pub fn named(self, name: String) -> Self {
+        Self { name: Some(name), ..self }
+    }
 }
 
 /// The marks of one part of the firearm in one input.
@@ -83,27 +100,11 @@ pub fn observe_micrograph(picture: &Micrograph, options: &ReadOptions) -> Result
     observe_view(&[picture], options)
 }
 
-/// Looks at several photographs. Those that show one case through one microscope that did not move, under different
-/// lights, make one relief and one observation; every other makes its own. Each observation comes with the places of
-/// its pictures in the slice.
-///
-/// # Errors
-///
-/// [`ReadError`] when the options make no sense or a picture cannot hold a mark.
-pub fn observe_pictures(
+/// Pictures of one view and size.
+pub(crate) fn observe_view(
     pictures: &[&Micrograph],
     options: &ReadOptions,
-) -> Result<Vec<(Vec<usize>, Observation)>, ReadError> {
-    let views = views(pictures, options)?;
-    let observed = |view: Vec<usize>| {
-        let of: Vec<&Micrograph> = view.iter().map(|&k| pictures[k]).collect();
-        Ok((view, observe_view(&of, options)?))
-    };
-    views.into_iter().map(observed).collect()
-}
-
-/// Pictures of one view and size.
-fn observe_view(pictures: &[&Micrograph], options: &ReadOptions) -> Result<Observation, ReadError> {
+) -> Result<Observation, ReadError> {
     let surfaces: Vec<Surface> =
         pictures.iter().map(|picture| Surface::Picture(picture, pitch_of(picture))).collect();
     let order = if surfaces.len() > 1 || one_sided(&surfaces[0]) {
@@ -129,7 +130,7 @@ fn advice(pictures: usize, one_sided: bool) -> Option<String> {
     (pictures == 1).then(|| {
         format!(
             "{seen} shows little of a shallow mark: photograph it with one lamp 25 to 40 degrees above the surface, \
-             from four sides in turn, moving neither case nor microscope, and read the four with --fuse"
+             from four sides in turn, moving neither case nor microscope, and read the four with --case"
         )
     })
 }
@@ -147,10 +148,12 @@ fn observe(
 ) -> Result<Observation, ReadError> {
     check(&surfaces[0], options)?;
     let mut parts = Vec::new();
+    let mut further = Vec::new();
     for (marks, module) in grouped(options)? {
         let banks = Banks::draw(&options.scheme, &marks, module);
         let mut best: Vec<Sighting> = Vec::new();
         let mut foiled: Option<Foiled> = None;
+        let mut others: Vec<Sighting> = Vec::new();
         for &rendering in renderings {
             let enough = |sighting: &Sighting| {
                 Evident::above(Evident::of(sighting.rendering).plain, sighting)
@@ -159,7 +162,12 @@ fn observe(
             let regions = regions(&surfaces[0], &banks, rendering).into_iter();
             let poses = regions.map(|region| sight(surfaces, region, &banks, rendering, enough));
             let poses = poses.filter(|poses| !poses.is_empty());
-            let poses = poses.max_by(|a, b| a[0].explained.total_cmp(&b[0].explained)).unwrap_or_default();
+            let mut poses: Vec<Vec<Sighting>> = poses.collect();
+            poses.sort_by(|a, b| b[0].explained.total_cmp(&a[0].explained));
+            others.extend(
+                poses.split_off(1.min(poses.len())).into_iter().filter_map(|poses| poses.into_iter().next()),
+            );
+            let poses = poses.pop().unwrap_or_default();
             let found = poses.first().and_then(|first| first.foiled);
             foiled = foiled.into_iter().chain(found).max_by(|a, b| a.ahead().total_cmp(&b.ahead()));
             if plainness(&poses) >= plainness(&best) {
@@ -169,12 +177,31 @@ fn observe(
                 break;
             }
         }
+        if let Some(best) = best.first() {
+            let apart = apart_from(best, others, 2.0 * banks.coarse.extent);
+            further.extend(apart.iter().map(|other| seen(&options.scheme, &banks, other)));
+        }
         for sighting in &mut best {
             sighting.foiled = foiled;
         }
         parts.extend(with_rivals(best.iter().map(|sighting| seen(&options.scheme, &banks, sighting))));
     }
-    Ok(Observation { parts, warnings: Vec::new(), advice: None })
+    Ok(Observation { parts, further, warnings: Vec::new(), name: None, case: None, advice: None })
+}
+
+/// Plain marks that do not overlap the best one nor each other; `across` modules is the size of a mark.
+fn apart_from(best: &Sighting, others: Vec<Sighting>, across: f32) -> Vec<Sighting> {
+    let mut kept: Vec<Sighting> = Vec::new();
+    for other in others {
+        let clear = |seen: &Sighting| {
+            let (a, b) = (seen.pose_um.centre, other.pose_um.centre);
+            (a[0] - b[0]).hypot(a[1] - b[1]) > 0.8 * across * seen.pose_um.module()
+        };
+        if Evident::of(other.rendering).found(&other) && clear(best) && kept.iter().all(clear) {
+            kept.push(other);
+        }
+    }
+    kept
 }
 
 /// Spare bits of a code beyond which there is no reason to look for another pose.
@@ -225,16 +252,22 @@ fn check(surface: &Surface, options: &ReadOptions) -> Result<(), ReadError> {
     Ok(())
 }
 
-/// Marks that share a module lie on one part and in one frame.
+/// Marks whose nominal modules are the same lie on one part and in one frame, also where the mark was engraved in another
+/// size: then every part is taken to be larger or smaller by as much as the first.
 pub(crate) fn grouped(options: &ReadOptions) -> Result<Vec<(Vec<Mark>, Length)>, ReadError> {
     let nominal = NominalGeometry::new(&options.scheme, &options.marks)
         .map_err(|error| ReadError::Marks(error.to_string()))?;
     let mut groups: Vec<(Vec<Mark>, Length)> = Vec::new();
     for mark in &nominal.marks {
-        let own = options.module.unwrap_or(mark.module);
-        match groups.iter_mut().find(|(_, module)| *module == own) {
+        match groups.iter_mut().find(|(_, module)| *module == mark.module) {
             Some((marks, _)) => marks.push(mark.layout.mark()),
-            None => groups.push((vec![mark.layout.mark()], own)),
+            None => groups.push((vec![mark.layout.mark()], mark.module)),
+        }
+    }
+    if let (Some(given), Some((_, first))) = (options.module, groups.first()) {
+        let larger = given.to_um() / first.to_um();
+        for (_, module) in &mut groups {
+            *module = Length::um(module.to_um() * larger);
         }
     }
     Ok(groups)
@@ -259,7 +292,11 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
             symbols.len() - 1
         });
         let symbol = &mut symbols[at];
-        let shapes = doubted(&sighting.evidence[index]);
+        // A whole symbol is doubted below, once.
+        let shapes = match part.bit {
+            Some(_) => doubted(&sighting.evidence[index]),
+            None => sighting.evidence[index].clone(),
+        };
         for (value, log) in symbol.evidence.log_likelihoods.iter_mut().enumerate() {
             let shape = part.bit.map_or(value, |bit| value >> bit & 1);
             *log += shapes.get(shape).copied().unwrap_or(f32::NEG_INFINITY);
@@ -293,7 +330,7 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
 const UNKNOWN: f32 = 0.01;
 
 /// Likelihoods that allow for what the model does not know.
-fn doubted(logs: &[f32]) -> Vec<f32> {
+pub(crate) fn doubted(logs: &[f32]) -> Vec<f32> {
     let most = logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let least = most + (UNKNOWN / logs.len() as f32).ln();
     logs.iter().map(|&log| log.max(least) + (-(log - least).abs()).exp().ln_1p()).collect()

@@ -4,59 +4,55 @@
 //! is in proportion to the mean likelihood of all evidence over the codes. The posterior of a code is the mean over the
 //! poses.
 
-use symbology::decode::{DecodeOptions, Decoding, decode};
+use symbology::decode::Decoding;
 
-use crate::decide::evidence_of;
-use crate::observation::Observation;
+use crate::evidence::{Case, Votes};
 use crate::reading::{ReadError, ReadOptions};
 
-/// Observations at the poses that their codes make likeliest together.
-pub(crate) struct Settled {
-    pub(crate) observations: Vec<Observation>,
+/// Cases at the poses that their codes make likeliest together.
+pub(crate) struct Settled<'a> {
+    pub(crate) cases: Vec<Case<'a>>,
+    pub(crate) votes: Votes,
     /// What they say together.
     pub(crate) decoding: Decoding,
-    /// The log of the mean likelihood of all evidence over the codes at these poses, up to a constant.
-    pub(crate) log_likelihood: f64,
     /// How many poses were tried.
     pub(crate) tried: usize,
 }
 
-/// Settles the pose of every part, one after the other, with all others where they are.
-pub(crate) fn settled(
-    observations: &[&Observation],
+/// Settles the pose of every mark, one after the other, with all others where they are; `foreign` is the prior probability
+/// that there is no code.
+pub(crate) fn settled<'a>(
+    cases: &[&Case<'a>],
     options: &ReadOptions,
-    how: &DecodeOptions,
-) -> Result<Settled, ReadError> {
-    let mut chosen: Vec<Observation> = observations.iter().map(|&seen| seen.clone()).collect();
-    let mut best = decoded(&chosen, options, how)?;
+    foreign: f64,
+) -> Result<Settled<'a>, ReadError> {
+    let decoded =
+        |cases: &[Case]| votes_of(cases, options).decoded(&options.scheme, foreign, options.list.max(1));
+    let mut chosen: Vec<Case<'a>> = cases.iter().map(|&case| case.clone()).collect();
+    let mut best = decoded(&chosen)?;
     let mut others: Vec<Decoding> = Vec::new();
-    for one in 0..chosen.len() {
-        for part in 0..chosen[one].parts.len() {
-            for rival in observations[one].parts[part].rivals.clone() {
-                let now = std::mem::replace(&mut chosen[one].parts[part], rival);
-                let with = decoded(&chosen, options, how)?;
-                if weight(&with) > weight(&best) {
-                    chosen[one].parts[part].found |= now.found;
-                    others.push(std::mem::replace(&mut best, with));
-                } else {
-                    chosen[one].parts[part] = now;
-                    others.push(with);
-                }
+    for (one, case) in cases.iter().enumerate() {
+        for other in case.at_other_poses(&options.scheme) {
+            let now = std::mem::replace(&mut chosen[one], other);
+            let with = decoded(&chosen)?;
+            if weight(&with) > weight(&best) {
+                others.push(std::mem::replace(&mut best, with));
+            } else {
+                chosen[one] = now;
+                others.push(with);
             }
         }
     }
-    let (tried, log_likelihood) = (1 + others.len(), weight(&best));
     mix(&mut best, &others);
-    Ok(Settled { observations: chosen, decoding: best, log_likelihood, tried })
+    Ok(Settled { votes: votes_of(&chosen, options), cases: chosen, decoding: best, tried: 1 + others.len() })
 }
 
-fn decoded(
-    observations: &[Observation],
-    options: &ReadOptions,
-    how: &DecodeOptions,
-) -> Result<Decoding, ReadError> {
-    let evidence = evidence_of(&observations.iter().collect::<Vec<_>>());
-    Ok(decode(&options.scheme, &evidence, how)?)
+fn votes_of(cases: &[Case], options: &ReadOptions) -> Votes {
+    let mut votes = Votes::none(&options.scheme);
+    for case in cases {
+        votes.add(case.votes());
+    }
+    votes
 }
 
 /// The log of the mean likelihood of all evidence over the codes, up to a constant.
@@ -79,5 +75,7 @@ fn mix(best: &mut Decoding, others: &[Decoding]) {
         }
         candidate.posterior /= total;
     }
+    let foreign: f64 = others.iter().zip(&shares).map(|(other, share)| share * other.foreign).sum();
+    best.foreign = (best.foreign + foreign) / total;
     best.candidates.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
 }

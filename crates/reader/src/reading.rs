@@ -86,19 +86,60 @@ pub struct Reading {
     pub marks: Vec<MarkReading>,
     /// How many further legible symbols could be lost before another code fits as well.
     pub margin: usize,
-    /// Bits that the observations carry: an estimate of the mutual information between the symbols and what was seen of
-    /// them, as the sum of what each symbol tells about its value.
+    /// The probability of everything that may be there.
+    pub hypotheses: Hypotheses,
+    /// The natural logarithm of the likelihood of what was seen with some code of the scheme there over nothing there.
+    pub log_evidence: f64,
+    /// Bits that the observations carry for a code: those by which they agree with the best one, times the probability
+    /// that there is one at all. Nonsense carries next to none, however sure of itself it is.
     pub bits_carried: f64,
-    /// Bits that a code needs.
+    /// Bits that choosing a code costs: the logarithm to base 2 of how many there are.
     pub bits_needed: f64,
+    /// Bits beyond those needed that the bound asks for.
+    pub bits_asked: f64,
     /// Bits that speak for the best code beyond those that some code gets from noise; negative when none fits.
     pub bits_spare: f64,
-    /// Inputs (by their order) that were left out of a fusion because they speak for another code.
+    /// Inputs (by their order) that were left out of a fusion: they speak for another code, or for none.
     pub left_out: Vec<usize>,
-    /// How many firearms are needed to explain all inputs.
+    /// The inputs by the firearm that they speak for, each with its own answer, the one that was read first. What speaks
+    /// for none is in no group.
+    pub groups: Vec<GroupReading>,
+    /// How many firearms there are at least: as many as codes are accepted, one where a mark was found.
     pub firearms: usize,
     /// What a person should know.
     pub warnings: Vec<String>,
+}
+
+/// What may lie in front of the reader, with the probability of each; they sum to 1. The priors: where a mark is plain,
+/// 0.85 a code, 0.05 text or another scheme, 0.10 nonsense; with characters alone looked for 0.6, 0.3, 0.1; where it is not
+/// plain that there is a mark 0.5, 0.1, 0.1, and 0.3 none. A scheme without check symbols has no words to tell from text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hypotheses {
+    /// A code of the scheme.
+    pub code: f64,
+    /// Legible symbols that are no code: text, or another scheme.
+    pub text: f64,
+    /// Another mark, another font, a wrong pose.
+    pub nonsense: f64,
+    /// No mark.
+    pub none: f64,
+}
+
+/// Inputs that speak for one firearm, and what they say by themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupReading {
+    /// The inputs, by their order.
+    pub inputs: Vec<usize>,
+    /// How their reading by themselves ends.
+    pub outcome: Outcome,
+    /// Their code, if it is accepted.
+    pub code: Option<String>,
+    /// Its posterior probability, if it is accepted.
+    pub posterior: Option<f64>,
+    /// Their most probable codes.
+    pub candidates: Vec<CodeCandidate>,
+    /// The logarithm to base 10 of the likelihood ratio of one code for all of them over no code for any.
+    pub log10_ratio: f64,
 }
 
 /// A code and how probable it is.

@@ -8,7 +8,6 @@
 
 use topography::Grid;
 
-use crate::blur::blur;
 use crate::corners::solved;
 use crate::field::Field;
 use crate::vectors::{dot, solve_symmetric};
@@ -209,15 +208,4 @@ fn share_explained(points: &[(f64, f64, f64)], rest: &[f64], weights: &[f64]) ->
     let all: f64 = points.iter().zip(weights).map(|(point, w)| w * (point.2 - mean).powi(2)).sum();
     let left: f64 = rest.iter().zip(weights).map(|(rest, w)| w * rest * rest).sum();
     (1.0 - left / all.max(1e-12)) as f32
-}
-
-/// How far two reliefs of one frame are the same in what is finer than a mark, -1 to 1.
-pub(crate) fn likeness(a: &Field, b: &Field, module: f32) -> f32 {
-    let fine = |field: &Field| -> Vec<f32> {
-        let (width, height) = (field.values.width(), field.values.height());
-        let soft = blur(field.values.samples(), width, height, 0.6 * module);
-        field.values.samples().iter().zip(soft).map(|(value, soft)| value - soft).collect()
-    };
-    let (a, b) = (fine(a), fine(b));
-    dot(&a, &b) / (dot(&a, &a) * dot(&b, &b)).max(1e-20).sqrt()
 }

@@ -43,10 +43,12 @@ pub(crate) fn read_alone(exhibits: &[Exhibit], folder: &Path) -> Result<Vec<Alon
     for exhibit in exhibits {
         let inputs =
             exhibit.inputs.iter().map(|file| surfaces::load(file, None)).collect::<Result<Vec<_>, _>>()?;
-        let reading = fuse(&inputs.iter().collect::<Vec<_>>(), &options)?;
-        save(&inputs, &reading, &folder.join(format!("{}.reading.json", exhibit.shot.exhibit)))?;
+        let shown: Vec<&Loaded> = inputs.iter().collect();
+        let answer = read::answer_plainly(&shown, &options)?;
+        save(&inputs, &answer.reading, &folder.join(format!("{}.reading.json", exhibit.shot.exhibit)))?;
         let overlay = folder.join(format!("{}.overlay.png", exhibit.shot.exhibit));
-        read::draw_overlay(&inputs[0], &reading, &overlay)?;
+        read::draw_overlay(&shown, &answer, &overlay)?;
+        let reading = answer.reading;
         readings.push(Alone { inputs, reading });
         bar.inc(1);
     }
@@ -80,9 +82,7 @@ pub(crate) fn read_together(members: &[usize], alone: &[Alone], file: &Path) -> 
 }
 
 fn fuse(inputs: &[&Loaded], options: &ReadOptions) -> Result<Reading, Failure> {
-    let observations =
-        inputs.iter().map(|input| read::observe(input, options)).collect::<Result<Vec<_>, Failure>>()?;
-    reader::fuse(&observations, options).or_exit(Exit::Environment, "cannot read the demonstration's cases")
+    Ok(read::answer_plainly(inputs, options)?.reading)
 }
 
 fn save(inputs: &[Loaded], reading: &Reading, file: &Path) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! Schema `microstamp.reading/1`.
 
-use reader::{MarkReading, Outcome, Reading, SymbolReading};
+use reader::{CodeCandidate, GroupReading, MarkReading, Outcome, Reading, SymbolReading};
 use serde::Serialize;
 
 use crate::surfaces::{Loaded, PitchSource};
@@ -21,8 +21,12 @@ pub(crate) struct ReadingJson {
     marks: Vec<MarkJson>,
     margin: usize,
     bits: BitsJson,
+    hypotheses: HypothesesJson,
     firearms: usize,
+    groups: Vec<GroupJson>,
     left_out: Vec<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<String>,
     calibration: CalibrationJson,
     warnings: Vec<String>,
 }
@@ -72,6 +76,28 @@ struct MarkJson {
 struct BitsJson {
     carried: f64,
     needed: f64,
+    /// Bits beyond those needed that the bound asks for.
+    asked: f64,
+}
+
+/// What may lie there, with the probability of each; they sum to 1.
+#[derive(Debug, Serialize)]
+struct HypothesesJson {
+    code: f64,
+    text: f64,
+    nonsense: f64,
+    none: f64,
+}
+
+/// Inputs that speak for one firearm, and their answer by themselves.
+#[derive(Debug, Serialize)]
+struct GroupJson {
+    inputs: Vec<usize>,
+    outcome: Outcome,
+    code: Option<String>,
+    posterior: Option<f64>,
+    candidates: Vec<CandidateJson>,
+    log10_ratio: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,10 +109,6 @@ struct CalibrationJson {
 impl ReadingJson {
     /// The reading of one question with the inputs that it was asked about.
     pub(crate) fn of(question: &[&Loaded], reading: &Reading) -> Self {
-        let candidates = reading
-            .candidates
-            .iter()
-            .map(|candidate| CandidateJson { code: candidate.code.clone(), posterior: candidate.posterior });
         let assumed = question.iter().flat_map(|input| &input.warnings);
         Self {
             schema: "microstamp.reading/1",
@@ -96,17 +118,53 @@ impl ReadingJson {
             code: reading.code.clone(),
             posterior: reading.posterior,
             wrong_accept_bound: reading.bound,
-            candidates: candidates.collect(),
+            candidates: candidates(&reading.candidates),
             other: reading.other,
             symbols: reading.symbols.iter().map(symbol).collect(),
             marks: reading.marks.iter().map(mark).collect(),
             margin: reading.margin,
-            bits: BitsJson { carried: reading.bits_carried, needed: reading.bits_needed },
+            bits: BitsJson {
+                carried: reading.bits_carried,
+                needed: reading.bits_needed,
+                asked: reading.bits_asked,
+            },
+            hypotheses: HypothesesJson {
+                code: reading.hypotheses.code,
+                text: reading.hypotheses.text,
+                nonsense: reading.hypotheses.nonsense,
+                none: reading.hypotheses.none,
+            },
             firearms: reading.firearms,
+            groups: reading.groups.iter().map(group).collect(),
             left_out: reading.left_out.clone(),
+            settings: None,
             calibration: CalibrationJson { measured_on: "simulation", version: env!("CARGO_PKG_VERSION") },
             warnings: assumed.chain(&reading.warnings).cloned().collect(),
         }
+    }
+
+    /// Adds what the reading was asked for with.
+    pub(crate) fn under(self, settings: &str) -> Self {
+        Self { settings: Some(settings.to_owned()), ..self }
+    }
+}
+
+fn candidates(candidates: &[CodeCandidate]) -> Vec<CandidateJson> {
+    let of = |candidate: &CodeCandidate| CandidateJson {
+        code: candidate.code.clone(),
+        posterior: candidate.posterior,
+    };
+    candidates.iter().map(of).collect()
+}
+
+fn group(group: &GroupReading) -> GroupJson {
+    GroupJson {
+        inputs: group.inputs.clone(),
+        outcome: group.outcome,
+        code: group.code.clone(),
+        posterior: group.posterior,
+        candidates: candidates(&group.candidates),
+        log10_ratio: group.log10_ratio,
     }
 }
 

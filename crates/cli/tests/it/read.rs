@@ -229,3 +229,63 @@ fn a_mark_of_another_size_is_read_with_its_module() {
     let (exit, out, _) = microstamp(&["read", &case, "--module", "24um"]);
     assert_eq!((exit, out.contains("K73M XPKA  accepted")), (0, true), "{out}");
 }
+
+#[test]
+fn one_file_given_twice_is_one_witness() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = strike(folder.path(), "K73MXP", "a.x3p", &["--preset", "level-1", "--seed", "3"]);
+    let copy = folder.path().join("b.x3p");
+    fs::copy(&case, &copy).unwrap();
+    let (case, copy) = (case.to_str().unwrap(), copy.to_str().unwrap());
+    let once: Value = serde_json::from_str(&microstamp(&["read", case, "--json"]).1).unwrap();
+    let (_, out, _) = microstamp(&["read", case, copy, "--fuse", "--json"]);
+    let twice: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(twice["inputs"].as_array().unwrap().len(), 1);
+    assert_eq!((&once["posterior"], &once["bits"]), (&twice["posterior"], &twice["bits"]));
+    assert!(twice["warnings"][0].as_str().unwrap().contains("counted once"), "{out}");
+}
+
+#[test]
+fn a_table_is_gone_on_with_only_for_the_same_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = strike(folder.path(), "K73MXP", "a.x3p", &["--preset", "level-0"]);
+    let (case, table) = (case.to_str().unwrap(), folder.path().join("t.csv"));
+    let table = table.to_str().unwrap();
+    let read = |more: &[&str]| microstamp(&[&["read", case, "-o", table, "--resume"], more].concat()).2;
+    let lines = || fs::read_to_string(table).unwrap().lines().count();
+    read(&[]);
+    assert_eq!(lines(), 2);
+    assert!(read(&[]).contains("0 read"));
+    read(&["--scheme", "plain-8"]);
+    assert_eq!(lines(), 3);
+    read(&["--bound", "1e-3"]);
+    assert_eq!(lines(), 4);
+    assert!(read(&["--scheme", "plain-8"]).contains("0 read"));
+}
+
+#[test]
+fn an_overlay_is_drawn_with_the_options_that_were_read_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (tool, case, picture) = (path("tool.x3p"), path("case.x3p"), path("overlay.png"));
+    let engrave =
+        ["engrave", "K73MXP", "--tip", "breech-face", "--form", "without", "--pitch", "4um", "-o", &tool];
+    assert_eq!(microstamp(&engrave).0, 0);
+    assert_eq!(microstamp(&["strike", &tool, "--firearm", "breech-face", "-o", &case]).0, 0);
+    let (exit, out, error) = microstamp(&["read", &case, "--marks", "dots", "--overlay", &picture]);
+    assert_eq!((exit, Path::new(&picture).is_file()), (0, true), "{out}{error}");
+}
+
+#[test]
+fn images_of_one_case_are_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let lights: Vec<String> = [("a.png", "5"), ("b.png", "6")]
+        .map(|(name, seed)| {
+            let settings = ["--preset", "level-1", "--instrument", "oblique", "--seed", seed];
+            strike(folder.path(), "R4W0ZT", name, &settings).to_str().unwrap().to_owned()
+        })
+        .into();
+    let (exit, out, error) = microstamp(&["read", "--case", &lights.join(","), "--pitch", "2um", "--json"]);
+    let reading: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((exit, &reading["code"].as_str().unwrap_or_default()[..6]), (0, "R4W0 Z"), "{out}{error}");
+}

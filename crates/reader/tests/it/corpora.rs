@@ -10,7 +10,7 @@ use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};
 
 use rand::{Rng, RngExt as _};
-use reader::{Outcome, ReadOptions, Reading, fuse, observe_pictures, observe_topography};
+use reader::{Outcome, ReadOptions, Reading, fuse, observe_lights, observe_topography};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use symbology::geometry::{self, Element, GlyphSize, Point};
@@ -140,7 +140,7 @@ fn read(elements: &[Element], condition: &str, instrument: &str, seed: u64) -> R
     };
     let pictures: Vec<&Micrograph> = pictures.iter().collect();
     let seen: Vec<_> =
-        observe_pictures(&pictures, &options).unwrap().into_iter().map(|(_, seen)| seen).collect();
+        observe_lights(&pictures, &options).unwrap().into_iter().map(|(_, seen)| seen).collect();
     fuse(&seen, &options).unwrap()
 }
 

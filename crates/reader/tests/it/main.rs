@@ -2,8 +2,10 @@
 
 mod corpora;
 mod fonts;
+mod fusing;
 mod generator;
 mod hostile;
+mod lights;
 mod moderate;
 mod nulls;
 mod reads;

@@ -1,8 +1,7 @@
 //! Marks that must read, at damage that leaves no doubt.
 
 use reader::{
-    Outcome, ReadOptions, Reading, fuse, observe_pictures, observe_topography, read_micrograph,
-    read_topography,
+    Outcome, ReadOptions, Reading, fuse, observe_lights, observe_topography, read_micrograph, read_topography,
 };
 use symbology::{Mark, Scheme, geometry};
 
@@ -46,7 +45,7 @@ fn photographs_from_one_side_are_accepted() {
 }
 
 #[test]
-fn two_cases_of_one_gun_are_fused_and_a_foreign_one_is_left_out() {
+fn a_foreign_case_that_can_be_read_too_is_told_and_nothing_is_preferred() {
     let scheme = Scheme::open_1();
     let options = ReadOptions::new(scheme.clone());
     let damage = Damage::named("level-3");
@@ -63,8 +62,10 @@ fn two_cases_of_one_gun_are_fused_and_a_foreign_one_is_left_out() {
         })
         .collect();
     let reading = fuse(&observations, &options).expect("three observations are fused");
-    assert_eq!(reading.code, Some(scheme.text(&ours)));
+    assert_eq!((reading.outcome, reading.code), (Outcome::Candidates, None));
     assert_eq!((reading.left_out, reading.firearms), (vec![2], 2));
+    let groups: Vec<_> = reading.groups.into_iter().map(|group| (group.inputs, group.code)).collect();
+    assert_eq!(groups, [(vec![0, 1], Some(scheme.text(&ours))), (vec![2], Some(scheme.text(&theirs)))]);
 }
 
 #[test]
@@ -110,15 +111,15 @@ fn two_cases(condition: &str, seed: u64) -> (Vec<topography::Micrograph>, [Strin
 }
 
 #[test]
-fn photographs_of_one_view_are_read_as_one_relief_and_those_of_another_case_are_not() {
+fn four_lights_of_a_case_are_read_as_one_relief() {
     let options = ReadOptions::new(Scheme::open_1());
     let (pictures, codes) = two_cases("level-3", 920);
     let pictures: Vec<_> = pictures.iter().collect();
-    let views = observe_pictures(&pictures, &options).expect("the pictures are large enough");
-    let inputs: Vec<_> = views.iter().map(|(inputs, _)| inputs.clone()).collect();
-    assert_eq!(inputs, [vec![0, 1, 2, 3], vec![4, 5, 6, 7]]);
-    for ((_, observation), code) in views.into_iter().zip(codes) {
-        let reading = fuse(&[observation], &options).expect("there is an observation");
+    for (lights, code) in pictures.chunks(4).zip(codes) {
+        let views = observe_lights(lights, &options).expect("the pictures are large enough");
+        let inputs: Vec<_> = views.iter().map(|(inputs, _)| inputs.clone()).collect();
+        assert_eq!(inputs, [vec![0, 1, 2, 3]]);
+        let reading = fuse(&[views[0].1.clone()], &options).expect("there is an observation");
         assert_eq!(reading.code, Some(code));
     }
 }

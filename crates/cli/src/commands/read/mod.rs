@@ -10,24 +10,26 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rayon::prelude::*;
 use reader::{Outcome, Reading};
+use sha2::{Digest as _, Sha256};
 use symbology::{Mark, Scheme};
 use topography::Length;
 
-pub(crate) use self::question::{draw_overlay, observe};
+pub(crate) use self::question::{answer_plainly, draw_overlay};
 pub(crate) use self::words::describe;
 
+use self::question::{Inputs, Question};
 use self::table::Table;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 use crate::progress;
-use crate::surfaces::{self, Loaded};
+use crate::surfaces::Loaded;
 use crate::wire::reading::ReadingJson;
 
 /// Arguments of `read`.
 #[derive(Debug, Args)]
 pub(crate) struct Read {
     /// X3P scans and PNG, TIFF, JPEG or BMP pictures; a folder stands for those in it and below it.
-    #[arg(required = true, value_name = "FILE|FOLDER")]
+    #[arg(required_unless_present = "case", value_name = "FILE|FOLDER")]
     files: Vec<PathBuf>,
     /// The scheme: open-1, plain-8, round-1, a scheme file, or auto to try those that are built in.
     #[arg(long, default_value = "open-1", value_name = "NAME|FILE|auto")]
@@ -41,20 +43,26 @@ pub(crate) struct Read {
     /// How large a module is on the case, where the mark was not engraved at its nominal size; 15 % around it are tried.
     #[arg(long, value_name = "LENGTH")]
     module: Option<Length>,
-    /// Take all files as one question: one case seen several times, or several cases of one firearm.
+    /// Take all files as one question, each as a case of its own: several cases of one firearm, or of several. Images of
+    /// one case: see --case.
     #[arg(long)]
     fuse: bool,
+    /// Images of one case, with commas: they count as one witness together, and pictures of them that show one view under
+    /// several lights are read as one relief. May be given for several cases; all files are then one question. A file
+    /// that no case names is a case of its own.
+    #[arg(long, value_name = "FILE,FILE…")]
+    case: Vec<String>,
     /// The share of accepted codes that may be wrong in the long run.
     #[arg(long, default_value_t = 1e-4)]
     bound: f64,
-    /// Write a picture of the mark that was found, upright, with the best code drawn over it. Where several questions
-    /// are asked this names a folder, with one picture for each.
+    /// Write a picture of the mark that was found in each input, upright, with the best code drawn over it, one below the
+    /// other. Where several questions are asked this names a folder, with one picture for each.
     #[arg(long, value_name = "FILE.png|FOLDER")]
     overlay: Option<PathBuf>,
     /// Write the readings into a table instead of printing them: .csv, or .jsonl (schema microstamp.reading/1).
     #[arg(short, long, value_name = "FILE", conflicts_with = "json")]
     output: Option<PathBuf>,
-    /// Go on with the table that `--output` names: read only what is not in it.
+    /// Go on with the table that `--output` names: read only what is not in it with the same contents and options.
     #[arg(long, requires = "output")]
     resume: bool,
     /// Print JSON, one object a line (schema microstamp.reading/1).
@@ -71,13 +79,16 @@ pub(crate) fn read(arguments: &Read) -> Result<Exit, Failure> {
         )));
     }
     let schemes = question::schemes(&arguments.scheme)?;
-    let files = inputs::expand(&arguments.files)?;
-    let mut questions: Vec<&[PathBuf]> =
-        if arguments.fuse { vec![&files[..]] } else { files.chunks(1).collect() };
+    let mut questions = questions(arguments)?;
     let mut table =
         arguments.output.as_deref().map(|file| Table::open(file, arguments.resume)).transpose()?;
-    if let Some(table) = &table {
-        questions.retain(|question| !table.done.contains(&table::key(question)));
+    let settings = settings(&schemes, arguments);
+    if let Some(table) = table.as_ref().filter(|table| !table.done.is_empty()) {
+        let keys: Vec<Option<String>> =
+            questions.par_iter().map(|question| table::key(question, &settings)).collect();
+        // A file that cannot be opened is read again, so that it is complained of again.
+        let mut keys = keys.into_iter();
+        questions.retain(|_| keys.next().flatten().is_none_or(|key| !table.done.contains(&key)));
     }
     let overlays = Overlays::of(arguments.overlay.as_deref(), questions.len())?;
     let bar = progress::bar(questions.len() as u64, "reading");
@@ -92,7 +103,7 @@ pub(crate) fn read(arguments: &Read) -> Result<Exit, Failure> {
             match answer {
                 Ok((question, reading)) => {
                     tally.count(reading.outcome);
-                    bar.suspend(|| show(&question, &reading, arguments, table.as_mut()))?;
+                    bar.suspend(|| show(&question, (&reading, &settings), arguments, table.as_mut()))?;
                 }
                 Err(failure) => tally.fail(bar.suspend(|| failure.report())),
             }
@@ -102,30 +113,67 @@ pub(crate) fn read(arguments: &Read) -> Result<Exit, Failure> {
     Ok(tally.end(questions.len()))
 }
 
+/// The files that are meant, in the questions that they are asked in.
+fn questions(arguments: &Read) -> Result<Vec<Question>, Failure> {
+    let files = inputs::expand(&arguments.files)?;
+    if !arguments.fuse && arguments.case.is_empty() {
+        let alone = |file: PathBuf| Question { files: vec![file], cases: vec![None] };
+        return Ok(files.into_iter().map(alone).collect());
+    }
+    let mut question = Question { cases: vec![None; files.len()], files };
+    for (case, images) in arguments.case.iter().enumerate() {
+        let named: Vec<PathBuf> = images.split(',').map(PathBuf::from).collect();
+        let images = inputs::expand(&named)?;
+        question.cases.extend(vec![Some(case); images.len()]);
+        question.files.extend(images);
+    }
+    Ok(vec![question])
+}
+
+/// What, beside the files, decides how a question is answered: `--resume` goes on only with the same.
+fn settings(schemes: &[Scheme], arguments: &Read) -> String {
+    let schemes: Vec<String> = schemes
+        .iter()
+        .map(|scheme| {
+            let whole = format!("{scheme:?}");
+            format!("{}:{}", scheme.name(), &hex::encode(Sha256::digest(whole))[..8])
+        })
+        .collect();
+    let marks: Vec<String> = arguments.marks.iter().map(Mark::to_string).collect();
+    let length = |length: Option<Length>| length.map_or_else(|| "-".to_owned(), |length| length.to_string());
+    format!(
+        "{} marks={} bound={:e} pitch={} module={}",
+        schemes.join("+"),
+        if marks.is_empty() { "-".to_owned() } else { marks.join("+") },
+        arguments.bound,
+        length(arguments.pitch),
+        length(arguments.module)
+    )
+}
+
 /// Loads what one question is about and reads it.
 fn answer(
-    files: &[PathBuf],
+    question: &Question,
     schemes: &[Scheme],
     arguments: &Read,
     overlays: &Overlays<'_>,
 ) -> Result<(Vec<Loaded>, Reading), Failure> {
-    let question: Vec<Loaded> =
-        files.iter().map(|file| surfaces::load(file, arguments.pitch)).collect::<Result<_, _>>()?;
-    let reading = question::answer(&question, schemes, arguments)?;
-    if let Some(file) = overlays.place(&question[0]) {
-        draw_overlay(&question[0], &reading, &file)?;
+    let inputs = Inputs::load(question, arguments)?;
+    let answer = question::answer(&inputs, schemes, arguments)?;
+    if let Some(file) = overlays.place(&inputs.loaded[0]) {
+        draw_overlay(&inputs.loaded.iter().collect::<Vec<_>>(), &answer, &file)?;
     }
-    Ok((question, reading))
+    Ok((inputs.loaded, answer.reading))
 }
 
 fn show(
     question: &[Loaded],
-    reading: &Reading,
+    (reading, settings): (&Reading, &str),
     arguments: &Read,
     table: Option<&mut Table>,
 ) -> Result<(), Failure> {
     if let Some(table) = table {
-        return table.add(question, reading);
+        return table.add(question, reading, settings);
     }
     if arguments.json {
         let json = serde_json::to_string(&ReadingJson::of(&question.iter().collect::<Vec<_>>(), reading))

@@ -1,18 +1,20 @@
 //! Where the readings of a batch are gathered: a CSV table or JSON lines, complete up to the last line after any crash.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use reader::Reading;
+use sha2::{Digest as _, Sha256};
 
+use super::question::Question;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 use crate::surfaces::Loaded;
 use crate::wire::reading::ReadingJson;
 
-const HEADER: [&str; 12] = [
+const HEADER: [&str; 13] = [
     "file",
     "sha256",
     "scheme",
@@ -25,6 +27,7 @@ const HEADER: [&str; 12] = [
     "bits_carried",
     "margin",
     "warnings",
+    "settings",
 ];
 
 /// How a table is written.
@@ -39,7 +42,7 @@ pub(crate) struct Table {
     path: PathBuf,
     file: File,
     form: Form,
-    /// Files that stand in it already.
+    /// Questions that stand in it already: their files, the hashes of these, and how they were read.
     pub(crate) done: HashSet<String>,
 }
 
@@ -81,11 +84,16 @@ impl Table {
     }
 
     /// Adds one reading.
-    pub(crate) fn add(&mut self, question: &[Loaded], reading: &Reading) -> Result<(), Failure> {
+    pub(crate) fn add(
+        &mut self,
+        question: &[Loaded],
+        reading: &Reading,
+        settings: &str,
+    ) -> Result<(), Failure> {
         let line = match self.form {
-            Form::Csv => row(columns(question, reading)),
+            Form::Csv => row(columns(question, reading, settings)),
             Form::JsonLines => {
-                let json = ReadingJson::of(&question.iter().collect::<Vec<_>>(), reading);
+                let json = ReadingJson::of(&question.iter().collect::<Vec<_>>(), reading).under(settings);
                 let mut line = serde_json::to_vec(&json).or_exit(Exit::Environment, "cannot write JSON")?;
                 line.push(b'\n');
                 line
@@ -126,24 +134,45 @@ fn rows(text: &str) -> Result<HashSet<String>, String> {
     }
     reader
         .records()
-        .map(|row| Ok(row.map_err(|error| error.to_string())?.get(0).unwrap_or_default().to_owned()))
+        .map(|row| {
+            let row = row.map_err(|error| error.to_string())?;
+            let cell = |k: usize| row.get(k).unwrap_or_default();
+            Ok(keyed([cell(0), cell(1), cell(HEADER.len() - 1)]))
+        })
         .collect()
 }
 
 fn inputs(line: &str) -> Result<String, String> {
     let reading: serde_json::Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let files = reading["inputs"].as_array().ok_or("a line holds no reading")?;
-    Ok(files.iter().filter_map(|input| input["file"].as_str()).collect::<Vec<_>>().join(" + "))
+    let all = |key: &str| {
+        let texts: Vec<&str> = files.iter().filter_map(|input| input[key].as_str()).collect();
+        texts.join(" + ")
+    };
+    Ok(keyed([&all("file"), &all("sha256"), reading["settings"].as_str().unwrap_or_default()]))
 }
 
-/// What stands for a question in the column `file`.
-pub(crate) fn key(files: &[PathBuf]) -> String {
-    files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(" + ")
+fn keyed(parts: [&str; 3]) -> String {
+    parts.join("\n")
 }
 
-fn columns(question: &[Loaded], reading: &Reading) -> [String; 12] {
+/// What stands for a question: its files and what they hold, each once, and how it is read. Nothing where one cannot be
+/// opened.
+pub(crate) fn key(question: &Question, settings: &str) -> Option<String> {
+    let (mut files, mut hashes) = (Vec::new(), Vec::new());
+    for file in &question.files {
+        let hash = hex::encode(Sha256::digest(fs::read(file).ok()?));
+        if !hashes.contains(&hash) {
+            files.push(file.display().to_string());
+            hashes.push(hash);
+        }
+    }
+    Some(keyed([&files.join(" + "), &hashes.join(" + "), settings]))
+}
+
+fn columns(question: &[Loaded], reading: &Reading, settings: &str) -> [String; 13] {
     let best = reading.candidates.first();
-    let files: Vec<_> = question.iter().map(|input| input.file.clone()).collect();
+    let files: Vec<_> = question.iter().map(|input| input.file.display().to_string()).collect();
     let hashes: Vec<_> = question.iter().map(|input| input.sha256.as_str()).collect();
     let warnings: Vec<_> = question
         .iter()
@@ -152,7 +181,7 @@ fn columns(question: &[Loaded], reading: &Reading) -> [String; 12] {
         .map(String::as_str)
         .collect();
     [
-        key(&files),
+        files.join(" + "),
         hashes.join(" + "),
         reading.scheme.clone(),
         serde_json::to_value(reading.outcome)
@@ -167,10 +196,11 @@ fn columns(question: &[Loaded], reading: &Reading) -> [String; 12] {
         format!("{:.1}", reading.bits_carried),
         reading.margin.to_string(),
         warnings.join("; "),
+        settings.to_owned(),
     ]
 }
 
-fn row(cells: [String; 12]) -> Vec<u8> {
+fn row(cells: [String; 13]) -> Vec<u8> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(cells).expect("a row is written to memory");
     writer.into_inner().expect("a row is written to memory")

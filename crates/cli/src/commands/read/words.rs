@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use reader::{Outcome, Reading};
+use reader::{GroupReading, Outcome, Reading};
 
 use crate::surfaces::Loaded;
 
@@ -20,12 +20,19 @@ pub(crate) fn describe(question: &[Loaded], reading: &Reading) -> String {
     if reading.outcome != Outcome::NoMark {
         let _ = writeln!(
             text,
-            "  {legible} of {} symbols legible, {:.0} bits carried of {:.0} needed, margin {}",
+            "  {legible} of {} symbols legible, {:.0} bits carried of {:.0} needed and {:.0} more to be as sure as asked, \
+             margin {}",
             reading.symbols.len(),
             reading.bits_carried,
             reading.bits_needed,
+            reading.bits_asked,
             reading.margin
         );
+    }
+    if reading.groups.len() > 1 {
+        for (number, group) in reading.groups.iter().enumerate() {
+            let _ = writeln!(text, "  group {}: {}", number + 1, of_group(question, group));
+        }
     }
     for warning in question.iter().flat_map(|input| &input.warnings).chain(&reading.warnings) {
         let _ = writeln!(text, "  note: {warning}");
@@ -33,15 +40,26 @@ pub(crate) fn describe(question: &[Loaded], reading: &Reading) -> String {
     text
 }
 
+fn of_group(question: &[Loaded], group: &GroupReading) -> String {
+    let names: Vec<_> =
+        group.inputs.iter().filter_map(|&k| question.get(k)).map(|input| name(&input.file)).collect();
+    let best = group
+        .candidates
+        .first()
+        .map_or_else(|| "no code".to_owned(), |best| format!("{} {:.6}", best.code, best.posterior));
+    let sure = if group.outcome == Outcome::Accepted { ", accepted by itself" } else { "" };
+    format!("{}: {best}{sure}", names.join(" + "))
+}
+
 fn headline(reading: &Reading) -> String {
     match (&reading.outcome, &reading.code, reading.posterior) {
         (Outcome::Accepted, Some(code), Some(posterior)) => {
             format!(
-                "{code}  accepted, posterior {posterior:.6} (bound {:e}, checked on simulation only)",
+                "{code}  accepted, posterior {posterior:.6} (bound {:e}; verified on simulation alone, and not below 6e-3)",
                 reading.bound
             )
         }
-        (Outcome::NoMark, ..) => "no mark".to_owned(),
+        (Outcome::NoMark, ..) => "no mark found".to_owned(),
         (Outcome::Candidates, ..) => "candidates only; none is sure".to_owned(),
         _ => "a mark that cannot be read".to_owned(),
     }
