@@ -73,12 +73,12 @@ impl Prior {
 pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, ReadError> {
     let scheme = &options.scheme;
     let free = scheme.check() == CheckRule::None;
-    let first = settled(cases, options, if free { 0.0 } else { DOUBTFUL.other() })?;
-    let tried = first.tried as f64;
-    let plain = is_plain(cases, spare_of(scheme, &first.decoding) - tried.log2(), !free);
+    let neutral = if free { 0.0 } else { DOUBTFUL.other() };
+    let Settled { cases: chosen, votes, decoding, log_evidence, tried } = settled(cases, options, neutral)?;
+    let tried = tried as f64;
+    let plain = is_plain(cases, spare_of(scheme, &decoding) - tried.log2(), !free);
     let prior = Prior::of(options, plain).among(tried);
-    let foreign = if free { 0.0 } else { prior.other() };
-    let Settled { cases: chosen, votes, decoding, .. } = settled(cases, options, foreign)?;
+    let decoding = if free { decoding } else { reweighed(decoding, neutral, prior.other()) };
     let symbols = symbols_of(scheme, &chosen, &votes, &decoding);
     let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
     let doubts = [spoken_against(&symbols), contradictions(&symbols) as f64];
@@ -108,7 +108,7 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
         bits_asked: (prior.odds() / options.bound).log2().max(0.0),
         bits_spare: spare_of(scheme, &decoding),
         hypotheses,
-        log_evidence: votes.with_a_word(scheme)?,
+        log_evidence,
         symbols,
         marks: marks_of(scheme, &chosen, (found, unused)),
         margin: decoding.margin,
@@ -117,6 +117,18 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
         firearms: usize::from(found),
         warnings: if found { warnings(doubts) } else { Vec::new() },
     })
+}
+
+/// The same posterior with another prior probability that there is no code.
+fn reweighed(mut decoding: Decoding, from: f64, to: f64) -> Decoding {
+    let (code, none) = ((1.0 - to) / (1.0 - from), to / from);
+    let total = code * (1.0 - decoding.foreign) + none * decoding.foreign;
+    for candidate in &mut decoding.candidates {
+        candidate.posterior *= code / total;
+    }
+    decoding.unlisted *= code / total;
+    decoding.foreign *= none / total;
+    decoding
 }
 
 /// Bits by which the best code agrees with the evidence beyond what choosing it costs.

@@ -161,12 +161,16 @@ impl Votes {
 
     /// The natural logarithm of the likelihood of what was seen if it is some word of the scheme, all as likely.
     pub(crate) fn with_a_word(&self, scheme: &Scheme) -> Result<f64, ReadError> {
-        let decoding = self.decoded(scheme, 0.0, 4)?;
-        let Some(best) = decoding.candidates.first() else { return Ok(f64::NEG_INFINITY) };
-        Ok(best.log_likelihood
-            - best.posterior.max(1e-300).ln()
-            - words_log2(scheme) * std::f64::consts::LN_2)
+        Ok(log_with_a_word(&self.decoded(scheme, 0.0, 4)?, scheme))
     }
+}
+
+/// The natural logarithm of the mean likelihood of what was decoded over all words.
+pub(crate) fn log_with_a_word(decoding: &Decoding, scheme: &Scheme) -> f64 {
+    let Some(best) = decoding.candidates.first() else { return f64::NEG_INFINITY };
+    let listed: f64 = decoding.candidates.iter().map(|candidate| candidate.posterior).sum();
+    let share = best.posterior.max(1e-300) / (listed + decoding.unlisted).max(1e-300);
+    best.log_likelihood - share.ln() - words_log2(scheme) * std::f64::consts::LN_2
 }
 
 /// The logarithm to base 2 of the number of words of a scheme.

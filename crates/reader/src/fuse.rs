@@ -29,10 +29,13 @@ pub fn fuse(observations: &[Observation], options: &ReadOptions) -> Result<Readi
         return Err(ReadError::Nothing);
     }
     let (cases, parted) = parted(observations, &options.scheme)?;
-    let groups = groups_of(&cases, options)?;
+    let mut groups = groups_of(&cases, options)?;
     let answered =
         |group: &Group| answer(&group.members.iter().map(|&k| &cases[k]).collect::<Vec<_>>(), options);
     let readings: Vec<Reading> = groups.par_iter().map(answered).collect::<Result<_, _>>()?;
+    if let ([only], [group]) = (&cases[..], &mut groups[..]) {
+        group.evidence = readings[0].log_evidence - without_a_word(only, &options.scheme);
+    }
     let mut order: Vec<usize> = (0..groups.len()).collect();
     order.sort_by(|&a, &b| {
         let rank = |k: usize| (readings[k].outcome == Outcome::Accepted, groups[k].evidence);
@@ -137,6 +140,10 @@ struct Alone {
 /// Cases by the firearm that they speak for; what speaks for none is in no group. There is always one group.
 fn groups_of(cases: &[Case], options: &ReadOptions) -> Result<Vec<Group>, ReadError> {
     let scheme = &options.scheme;
+    if let [only] = cases {
+        let votes = only.votes().clone();
+        return Ok(vec![Group { members: vec![0], votes, with: 0.0, evidence: 0.0 }]);
+    }
     let settled: Vec<Case> =
         cases.par_iter().map(|case| at_best_pose(case, options)).collect::<Result<_, _>>()?;
     let cases = &settled[..];
@@ -171,6 +178,12 @@ fn groups_of(cases: &[Case], options: &ReadOptions) -> Result<Vec<Group>, ReadEr
 /// A case at the poses that its own symbols make likeliest.
 fn at_best_pose<'a>(case: &Case<'a>, options: &ReadOptions) -> Result<Case<'a>, ReadError> {
     Ok(settled(&[case], options, 0.0)?.cases.swap_remove(0))
+}
+
+fn without_a_word(case: &Case, scheme: &Scheme) -> f64 {
+    let mut votes = Votes::none(scheme);
+    votes.add(case.votes());
+    votes.without_a_word()
 }
 
 fn alone(case: &Case, scheme: &Scheme) -> Result<Alone, ReadError> {

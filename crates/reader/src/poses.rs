@@ -6,7 +6,7 @@
 
 use symbology::decode::Decoding;
 
-use crate::evidence::{Case, Votes};
+use crate::evidence::{Case, Votes, log_with_a_word};
 use crate::reading::{ReadError, ReadOptions};
 
 /// Cases at the poses that their codes make likeliest together.
@@ -15,6 +15,8 @@ pub(crate) struct Settled<'a> {
     pub(crate) votes: Votes,
     /// What they say together.
     pub(crate) decoding: Decoding,
+    /// The log of the mean likelihood of all evidence over the codes at these poses, over nothing there.
+    pub(crate) log_evidence: f64,
     /// How many poses were tried.
     pub(crate) tried: usize,
 }
@@ -43,8 +45,10 @@ pub(crate) fn settled<'a>(
             }
         }
     }
+    let log_evidence = log_with_a_word(&best, &options.scheme);
     mix(&mut best, &others);
-    Ok(Settled { votes: votes_of(&chosen, options), cases: chosen, decoding: best, tried: 1 + others.len() })
+    let votes = votes_of(&chosen, options);
+    Ok(Settled { votes, cases: chosen, decoding: best, log_evidence, tried: 1 + others.len() })
 }
 
 fn votes_of(cases: &[Case], options: &ReadOptions) -> Votes {
