@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use comparison::ComparisonError;
 use comparison::evidence::{self, Calibration, ModelKind, Provenance, Reference};
 use rand::SeedableRng as _;
-use report::{Page, Plot, Series, Shape};
+use report::{Page, Plot, Series, Shape, Table};
 
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -141,20 +141,28 @@ fn left_out(references: &[Reference], model: ModelKind) -> Result<[Vec<f64>; 2],
 pub(crate) fn figures(
     references: &[Reference],
     model: ModelKind,
-    set: &str,
+    (set, measured_on): (&str, &str),
     output: &Path,
 ) -> Result<(), Failure> {
-    let [same, different] = left_out(references, model).or_exit(Exit::BadInput, "cannot draw the figures")?;
+    let cannot = "cannot draw the figures";
+    let [same, different] = left_out(references, model).or_exit(Exit::BadInput, cannot)?;
     let words = format!(
-        "{} pairs of one firearm and {} of two, each weighed by a model that never saw either firearm. Cllr {:.4}, at best \
-         (Cllr_min) {:.4}.",
+        "{} pairs of one firearm and {} of two ({measured_on}), each weighed by a model that never saw either firearm. The \
+         figures are those of the model {}.",
         same.len(),
         different.len(),
-        evidence::cllr(&same, &different),
-        evidence::cllr_min(&same, &different)
+        model.name()
     );
+    let mut table = Table::new(&["model", "Cllr / bit", "at best (Cllr_min) / bit"]);
+    for kind in ModelKind::ALL {
+        let [same, different] = left_out(references, kind).or_exit(Exit::BadInput, cannot)?;
+        let costs = [evidence::cllr(&same, &different), evidence::cllr_min(&same, &different)];
+        let [cost, least] = costs.map(|cost| format!("{cost:.4}").into());
+        table.push(vec![kind.name().into(), cost, least]);
+    }
     let page = Page::new(format!("Likelihood ratios on {set}"))
         .paragraph(&words)
+        .table(&table)
         .svg(
             &histogram(references).to_svg(640, 320),
             "Congruent cells of the reference pairs, in percent of each kind.",
@@ -181,7 +189,9 @@ fn histogram(references: &[Reference]) -> Plot {
         let most = references.iter().map(|r| r.congruent).max().unwrap_or(0);
         let share =
             |k: usize| 100.0 * counts.iter().filter(|&&c| c == k).count() as f64 / counts.len().max(1) as f64;
-        (0..=most).map(|k| (k as f64, share(k))).collect::<Vec<_>>()
+        // A step begins half a cell before its number, so that it stands where the bar does.
+        let from = if same { 0.0 } else { -0.5 };
+        (0..=most + 1).map(|k| (k as f64 + from, share(k))).collect::<Vec<_>>()
     };
     Plot::new("Congruent matching cells", "congruent cells", "pairs / %")
         .with(Series::new("one firearm", Shape::Bars, bars(true)))

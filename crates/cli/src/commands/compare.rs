@@ -47,10 +47,10 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "MODEL", default_value = "beta-binomial", requires = "truth")]
     model: ModelKind,
     /// What the calibration says it was learnt on, with the publication [default: the name of the folder].
-    #[arg(long, value_name = "TEXT", requires = "calibrate")]
+    #[arg(long, value_name = "TEXT", requires = "truth")]
     set: Option<String>,
     /// What kind of pairs those are, such as `real cases` or `simulation`.
-    #[arg(long, value_name = "TEXT", requires = "calibrate", default_value = "scans named by the user")]
+    #[arg(long, value_name = "TEXT", requires = "truth", default_value = "scans named by the user")]
     measured_on: String,
     /// Write a page with score histogram, Tippett, cross-entropy and reliability plots of the pairs of known origin.
     #[arg(long, value_name = "FILE.html", requires = "truth")]
@@ -234,13 +234,13 @@ fn learnt(
     references: &[Reference],
 ) -> Result<Exit, Failure> {
     let name = file_name(folder);
+    let set = arguments.set.as_ref().unwrap_or(&name);
     if let Some(path) = &arguments.calibrate {
-        let set = arguments.set.as_ref().unwrap_or(&name);
         let provenance = Provenance::new(set, &arguments.measured_on, preset);
         calibrate::learn(references, arguments.model, provenance, path)?;
     }
     if let Some(path) = &arguments.figures {
-        calibrate::figures(references, arguments.model, &name, path)?;
+        calibrate::figures(references, arguments.model, (set, &arguments.measured_on), path)?;
     }
     // Beside the table, which may be printed.
     files::remark(calibrate::costs(references).trim_end());

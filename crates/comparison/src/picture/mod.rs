@@ -77,13 +77,16 @@ fn figures([(one, a), (other, b)]: [(&str, &Surface); 2], comparison: &Compariso
     );
     let on_b = format!("<b>B</b> {}, {where_found}; {}", escaped(other), heights(b));
     let map = "Areal cross-correlation of every cell of A at its place on B (ACCF, 0 to 1); green outline: congruent";
-    let slide = "Alignment: A <input id=t type=range min=0 max=100 value=0 aria-label=\"from A to B\"> B, in register";
+    let lies = if comparison.converged { "in register" } else { "where it lies least badly" };
+    let slide = format!(
+        "Alignment: A <input id=t type=range min=0 max=100 value=0 aria-label=\"from A to B\"> B, {lies}"
+    );
     [
         "<div class=pair>",
         &canvas("a", &on_a),
         &canvas("b", &on_b),
         &canvas("m", map),
-        &canvas("s", slide),
+        &canvas("s", &slide),
         "</div>",
     ]
     .concat()
@@ -100,7 +103,14 @@ fn facts(comparison: &Comparison, weight: Option<(&Calibration, &LikelihoodRatio
         ("High", cmc.high.to_string()),
         ("Congruent area (NCMA)", format!("{:.1} %", 100.0 * cmc.ncma)),
         ("Whole surface (ACCF)", format!("{:.3}", comparison.accf_max)),
-        ("Turn", format!("{:.2}°", comparison.rotation.to_degrees())),
+        (
+            "Turn",
+            if comparison.converged {
+                format!("{:.2}°", comparison.rotation.to_degrees())
+            } else {
+                "no common place found".to_owned()
+            },
+        ),
         ("Preset", comparison.preset.name.to_owned()),
     ];
     if let Some((calibration, ratio)) = weight {

@@ -59,7 +59,7 @@ pub(crate) struct Report<'a> {
     pub(crate) leads: &'a [Lead],
 }
 
-const NOTE: &str = "leads for an examiner to look into, not identifications";
+pub(crate) const NOTE: &str = "leads for an examiner to look into, not identifications";
 
 impl Report<'_> {
     pub(crate) fn text(&self) -> String {
@@ -87,21 +87,23 @@ impl Report<'_> {
                 let _ = writeln!(text, "     note: {}", one_line(note));
             }
         }
-        for note in self.notes {
-            let _ = writeln!(text, "note: {}", one_line(note));
-        }
-        if let Some(record) = self.itself {
-            let _ =
-                writeln!(text, "note: the scan itself is record {record} of the database and was left out");
-        }
-        for record in &self.damaged {
-            let _ = writeln!(
-                text,
-                "note: record {record} is damaged and was left out\nhint: index its scan again into a new folder"
-            );
+        for remark in self.remarks() {
+            let _ = writeln!(text, "note: {remark}");
         }
         let _ = writeln!(text, "note: {NOTE}");
         text
+    }
+
+    /// What the reader of the list should know.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let own = self.notes.iter().map(|note| one_line(note).to_owned());
+        let itself = self
+            .itself
+            .map(|record| format!("the scan itself is record {record} of the database and was left out"));
+        let damaged = self.damaged.iter().map(|record| {
+            format!("record {record} is damaged and was left out: index its scan again into a new folder")
+        });
+        own.chain(itself).chain(damaged).collect()
     }
 
     pub(crate) fn json(&self) -> serde_json::Result<String> {

@@ -7,6 +7,7 @@ mod folder;
 mod generate;
 mod index;
 mod leads;
+mod pages;
 mod search;
 
 use clap::Subcommand;

@@ -1,13 +1,12 @@
 //! `database search`: leads from a database.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use comparison::evidence::Calibration;
 use comparison::search::{self as stages, Query, Stages};
-use comparison::{Preset, Surface, picture};
+use comparison::{Preset, Surface};
 use jiff::civil::Date;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -17,6 +16,7 @@ use topography::{Grid, Limits, Micrograph, x3p};
 use super::catalogue::{Filter, Scan};
 use super::folder::Database;
 use super::leads::{Lead, Report};
+use super::pages;
 use crate::commands::compare::{file_name, weighed, weigher};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -111,7 +111,8 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
         files::write(path, &drawn(&own, &leads, &surfaces)?)?;
     }
     if let Some(folder) = &arguments.html {
-        pages(folder, &own, &report, &surfaces)?;
+        let calibration = weigher.as_ref().map(|w| &w.calibration);
+        pages::write(folder, &own, &report, (&surfaces, calibration))?;
     }
     if arguments.json {
         files::print_line(report.json().or_exit(Exit::Environment, "cannot print the result")?)?;
@@ -204,7 +205,7 @@ fn lead(
 }
 
 /// The scan beside each lead that was compared in full, a row each; leads kept at 25 um alone are passed over.
-fn drawn(own: &Surface, leads: &[Lead], surfaces: &[Option<Surface>]) -> Result<Vec<u8>, Failure> {
+pub(super) fn drawn(own: &Surface, leads: &[Lead], surfaces: &[Option<Surface>]) -> Result<Vec<u8>, Failure> {
     let rows: Vec<[Micrograph; 2]> = leads
         .iter()
         .zip(surfaces)
@@ -223,39 +224,4 @@ fn drawn(own: &Surface, leads: &[Lead], surfaces: &[Option<Surface>]) -> Result<
     let picture =
         Micrograph { intensity: Grid::from_fn(2 * width, rows.len() * height, pixel), pitch: first.pitch };
     topography::picture::write_png(&picture, Depth::Eight).or_exit(Exit::Environment, "cannot draw the leads")
-}
-
-fn pages(
-    folder: &Path,
-    own: &Surface,
-    report: &Report<'_>,
-    surfaces: &[Option<Surface>],
-) -> Result<(), Failure> {
-    files::create_folder(folder)?;
-    let mut list =
-        String::from("<!doctype html><html lang=en><meta charset=utf-8><title>Leads</title><pre>\n");
-    list.push_str(&escaped(&report.text()));
-    list.push_str("</pre><ol>\n");
-    let own_name = file_name(Path::new(&report.file));
-    let built_in = Calibration::built_in();
-    for ((rank, lead), surface) in (1..).zip(report.leads).zip(surfaces) {
-        let title = escaped(&lead.title());
-        if let Some(surface) = surface {
-            let page = picture::page(
-                [(&own_name, own), (&lead.title(), surface)],
-                &lead.comparison,
-                lead.ratio.as_ref().map(|ratio| (&built_in, ratio)),
-            );
-            files::write(&folder.join(format!("lead-{rank}.html")), page.as_bytes())?;
-            let _ = writeln!(list, "<li><a href=lead-{rank}.html>{title}</a>");
-        } else {
-            let _ = writeln!(list, "<li>{title}: kept at 25 µm only, nothing to draw");
-        }
-    }
-    list.push_str("</ol></html>\n");
-    files::write(&folder.join("index.html"), list.as_bytes())
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
