@@ -57,6 +57,20 @@ const NEXT_TO: (f64, f64) = (15.0, 500.0);
 const SWEEP_STEP: f64 = 3.0;
 const SWEEP_STEPS: i32 = 3;
 
+impl Direction {
+    /// What two surfaces show that lie on each other in no pose: nothing.
+    pub(crate) fn nowhere(cells: usize) -> Self {
+        Self {
+            close: vec![Close::default(); cells],
+            congruent: vec![false; cells],
+            chance: 1.0,
+            spread: f64::INFINITY,
+            rival: f64::INFINITY,
+            ..Self::default()
+        }
+    }
+}
+
 /// Runs one direction: votes under all poses, the reference, and the cells near it.
 pub(crate) fn direction(
     a: &Surface,
@@ -251,6 +265,10 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
 /// have been tried.
 fn chance(apart: &[f64], window: f64) -> f64 {
     let cells = apart.len();
+    // One cell, or none, agrees with nothing.
+    if cells < 2 {
+        return 1.0;
+    }
     let tail = |(k, &d): (usize, &f64)| {
         // One cell is spent on the place itself.
         at_least(k, cells - 1, (std::f64::consts::PI * (d / window).powi(2)).max(1e-6))
@@ -343,7 +361,7 @@ pub(crate) fn high(forward: &Direction, backward: &Direction, preset: &Preset) -
 
 /// Whether freely searching cells come together in one place, the same in both directions, and nowhere else.
 ///
-/// Chen et al. 2017 ask that the median distance from the median place be below 20 samples in both directions (condition I)
+/// A rule of this crate after Chen et al. 2017, who ask that the median distance from the median place be below 20 samples in both directions (condition I)
 /// and that the turns agree (II). Registration here is finer, so the condition on distances is that chance would hardly bring
 /// as many cells as close together: that also holds for a pair of which less than half the area carries marks, and does not
 /// hold for five cells that happen to lie within 20 samples. Marks that agree nearly as well in another position, such as

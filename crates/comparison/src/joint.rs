@@ -55,10 +55,10 @@ fn is_measured(level: &Raster, at: [f64; 2]) -> bool {
         && level.w[y as usize * level.width + x as usize] > 0.0
 }
 
-/// The middle of the smallest circle about the measured area (Bădoiu & Clarkson 2003), micrometres from the origin.
+/// Middle and radius of the smallest circle about the measured area (Bădoiu & Clarkson 2003), micrometres from the origin.
 ///
 /// Half a disc has the circle of the whole.
-pub(crate) fn circle(level: &Raster) -> [f64; 2] {
+pub(crate) fn circle(level: &Raster) -> ([f64; 2], f64) {
     const STEPS: usize = 400;
     let mut rim = Vec::new();
     for y in 0..level.height {
@@ -66,12 +66,13 @@ pub(crate) fn circle(level: &Raster) -> [f64; 2] {
         let ends = [row.iter().position(|&w| w > 0.0), row.iter().rposition(|&w| w > 0.0)];
         rim.extend(ends.into_iter().flatten().map(|x| [x as f64, y as f64]));
     }
-    let Some(&first) = rim.first() else { return [0.0; 2] };
+    let Some(&first) = rim.first() else { return ([0.0; 2], 0.0) };
     let mut at: [f64; 2] = first;
     for step in 1..=STEPS {
         let apart = |p: &&[f64; 2]| (p[0] - at[0]).hypot(p[1] - at[1]);
         let Some(far) = rim.iter().max_by(|p, q| apart(p).total_cmp(&apart(q))) else { break };
         at = [0, 1].map(|k| at[k] + (far[k] - at[k]) / (step as f64 + 1.0));
     }
-    at.map(|v| level.offset + level.pitch * v)
+    let radius = rim.iter().map(|p| (p[0] - at[0]).hypot(p[1] - at[1])).fold(0.0, f64::max);
+    (at.map(|v| level.offset + level.pitch * v), level.pitch * radius)
 }

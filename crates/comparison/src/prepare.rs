@@ -14,7 +14,16 @@ use crate::surface::Surface;
 const COARSEST: f64 = 2.4;
 /// Fewer cells cannot be compared.
 const LEAST_CELLS: usize = 4;
-/// Below this share of measured points in the frame the result carries a warning.
+/// With fewer cells than this, half of what a whole face has, and a small part of the frame measured, the result carries a
+/// warning. The share alone means nothing: a scan may lie in a wide frame.
+const FEW_CELLS: usize = 12;
+/// A measured area narrower than this share of a cell is no area.
+const NARROWEST: f64 = 0.5;
+/// Waves beyond four long cut-offs hold more than this share of the relief of a raw scan (root mean square)...
+const RAW_SHARE: f64 = 0.35;
+/// ...and are higher than this: the form of a primer is, what a filter let through or left at the edge of a mask is not.
+const RAW_UM: f64 = 3.0;
+/// What is a small part of the frame.
 const FEW_POINTS: f64 = 0.15;
 /// Relief below this root mean square is no relief.
 const FLAT_UM: f64 = 0.002;
@@ -23,8 +32,8 @@ const LARGEST: f64 = 4096.0;
 
 /// Prepares a scan: spikes away, one pitch, the mark found and levelled where the scan is raw, the band of the preset.
 ///
-/// A scan whose waves beyond the long cut-off are already gone counts as processed: it is neither masked nor levelled,
-/// only narrowed to the band. Order: spikes, pitch, (region, form,) long waves, short waves. Filters are second-order
+/// A scan whose waves beyond four long cut-offs are already gone counts as processed: it is neither masked nor levelled,
+/// only narrowed to the band. Rings and regular machining marks are weakened at the end. Order: spikes, pitch, (region, form,) long waves, short waves. Filters are second-order
 /// Gaussian regressions with 50 % transmission at the cut-offs, missing points left out; the one for long waves is robust
 /// (Chen et al. 2017).
 ///
@@ -42,6 +51,7 @@ const LARGEST: f64 = 4096.0;
 /// ```
 pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, ComparisonError> {
     let mut warnings = Vec::new();
+    let share = scan.valid_points() as f64 / scan.heights.samples().len().max(1) as f64;
     let measured = checked(scan, preset, &mut warnings)?;
     let measured = cropped(scan, measured);
     let shaped = match preset.mark {
@@ -70,10 +80,18 @@ pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, Comparison
     if narrowed.sq().is_none_or(|sq| sq.to_um() < FLAT_UM) {
         return Err(ComparisonError::Flat);
     }
-    let mut surface = Surface::build(&Raster::from_topography(&narrowed), preset, &mut Planner::default())
-        .ok_or(ComparisonError::Flat)?;
-    if surface.cells.len() < LEAST_CELLS {
-        return Err(ComparisonError::TooFewCells { cells: surface.cells.len(), needed: LEAST_CELLS });
+    let fine = Raster::from_topography(&narrowed);
+    wide_enough(fine.bounds().ok_or(ComparisonError::Flat)?, [preset.pitch; 2], preset)?;
+    let mut surface = Surface::build(&fine, preset, &mut Planner::default()).ok_or(ComparisonError::Flat)?;
+    let cells = surface.cells.len();
+    if cells < LEAST_CELLS {
+        return Err(ComparisonError::TooFewCells { cells, needed: LEAST_CELLS });
+    }
+    if cells < FEW_CELLS && share < FEW_POINTS {
+        warnings.push(format!(
+            "only {cells} cells of the scan hold enough measured points ({:.1} % of its frame is measured): expect little evidence",
+            100.0 * share
+        ));
     }
     surface.warnings.extend(warnings);
     Ok(surface)
@@ -108,7 +126,6 @@ fn checked(
         let what = "no primer is that large, look at the pitch in the file";
         return Err(ComparisonError::Size { width: size[0], height: size[1], what });
     }
-    let share = scan.valid_points() as f64 / scan.heights.samples().len().max(1) as f64;
     let Some(bounds) = Raster::from_topography(scan).bounds() else {
         return Err(ComparisonError::TooFewPoints { percent: 0.0 });
     };
@@ -123,18 +140,30 @@ fn checked(
             preset.pitch
         ));
     }
-    if share < FEW_POINTS {
-        warnings.push(format!("only {:.1} % of the scan is measured: expect little evidence", 100.0 * share));
-    }
+    wide_enough(bounds, [x, y], preset)?;
     Ok(bounds)
+}
+
+/// Refuses areas that are narrower than half a cell, whatever their length.
+fn wide_enough(
+    [x0, y0, x1, y1]: [usize; 4],
+    [x, y]: [Length; 2],
+    preset: &Preset,
+) -> Result<(), ComparisonError> {
+    let [width, height] = [x * (x1 - x0) as f64, y * (y1 - y0) as f64];
+    let least = preset.cell * NARROWEST;
+    if width < least || height < least {
+        let what = "narrower than half a cell, too little to compare";
+        return Err(ComparisonError::Size { width, height, what });
+    }
+    Ok(())
 }
 
 fn cropped(scan: &Topography, [x0, y0, x1, y1]: [usize; 4]) -> Topography {
     Topography { heights: scan.heights.crop(x0, y0, x1 - x0, y1 - y0), pitch: scan.pitch }
 }
 
-/// Whether the waves beyond twice the long cut-off are already gone: a second-order form explains next to nothing, and
-/// what a fourfold cut-off lets through is a small part of the relief.
+/// Whether the waves beyond four long cut-offs are already gone: what a low-pass there lets through is not most of the relief.
 fn is_processed(base: &Topography, preset: &Preset) -> Result<bool, ComparisonError> {
     let sq = |t: &Topography| t.sq().map_or(0.0, Length::to_um);
     let total = sq(base);
@@ -145,7 +174,7 @@ fn is_processed(base: &Topography, preset: &Preset) -> Result<bool, ComparisonEr
     let long = Gaussian { cut_off: preset.band.1 * 4.0, order: Order::Zero, robust: false };
     let waves =
         filter::low_pass(&coarse, &long).map_err(|error| ComparisonError::Filter(error.to_string()))?;
-    Ok(sq(&waves) < 0.35 * total)
+    Ok(sq(&waves) < RAW_SHARE * total || sq(&waves) < RAW_UM)
 }
 
 fn narrowed(shaped: &Topography, preset: &Preset) -> Result<Topography, ComparisonError> {

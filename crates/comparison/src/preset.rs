@@ -98,7 +98,7 @@ pub struct ClusteringParameters {
 }
 
 /// The version of the rules by which cells are prepared, found and counted, beyond what a preset says.
-const RULE: u32 = 3;
+const RULE: u32 = 4;
 
 impl Parameters {
     /// What differs from `other`, one phrase each.

@@ -127,14 +127,24 @@ impl Raster {
         self
     }
 
-    /// Divides heights by their root mean square over squares of `2 reach + 1` samples, so that no rough patch outweighs the rest.
-    pub(crate) fn evened(mut self, reach: usize) -> Self {
+    /// Divides heights by the root of their root mean square over squares of `2 reach + 1` samples, so that no rough patch
+    /// outweighs the rest, and that a smooth part, which is mostly noise, does not outweigh the marks.
+    pub(crate) fn half_evened(self, reach: usize) -> Self {
+        self.evened_by(reach, f32::sqrt)
+    }
+
+    /// The same by the whole root mean square, after which every place is as rough as any other.
+    pub(crate) fn evened(self, reach: usize) -> Self {
+        self.evened_by(reach, |rough| rough)
+    }
+
+    fn evened_by(mut self, reach: usize, share: impl Fn(f32) -> f32) -> Self {
         let energy: Vec<f32> = self.z.iter().map(|z| z * z).collect();
         let energy = self.box_sums(&energy, reach);
         let points = self.box_sums(&self.w, reach);
         for (i, z) in self.z.iter_mut().enumerate() {
             if self.w[i] > 0.0 {
-                *z /= (energy[i] / points[i].max(1.0)).sqrt().max(1e-6);
+                *z /= share((energy[i] / points[i].max(1.0)).sqrt().max(1e-6));
             }
         }
         self

@@ -61,11 +61,13 @@ pub(crate) fn firing_pin(base: &Topography) -> Result<Topography, ComparisonErro
     } else {
         level
     };
+    let none = ComparisonError::NoMark("no measured bowl that could be a firing-pin impression");
     if kept.valid_points() < 100 {
-        return Err(ComparisonError::NoMark("no bowl that could be a firing-pin impression"));
+        return Err(none);
     }
     let round = levelled(&kept, Form::Sphere).unwrap_or(kept);
-    levelled(&round, Form::Polynomial(4))
+    // A bowl that is all dropouts leaves too few points for a form.
+    levelled(&round, Form::Polynomial(4)).map_err(|_| none)
 }
 
 /// The heights below which one in a hundred points lies, and above which one in a hundred lies, in micrometres.

@@ -18,7 +18,7 @@ const LIMIT: f32 = 3.0;
 /// With a larger share of its energy in regular structure a surface counts as regularly machined.
 const REGULAR: f64 = 0.12;
 const SUPPRESSED: &str = "the surface carries regular machining marks, which firearms finished with one tool share: they were weakened";
-/// Half the square over which roughness is evened before the coarse search, in samples of level 2.
+/// Half the square over which roughness is half evened before the coarse search, in samples of level 2.
 const EVENED: usize = 8;
 
 /// A breech face or firing pin made ready for comparison: band-passed, cut into cells, its spectra kept.
@@ -39,6 +39,7 @@ pub struct Surface {
     pub(crate) centre: [f64; 2],
     /// The middle of the smallest circle about it.
     pub(crate) circle: [f64; 2],
+    pub(crate) radius: f64,
     pub(crate) cells: Vec<Cell>,
     pub(crate) turned: Turned,
     pub(crate) warnings: Vec<String>,
@@ -106,9 +107,9 @@ impl Surface {
         let base = 0.5 * level1.pitch;
         let source2 = level1.boxed();
         let level2 = source2.thinned();
-        let source3 = level2.clone().centred(LIMIT).evened(EVENED).centred(LIMIT).boxed();
+        let source3 = level2.clone().centred(LIMIT).half_evened(EVENED).centred(LIMIT).boxed();
         let centre = middle(&level2)?;
-        let circle = joint::circle(&level2);
+        let (circle, radius) = joint::circle(&level2);
         let cells = cells(&level1, &level2, preset, planner);
         let turned = Turned::new(&source3, centre, planner);
         let preset = preset.clone();
@@ -123,6 +124,7 @@ impl Surface {
             level2,
             centre,
             circle,
+            radius,
             cells,
             turned,
             warnings,

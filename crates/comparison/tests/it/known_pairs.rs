@@ -113,6 +113,22 @@ fn real_processed_scans_tell_slides_apart() {
     assert!(result.congruent() <= 1, "{:?}", result.cmc);
 }
 
+/// All forty are band-passed: none is masked again, whole or half.
+#[test]
+fn real_processed_scans_are_not_taken_for_raw() {
+    let Some(folder) = real("csafe-fadul") else { return };
+    let half = conditions::ALL.iter().find(|c| c.name == "half").unwrap();
+    for (name, seed) in [("10-1", 1), ("8-2", 2), ("B", 3), ("M", 4), ("1-1", 5)] {
+        let scan = read(folder.join(format!("Fadul {name}.x3p")));
+        let part = half.applied(&scan, true, &mut ChaCha8Rng::seed_from_u64(seed));
+        for scan in [&scan, &part] {
+            let surface = prepared(scan);
+            let told = compare(&surface, &surface).unwrap().warnings;
+            assert!(!told.iter().any(|w| w.contains("raw")), "{name}: {told:?}");
+        }
+    }
+}
+
 #[test]
 fn real_raw_scans_run_from_raw_to_result() {
     let Some(folder) = real("cmcr-fadul-raw") else { return };

@@ -2,7 +2,7 @@
 
 use comparison::evidence::Calibration;
 use comparison::{ComparisonError, MarkKind, Preset, compare, prepare};
-use topography::{Grid, Length, Pitch, Topography};
+use topography::{Angle, Grid, Length, Pitch, Topography, resample};
 
 use crate::faces;
 
@@ -27,6 +27,13 @@ fn hopeless_scans_are_refused() {
     check(Grid::from_fn(20_000, 3, |x, y| ((x * 7919 + y) % 97) as f64), 6.25, "no primer is that large");
     check(Grid::from_fn(3, 600, |x, y| ((x * 7919 + y * 31) % 97) as f64), 6.25, "cells");
     check(Grid::filled(0, 0, 0.0), 6.25, "% of the scan is measured");
+    for (width, height) in [(3, 1300), (1300, 3), (2, 2000), (30, 2000)] {
+        check(
+            Grid::from_fn(width, height, |x, y| ((x * 7919 + y * 31) % 97) as f64),
+            6.25,
+            "narrower than half a cell",
+        );
+    }
 }
 
 #[test]
@@ -34,7 +41,7 @@ fn little_area_is_answered_with_a_warning() {
     let mut scan = faces::face(1);
     for y in 0..560 {
         for x in 0..560 {
-            if y > 130 {
+            if y > 100 {
                 scan.heights[(x, y)] = f64::NAN;
             }
         }
@@ -76,6 +83,34 @@ fn a_small_part_of_a_face_misleads_nobody() {
     for seed in 2..5 {
         assert!((-1.0..0.3).contains(&weight(&faces::face(seed))), "{seed}");
     }
+}
+
+#[test]
+fn one_measurement_twice_says_nothing_about_firearms() {
+    let preset = Preset::default_for(MarkKind::BreechFace);
+    let scan = faces::face(1);
+    let a = prepare(&scan, &preset).unwrap();
+    // Turned by resampling, scaled, with noise of a tenth of the relief: the same measurement still.
+    let turned = resample::rotate(&scan, Angle::degrees(17.3));
+    let mut noisy = scan.clone();
+    for (i, z) in noisy.heights.samples_mut().iter_mut().enumerate() {
+        *z = 1.3 * *z + 0.1 * (((i * 2_654_435_761) % 1000) as f64 / 500.0 - 1.0);
+    }
+    for again in [&turned, &noisy] {
+        let result = compare(&a, &prepare(again, &preset).unwrap()).unwrap();
+        assert!(result.is_same_scan(), "{}", result.accf_max);
+        assert!(result.warnings.iter().any(|w| w.contains("very same measurement")), "{:?}", result.warnings);
+    }
+}
+
+#[test]
+fn a_wrong_pitch_is_asked_about() {
+    let preset = Preset::default_for(MarkKind::BreechFace);
+    let scan = faces::face(1);
+    let mislabelled = Topography { pitch: Pitch::square(Length::um(9.4)), ..scan.clone() };
+    let result =
+        compare(&prepare(&scan, &preset).unwrap(), &prepare(&mislabelled, &preset).unwrap()).unwrap();
+    assert!(result.warnings.iter().any(|w| w.contains("look at the pitch")), "{:?}", result.warnings);
 }
 
 #[test]
