@@ -129,13 +129,10 @@ async fn to_the_end(request: Request, next: Next) -> Response {
             Err(_) => ProblemKind::Fault.because("a fault of this node").into_response(),
         }
     };
-    match tokio::time::timeout(TIME, work).await {
-        Ok(answer) => answer,
-        Err(_) => {
-            let detail = format!("this took longer than {} seconds", TIME.as_secs());
-            ProblemKind::TooSlow.because(detail).into_response()
-        }
-    }
+    tokio::time::timeout(TIME, work).await.unwrap_or_else(|_| {
+        let detail = format!("this took longer than {} seconds", TIME.as_secs());
+        ProblemKind::TooSlow.because(detail).into_response()
+    })
 }
 
 /// Where nodes speak TLS themselves, what is between nodes is for peers that showed a certificate.
