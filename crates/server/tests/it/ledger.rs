@@ -87,7 +87,7 @@ async fn folders_of_other_programs_are_refused_with_a_reason() {
     // As records were before they told their numbers.
     let older = tempfile::tempdir().unwrap();
     let ledger = open(older.path());
-    let body = json!({"question": uuid::Uuid::now_v7(), "statement": "said"});
+    let body = json!({"question": Uuid::now_v7(), "statement": "said"});
     ledger.enter(&[Act::new("question", json!({})), Act::new("answer", body)], now).await.unwrap();
     drop(ledger);
     fs::remove_file(older.path().join("format")).unwrap();

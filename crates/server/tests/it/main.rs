@@ -17,7 +17,13 @@ mod ledger;
 mod limits;
 mod outage;
 mod people;
-#[allow(dead_code, unused_imports, unused_macros, reason = "the books' tests need more of it")]
+#[allow(
+    dead_code,
+    unused_imports,
+    unused_macros,
+    clippy::print_stderr,
+    reason = "the books' tests need more of it"
+)]
 #[path = "../../../registry/tests/it/place.rs"]
 mod place;
 mod rollback;

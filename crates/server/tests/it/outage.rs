@@ -117,6 +117,7 @@ async fn a_database_server_that_stops_under_load_is_said_and_nothing_is_lost() {
 }
 
 /// Makes a library that lets nothing be written on a disk while a file is there, as a disk that the system has set to read-only.
+#[allow(clippy::print_stderr, reason = "a test that tests less says so")]
 fn read_only_disk(folder: &Path) -> Option<std::path::PathBuf> {
     let (source, library) = (folder.join("read_only.c"), folder.join("read_only.so"));
     std::fs::write(&source, READ_ONLY).unwrap();
@@ -230,7 +231,7 @@ async fn an_auditor_of_a_running_node_finds_a_whole_log_that_only_grows() {
         let (mut remembered, mut sizes) = (None, Vec::new());
         while Instant::now() < end {
             let seen = watch(&store, &key, remembered.as_ref()).unwrap().unwrap();
-            let report = fsck(&store, &key, &[seen.clone()]).unwrap();
+            let report = fsck(&store, &key, std::slice::from_ref(&seen)).unwrap();
             assert!(report.findings.is_empty(), "{:?}", report.findings);
             sizes.push(report.entries);
             remembered = Some(seen);

@@ -120,8 +120,11 @@ async fn invite_first(node: &Node, clock: &Clock) -> String {
     access.invite(whom, &ledger, clock.now()).await.unwrap()
 }
 
+/// An office, its operator, and a requester, an approver and an auditor.
+type Staffed = (Office, Someone, [Someone; 3]);
+
 /// An agency's office with its operator, a requester, an approver and an auditor.
-pub(crate) fn staffed() -> Pin<Box<dyn Future<Output = (Office, Someone, [Someone; 3])>>> {
+pub(crate) fn staffed() -> Pin<Box<dyn Future<Output = Staffed>>> {
     Box::pin(async {
         let (office, operator) = Office::open().await;
         let staff = [

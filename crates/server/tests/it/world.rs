@@ -59,7 +59,12 @@ impl World {
         Self::start_as(Clock::default(), true, Database::Embedded).await
     }
 
+    /// Boxed, because what it is made of is large and every test holds it.
     async fn start_as(clock: Clock, secure: bool, database: Database) -> Self {
+        Box::pin(Self::made_of(clock, secure, database)).await
+    }
+
+    async fn made_of(clock: Clock, secure: bool, database: Database) -> Self {
         let root = tempfile::tempdir().unwrap();
         let mut world = Self {
             root,
