@@ -166,7 +166,7 @@ fn in_full(
                 Ok(surface) => (surface, None),
                 Err(damage) => (None, Some(format!("{damage}; compared at what the index keeps"))),
             };
-            let lead = lead(own, found, scan, surface.as_ref(), calibration)?;
+            let lead = lead(own, &found, scan, surface.as_ref(), calibration)?;
             Ok((Lead { notes: lead.notes.into_iter().chain(damage).collect(), ..lead }, surface))
         })
         .collect();
@@ -178,7 +178,7 @@ fn in_full(
 /// One lead, compared in full where its surface is at hand; only then is it weighed.
 fn lead(
     own: &Surface,
-    found: stages::Lead,
+    found: &stages::Lead,
     scan: Scan,
     surface: Option<&Surface>,
     calibration: Option<&Calibration>,
@@ -200,7 +200,7 @@ fn lead(
     // What is noted of the scan that asks is said once.
     let notes = comparison.warnings.iter().filter(|note| !own.notes().contains(note)).cloned().collect();
     let (code, strength) = (found.code, found.strength);
-    let rank = stages::Lead { comparison: comparison.clone(), ..found }.rank();
+    let rank = stages::Lead { comparison: comparison.clone(), ..*found }.rank();
     Ok(Lead { scan, code, strength, rank, comparison, in_full: surface.is_some(), ratio, unweighed, notes })
 }
 
