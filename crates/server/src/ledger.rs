@@ -114,11 +114,24 @@ pub struct Ledger {
     /// Behind the last record that stands.
     end: Arc<Mutex<Place>>,
     checkpoint: watch::Receiver<SignedCheckpoint>,
+    state: LogState,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Whether a log can be gone on with, as of now.
+#[derive(Clone, Debug)]
+pub(crate) struct LogState {
     /// Whether the last batch was taken.
     well: Arc<AtomicBool>,
     /// Entries that a witness saw, where they are more than the log's.
-    longer: AtomicU64,
-    thread: Option<JoinHandle<()>>,
+    longer: Arc<AtomicU64>,
+}
+
+impl LogState {
+    /// Whether the log took the last batch that it was given, and no older copy of it was put back.
+    pub(crate) fn is_well(&self) -> bool {
+        self.well.load(Ordering::Relaxed) && self.longer.load(Ordering::Relaxed) == 0
+    }
 }
 
 /// What [`Ledger::check`] found.
@@ -176,8 +189,7 @@ impl Ledger {
             index,
             end,
             checkpoint,
-            well,
-            longer: AtomicU64::new(0),
+            state: LogState { well, longer: Arc::default() },
             thread,
         })
     }
@@ -187,8 +199,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`]; nothing may take effect then.
     pub async fn enter(&self, acts: &[Act], now: Timestamp) -> Result<Vec<Entered>, LedgerError> {
-        if self.longer.load(Ordering::Relaxed) > 0 {
-            return Err(put_back(self.longer.load(Ordering::Relaxed)));
+        if self.state.longer.load(Ordering::Relaxed) > 0 {
+            return Err(put_back(self.state.longer.load(Ordering::Relaxed)));
         }
         let acts = acts.iter().map(|act| prepare(act, now)).collect::<Result<Vec<_>, _>>()?;
         let (done, answer) = oneshot::channel();
@@ -200,9 +212,9 @@ impl Ledger {
         answer.await.map_err(|_| LedgerError::Closed)?
     }
 
-    /// Whether the log took the last batch that it was given, and no older copy of it was put back.
-    pub fn is_well(&self) -> bool {
-        self.well.load(Ordering::Relaxed) && self.longer.load(Ordering::Relaxed) == 0
+    /// To be asked whenever somebody wants to know how the log is.
+    pub(crate) fn state(&self) -> LogState {
+        self.state.clone()
     }
 
     /// A witness cosigned this log when it had more entries: nothing more is entered, for whatever were entered now would
@@ -212,7 +224,7 @@ impl Ledger {
             entries,
             "witnesses cosigned more entries than the log holds: an older copy was put back"
         );
-        self.longer.store(entries, Ordering::Relaxed);
+        self.state.longer.store(entries, Ordering::Relaxed);
     }
 
     /// The newest checkpoint, and word of newer ones.

@@ -363,8 +363,7 @@ async fn named(books: &Books, text: &str) -> Result<VerifierKey, Failure> {
 }
 
 fn short(key: &VerifierKey) -> String {
-    let hash: String = key.id().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}+{hash}", key.name())
+    format!("{}+{}", key.name(), hex::encode(key.id()))
 }
 
 fn midnight(day: Date) -> Result<Timestamp, Failure> {

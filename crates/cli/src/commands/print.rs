@@ -70,7 +70,7 @@ impl<'h> Press<'h> {
         let bar = self.bar.get_or_insert_with(|| progress::bar(of as u64, "files printed"));
         bar.inc(1);
         bar.suspend(|| {
-            files::remark(format!("{}: {} pages, {} lines", name.display(), pdf.pages, lines.len()))
+            files::remark(format!("{}: {} pages, {} lines", name.display(), pdf.pages, lines.len()));
         });
         self.page += pdf.pages;
         self.parts += 1;
@@ -101,7 +101,9 @@ impl<'h> Press<'h> {
         ];
         let ident = format!("bound book {} entry {} part {}", checkpoint.origin, book.log_entry, self.parts);
         let mut table = Table::new(&COLUMNS).widths(&WIDTHS);
-        lines.iter().for_each(|line| table.push(row(line)));
+        for line in lines {
+            table.push(row(line));
+        }
         let header = format!(
             "{} — record of acquisition and disposition (27 CFR 478.125): {view}{year}",
             heading.issuer

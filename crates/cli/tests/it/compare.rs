@@ -106,8 +106,7 @@ fn all_pairs_make_a_table_and_a_calibration_that_weighs_again() {
     let scans = scans(folder.path(), 8);
     // Truth that makes two sources of four firearms: enough pairs of either kind to learn from.
     let truth = path(folder.path(), "truth.csv");
-    let rows: String = (0..8).map(|n| format!("simulated-1-{n:06}.x3p,{}\n", n / 2)).collect();
-    fs::write(&truth, format!("file,firearm\n{rows}")).unwrap();
+    fs::write(&truth, truth_of(|scan| scan / 2)).unwrap();
     let [table, again, figures] =
         ["one.csv", "two.csv", "figures.html"].map(|name| path(folder.path(), name));
     let arguments = ["--all", &scans, "--output", &table, "--truth", &truth, "--figures", &figures];
@@ -134,8 +133,7 @@ fn all_pairs_make_a_table_and_a_calibration_that_weighs_again() {
     assert_eq!(untimed(&rows), untimed(&fs::read_to_string(&again).unwrap()));
 
     // Ten pairs of one firearm are needed to learn: say that all eight came from two.
-    let rows: String = (0..8).map(|n| format!("simulated-1-{n:06}.x3p,{}\n", n % 3)).collect();
-    fs::write(&truth, format!("file,firearm\n{rows}")).unwrap();
+    fs::write(&truth, truth_of(|scan| scan % 3)).unwrap();
     let calibration = path(folder.path(), "cal.json");
     let arguments = ["--all", &scans, "--output", &table, "--truth", &truth, "--calibrate", &calibration];
     let (exit, _, err) = compare(&arguments);
@@ -212,4 +210,10 @@ fn what_cannot_be_compared_gets_one_sentence() {
     for arguments in [&["--all", &scans][..], &[], &[&one, &other, "--mark", "ejector"]] {
         assert_eq!(compare(arguments).0, 2, "{arguments:?}");
     }
+}
+
+/// A table of truth for eight made-up scans.
+fn truth_of(firearm: impl Fn(usize) -> usize) -> String {
+    let rows = (0..8).map(|scan| format!("simulated-1-{scan:06}.x3p,{}", firearm(scan)));
+    std::iter::once("file,firearm".to_owned()).chain(rows).collect::<Vec<_>>().join("\n")
 }

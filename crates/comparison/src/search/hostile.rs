@@ -81,7 +81,8 @@ fn lie(record: &mut [u8], rng: &mut impl Rng) {
         }
         3 => record[12] = odd as u8,
         _ => {
-            record[16..20].copy_from_slice(&[odd, u32::MAX, 7168, 7169][rng.random_range(0..4)].to_le_bytes())
+            record[16..20]
+                .copy_from_slice(&[odd, u32::MAX, 7168, 7169][rng.random_range(0..4)].to_le_bytes());
         }
     }
 }

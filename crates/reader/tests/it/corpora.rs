@@ -212,10 +212,10 @@ fn placed(letter: char, size: GlyphSize, (to, turn): (Point, f64)) -> Vec<Elemen
 /// A ring of another scheme: other cells, teeth outward or inward.
 fn ring(cells: usize, rng: &mut impl Rng) -> Vec<Element> {
     let step = TAU / cells as f64;
-    let mut cell = |k: usize| {
+    let cell = |k: usize| {
         let (inner, outer) = if rng.random_bool(0.5) { (18.6, 21.0) } else { (16.2, 18.6) };
         let from = k as f64 * step;
         Element::Sector { inner, outer, from, to: from + 0.8 * step }
     };
-    (0..cells).map(|k| cell(k)).collect()
+    (0..cells).map(cell).collect()
 }

@@ -60,7 +60,7 @@ fn real_unmarked_scans_have_no_mark() {
         let evidence =
             reading.marks.iter().map(|mark| mark.evidence[0] + mark.evidence[1]).fold(0.0, f64::max);
         most = most.max(evidence);
-        let foiled = reading.marks.iter().filter_map(|mark| mark.foiled).next();
+        let foiled = reading.marks.iter().find_map(|mark| mark.foiled);
         ahead = ahead.max(foiled.map_or(ahead, |[mark, one, other]| mark - one.max(other)));
         if reading.outcome != Outcome::NoMark {
             let (name, outcome) = (file.display(), reading.outcome);

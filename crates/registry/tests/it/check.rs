@@ -1,5 +1,6 @@
 //! What `reconcile` names: whatever stands in the tables and is not what the log vouches for.
 
+use std::fmt::Write as _;
 use std::io::Cursor;
 
 use registry::{
@@ -32,9 +33,11 @@ async fn fill(place: &Place) {
         "model,serial,type,calibre,country,acquired_on,source_licence,source_name,disposed_on,form_4473\n"
             .to_owned();
     for row in 0..2_100 {
-        table += &format!(
-            "Old One,X{row:04},pistol,9 mm,US,2020-01-31,1-23-456-01-9A-22222,Wholesale One (synthetic),2020-02-01,T-{row}\n"
-        );
+        writeln!(
+            table,
+            "Old One,X{row:04},pistol,9 mm,US,2020-01-31,1-23-456-01-9A-22222,Wholesale One (synthetic),2020-02-01,T-{row}"
+        )
+        .unwrap();
     }
     let options = ImportOptions::default();
     place.books.import(Cursor::new(table), &options, (&by, now()), |row| panic!("{row:?}")).await.unwrap();
@@ -227,13 +230,16 @@ async fn an_unclosed_quotation_mark_does_not_fill_the_memory() {
     let place = Place::sqlite().await.unwrap();
     let by = "clerk".parse().unwrap();
     let mut table = "model,serial,type,calibre,country,made_on\nM9,X1,pistol,9 mm,US,2024-01-02\n".to_owned();
-    table += &format!("M9,\"X2,{}", "pistol,9 mm,US,2024-01-02\n".repeat(100_000));
+    table += "M9,\"X2,";
+    table += &"pistol,9 mm,US,2024-01-02\n".repeat(100_000);
     let done = place.books.import(Cursor::new(table), &ImportOptions::default(), (&by, now()), |_| ()).await;
     let refused = done.unwrap_err().to_string();
     assert!(refused.contains("a row is longer than 64 KiB"), "{refused}");
     // A long table of short rows is none.
     let mut table = "model,serial,type,calibre,country,made_on\n".to_owned();
-    (0..4_000).for_each(|row| table += &format!("M9,X{row},pistol,9 mm,US,2024-01-02\n"));
+    for row in 0..4_000 {
+        writeln!(table, "M9,X{row},pistol,9 mm,US,2024-01-02").unwrap();
+    }
     let done = place.books.import(Cursor::new(table), &ImportOptions::default(), (&by, now()), |_| ()).await;
     assert_eq!(done.unwrap().entries, 4_000);
     let place = place.reopened().await;

@@ -11,6 +11,7 @@ use crate::place::{self, Place, bench, dealer, now, on_both, wholesaler};
 on_both! {
     signed_changes_are_entered_and_shown
     changes_that_do_not_hold_are_refused
+    a_change_holds_once_and_while_its_key_does
     keys_are_registered_once_and_revoked_for_good
     nobody_puts_words_into_another_mouth
 }
@@ -128,6 +129,15 @@ async fn changes_that_do_not_hold_are_refused(place: Place) {
         assert!(refused.contains(expected), "{what}: {refused}");
     }
     assert_eq!(place.books.reconcile().await.unwrap().log_entries, before, "nothing was entered");
+}
+
+async fn a_change_holds_once_and_while_its_key_does(place: Place) {
+    let first = place.issue(&place::run("AB0001", 2)).await[0].code;
+    place.registered(&dealer()).await;
+    let change = |work| place.change("AB0001", work, &dealer(), "2026-01-10");
+    let by_dealer = |change: Change| change.sign(&bench(&dealer())).unwrap();
+    let good = by_dealer(change(removed(first)));
+    let before = place.books.reconcile().await.unwrap().log_entries;
     // Signed in time and entered too late.
     let by = "clerk".parse().unwrap();
     let late = place.books.enter_change(&good, &by, "2030-01-01T00:00:00Z".parse().unwrap()).await;

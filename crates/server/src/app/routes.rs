@@ -21,6 +21,7 @@ use crate::api::NodeName;
 use crate::clock::Clock;
 use crate::config::Node;
 use crate::federation::{Message, Sealed, sign_answer};
+use crate::ledger::LogState;
 use crate::problem::{Problem, ProblemKind};
 use crate::roles::{Agency, AskError, Cosigned, DirectoryKeeper, Issuer, WitnessNode};
 use crate::telemetry::Metrics;
@@ -38,6 +39,18 @@ pub(super) struct Common {
     pub(super) metrics: Arc<Metrics>,
     pub(super) clock: Clock,
     pub(super) cosigned: Option<Arc<Cosigned>>,
+    /// Of nodes that keep one.
+    pub(super) log: Option<LogState>,
+}
+
+impl Common {
+    /// The node's own counts, its log as it is at this moment.
+    fn measured(&self) -> &Metrics {
+        if let Some(log) = &self.log {
+            self.metrics.works("log", log.is_well());
+        }
+        &self.metrics
+    }
 }
 
 #[derive(Clone)]
@@ -276,10 +289,9 @@ async fn openapi(State(common): State<Common>) -> Response {
     json(crate::openapi::document_of(common.node.config.role).to_string())
 }
 
-/// Whether the node can do its work; what it cannot do now is named.
 /// Whether the node can do its work: 503, and what is in the way, when it cannot.
 async fn healthz(State(common): State<Common>) -> Response {
-    let impaired = common.metrics.impaired();
+    let impaired = common.measured().impaired();
     let well = impaired.is_empty();
     let (name, role) = (&common.node.config.name, common.node.config.role);
     let health = serde_json::json!({
@@ -294,7 +306,7 @@ async fn metrics(State(common): State<Common>, headers: HeaderMap) -> Result<Res
     let token = common.node.token().map_err(|error| ProblemKind::Fault.because(error))?;
     holds_token(&token, &headers)?;
     let kind = HeaderValue::from_static("text/plain; version=0.0.4");
-    Ok(([(header::CONTENT_TYPE, kind)], common.metrics.text(common.clock.now())).into_response())
+    Ok(([(header::CONTENT_TYPE, kind)], common.measured().text(common.clock.now())).into_response())
 }
 
 async fn card(State(common): State<Common>) -> Response {

@@ -43,6 +43,7 @@ pub(super) async fn with_people(
         metrics: Arc::clone(owner.metrics()),
         clock: clock.clone(),
         cosigned: Some(Arc::clone(&cosigned)),
+        log: Some(owner.ledger().state()),
     };
     let access = Arc::new(Access::open(node)?);
     access.reconcile(owner.ledger(), clock.now()).await?;
@@ -66,7 +67,6 @@ pub(super) async fn with_people(
     let household = Arc::new(household);
     // What the witnesses hold is looked at before anything is answered; one that is away does not keep the door shut.
     let _ = tokio::time::timeout(FIRST_LOOK, household.cosign()).await;
-    household.owner.metrics().works("log", household.owner.ledger().is_well());
     let work = tokio::spawn(async move {
         every(stopped, |tick| {
             let household = Arc::clone(&household);
@@ -99,7 +99,6 @@ impl Household {
         }
         self.cosign().await;
         gauges(owner.node(), owner.directory(), owner.metrics(), clock);
-        owner.metrics().works("log", owner.ledger().is_well());
         if let Owner::Issuer(issuer) = owner {
             issuer.remind().await;
         }
@@ -171,6 +170,7 @@ pub(super) async fn witness(
         metrics: Arc::clone(&node.metrics),
         clock: clock.clone(),
         cosigned: None,
+        log: None,
     };
     let routes = routes::witness(Arc::clone(&node), common);
     renew(&node.directory, &clock).await;
@@ -197,6 +197,7 @@ pub(super) async fn directory(
         metrics: Arc::clone(&node.metrics),
         clock: clock.clone(),
         cosigned: Some(Arc::clone(&cosigned)),
+        log: Some(node.ledger.state()),
     };
     let routes = routes::directory(Arc::clone(&node), common);
     publish(&node).await;
@@ -210,7 +211,6 @@ pub(super) async fn directory(
                 let (count, _) = cosigned.renew(&watched, log, &directory, clock.now()).await;
                 metrics.gauge("witnesses_cosigned", count as i64);
             }
-            metrics.works("log", node.ledger.is_well());
         }
     }));
     (routes, work)
