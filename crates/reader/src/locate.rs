@@ -59,6 +59,10 @@ const BEHIND: f32 = 50.0;
 /// Poses this many nats behind the best fit are not looked at closely.
 const RIVAL: f32 = 20.0;
 
+/// The share of a region that must be measured for foils to tell a mark from chance: a pattern of missing points may fit the
+/// mark's cells better than theirs.
+const FOILED: f32 = 0.5;
+
 /// How hard to look.
 #[derive(Clone, Copy)]
 struct Effort {
@@ -123,6 +127,7 @@ pub(crate) fn sight(
     }
     // Pictures without relief are looked through in several ways already.
     if matches!(rendering, Rendering::Height | Rendering::Relief)
+        && measured(&raw) >= FOILED
         && let [one, other] = banks.foils()
     {
         let foil = |foil: &Banks| {
@@ -135,6 +140,12 @@ pub(crate) fn sight(
         }
     }
     seen
+}
+
+/// The share of a field that was measured.
+fn measured(field: &Field) -> f32 {
+    let known = field.known.samples();
+    known.iter().sum::<f32>() / known.len().max(1) as f32
 }
 
 /// A region made ready for the search and for the closer look.

@@ -44,15 +44,7 @@ fn oceans_of_missing_points_have_no_mark() {
     let island = |x: usize, y: usize| x.abs_diff(150) < 6 && y.abs_diff(150) < 6;
     check(&surface(size, 3.0, |_, _| f64::NAN), "no mark");
     check(&surface(size, 3.0, |x, y| if island(x, y) { ripple(x, y) } else { f64::NAN }), "no mark");
-}
-
-/// As regular as a mark, so that it may be called an unreadable one; but nothing is read from it.
-#[test]
-fn a_lattice_of_measured_points_carries_no_code() {
-    let lattice = surface((300, 300), 3.0, |x, y| if (x + y) % 3 == 0 { ripple(x, y) } else { f64::NAN });
-    let reading = read_topography(&lattice, &ReadOptions::new(Scheme::open_1())).expect("its size is usual");
-    assert_eq!(reading.code, None);
-    assert!(matches!(reading.outcome, Outcome::NoMark | Outcome::Unreadable), "{:?}", reading.outcome);
+    check(&surface(size, 3.0, |x, y| if (x + y) % 3 == 0 { ripple(x, y) } else { f64::NAN }), "no mark");
 }
 
 #[test]
