@@ -52,6 +52,7 @@ fn question(code: Code) -> Result<TraceRequest, Failure> {
         reason: "case recovered at a scene".parse()?,
         requester: "det. example".parse()?,
         approver: None,
+        parts: Vec::new(),
         recovered_on: None,
     })
 }

@@ -16,7 +16,7 @@ use crate::error::BooksError;
 use crate::event::Entry;
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
 use crate::issue::digest;
-use crate::ledger::{checkpoint, commitment};
+use crate::ledger::{against_witnesses, checkpoint, commitment};
 use crate::names::{LicenceNumber, Model, Person};
 use crate::parts::{SignedChange, Work, registered};
 use crate::store::{IssuedAs, RecordRow, Session};
@@ -91,6 +91,8 @@ impl Books {
             }
         }
         found.unexplained = log.unexplained()?;
+        let vouched = against_witnesses(ledger.folder(), log.size, &self.keys.log_verifier)?;
+        found.faults.extend(vouched.and_then(|fault| fault.lines().next().map(ToOwned::to_owned)));
         for (number, recorded_at) in &said.erased {
             if said.erased_before.is_some_and(|before| *recorded_at < before) {
                 found.erased += 1;

@@ -11,13 +11,11 @@ use transparency::{FolderStore, StoreError};
 
 use crate::books::{Books, unit_counter};
 use crate::error::{BooksError, Refusal};
-use crate::folder::{Database, Folder};
+use crate::folder::{Database, Folder, MANIFEST, make_private, private};
 use crate::import::sha256;
 use crate::names::Person;
 use crate::store::Store;
 
-/// The list of files and hashes, in the form that `sha256sum --check` reads.
-const MANIFEST: &str = "SHA256SUMS";
 /// What the issuer's node keeps beside the books.
 const NODE: &str = "node";
 /// Put back last, with its mark.
@@ -28,27 +26,30 @@ impl Books {
     /// the log before anything is copied. Tables on a PostgreSQL server become a SQLite file in the copy. The folder of a node
     /// (`node`) is copied as well; the node must not run. Whoever has the copy has the keys: keep it as safe as the books.
     ///
-    /// Returns the number of files. The rest of the house waits meanwhile.
+    /// Returns the number of files. The rest of the house waits meanwhile. The copy bears a mark under which nothing opens it
+    /// but [`restore`]: a copy that went on as books would issue codes a second time.
     ///
     /// # Errors
-    /// [`BooksError::Folder`] when the folder exists or cannot be written.
+    /// [`BooksError::Folder`] when the folder exists or cannot be written; nothing is left behind.
     pub async fn backup(&self, to: &Path, by: &Person, now: Timestamp) -> Result<usize, BooksError> {
         let mut ledger = self.ledger.lock().await;
         let node = hold_node(&self.root.join(NODE))?;
         let entered = self.enter(&mut ledger, "backup", &json!({"by": by}), now).await?;
         self.effect(&entered).await?.commit().await?;
-        fs::create_dir(to).map_err(|error| BooksError::folder("cannot make", to, error))?;
-        self.store.snapshot(&to.join("books.sqlite"), now.as_microsecond()).await?;
-        for part in [ISSUER, "keys", "log"] {
-            copy(&self.root.join(part), &to.join(part))?;
+        let part = Part::new(to)?;
+        self.store.snapshot(&part.0.join("books.sqlite"), now.as_microsecond()).await?;
+        Folder::new(&part.0).mark_copy(&self.root.join(ISSUER))?;
+        for name in ["keys", "log"] {
+            copy(&self.root.join(name), &part.0.join(name))?;
         }
         if let Some((node, _held)) = &node {
-            copy(node, &to.join(NODE))?;
+            copy(node, &part.0.join(NODE))?;
         }
-        let hashes = hashes(to)?;
+        let hashes = hashes(&part.0)?;
         let lines: Vec<String> = hashes.iter().map(|(path, hash)| format!("{hash}  {path}\n")).collect();
         let manifest = lines.concat();
-        write(&to.join(MANIFEST), manifest.as_bytes())?;
+        write(&part.0.join(MANIFEST), manifest.as_bytes())?;
+        part.finish(to)?;
         Ok(hashes.len())
     }
 
@@ -66,6 +67,34 @@ impl Books {
             session.take_numbers(&unit_counter(block.prefix), i64::from(block.left)).await?;
         }
         session.commit().await
+    }
+}
+
+/// A folder under another name until it is whole; it goes when it is not finished.
+struct Part(PathBuf);
+
+impl Part {
+    /// Beside `to`, which must not be there.
+    fn new(to: &Path) -> Result<Self, BooksError> {
+        if to.exists() {
+            let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            return Err(BooksError::folder("cannot make", to, error));
+        }
+        let mut name = to.as_os_str().to_owned();
+        name.push(".part");
+        make_private(Path::new(&name), false)?;
+        Ok(Self(name.into()))
+    }
+
+    fn finish(self, to: &Path) -> Result<(), BooksError> {
+        fs::rename(&self.0, to).map_err(|error| BooksError::folder("cannot make", to, error))
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // After the last step there is nothing under this name any more.
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 
@@ -117,11 +146,14 @@ pub async fn restore(
     if let Some(path) = found.keys().find(|path| !listed.contains_key(*path)) {
         return Err(BooksError::damaged(format!("`{path}` is not in the copy's list")));
     }
-    fs::create_dir(to).map_err(|error| BooksError::folder("cannot make", to, error))?;
+    if let Database::Postgres(url) = options.database {
+        Store::postgres(url).await?.admit_new(now.as_microsecond()).await?;
+    }
+    make_private(to, false)?;
     for path in listed.keys().filter(|path| *path != ISSUER) {
         let target = to.join(path);
         let folder = target.parent().unwrap_or(to);
-        fs::create_dir_all(folder).map_err(|error| BooksError::folder("cannot make", folder, error))?;
+        make_private(folder, true)?;
         copy(&from.join(path), &target)?;
     }
     let folder = Folder::new(to);
@@ -180,7 +212,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), BooksError> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), BooksError> {
-    let written = File::create_new(path).and_then(|mut file| {
+    let written = private().open(path).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()
     });

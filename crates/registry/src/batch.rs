@@ -1,6 +1,7 @@
 //! Many entries in few round trips, with the same checks as one.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry as MapEntry;
 
 use jiff::Timestamp;
 
@@ -33,6 +34,8 @@ pub(crate) struct Batch<'b> {
     parties: HashMap<Licensee, i64>,
     /// Models looked up; `None` for those that the books do not have yet.
     lines: HashMap<LicenceNumber, HashMap<Model, Option<i64>>>,
+    /// How models are written that came new in this batch, by their small letters.
+    spellings: HashMap<LicenceNumber, HashMap<String, Model>>,
     descriptions: HashMap<Description, i64>,
     firearm_rows: Rows,
     entry_rows: Rows,
@@ -59,6 +62,7 @@ impl<'b> Batch<'b> {
             now,
             parties: HashMap::new(),
             lines: HashMap::new(),
+            spellings: HashMap::new(),
             descriptions: HashMap::new(),
             firearm_rows: Rows::default(),
             entry_rows: Rows::default(),
@@ -134,7 +138,7 @@ impl<'b> Batch<'b> {
 
     /// Adds a group to what is known when nothing speaks against any of its entries.
     async fn admit(
-        &self,
+        &mut self,
         session: &mut Session,
         known: &mut HashMap<FirearmKey, Known>,
         group: &[NewEntry],
@@ -151,20 +155,50 @@ impl<'b> Batch<'b> {
                 return Err(error);
             }
         }
+        for new in group {
+            if known.get(&new.firearm).is_some_and(|firearm| firearm.id.is_none()) {
+                self.spelled(&new.firearm).or_insert_with(|| new.firearm.model.clone());
+            }
+        }
         Ok(())
     }
 
+    /// How a licensee's model is written, where it came new in this batch.
+    fn spelled(&mut self, key: &FirearmKey) -> MapEntry<'_, String, Model> {
+        let folded = key.model.as_str().to_lowercase();
+        self.spellings.entry(key.licence.clone()).or_default().entry(folded)
+    }
+
+    /// Refuses a model that is in the books, or in this batch, with other capital letters: it would be two firearms.
+    async fn one_spelling(&mut self, session: &mut Session, key: &FirearmKey) -> Result<(), BooksError> {
+        if self.known_line(session, key).await?.is_some() {
+            return Ok(());
+        }
+        if let MapEntry::Occupied(written) = self.spelled(key) {
+            return refuse_spelling(key, written.get().as_str());
+        }
+        match session.spelling(key.licence.as_str(), key.model.as_str()).await? {
+            Some(written) => refuse_spelling(key, &written),
+            None => Ok(()),
+        }
+    }
+
     async fn admit_one(
-        &self,
+        &mut self,
         session: &mut Session,
         known: &mut HashMap<FirearmKey, Known>,
         new: &NewEntry,
     ) -> Result<(), BooksError> {
         not_in_the_future(new.on, self.now)?;
+        rules::plausible(&new.event, new.on)?;
         if let Hand::Issuer(books) = self.hand {
             books.signs_for_itself(&new.event)?;
         }
         let marked = marked_part(session, &new.event).await?;
+        let is_new = |firearm: &Known| firearm.id.is_none() && firearm.entries.is_empty();
+        if known.get(&new.firearm).is_some_and(is_new) {
+            self.one_spelling(session, &new.firearm).await?;
+        }
         let firearm = known.get_mut(&new.firearm).expect("every firearm of the groups is there");
         if firearm.id.is_none() && firearm.entries.is_empty() {
             if new.description.is_none() || !brings_in(&new.event) {
@@ -173,6 +207,11 @@ impl<'b> Batch<'b> {
             firearm.description.clone_from(&new.description);
         } else {
             let standing = View::Corrected.of(&firearm.entries);
+            let in_the_books = |entry: &&Entry| brings_in(&entry.event);
+            if !brings_in(&new.event) && Work::of(&new.event).is_none() && !standing.iter().any(in_the_books)
+            {
+                return Err(Refusal::UnknownFirearm(new.firearm.clone()).into());
+            }
             rules::check(&standing, &new.event, new.on)?;
             let from_making = marked.is_some() && marked == firearm.id;
             rules::check_part(&standing, &new.event, new.on, from_making)?;
@@ -323,6 +362,14 @@ impl<'b> Batch<'b> {
         self.descriptions.insert(wanted.clone(), number);
         Ok(number)
     }
+}
+
+pub(crate) fn refuse_spelling(key: &FirearmKey, written: &str) -> Result<(), BooksError> {
+    if key.model.as_str() == written {
+        return Ok(());
+    }
+    let what = format!("the model `{}` is written `{written}` in these books", key.model);
+    Err(Refusal::OutOfOrder { what, hint: "write it in the same way; serial numbers are its own" }.into())
 }
 
 /// The firearm that was made with the part that an event names, after checking that the code was issued for such a part;

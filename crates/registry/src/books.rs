@@ -16,11 +16,12 @@ use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, View};
 use crate::firearm::{Firearm, FirearmKey, Licensee};
 use crate::folder::{
-    Database, Folder, HANDED_OVER, Issuer, Keys, NewIssuer, OwnKeys, RESTORING, SCHEME, TAKEN_OVER,
+    COPY, Database, Folder, HANDED_OVER, Issuer, Keys, NewIssuer, OwnKeys, READ_ONLY, RESTORING, SCHEME,
+    TAKEN_OVER,
 };
 use crate::ledger::{self, Ledger};
-use crate::names::LicenceNumber;
-use crate::store::{RecordRow, Session, Store, persistently};
+use crate::names::{LicenceNumber, Person, Reason};
+use crate::store::{RecordRow, Session, Store, occupied, persistently};
 use crate::succession::{HAND_OVER, HAND_OVERS};
 
 /// The books of one issuer, open.
@@ -56,6 +57,10 @@ pub struct Books {
     pub(crate) root: PathBuf,
     /// Whether the books were handed over: then nothing is written any more.
     pub(crate) handed_over: AtomicBool,
+    /// Set while the very first record is written: where another has written one meanwhile, the tables are another's.
+    beginning: AtomicBool,
+    /// Whether they were opened to be read alone.
+    read_only: bool,
     /// Held through every act that writes, so that record, log and tables keep one order.
     pub(crate) ledger: Mutex<Ledger>,
 }
@@ -102,31 +107,79 @@ impl Books {
     /// Makes a new issuer's folder: keys, tables, log, and its first block.
     ///
     /// # Errors
-    /// [`BooksError::Folder`] when there is an issuer in the folder already or it cannot be written.
+    /// [`BooksError::Folder`] when there is an issuer in the folder already or it cannot be written; [`Refusal::Request`] when
+    /// the database holds books already.
     pub async fn create(root: &Path, new: &NewIssuer, now: Timestamp) -> Result<Self, BooksError> {
         let folder = Folder::new(root);
-        let (issuer, keys) = folder.create(new)?;
-        let store = match &new.database {
-            Database::Embedded => Store::sqlite(&folder.sqlite(), true).await?,
-            Database::Postgres(url) => Store::postgres(url).await?,
+        // A server that does not answer, or holds other books, leaves no folder behind.
+        let server = match &new.database {
+            Database::Embedded => None,
+            Database::Postgres(url) => {
+                let server = Store::postgres(url).await?;
+                server.admit_new(now.as_microsecond()).await?;
+                Some(server)
+            }
         };
-        store.migrate(now.as_microsecond()).await?;
-        let books = Self::assemble(&folder, issuer, keys, store);
-        books.ledger.lock().await.create()?;
-        books.open_block(new.prefix, now).await?;
-        Ok(books)
+        let (issuer, keys) = folder.create(new)?;
+        let begun = async {
+            let store = match server {
+                Some(server) => server,
+                None => Store::sqlite(&folder.sqlite(), true).await?,
+            };
+            store.migrate(now.as_microsecond()).await?;
+            let books = Self::assemble(&folder, issuer, keys, store);
+            books.ledger.lock().await.create()?;
+            books.beginning.store(true, Ordering::Relaxed);
+            books.open_block(new.prefix, now).await?;
+            books.beginning.store(false, Ordering::Relaxed);
+            Ok(books)
+        };
+        let done = begun.await;
+        if done.is_err() {
+            folder.remove_new();
+        }
+        done
     }
 
     /// Opens an issuer's folder and checks that its sealing key is the one the blocks were opened with.
     ///
     /// # Errors
-    /// [`BooksError::Folder`] for files that are missing, [`BooksError::Damaged`] for a key that does not belong.
+    /// [`BooksError::Folder`] for files that are missing, [`BooksError::Damaged`] for a key that does not belong;
+    /// [`Refusal::Closed`] for a copy.
     pub async fn open(root: &Path, now: Timestamp) -> Result<Self, BooksError> {
-        let opened = Folder::new(root).open()?;
+        let folder = Folder::new(root);
+        let opened = folder.open()?;
         if opened.0.restoring {
             return Err(Refusal::Closed(RESTORING).into());
         }
+        if folder.is_copy(&opened.0) {
+            return Err(Refusal::Closed(COPY).into());
+        }
         Self::open_as(root, opened, now).await
+    }
+
+    /// Opens an issuer's folder for whoever checks or reads it: nothing is written, no secret key is read, and a copy opens as
+    /// well. The folder may lie on a medium that cannot be written, if the books in it were closed.
+    ///
+    /// What would write, a question among it, is refused with [`Refusal::Closed`].
+    ///
+    /// # Errors
+    /// [`BooksError::Folder`] for files that are missing; [`Refusal::Request`] for tables of an older version.
+    pub async fn open_to_read(root: &Path) -> Result<Self, BooksError> {
+        let folder = Folder::new(root);
+        let (issuer, keys) = folder.open_to_read()?;
+        if issuer.restoring {
+            return Err(Refusal::Closed(RESTORING).into());
+        }
+        let store = match &issuer.postgres {
+            // A copy has its tables beside it, wherever those of the books lie.
+            Some(url) if !folder.is_copy(&issuer) => Store::postgres(url).await?,
+            _ => Store::sqlite_to_read(&folder.sqlite()).await?,
+        };
+        store.is_of_this_version().await?;
+        let mut books = Self::assemble(&folder, issuer, keys, store);
+        books.read_only = true;
+        Ok(books)
     }
 
     /// Opens books that are being put back from a copy.
@@ -140,6 +193,7 @@ impl Books {
         now: Timestamp,
     ) -> Result<Self, BooksError> {
         let folder = Folder::new(root);
+        folder.shut_out()?;
         let store = match &issuer.postgres {
             None => Store::sqlite(&folder.sqlite(), false).await?,
             Some(url) => Store::postgres(url).await?,
@@ -158,10 +212,20 @@ impl Books {
     }
 
     fn assemble(folder: &Folder, issuer: Issuer, keys: Keys, store: Store) -> Self {
-        let ledger = Mutex::new(Ledger::new(folder.log(), keys.log.clone()));
+        let ledger = Mutex::new(Ledger::new(folder.log(), keys.log.clone(), keys.log_verifier.clone()));
         let sealing = keys.own.as_ref().map(|own| SealingKey::new(&own.sealing, SCHEME));
-        let (desk, root, handed_over) = (Desk::default(), folder.root(), AtomicBool::new(false));
-        Self { issuer, store, sealing, keys, desk, root, handed_over, ledger }
+        Self {
+            issuer,
+            store,
+            sealing,
+            keys,
+            desk: Desk::default(),
+            root: folder.root(),
+            handed_over: AtomicBool::new(false),
+            beginning: AtomicBool::new(false),
+            read_only: false,
+            ledger,
+        }
     }
 
     /// The issuer as a licensee; its licence is part of the key of every firearm that it marks.
@@ -238,6 +302,32 @@ impl Books {
         session.commit().await
     }
 
+    /// Enters that acts were dated ahead by a wrong clock, so that the books go on at the right time. Nothing of those acts is
+    /// changed; from this entry on everybody sees that their times were wrong.
+    ///
+    /// # Errors
+    /// [`Refusal::Request`] when the clock is not behind the last act.
+    pub async fn clock_was_ahead(
+        &self,
+        reason: &Reason,
+        by: &Person,
+        now: Timestamp,
+    ) -> Result<(), BooksError> {
+        let mut ledger = self.ledger.lock().await;
+        let mut session = self.store.read().await?;
+        let newest = session.numbers_taken("record").await?;
+        let last = session.recorded_at(newest).await?.map(encode::time).transpose()?;
+        drop(session);
+        let Some(last) = last.filter(|last| not_behind(now.as_microsecond(), last.as_microsecond()).is_err())
+        else {
+            let what = "this machine's clock is not behind the last act in the books".to_owned();
+            return Err(Refusal::Request { what, hint: "nothing has to be done" }.into());
+        };
+        let body = json!({"by": by, "reason": reason, "last": last});
+        let entered = self.enter(&mut ledger, CLOCK, &body, now).await?;
+        self.effect(&entered).await?.commit().await
+    }
+
     /// Everything written about a firearm; `None` when it is not in the books.
     ///
     /// # Errors
@@ -273,17 +363,27 @@ impl Books {
         logged: &[(i64, i64)],
     ) -> Result<Vec<(i64, i64)>, BooksError> {
         self.admits(records)?;
-        let first = persistently!(self.put_records(&mut *records, logged))?;
+        let (first, logged) = persistently!(self.put_records(&mut *records, logged))?;
         let commitments: Result<Vec<_>, _> = records.iter().map(ledger::commitment).collect();
+        ledger.reaches(logged)?;
         let places = ledger.enter_all(&commitments?)?;
         Ok((first..).zip(places.map(|place| place as i64)).take(records.len()).collect())
     }
 
-    /// Numbers records and puts them in the table; returns the first number.
-    async fn put_records(&self, records: &mut [RecordRow], logged: &[(i64, i64)]) -> Result<i64, BooksError> {
+    /// Numbers records and puts them in the table; returns the first number, and up to where the table knows the log.
+    async fn put_records(
+        &self,
+        records: &mut [RecordRow],
+        logged: &[(i64, i64)],
+    ) -> Result<(i64, u64), BooksError> {
         let mut session = self.store.write().await?;
         let first = session.take_numbers("record", records.len() as i64).await?;
-        if let (Some(last), Some(record)) = (session.recorded_at(first - 1).await?, records.first()) {
+        if first > 1 && self.beginning.load(Ordering::Relaxed) {
+            return Err(occupied().into());
+        }
+        if let (Some(last), Some(record)) = (session.recorded_at(first - 1).await?, records.first())
+            && record.kind != CLOCK
+        {
             not_behind(record.recorded_at, last)?;
         }
         for (number, record) in (first..).zip(records.iter_mut()) {
@@ -293,8 +393,9 @@ impl Books {
         for (record, log_index) in logged {
             session.put_logged(*record, *log_index).await?;
         }
+        let known = session.log_end().await?;
         session.commit().await?;
-        Ok(first)
+        Ok((first, known as u64))
     }
 
     /// Whether acts of these kinds can be done here: nothing in books that were handed over; in books that were taken
@@ -303,6 +404,9 @@ impl Books {
         let tells = |record: &RecordRow| {
             matches!(record.kind.as_str(), "trace" | "answer" | "export" | "print" | "backup" | "erase")
         };
+        if self.read_only {
+            return Err(Refusal::Closed(READ_ONLY));
+        }
         if self.handed_over.load(Ordering::Relaxed) && !records.iter().all(|one| one.kind == HAND_OVER) {
             return Err(Refusal::Closed(HANDED_OVER));
         }
@@ -335,6 +439,9 @@ impl Books {
 pub(crate) fn unit_counter(prefix: Prefix) -> String {
     format!("unit:{prefix}")
 }
+
+/// The act that says that the times of those before it were wrong.
+const CLOCK: &str = "clock-was-ahead";
 
 /// How far a clock may be set back, in microseconds, before its times are worse than none: time services correct
 /// seconds.

@@ -8,7 +8,9 @@ use symbology::Code;
 use transparency::{EntryProof, Note};
 
 use crate::books::Books;
+use crate::chain::{ChainEnd, chain};
 use crate::encode;
+use crate::entries::brings_in;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Event, View};
 use crate::firearm::{FirearmKey, Part};
@@ -47,6 +49,12 @@ impl Books {
         let unknown = || Refusal::UnknownFirearm(key.clone());
         self.keys.own()?;
         let history = self.history(key).await?.ok_or_else(unknown)?;
+        let standing = View::Corrected.of(&history.entries);
+        if !standing.iter().any(|entry| brings_in(&entry.event)) {
+            let what = format!("{key} was entered in error and withdrawn");
+            return Err(Refusal::OutOfOrder { what, hint: "there is nothing to certify" }.into());
+        }
+        let end = chain(&standing).map(|chain| chain.end);
         let parts = self.parts_of(key).await?;
         let mut ledger = self.ledger.lock().await;
         let mut records = [ledger::new_record("certificate", &json!({"firearm": key, "by": signer}), now)?];
@@ -69,7 +77,13 @@ impl Books {
         for (part, code, log_index) in &parts {
             line(part.as_str(), &format!("{code}, issued in log entry {log_index}"));
         }
-        let standing = View::Corrected.of(&history.entries);
+        match &end {
+            Some(ChainEnd::Destroyed { on, .. }) => line("standing", &format!("destroyed on {on}")),
+            Some(ChainEnd::Lost { on, loss, .. }) => {
+                line("standing", &format!("reported missing on {on}, incident {}", loss.incident));
+            }
+            _ => {}
+        }
         let numbers: Vec<String> = standing.iter().map(|entry| entry.number.to_string()).collect();
         line("entries", &numbers.join(" "));
         line("log", &format!("{} entry {}", self.issuer.origin, log_index));

@@ -208,7 +208,17 @@ impl Books {
             self.signs_for_itself(event)?;
         }
         not_in_the_future(*on, now)?;
+        rules::plausible(event, *on)?;
         let mut rest = View::Corrected.of(&history.entries);
+        let other = |standing: &&Entry| standing.number != entry && brings_in(&standing.event);
+        if !brings_in(event) && !rest.iter().any(other) {
+            let what = format!("entry {entry} says how it came into the books, and nothing else would");
+            return Err(Refusal::OutOfOrder {
+                what,
+                hint: "withdraw it with `correct --void` if it did not happen",
+            }
+            .into());
+        }
         rest.retain(|standing| standing.number != entry && (standing.on, standing.number) < (*on, entry));
         rules::check(&rest, event, *on)?;
         let mut session = self.store.read().await?;
@@ -236,7 +246,11 @@ impl Books {
 
 /// What is written must be what the log vouches for; it is not when somebody else wrote in between.
 pub(crate) fn as_rehearsed(written: &Written, rehearsed: &Written) -> Result<(), BooksError> {
-    if written == rehearsed { Ok(()) } else { Err(BooksError::Busy { attempts: 1 }) }
+    if written == rehearsed {
+        return Ok(());
+    }
+    let source = "other entries were written meanwhile, so nothing was done".into();
+    Err(BooksError::Database { what: "write what was checked", source })
 }
 
 pub(crate) fn not_in_the_future(on: Date, now: Timestamp) -> Result<(), Refusal> {

@@ -5,12 +5,13 @@ use std::io::{Read, Write};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::Offset;
 use serde_json::{Map, Value, json};
 
 use crate::books::Books;
 use crate::encode;
 use crate::entries::NewEntry;
-use crate::epcis_check::well_formed;
+use crate::epcis_check::{SPACE, unique_json, well_formed};
 use crate::epcis_hash::{event_hash, name_spaces};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Corrects, Entry, Event, Loss, LossKind, Recipient, Source, View};
@@ -23,7 +24,6 @@ const PAGE: i64 = 1_000;
 /// A document is held in memory whole; larger books travel as CSV.
 const MAX_BYTES: u64 = 64 << 20;
 const CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
-const SPACE: &str = "https://microstamp.example/epcis/";
 
 /// What a later entry says of an earlier one.
 struct Withdrawn {
@@ -99,7 +99,7 @@ impl Books {
     }
 
     /// Takes the events of an EPCIS 2.0 JSON document as entries: one record, one log entry, one transaction. Events
-    /// that their writer has declared wrong are left out. `rejected` is called with each event that cannot be taken, its
+    /// that their writer has declared wrong are left out, and rejected when they stand in these books. `rejected` is called with each event that cannot be taken, its
     /// place in the document counted from 1.
     ///
     /// # Errors
@@ -117,13 +117,19 @@ impl Books {
         let (events, spaces) = events_of(&bytes)?;
         let mut imported = Imported { rows: events.len() as u64, ..Imported::default() };
         let (mut places, mut groups) = (Vec::new(), Vec::new());
-        for (place, event) in (1..).zip(&events).filter(|(_, event)| event.get("errorDeclaration").is_none())
-        {
-            match well_formed(event, &spaces).and_then(|()| new_entry(event)) {
-                Ok(entry) => {
+        for (place, event) in (1..).zip(&events) {
+            let taken = well_formed(event, &spaces).and_then(|()| new_entry(event));
+            let taken = match taken {
+                Ok(entry) if event.get("errorDeclaration").is_some() => self.is_absent(&entry).await?,
+                Ok(entry) => Ok(Some(entry)),
+                Err(reason) => Err(reason),
+            };
+            match taken {
+                Ok(Some(entry)) => {
                     places.push(place);
                     groups.push(vec![entry]);
                 }
+                Ok(None) => imported.left_out += 1,
                 Err(reason) => {
                     imported.rejected += 1;
                     rejected(Rejected { line: place, reason });
@@ -161,6 +167,18 @@ impl Books {
         });
         self.write_groups(&mut ledger, ("import", body), &groups, &written, (by, now)).await?;
         Ok(imported)
+    }
+
+    /// What becomes of an event that is declared wrong: nothing, unless it stands in these books.
+    async fn is_absent(&self, declared: &NewEntry) -> Result<Result<Option<NewEntry>, String>, BooksError> {
+        let Some(history) = self.history(&declared.firearm).await? else { return Ok(Ok(None)) };
+        let says = |entry: &&Entry| (&entry.event, entry.on) == (&declared.event, declared.on);
+        let standing = View::Corrected.of(&history.entries).into_iter().find(says).map(|entry| entry.number);
+        Ok(standing.map_or(Ok(None), |number| {
+            Err(format!(
+                "it is declared wrong, and stands in these books as entry {number}: correct that entry"
+            ))
+        }))
     }
 }
 
@@ -363,8 +381,7 @@ fn events_of(bytes: &[u8]) -> Result<(Vec<Value>, BTreeMap<String, String>), Boo
     if bytes.len() as u64 > MAX_BYTES {
         return Err(BooksError::Table("the document has more than 64 MiB\nhint: use CSV".to_owned()));
     }
-    let document: Value =
-        serde_json::from_slice(bytes).map_err(|error| BooksError::Table(error.to_string()))?;
+    let document = unique_json(bytes).map_err(|error| BooksError::Table(error.to_string()))?;
     let refuse = |what: &str| BooksError::Table(format!("{what}\nhint: give an EPCIS 2.0 JSON document"));
     if document.get("type").and_then(Value::as_str) != Some("EPCISDocument") {
         return Err(refuse("its type is not EPCISDocument"));
@@ -373,8 +390,13 @@ fn events_of(bytes: &[u8]) -> Result<(Vec<Value>, BTreeMap<String, String>), Boo
         return Err(refuse("it has no @context"));
     }
     let version = document.get("schemaVersion").and_then(Value::as_str).unwrap_or_default();
-    if version.split('.').next() != Some("2") {
+    let numbers = version.split('.').all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()));
+    if !numbers || !(version == "2.0" || version.starts_with("2.0.")) {
         return Err(refuse("its schemaVersion is not 2.0"));
+    }
+    let created = document.get("creationDate").and_then(Value::as_str);
+    if created.is_none_or(|time| time.parse::<Timestamp>().is_err()) {
+        return Err(refuse("it has no creationDate, or one that is no time"));
     }
     let list = document.pointer("/epcisBody/eventList").and_then(Value::as_array);
     let list = list.cloned().ok_or_else(|| refuse("it has no epcisBody.eventList"))?;
@@ -384,10 +406,16 @@ fn events_of(bytes: &[u8]) -> Result<(Vec<Value>, BTreeMap<String, String>), Boo
 /// An event as an entry of the book.
 fn new_entry(event: &Value) -> Result<NewEntry, String> {
     let text = |name: &str| event.get(name).and_then(Value::as_str);
-    let epc = text("parentID").or_else(|| {
-        let list = event.get("epcList")?.as_array()?;
-        if list.len() == 1 { list[0].as_str() } else { None }
-    });
+    let epc = if text("type") == Some("AssociationEvent") {
+        text("parentID")
+    } else {
+        let list = event.get("epcList").and_then(Value::as_array).filter(|list| list.len() == 1);
+        list.and_then(|list| list[0].as_str())
+    };
+    let other = if text("type") == Some("AssociationEvent") { "epcList" } else { "parentID" };
+    if event.get(other).is_some() {
+        return Err(format!("{other} is no member of an event of this type"));
+    }
     let epc = epc.ok_or("an event must name one firearm, in epcList or parentID")?;
     let key = parts_of(epc, "firearm").ok_or_else(|| format!("`{epc}` is no firearm of these books"))?;
     let [licence, model, serial] = key.as_slice() else { return Err(format!("`{epc}` is incomplete")) };
@@ -398,13 +426,75 @@ fn new_entry(event: &Value) -> Result<NewEntry, String> {
         model: model.parse().map_err(line)?,
         serial: serial.parse().map_err(line)?,
     };
-    let time = text("eventTime").ok_or("eventTime is missing")?;
-    let _: Timestamp = time.parse().map_err(|_| format!("eventTime `{time}` is no time"))?;
-    let on: Date =
-        time.get(..10).unwrap_or_default().parse().map_err(|_| format!("eventTime `{time}` is no time"))?;
+    let on = day(event)?;
     let place = event.pointer("/bizLocation/id").and_then(Value::as_str).ok_or("bizLocation is missing")?;
     let holder = licensee(place, text("microstamp:holderName"))?;
-    Ok(NewEntry { firearm, event: domain_event(event, holder)?, on, description: description(event)? })
+    let domain = domain_event(event, holder)?;
+    says_no_more(event, &standard(&domain, epc), place)?;
+    Ok(NewEntry { firearm, event: domain, on, description: description(event)? })
+}
+
+/// The day of an event, where it happened.
+fn day(event: &Value) -> Result<Date, String> {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (time, offset) = (text("eventTime"), text("eventTimeZoneOffset"));
+    if time.is_empty() {
+        return Err("eventTime is missing".to_owned());
+    }
+    let at: Timestamp = time.parse().map_err(|_| format!("eventTime `{time}` is no time"))?;
+    let part = |from: usize| offset.get(from..from + 2)?.parse::<i32>().ok();
+    let (hours, minutes) = part(1).zip(part(4)).ok_or_else(|| format!("`{offset}` is no offset"))?;
+    let seconds = (hours * 60 + minutes) * 60;
+    let offset = Offset::from_seconds(if offset.starts_with('-') { -seconds } else { seconds });
+    Ok(offset.map_err(|error| error.to_string())?.to_datetime(at).date())
+}
+
+/// Checks that an event says nothing beside the entry that was made of it: its action, parties, documents and children are
+/// those with which the entry would be written, each of them once.
+fn says_no_more(event: &Value, standard: &Map<String, Value>, holder: &str) -> Result<(), String> {
+    let action = standard.get("action").and_then(Value::as_str).unwrap_or("OBSERVE");
+    if event.get("action").and_then(Value::as_str) != Some(action) {
+        let step = event.get("bizStep").and_then(Value::as_str).unwrap_or_default();
+        return Err(format!("business step `{step}` goes with the action {action}"));
+    }
+    for (list, name) in [("sourceList", "source"), ("destinationList", "destination")] {
+        let (said, meant) = (ids(event.get(list), name)?, ids(standard.get(list), name)?);
+        // Its own side may be named where the other side is what counts.
+        let own = meant.is_empty() && said.iter().all(|party| *party == holder);
+        if !own && said.iter().any(|party| !meant.contains(party)) {
+            return Err(format!("{list} names more than the one party of this entry"));
+        }
+    }
+    let documents = |value: Option<&Value>| -> Result<Vec<String>, String> {
+        let ids = ids(value, "bizTransaction")?.into_iter();
+        Ok(ids.filter(|id| id.starts_with("urn:microstamp:")).map(ToOwned::to_owned).collect())
+    };
+    let said = documents(event.get("bizTransactionList"))?;
+    let meant = documents(standard.get("bizTransactionList"))?;
+    if let Some(more) = said.iter().find(|one| !meant.contains(one)) {
+        return Err(format!("the document `{more}` does not belong to this entry"));
+    }
+    if event.get("childEPCs").unwrap_or(&Value::Null) != standard.get("childEPCs").unwrap_or(&Value::Null) {
+        return Err("childEPCs names something else than the one marked part".to_owned());
+    }
+    let states = |name: &str| {
+        let list = event.pointer(&format!("/persistentDisposition/{name}"));
+        list.map_or(0, |list| list.as_array().map_or(1, Vec::len))
+    };
+    let wanted = usize::from(standard.contains_key("persistentDisposition"));
+    if states("set") + states("unset") != wanted {
+        return Err("persistentDisposition sets or unsets something else than one state".to_owned());
+    }
+    Ok(())
+}
+
+/// What a list of parties or documents names.
+fn ids<'v>(list: Option<&'v Value>, name: &str) -> Result<Vec<&'v str>, String> {
+    let Some(list) = list else { return Ok(Vec::new()) };
+    let list = list.as_array().ok_or_else(|| format!("the list of each {name} is no list"))?;
+    let id =
+        |one: &'v Value| one.get(name).and_then(Value::as_str).ok_or_else(|| format!("a {name} is missing"));
+    list.iter().map(id).collect()
 }
 
 fn licensee(id: &str, name: Option<&str>) -> Result<Licensee, String> {

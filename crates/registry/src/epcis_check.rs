@@ -2,12 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 
 use crate::epcis_hash::event_hash;
 
+/// The name space of the members that are our own.
+pub(crate) const SPACE: &str = "https://microstamp.example/epcis/";
+
+/// Our own members.
+const OWN: [&str; 11] = [
+    "holderName",
+    "otherName",
+    "manufacturer",
+    "importer",
+    "kind",
+    "calibre",
+    "country",
+    "reason",
+    "reportedBy",
+    "signedKey",
+    "signedSha256",
+];
+
 /// Members that an entry of a bound book can have as an event; extensions bear a prefix.
-const MEMBERS: [&str; 19] = [
+const MEMBERS: [&str; 20] = [
     "@context",
     "type",
     "eventID",
@@ -27,6 +46,7 @@ const MEMBERS: [&str; 19] = [
     "sourceList",
     "destinationList",
     "certificationInfo",
+    "errorDeclaration",
 ];
 
 /// The dispositions of CBV 2.0, section 7.2.
@@ -75,7 +95,15 @@ pub(crate) fn well_formed(event: &Value, spaces: &BTreeMap<String, String>) -> R
     let members = event.as_object().ok_or("an event must be an object")?;
     for name in members.keys() {
         let known = MEMBERS.contains(&name.as_str());
-        let extension = name.split_once(':').is_some_and(|(prefix, _)| spaces.contains_key(prefix));
+        let extension = name.split_once(':').is_some_and(|(prefix, local)| {
+            let space = spaces.get(prefix).map(String::as_str);
+            let ours = prefix == "microstamp" || space == Some(SPACE);
+            if ours {
+                (prefix, space) == ("microstamp", Some(SPACE)) && OWN.contains(&local)
+            } else {
+                space.is_some()
+            }
+        });
         if !known && !extension {
             return Err(format!("`{name}` is no member that an entry of a bound book has"));
         }
@@ -105,12 +133,154 @@ pub(crate) fn well_formed(event: &Value, spaces: &BTreeMap<String, String>) -> R
             return Err(format!("disposition `{word}` is not of the core business vocabulary"));
         }
     }
-    // An event with members that the hash does not cover is left to what it says.
-    match (text("eventID"), event_hash(event, spaces)) {
-        (Some(id), Ok(hash)) if id.starts_with("ni:///sha-256;") && id != hash => {
-            Err("its identity is the hash of another event: it was altered".to_owned())
+    shapes(event)?;
+    if let Some(declaration) = event.get("errorDeclaration") {
+        declared(declaration)?;
+    }
+    if event.get("eventID").is_none() {
+        return Ok(());
+    }
+    let id = needed("eventID")?;
+    if !id.get(..3).is_some_and(|scheme| scheme.eq_ignore_ascii_case("ni:")) {
+        return Ok(());
+    }
+    match event_hash(event, spaces) {
+        Ok(hash) if hash == id => Ok(()),
+        Ok(_) => Err("its identity is the hash of another event: it was altered".to_owned()),
+        Err(what) => Err(format!("its identity is a hash, and none covers what it says: {what}")),
+    }
+}
+
+/// Checks what members hold, as the published schema has it: texts, lists of texts, places and parties.
+fn shapes(event: &Value) -> Result<(), String> {
+    let texts = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
+    let place = |value: &Value| value.get("id").is_some_and(Value::is_string);
+    let pairs = |value: &Value, name: &str| {
+        let one = |one: &Value| {
+            one.get(name).is_some_and(Value::is_string) && one.get("type").is_none_or(Value::is_string)
+        };
+        value.as_array().is_some_and(|list| list.iter().all(one))
+    };
+    let states = |value: &Value| {
+        let one = |(name, list): (&String, &Value)| ["set", "unset"].contains(&name.as_str()) && texts(list);
+        value.as_object().is_some_and(|members| members.iter().all(one))
+    };
+    for (name, value) in event.as_object().into_iter().flatten() {
+        let fits = match name.as_str() {
+            "epcList" | "childEPCs" => texts(value),
+            "parentID" => value.is_string(),
+            "readPoint" | "bizLocation" => place(value),
+            "bizTransactionList" => pairs(value, "bizTransaction"),
+            "sourceList" => pairs(value, "source"),
+            "destinationList" => pairs(value, "destination"),
+            "persistentDisposition" => states(value),
+            "certificationInfo" => value.is_string() || texts(value),
+            "@context" => value.is_string() || value.is_array() || value.is_object(),
+            _ => true,
+        };
+        if !fits {
+            return Err(format!("{name} does not hold what the standard puts there"));
         }
-        _ => Ok(()),
+    }
+    Ok(())
+}
+
+/// Checks the form of an error declaration: when, and if it says so why and what stands in place of the event.
+fn declared(declaration: &Value) -> Result<(), String> {
+    let members = declaration.as_object().ok_or("errorDeclaration is no object")?;
+    let time = members.get("declarationTime").and_then(Value::as_str);
+    if time.is_none_or(|time| time.parse::<jiff::Timestamp>().is_err()) {
+        return Err("errorDeclaration has no declarationTime, or one that is no time".to_owned());
+    }
+    for (name, value) in members {
+        let fits = match name.as_str() {
+            "declarationTime" => true,
+            "reason" => value.as_str().is_some_and(|reason| {
+                reason.contains(':') || ["did_not_occur", "incorrect_data"].contains(&reason)
+            }),
+            "correctiveEventIDs" => {
+                value.as_array().is_some_and(|ids| !ids.is_empty() && ids.iter().all(Value::is_string))
+            }
+            _ => name.contains(':'),
+        };
+        if !fits {
+            return Err(format!("`{name}` of the errorDeclaration is not of the standard"));
+        }
+    }
+    Ok(())
+}
+
+/// JSON in which no member of an object stands twice: a reader that takes the first and one that takes the last would
+/// take two different things.
+///
+/// # Errors
+/// What is no JSON, or the member that stands twice.
+pub(crate) fn unique_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let value = Unique.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
+struct Unique;
+
+impl<'de> DeserializeSeed<'de> for Unique {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Unique {
+    type Value = Value;
+
+    fn expecting(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element_seed(Unique)? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some(name) = object.next_key::<String>()? {
+            if members.contains_key(&name) {
+                return Err(de::Error::custom(format!("`{name}` stands twice in one object")));
+            }
+            let value = object.next_value_seed(Unique)?;
+            members.insert(name, value);
+        }
+        Ok(Value::Object(members))
     }
 }
 

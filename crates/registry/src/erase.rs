@@ -30,6 +30,7 @@ impl Books {
         let mut session = self.effect(&entered).await?;
         let erased = session.erase_records(before.as_microsecond()).await?;
         session.commit().await?;
+        self.store.settle().await?;
         Ok(erased)
     }
 }

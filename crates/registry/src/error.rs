@@ -55,7 +55,7 @@ pub enum BooksError {
     Log(Box<dyn std::error::Error + Send + Sync>),
     /// This machine's clock lies behind the last act in the books, so that nothing would be dated rightly.
     #[error(
-        "this machine's clock says {now}, but the last act in the books is of {last}; nothing was done\nhint: set the clock"
+        "this machine's clock says {now}, but the last act in the books is of {last}; nothing was done\nhint: set the clock; if it is right and was ahead before, enter that with `issuer clock`"
     )]
     Clock {
         /// What the clock says.

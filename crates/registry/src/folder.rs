@@ -9,7 +9,9 @@
 //! | `keys/log.key` | signs the log's checkpoints | can fork the log, which whoever keeps an older checkpoint notices |
 //! | `log/` | tiles and checkpoint, fit to be published | nothing: entries are hashes of salted records |
 //!
-//! Key files are made with mode 0600 and never written again.
+//! The folder is its owner's alone (mode 0700), and so is every file that the books make in it outside `log/` (0600): the tables
+//! hold references that are withheld, and the salts of the log. Key files are never written again. Where a folder is open to
+//! everybody, it is shut when the books are opened; what its owner opened to a group stays so, but for the keys.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,7 +21,7 @@ use rand::Rng as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use symbology::Prefix;
-use transparency::{KeyKind, SigningKey};
+use transparency::{KeyKind, SigningKey, VerifierKey};
 
 use crate::error::{BooksError, Refusal};
 use crate::firearm::Licensee;
@@ -28,10 +30,16 @@ use crate::names::{LicenceNumber, PartyName};
 /// The scheme under which codes are sealed; it is part of the tweak and never changes for a block.
 pub(crate) const SCHEME: &str = "open-1";
 
+/// The list of a copy's files and hashes, in the form that `sha256sum --check` reads.
+pub(crate) const MANIFEST: &str = "SHA256SUMS";
+
 pub(crate) const TAKEN_OVER: &str =
     "these books were taken over from another issuer; they answer, and nothing is added";
 pub(crate) const RESTORING: &str =
     "these books were not put back whole\nhint: delete the folder and restore the copy again";
+pub(crate) const COPY: &str = "this folder is a copy of the books; nothing is written in it, or codes could be issued \
+     twice\nhint: put it back with `issuer restore`";
+pub(crate) const READ_ONLY: &str = "these books were opened to be read; nothing is written in them";
 pub(crate) const HANDED_OVER: &str = "these books were handed over to a successor; they can only be read";
 
 /// A new issuer, for [`crate::Books::create`].
@@ -73,6 +81,9 @@ pub(crate) struct Issuer {
     /// Set while a copy is put back: what is left of an attempt that failed cannot be opened.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) restoring: bool,
+    /// Set in a copy: the books go on elsewhere, and the copy cannot be opened before it is put back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) copy: bool,
 }
 
 impl Issuer {
@@ -85,7 +96,9 @@ impl Issuer {
 pub(crate) struct Keys {
     /// What only the issuer itself has; a successor that took the books over has neither.
     pub(crate) own: Option<OwnKeys>,
-    pub(crate) log: SigningKey,
+    /// Absent where the books are only read.
+    pub(crate) log: Option<SigningKey>,
+    pub(crate) log_verifier: VerifierKey,
 }
 
 /// The keys with which codes are issued and certificates signed.
@@ -100,7 +113,12 @@ impl Keys {
     /// # Errors
     /// [`Refusal::Closed`] in books that were taken over.
     pub(crate) fn own(&self) -> Result<&OwnKeys, Refusal> {
-        self.own.as_ref().ok_or(Refusal::Closed(TAKEN_OVER))
+        self.own.as_ref().ok_or(Refusal::Closed(self.closed()))
+    }
+
+    /// Why the issuer's own keys are not there.
+    pub(crate) fn closed(&self) -> &'static str {
+        if self.log.is_none() { READ_ONLY } else { TAKEN_OVER }
     }
 }
 
@@ -137,8 +155,12 @@ impl Folder {
     /// Makes the folder, `issuer.toml` and the keys. Refuses a folder that holds an issuer already.
     pub(crate) fn create(&self, new: &NewIssuer) -> Result<(Issuer, Keys), BooksError> {
         let keys = self.0.join("keys");
-        fs::create_dir_all(&keys)
-            .map_err(|error| BooksError::folder("cannot make the folder", &keys, error))?;
+        make_private(&keys, true)?;
+        if self.0.join("issuer.toml").exists() {
+            let error = std::io::Error::from(std::io::ErrorKind::AlreadyExists);
+            return Err(BooksError::folder("cannot write", self.0.join("issuer.toml"), error));
+        }
+        shut(&self.0, 0o077)?;
         let issuer = Issuer {
             name: new.name.clone(),
             licence: new.licence.clone().map_or_else(|| format!("ZZ:{}", new.prefix).parse(), Ok)?,
@@ -150,6 +172,7 @@ impl Folder {
             },
             taken_over: false,
             restoring: false,
+            copy: false,
         };
         let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
         self.write_new("issuer.toml", &text)?;
@@ -158,9 +181,21 @@ impl Folder {
         self.write_new("keys/sealing.key", &format!("{}\n", hex::encode(own.sealing)))?;
         self.write_new("keys/signing.key", &format!("{}\n", own.signing.to_secret_text()))?;
         self.write_new("keys/signing.pub", &format!("{}\n", own.signing.verifier()))?;
-        self.write_new("keys/log.key", &format!("{}\n", keys.log.to_secret_text()))?;
-        self.write_new("keys/log.pub", &format!("{}\n", keys.log.verifier()))?;
+        let secret = keys.log.as_ref().map(|key| key.to_secret_text()).unwrap_or_default();
+        self.write_new("keys/log.key", &format!("{secret}\n"))?;
+        self.write_new("keys/log.pub", &format!("{}\n", keys.log_verifier))?;
         Ok((issuer, keys))
+    }
+
+    /// Takes away what was made of an issuer that could not be begun, and the folder, if nothing else is in it.
+    pub(crate) fn remove_new(&self) {
+        for folder in ["keys", "log"] {
+            let _ = fs::remove_dir_all(self.0.join(folder));
+        }
+        for file in ["issuer.toml", "books.sqlite", "books.sqlite-wal", "books.sqlite-shm"] {
+            let _ = fs::remove_file(self.0.join(file));
+        }
+        let _ = fs::remove_dir(&self.0);
     }
 
     /// Writes the `issuer.toml` of a copy that is being put back, with where its tables lie from now on.
@@ -168,7 +203,7 @@ impl Folder {
         let text =
             fs::read_to_string(copied).map_err(|error| BooksError::folder("cannot read", copied, error))?;
         let mut issuer = parsed(&text)?;
-        issuer.restoring = true;
+        (issuer.restoring, issuer.copy) = (true, false);
         issuer.postgres = match database {
             Database::Embedded => None,
             Database::Postgres(url) => Some(url.clone()),
@@ -183,11 +218,38 @@ impl Folder {
         self.write_issuer(&issuer)
     }
 
+    /// Writes the `issuer.toml` of a copy of other books, with its mark.
+    pub(crate) fn mark_copy(&self, copied: &Path) -> Result<(), BooksError> {
+        let text =
+            fs::read_to_string(copied).map_err(|error| BooksError::folder("cannot read", copied, error))?;
+        let mut issuer = parsed(&text)?;
+        issuer.copy = true;
+        self.write_issuer(&issuer)
+    }
+
+    /// Whether this is a copy: it bears the mark, or the list of hashes that copies without the mark have.
+    pub(crate) fn is_copy(&self, issuer: &Issuer) -> bool {
+        issuer.copy || self.0.join(MANIFEST).exists()
+    }
+
+    /// Takes from everybody else what should never have been open to them.
+    pub(crate) fn shut_out(&self) -> Result<(), BooksError> {
+        shut(&self.0, 0o007)?;
+        for name in ["issuer.toml", "books.sqlite", "books.sqlite-wal", "books.sqlite-shm"] {
+            shut(&self.0.join(name), 0o007)?;
+        }
+        for name in ["sealing.key", "signing.key", "log.key"] {
+            shut(&self.0.join("keys").join(name), 0o077)?;
+        }
+        Ok(())
+    }
+
     /// Writes `issuer.toml`, whole or not at all.
     fn write_issuer(&self, issuer: &Issuer) -> Result<(), BooksError> {
         let (path, part) = (self.0.join("issuer.toml"), self.0.join("issuer.toml.part"));
         let text = toml::to_string(issuer).map_err(BooksError::damaged)?;
-        let written = fs::File::create(&part).and_then(|mut file| {
+        let _ = fs::remove_file(&part);
+        let written = private().open(&part).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         });
@@ -210,7 +272,18 @@ impl Folder {
             let sealing = sealing_key(self.read("keys/sealing.key")?.trim())?;
             Some(OwnKeys { sealing, signing: self.signing_key("keys/signing.key")? })
         };
-        Ok((issuer, Keys { own, log: self.signing_key("keys/log.key")? }))
+        let log = self.signing_key("keys/log.key")?;
+        let log_verifier = log.verifier().clone();
+        Ok((issuer, Keys { own, log: Some(log), log_verifier }))
+    }
+
+    /// Reads `issuer.toml` and the log's public key.
+    pub(crate) fn open_to_read(&self) -> Result<(Issuer, Keys), BooksError> {
+        let issuer = parsed(&self.read("issuer.toml")?)?;
+        let text = self.read("keys/log.pub")?;
+        let log_verifier =
+            text.trim().parse().map_err(|_| BooksError::damaged("keys/log.pub is no public key"))?;
+        Ok((issuer, Keys { own: None, log: None, log_verifier }))
     }
 
     fn signing_key(&self, name: &str) -> Result<SigningKey, BooksError> {
@@ -225,18 +298,48 @@ impl Folder {
 
     fn write_new(&self, name: &str, text: &str) -> Result<(), BooksError> {
         let path = self.0.join(name);
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        if path.extension().is_some_and(|extension| extension == "key") {
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        }
-        let written = options.open(&path).and_then(|mut file| {
+        let written = private().open(&path).and_then(|mut file| {
             file.write_all(text.as_bytes())?;
             file.sync_all()
         });
         written.map_err(|error| BooksError::folder("cannot write", path, error))
     }
+}
+
+/// How a new file is opened that nobody else may read.
+pub(crate) fn private() -> fs::OpenOptions {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Makes a folder that nobody else can enter.
+pub(crate) fn make_private(path: &Path, with_parents: bool) -> Result<(), BooksError> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(with_parents);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| BooksError::folder("cannot make", path, error))
+}
+
+/// Takes these rights at a file or folder away, where it is there and grants them.
+#[cfg(unix)]
+fn shut(path: &Path, rights: u32) -> Result<(), BooksError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let Ok(metadata) = fs::metadata(path) else { return Ok(()) };
+    let mode = metadata.permissions().mode() & 0o7777;
+    if mode & rights == 0 {
+        return Ok(());
+    }
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & !rights))
+        .map_err(|error| BooksError::folder("cannot shut others out of", path, error))
+}
+
+#[cfg(not(unix))]
+fn shut(_: &Path, _: u32) -> Result<(), BooksError> {
+    Ok(())
 }
 
 fn parsed(text: &str) -> Result<Issuer, BooksError> {
@@ -250,7 +353,9 @@ fn new_keys(origin: &str) -> Result<Keys, BooksError> {
     let signing = SigningKey::generate(&format!("{origin}/certificates"), KeyKind::Log, &mut rng);
     let log = SigningKey::generate(origin, KeyKind::Log, &mut rng);
     let own = OwnKeys { sealing, signing: signing.map_err(BooksError::damaged)? };
-    Ok(Keys { own: Some(own), log: log.map_err(BooksError::damaged)? })
+    let log = log.map_err(BooksError::damaged)?;
+    let log_verifier = log.verifier().clone();
+    Ok(Keys { own: Some(own), log: Some(log), log_verifier })
 }
 
 fn sealing_key(text: &str) -> Result<[u8; 32], BooksError> {

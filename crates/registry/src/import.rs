@@ -1,5 +1,6 @@
 //! Bound-book rows from a table: any CSV, with a file that says which column is what.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read, Seek};
 use std::str::FromStr;
@@ -63,7 +64,13 @@ const FIELDS: [&str; 35] = [
     "corrects",
 ];
 
+/// Columns that [`Books::export`] writes and that no entry is made of: who wrote it when, and who signed.
+const WRITTEN_ONLY: [&str; 5] = ["recorded_at", "recorded_by", "correction", "signed_key", "signed_sha256"];
+
 /// Which column of a table is what, from a TOML file.
+///
+/// Every column is a field, or `ignore` lists it; a table with any other column is refused, and so is a row with a filled cell
+/// that no entry takes up: a sale without its day, or two recipients.
 ///
 /// `columns` names the table's heading for a field, `defaults` gives a value where the table has none, and `dates` is
 /// the form of its days (`strptime`, such as `%m/%d/%Y`; without it, `2024-01-31`). Fields that are not named are
@@ -78,6 +85,7 @@ const FIELDS: [&str; 35] = [
 /// ```
 /// let mapping = registry::Mapping::from_toml(r#"
 ///     dates = "%m/%d/%Y"
+///     ignore = ["Shelf"]
 ///     [columns]
 ///     serial = "Serial No."
 ///     [defaults]
@@ -91,6 +99,7 @@ const FIELDS: [&str; 35] = [
 pub struct Mapping {
     columns: BTreeMap<String, String>,
     defaults: BTreeMap<String, String>,
+    ignore: Vec<String>,
     dates: Option<String>,
 }
 
@@ -133,6 +142,8 @@ pub struct Imported {
     pub rows: u64,
     /// Rows that cannot be taken.
     pub rejected: u64,
+    /// Events that their writer has declared wrong, and that stand nowhere in these books; they are left out.
+    pub left_out: u64,
     /// Entries written, or in a dry run those that would be.
     pub entries: u64,
 }
@@ -296,6 +307,11 @@ struct Rows<R> {
     dates: Option<String>,
     issuer: Licensee,
     record: csv::ByteRecord,
+    /// Columns of the heading, and those of them that bear no name.
+    width: usize,
+    nameless: Vec<usize>,
+    /// Which fields of the row at hand went into its entries, a bit for each of [`FIELDS`].
+    taken_up: Cell<u64>,
     done: bool,
     /// Numbers of the entries seen, where the table numbers them.
     entries_seen: Seen,
@@ -306,10 +322,12 @@ impl<R: Read> Rows<R> {
         let limited = Limited { inner: table, left: MAX_ROW };
         let mut reader =
             csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(limited);
-        let heading = reader.headers().map_err(|error| BooksError::Table(error.to_string()))?.clone();
+        let heading = reader.headers().map_err(|error| BooksError::Table(error.to_string()))?;
+        let heading: Vec<String> =
+            heading.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
         let column = |field: &str| {
             let name = mapping.columns.get(field).map_or(field, String::as_str);
-            let found = heading.iter().position(|heading| heading.trim_start_matches('\u{feff}') == name);
+            let found = heading.iter().position(|heading| heading == name);
             match (found, mapping.columns.contains_key(field)) {
                 (None, true) => {
                     Err(BooksError::Table(format!("there is no column `{name}`, named for {field}")))
@@ -329,9 +347,20 @@ impl<R: Read> Rows<R> {
                 return Err(BooksError::Table(format!("there is no column `{needed}`\nhint: {hint}")));
             }
         }
-        let dates = mapping.dates.clone();
-        let (record, entries_seen) = (csv::ByteRecord::new(), Seen::default());
-        Ok(Self { reader, columns, defaults, dates, issuer, record, done: false, entries_seen })
+        every_column_is_known(&heading, &columns, mapping)?;
+        Ok(Self {
+            columns,
+            defaults,
+            dates: mapping.dates.clone(),
+            issuer,
+            record: csv::ByteRecord::new(),
+            width: heading.len(),
+            nameless: (0..heading.len()).filter(|column| heading[*column].is_empty()).collect(),
+            taken_up: Cell::new(0),
+            done: false,
+            entries_seen: Seen::default(),
+            reader,
+        })
     }
 
     /// The next rows: their lines and their entries. Rows that cannot be parsed are rejected here.
@@ -353,7 +382,7 @@ impl<R: Read> Rows<R> {
             }
             imported.rows += 1;
             let line = self.record.position().map_or(0, csv::Position::line);
-            match self.entries() {
+            match self.whole_row() {
                 Ok(entries) => {
                     lines.push(line);
                     groups.push(entries);
@@ -365,6 +394,26 @@ impl<R: Read> Rows<R> {
             }
         }
         Ok((lines, groups))
+    }
+
+    /// The entries of a row of which nothing is left over.
+    fn whole_row(&mut self) -> Result<Vec<NewEntry>, String> {
+        let (cells, width) = (self.record.len(), self.width);
+        if cells != width {
+            return Err(format!("it has {cells} cells, and the heading {width}"));
+        }
+        self.taken_up.set(0);
+        let entries = self.entries()?;
+        for (place, column) in self.columns.iter().enumerate() {
+            let filled = column.is_some_and(|column| !self.record[column].trim_ascii().is_empty());
+            if filled && self.taken_up.get() >> place & 1 == 0 {
+                return Err(left_over(FIELDS[place]));
+            }
+        }
+        if self.nameless.iter().any(|column| !self.record[*column].trim_ascii().is_empty()) {
+            return Err("a cell is filled in a column that bears no name".to_owned());
+        }
+        Ok(entries)
     }
 
     fn entries(&mut self) -> Result<Vec<NewEntry>, String> {
@@ -526,8 +575,55 @@ impl<R: Read> Rows<R> {
         let place = place_of(field);
         let bytes = self.columns[place].and_then(|column| self.record.get(column)).unwrap_or_default();
         let text = std::str::from_utf8(bytes).map_err(|_| format!("{field} is not UTF-8"))?.trim();
-        Ok(if text.is_empty() { &self.defaults[place] } else { text })
+        if text.is_empty() {
+            return Ok(&self.defaults[place]);
+        }
+        self.taken_up.set(self.taken_up.get() | 1 << place);
+        Ok(text)
     }
+}
+
+/// Refuses headings that stand twice, and columns that are no field and are not to be ignored.
+fn every_column_is_known(
+    heading: &[String],
+    columns: &[Option<usize>],
+    mapping: &Mapping,
+) -> Result<(), BooksError> {
+    if let Some(name) = mapping.ignore.iter().find(|name| !heading.contains(name)) {
+        return Err(BooksError::Table(format!("there is no column `{name}`, named to be ignored")));
+    }
+    let mut unknown = Vec::new();
+    for (column, name) in heading.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+        if heading[..column].contains(name) {
+            return Err(BooksError::Table(format!("the heading `{name}` stands twice")));
+        }
+        let known = columns.contains(&Some(column)) || WRITTEN_ONLY.contains(&name.as_str());
+        if !known && !mapping.ignore.contains(name) {
+            unknown.push(format!("`{name}`"));
+        }
+    }
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let hint = "say in the mapping file which fields they are, or list them there under `ignore`";
+    Err(BooksError::Table(format!("no field of the bound book: {}\nhint: {hint}", unknown.join(", "))))
+}
+
+/// Why a filled cell cannot be taken up.
+fn left_over(field: &str) -> String {
+    let lacks = match field {
+        "source_licence" | "source_name" | "source_reference" => {
+            "acquired_on is empty, or another source is given"
+        }
+        "to_licence" | "to_name" | "form_4473" | "government" | "export_country" | "permit" => {
+            "disposed_on is empty, or another recipient is given"
+        }
+        "holder_name" => "holder_licence is empty",
+        "other_name" => "other_licence is empty",
+        "manufacturer" | "importer" | "type" | "country" => "calibre is empty",
+        _ => "a row of this kind has no such thing",
+    };
+    format!("{field} is filled, but {lacks}")
 }
 
 fn place_of(field: &str) -> usize {

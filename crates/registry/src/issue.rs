@@ -9,15 +9,16 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix, UnitNumber};
 
+use crate::batch::refuse_spelling;
 use crate::books::{Books, Entered, unit_counter};
 use crate::encode;
 use crate::entries::{entry_row, not_in_the_future};
 use crate::error::{BooksError, Refusal};
 use crate::event::Event;
 use crate::firearm::{Description, FirearmKey, Part};
-use crate::folder::TAKEN_OVER;
 use crate::names::{Model, NameError, Person, Serial};
 use crate::parts::Work;
+use crate::rules;
 use crate::store::{CodeRow, RunRows, Session, persistently};
 
 /// Firearms in one record, one log entry and one transaction. A run that is cut off keeps whole chunks. Sealed codes fall
@@ -200,6 +201,7 @@ impl Books {
     /// The block a run takes its codes from and the serial numbers that have theirs, if nothing speaks against it.
     async fn admit(&self, run: &IssueRun, now: Timestamp) -> Result<(Prefix, HashSet<Serial>), BooksError> {
         not_in_the_future(run.made_on, now)?;
+        rules::plausible(&Event::Manufactured { by: self.issuer() }, run.made_on)?;
         refuse_doubles(&run.serials)?;
         let known = self.known_serials(run).await?;
         let prefix = self.block_for(run.prefix, (run.serials.len() - known.len()) as u32).await?;
@@ -228,6 +230,12 @@ impl Books {
         let mut session = self.store.read().await?;
         let licence = &self.issuer.licence;
         let Some(line) = session.find_line(licence.as_str(), run.model.as_str()).await? else {
+            if let Some(written) = session.spelling(licence.as_str(), run.model.as_str()).await?
+                && let Some(serial) = run.serials.first()
+            {
+                let (licence, model, serial) = (licence.clone(), run.model.clone(), serial.clone());
+                refuse_spelling(&FirearmKey { licence, model, serial }, &written)?;
+            }
             return Ok(HashSet::new());
         };
         let mut known = HashSet::new();
@@ -292,7 +300,7 @@ impl Books {
     fn seal(&self, prefix: Prefix, unit: i64) -> Result<Code, BooksError> {
         let exhausted = Refusal::BlockExhausted { prefix, left: 0, wanted: 1 };
         let unit = u32::try_from(unit).ok().and_then(|unit| UnitNumber::new(unit).ok()).ok_or(exhausted)?;
-        Ok(self.sealing.as_ref().ok_or(Refusal::Closed(TAKEN_OVER))?.seal(prefix, unit))
+        Ok(self.sealing.as_ref().ok_or(Refusal::Closed(self.keys.closed()))?.seal(prefix, unit))
     }
 
     async fn write_chunk(

@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 use transparency::{
     Commitment, EntryProof, FolderStore, Log, LogError, Resource, Salt, SignedCheckpoint, SigningKey,
-    StoreError, TileStore as _, Tree, canonical_json,
+    StoreError, TileStore as _, Tree, VerifierKey, canonical_json,
 };
 
-use crate::error::BooksError;
+use crate::error::{BooksError, Refusal};
+use crate::folder::READ_ONLY;
 use crate::store::RecordRow;
 
 /// How often a log that another process holds is asked again, and how long the writer waits each time.
@@ -23,13 +24,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The one writer of the issuer's log. The log is opened when the first entry is made, and again after a failure.
 pub(crate) struct Ledger {
     folder: PathBuf,
-    key: SigningKey,
+    /// Absent where the books are only read.
+    key: Option<SigningKey>,
+    verifier: VerifierKey,
     log: Option<Log<FolderStore>>,
 }
 
 impl Ledger {
-    pub(crate) fn new(folder: PathBuf, key: SigningKey) -> Self {
-        Self { folder, key, log: None }
+    pub(crate) fn new(folder: PathBuf, key: Option<SigningKey>, verifier: VerifierKey) -> Self {
+        Self { folder, key, verifier, log: None }
+    }
+
+    fn key(&self) -> Result<SigningKey, Refusal> {
+        self.key.clone().ok_or(Refusal::Closed(READ_ONLY))
     }
 
     /// Where the log lies.
@@ -40,7 +47,7 @@ impl Ledger {
     /// Starts the empty log of a new issuer.
     pub(crate) fn create(&mut self) -> Result<(), BooksError> {
         let store = FolderStore::create(&self.folder).map_err(refused)?;
-        self.log = Some(Log::create(store, self.key.clone()).map_err(refused)?);
+        self.log = Some(Log::create(store, self.key()?).map_err(refused)?);
         Ok(())
     }
 
@@ -66,6 +73,22 @@ impl Ledger {
         proof.map_err(|error| BooksError::Log(Box::new(error)))
     }
 
+    /// Refuses a log that ends before entries that the tables know: it is an older one, or other books write in these tables.
+    pub(crate) fn reaches(&mut self, known: u64) -> Result<(), BooksError> {
+        let size = self.writable()?.size();
+        if size >= known {
+            return Ok(());
+        }
+        self.log = None;
+        Err(BooksError::Log(
+            format!(
+                "it holds {size} entries, and the tables know of {known}: an older log was put back, or another folder \
+                 writes in the same tables"
+            )
+            .into(),
+        ))
+    }
+
     /// Takes the log's lock, so that no other process writes until these books are closed.
     pub(crate) fn hold(&mut self) -> Result<(), BooksError> {
         self.writable().map(drop)
@@ -74,8 +97,13 @@ impl Ledger {
     /// The log, open for writing.
     fn writable(&mut self) -> Result<&mut Log<FolderStore>, BooksError> {
         if self.log.is_none() {
+            let key = self.key()?;
             let store = self.wait_for_the_lock()?;
-            self.log = Some(Log::open(store, self.key.clone()).map_err(refused)?);
+            let log = Log::open(store, key).map_err(refused)?;
+            if let Some(fault) = against_witnesses(&self.folder, log.size(), &self.verifier)? {
+                return Err(BooksError::Log(fault.into()));
+            }
+            self.log = Some(log);
         }
         Ok(self.log.as_mut().expect("it was opened in the lines above"))
     }
@@ -89,6 +117,35 @@ impl Ledger {
         }
         FolderStore::open(&self.folder).map_err(refused)
     }
+}
+
+/// What speaks against a log that the issuer's node has had cosigned: a folder that was put back holds less than the witnesses
+/// vouched for, or something else. `node/cosigned-books` beside the log is the newest checkpoint that a quorum cosigned.
+pub(crate) fn against_witnesses(
+    folder: &Path,
+    size: u64,
+    log: &VerifierKey,
+) -> Result<Option<String>, BooksError> {
+    let file = folder.with_file_name("node").join("cosigned-books");
+    let Ok(bytes) = std::fs::read(file) else { return Ok(None) };
+    let Ok(signed) = SignedCheckpoint::parse(&bytes) else { return Ok(None) };
+    // What another key signed is of another log.
+    if signed.verify(log).is_err() {
+        return Ok(None);
+    }
+    let vouched = signed.checkpoint.size;
+    if vouched > size {
+        return Ok(Some(format!(
+            "witnesses cosigned {vouched} entries of the books' log, and it holds {size}: an older copy of the books was put \
+             back\nhint: put the newest back; or restore this one with `issuer restore`, which closes its blocks"
+        )));
+    }
+    let store = FolderStore::read_only(folder);
+    let root = Tree::new(&store, vouched).root().map_err(|error| BooksError::Log(Box::new(error)))?;
+    let same = root == signed.checkpoint.root;
+    Ok((!same).then(|| {
+        format!("the first {vouched} entries of the books' log are not those that witnesses cosigned")
+    }))
 }
 
 /// A record with a fresh salt, ready to be written; its number is still to be taken.

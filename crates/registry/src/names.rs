@@ -18,6 +18,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization as _;
 
 /// A word that does not have the form its field demands; the text names the field, what was seen and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +131,25 @@ names! {
     /// A Form 4473 is filed at the dealer under a transaction number (27 CFR 478.125(e)); the books hold that number in
     /// place of the purchaser's name.
     Reference: "reference", "use 1 to 40 printable characters", |text| printable(text, 40);
+}
+
+impl Person {
+    /// Whether two names are one person's: they differ in nothing but case, spaces, punctuation, marks that cannot be seen, or
+    /// the form of their letters (Unicode NFKC). Letters of different scripts that look alike are told apart.
+    ///
+    /// ```
+    /// let person: registry::names::Person = "det. example".parse()?;
+    /// assert!(person.is(&"Det. Example".parse()?) && !person.is(&"sgt. example".parse()?));
+    /// # Ok::<(), registry::names::NameError>(())
+    /// ```
+    pub fn is(&self, other: &Self) -> bool {
+        self.folded() == other.folded()
+    }
+
+    fn folded(&self) -> String {
+        let whole: String = self.as_str().nfkc().flat_map(char::to_lowercase).collect();
+        whole.nfkc().filter(|letter| letter.is_alphanumeric()).collect()
+    }
 }
 
 fn printable(text: &str, most: usize) -> Result<String, &'static str> {

@@ -315,7 +315,7 @@ impl Books {
             let what = format!("the key is registered already, for {}", same.key.party);
             return refuse(what, "a house makes a new key when the old one ends or was revoked");
         }
-        if public == own || public == self.keys.log.verifier().public_bytes() {
+        if public == own || public == self.keys.log_verifier.public_bytes() {
             return refuse("that is a key of this issuer".to_owned(), "nothing has to be done");
         }
         let body = json!({

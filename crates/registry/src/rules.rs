@@ -16,15 +16,19 @@ use crate::firearm::Licensee;
 /// [`Refusal::OutOfOrder`] with what contradicts and what to do.
 pub(crate) fn check(entries: &[&Entry], event: &Event, on: Date) -> Result<(), Refusal> {
     if let Some(made) = entries.iter().find(|entry| is_beginning(&entry.event)) {
-        let (number, kind) = (made.number, made.event.kind());
+        let kind = made.event.kind();
         if is_beginning(event) {
-            let what = format!("entry {number} says already that it was {kind} on {}", made.on);
+            let what = format!("{} says already that it was {kind} on {}", name(made), made.on);
             return Err(out_of_order(what, "correct that entry instead of adding another"));
         }
         if on < made.on {
             let what = format!("{} on {on} lies before it was {kind} on {}", event.kind(), made.on);
             return Err(out_of_order(what, "check the date, or correct the earlier entry"));
         }
+    }
+    if let Some(before) = entries.iter().find(|entry| entry.on == on && same(&entry.event, event)) {
+        let what = format!("{} says the same of {on} already", name(before));
+        return Err(out_of_order(what, "nothing has to be done; correct that entry if it is wrong"));
     }
     let mut standing: Vec<_> = entries.iter().map(|entry| (entry.on, entry.number, &entry.event)).collect();
     standing.sort_by_key(|(on, number, _)| (*on, *number));
@@ -35,6 +39,49 @@ pub(crate) fn check(entries: &[&Entry], event: &Event, on: Date) -> Result<(), R
     match after.into_iter().find(|one| !before.contains(one)) {
         Some(new) => Err(new),
         None => Ok(()),
+    }
+}
+
+/// The first year of a bound book: firearms older than this have no serial numbers, and a day before it is a slip.
+const FIRST_YEAR: i16 = 1800;
+
+/// Says whether an event can be at all, whatever else is in the book.
+///
+/// # Errors
+/// [`Refusal::OutOfOrder`] for a day long ago, and for a licensee that trades with itself.
+pub(crate) fn plausible(event: &Event, on: Date) -> Result<(), Refusal> {
+    if on.year() < FIRST_YEAR {
+        return Err(out_of_order(format!("{on} is before the year {FIRST_YEAR}"), "check the date"));
+    }
+    let (holder, other) = match event {
+        Event::Acquired { holder, source: Source::Licensee(other) }
+        | Event::Disposed { holder, to: Recipient::Licensee(other) } => (holder, other),
+        _ => return Ok(()),
+    };
+    if holder.is(other) {
+        let what = format!("{holder} cannot be both sides of one entry");
+        return Err(out_of_order(what, "check both licences"));
+    }
+    Ok(())
+}
+
+/// An entry by its number; in a table those above have none yet.
+fn name(entry: &Entry) -> String {
+    if entry.number == u64::MAX { "a row above".to_owned() } else { format!("entry {}", entry.number) }
+}
+
+/// Whether two events say the same of the same parties, whatever their names are spelled like.
+fn same(one: &Event, other: &Event) -> bool {
+    match (one, other) {
+        (
+            Event::Acquired { holder, source: Source::Licensee(from) },
+            Event::Acquired { holder: again, source: Source::Licensee(other) },
+        ) => holder.is(again) && from.is(other),
+        (
+            Event::Disposed { holder, to: Recipient::Licensee(to) },
+            Event::Disposed { holder: again, to: Recipient::Licensee(other) },
+        ) => holder.is(again) && to.is(other),
+        _ => one == other,
     }
 }
 

@@ -20,8 +20,9 @@ use symbology::Prefix;
 use transparency::{EntryProof, FolderStore, Policy, VerifierKey, canonical_json, fsck};
 
 use crate::books::Books;
-use crate::error::BooksError;
-use crate::folder::Issuer;
+use crate::encode;
+use crate::error::{BooksError, Refusal};
+use crate::folder::{Issuer, make_private, private};
 use crate::import::sha256;
 use crate::ledger::{self, Ledger};
 use crate::names::Person;
@@ -29,6 +30,7 @@ use crate::store::RecordRow;
 
 const HEADER: &str = "microstamp.succession/1";
 /// Longest manifest that is read, in bytes.
+const OTHER_HEIR: &str = "these books were handed over to another key; two heirs would write in one log";
 const MAX_MANIFEST: u64 = 64 << 20;
 /// Kind of the record that vouches for a bundle.
 pub(crate) const HAND_OVER: &str = "hand-over";
@@ -157,11 +159,12 @@ impl SuccessorIdentity {
 
 impl Books {
     /// Seals the whole books for a successor, enters the file's hash in the log, and only then gives the file its name.
-    /// From then on nothing is written in these books; handing over again is all that can be done. Beside the file, with
+    /// From then on nothing is written in these books; handing over again to the same key, where the file was lost, is all that
+    /// can be done. Beside the file, with
     /// `.proof` added to its name, lies the proof of that log entry.
     ///
     /// # Errors
-    /// [`crate::Refusal::Closed`] in books that were taken over;
+    /// [`crate::Refusal::Closed`] in books that were taken over, or handed over to another key;
     /// [`BooksError::Folder`] when the file exists or cannot be written, in which case nothing happened.
     pub async fn hand_over(
         &self,
@@ -171,6 +174,14 @@ impl Books {
         now: Timestamp,
     ) -> Result<HandedOver, BooksError> {
         self.keys.own()?;
+        if self.handed_over.load(Ordering::Relaxed)
+            && let Some(before) = self.store.read().await?.last_record(HAND_OVER).await?
+        {
+            let before: HandOverRecord = encode::from_json(&before)?;
+            if before.to != to.to_string() {
+                return Err(Refusal::Closed(OTHER_HEIR).into());
+            }
+        }
         for taken in [file, &beside(file, "proof")] {
             if taken.exists() {
                 let error = io::Error::from(io::ErrorKind::AlreadyExists);
@@ -338,7 +349,7 @@ pub async fn take_over(
     is_the_one_entered(file, &hand_over_record(&proof)?)?;
     let part = Removed(beside(to, "part"));
     let _ = fs::remove_dir_all(&part.0);
-    fs::create_dir(&part.0).map_err(|error| BooksError::folder("cannot make", &part.0, error))?;
+    make_private(&part.0, false)?;
     let manifest = unseal(file, identity, &part.0)?;
     check_log(&part.0, &proof, log_key)?;
     let books = Books::open(&part.0, now).await?;
@@ -439,13 +450,7 @@ fn unseal(file: &Path, identity: &SuccessorIdentity, to: &Path) -> Result<Succes
         let target = to.join(&packed.path);
         let cannot = |error| BooksError::folder("cannot write", &target, error);
         fs::create_dir_all(target.parent().unwrap_or(to)).map_err(cannot)?;
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        if target.extension().is_some_and(|ending| ending == "key") {
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        }
-        let mut out = options.open(&target).map_err(cannot)?;
+        let mut out = private().open(&target).map_err(cannot)?;
         let written = io::copy(&mut (&mut open).take(packed.bytes), &mut out);
         let written = written.map_err(|error| broken(format!("it cannot be opened to its end: {error}")))?;
         out.sync_all().map_err(cannot)?;
@@ -483,10 +488,12 @@ fn write_issuer(part: &IssuerPart, to: &Path) -> Result<(), BooksError> {
         postgres: None,
         taken_over: true,
         restoring: false,
+        copy: false,
     };
     let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
     let path = to.join("issuer.toml");
-    fs::write(&path, text).map_err(|error| BooksError::folder("cannot write", &path, error))
+    let written = private().open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| BooksError::folder("cannot write", &path, error))
 }
 
 /// `FILE.more`, beside the file.

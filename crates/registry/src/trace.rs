@@ -1,5 +1,7 @@
 //! From a reading to a firearm and its chain: the question, the answer, and the typed outcomes between.
 
+use std::collections::{BTreeSet, HashMap};
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -51,6 +53,10 @@ pub struct TraceRequest {
     pub approver: Option<Person>,
     /// The day on which the case was recovered.
     pub recovered_on: Option<Date>,
+    /// The parts whose marks were read; empty where the reading does not say. The parts that carry a code can come to be in
+    /// different firearms, and then only this tells which of them is meant.
+    #[serde(default)]
+    pub parts: Vec<Part>,
 }
 
 /// One code of a reading.
@@ -107,6 +113,14 @@ pub enum TraceOutcome {
         /// The part or parts it was issued for.
         parts: Vec<PartState>,
     },
+    /// The parts that carry the code were not all in one firearm on that day, and the question does not say which part's
+    /// mark was read: no firearm is named.
+    InSeveralFirearms {
+        /// The code.
+        code: Code,
+        /// The parts, each with whether it was in a firearm and since when.
+        parts: Vec<PartState>,
+    },
     /// More than one code can be meant. Only which of them are issued is told.
     Ambiguous {
         /// Those of the codes that were issued.
@@ -154,10 +168,13 @@ pub struct Traced {
 pub struct PartState {
     /// The part.
     pub part: Part,
-    /// Whether it was in the firearm that the answer names.
+    /// Whether it was in the firearm that the answer names; where none is named, in any.
     pub fitted: bool,
-    /// Since when.
+    /// Since when it was in that firearm, or out of it: for a part that never was in it, the day of its issue.
     pub since: Date,
+    /// Whether it was in another firearm than the one that the answer names, or was last.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub elsewhere: bool,
 }
 
 impl Books {
@@ -232,14 +249,17 @@ impl Books {
             None => false,
         };
         let places = places(&mut session, best.code, &stored, (day, made)).await?;
-        // A part that is in a firearm tells more than one that was taken out of it.
-        let best_place =
-            places.iter().filter(|place| place.firearm.is_some()).max_by_key(|place| place.fitted);
-        let Some(firearm_id) = best_place.and_then(|place| place.firearm) else {
-            let parts = places.iter().map(|place| place.state(None)).collect();
+        let meant = |place: &&Place| request.parts.is_empty() || request.parts.contains(&place.part);
+        let firearms: BTreeSet<i64> = places.iter().filter(meant).filter_map(Place::firearm).collect();
+        let Some(&firearm_id) = firearms.first() else {
+            let parts = places.iter().map(Place::alone).collect();
             return Ok(TraceOutcome::PartNotFitted { code: best.code, parts });
         };
-        let parts = places.iter().map(|place| place.state(Some(firearm_id))).collect();
+        if firearms.len() > 1 {
+            let parts = places.iter().map(Place::alone).collect();
+            return Ok(TraceOutcome::InSeveralFirearms { code: best.code, parts });
+        }
+        let parts = places.iter().map(|place| place.state(firearm_id)).collect();
         let mut traced = self.traced(&mut session, firearm_id, request).await?;
         (traced.code, traced.posterior, traced.posterior_given_issued) = (best.code, best.posterior, share);
         traced.parts = parts;
@@ -322,18 +342,59 @@ impl Sorted {
     }
 }
 
-/// Where one part was on a day.
+/// Where one part was up to a day.
 struct Place {
     part: Part,
-    /// The firearm it is in, or was in last; `None` for a part never fitted.
-    firearm: Option<i64>,
-    fitted: bool,
-    since: Date,
+    issued: Date,
+    /// The firearm it is in, or was in last, whether it is in it, and since when; `None` for a part never fitted.
+    now: Option<(i64, bool, Date)>,
+    /// Since when it is out of firearms in which it was before.
+    left: HashMap<i64, Date>,
 }
 
 impl Place {
-    fn state(&self, firearm: Option<i64>) -> PartState {
-        PartState { part: self.part, fitted: self.fitted && self.firearm == firearm, since: self.since }
+    fn firearm(&self) -> Option<i64> {
+        self.now.map(|(firearm, ..)| firearm)
+    }
+
+    /// Goes on by a fitting or a removal. A part is where it was fitted last, whatever is said later of where it was before.
+    fn take(&mut self, firearm: i64, fitted: bool, on: Date) {
+        match self.now {
+            Some((before, ..)) if before != firearm && !fitted => {
+                self.left.insert(firearm, on);
+                return;
+            }
+            Some((before, ..)) if before != firearm => {
+                self.left.entry(before).or_insert(on);
+            }
+            _ => {}
+        }
+        if fitted {
+            self.left.remove(&firearm);
+        } else {
+            self.left.insert(firearm, on);
+        }
+        self.now = Some((firearm, fitted, on));
+    }
+
+    /// What is told of it beside a firearm.
+    fn state(&self, firearm: i64) -> PartState {
+        let out = || self.left.get(&firearm).copied().unwrap_or(self.issued);
+        match self.now {
+            Some((here, true, since)) if here == firearm => {
+                PartState { part: self.part, fitted: true, since, elsewhere: false }
+            }
+            Some((here, ..)) => {
+                PartState { part: self.part, fitted: false, since: out(), elsewhere: here != firearm }
+            }
+            None => PartState { part: self.part, fitted: false, since: self.issued, elsewhere: false },
+        }
+    }
+
+    /// What is told of it where no firearm is named.
+    fn alone(&self) -> PartState {
+        let (fitted, since) = self.now.map_or((false, self.issued), |(_, fitted, since)| (fitted, since));
+        PartState { part: self.part, fitted, since, elsewhere: false }
     }
 }
 
@@ -344,9 +405,10 @@ async fn places(
     stored: &StoredCode,
     (day, made): (Date, bool),
 ) -> Result<Vec<Place>, BooksError> {
-    let since = encode::today(encode::time(stored.issued_at)?);
+    let issued = encode::today(encode::time(stored.issued_at)?);
     let firearm = stored.firearm_id.filter(|_| made);
-    let start = |part| Place { part, firearm, fitted: firearm.is_some(), since };
+    let now = firearm.map(|firearm| (firearm, true, issued));
+    let start = |part| Place { part, issued, now, left: HashMap::new() };
     let mut places: Vec<Place> = encode::parts(stored.parts).into_iter().map(start).collect();
     let mut moves = Vec::new();
     for row in session.entries_of_code(encode::code_number(code)).await? {
@@ -361,7 +423,7 @@ async fn places(
             _ => continue,
         };
         for place in places.iter_mut().filter(|place| place.part == moved) {
-            (place.firearm, place.fitted, place.since) = (Some(*firearm), fitted, entry.on);
+            place.take(*firearm, fitted, entry.on);
         }
     }
     Ok(places)
@@ -391,9 +453,8 @@ fn not_before_it_was_made(entries: &[Entry], recovered_on: Option<Date>) -> Resu
     match (made, recovered_on) {
         (Some(made), Some(day)) if day < made.on => Err(Refusal::Request {
             what: format!(
-                "the case was recovered on {day}, before the firearm with this code was {} on {}",
+                "the case was recovered on {day}, before the firearm with this code was {}",
                 made.event.kind(),
-                made.on
             ),
             hint: "check the day of recovery and the reading",
         }),
@@ -424,7 +485,7 @@ fn check(request: &TraceRequest, today: Date) -> Result<(), Refusal> {
     if codes.iter().enumerate().any(|(at, one)| codes[..at].iter().any(|before| before.code == one.code)) {
         return refuse("a code stands twice in the question", "ask with the candidates of one reading");
     }
-    if request.approver.as_ref() == Some(&request.requester) {
+    if request.approver.as_ref().is_some_and(|approver| approver.is(&request.requester)) {
         return refuse("requester and approver are the same person", "someone else must approve");
     }
     let hash = request.reading_sha256.as_ref();
@@ -443,6 +504,7 @@ pub(crate) fn question_record(request: &TraceRequest) -> Value {
         "ori": request.ori, "case_number": request.case_number, "crime_code": request.crime_code,
         "priority": request.priority, "reason": request.reason,
         "requester": request.requester, "approver": request.approver, "recovered_on": request.recovered_on,
+        "parts": request.parts,
     })
 }
 

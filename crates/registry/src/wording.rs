@@ -10,6 +10,16 @@ use crate::trace::{PartState, TraceOutcome, TraceRequest, Traced};
 pub(crate) fn statement(outcome: &TraceOutcome, request: &TraceRequest) -> Vec<String> {
     let mut lines = match outcome {
         TraceOutcome::Found(traced) | TraceOutcome::ChainEnds(traced) => traced_lines(traced, request),
+        TraceOutcome::PartNotFitted { code, parts }
+            if !request.parts.is_empty() && !parts.iter().any(|one| request.parts.contains(&one.part)) =>
+        {
+            vec![format!(
+                "code {code} was issued for {}, not for the part whose mark was read: the reading is wrong, or the mark was \
+                 not made by this issuer",
+                parts.iter().map(|one| one.part.as_str()).collect::<Vec<_>>().join(" and ")
+            )]
+        }
+        TraceOutcome::InSeveralFirearms { code, parts } => several(*code, parts, request),
         TraceOutcome::PartNotFitted { code, .. } => vec![format!(
             "code {code} was issued for a part that was in no recorded firearm: a spare part, or one whose firearm was \
              entered in error; ask the issuer what became of the part"
@@ -79,7 +89,31 @@ fn box_lines(traced: &Traced) -> Vec<String> {
     lines
 }
 
+/// Parts with one code in different firearms: told without naming any.
+fn several(code: Code, parts: &[PartState], request: &TraceRequest) -> Vec<String> {
+    let mut lines = vec![format!("the parts that carry code {code} were not in one firearm on that day")];
+    lines.extend(parts.iter().map(|PartState { part, fitted, since, .. }| {
+        if *fitted {
+            format!("the {part} was in a firearm of its own since {since}")
+        } else {
+            format!("the {part} was in no firearm since {since}, and in one of its own before")
+        }
+    }));
+    lines.push(if request.parts.is_empty() {
+        "say which part's mark was read, and ask again".to_owned()
+    } else {
+        "marks of both cannot be of one firearm: ask for each case and each mark by itself".to_owned()
+    });
+    lines
+}
+
 fn removed(part: &PartState) -> String {
+    if part.elsewhere {
+        return format!(
+            "the {} with this code was not in this firearm since {}, but in another",
+            part.part, part.since
+        );
+    }
     format!(
         "the {} with this code was not in this firearm: taken out or replaced on {}",
         part.part, part.since

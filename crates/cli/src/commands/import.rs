@@ -65,6 +65,9 @@ pub(crate) fn import(arguments: &Import) -> Result<Exit, Failure> {
             "{} rows, {} rejected, {} entries {verb}",
             done.rows, done.rejected, done.entries
         ));
+        if done.left_out > 0 {
+            files::remark(format!("{} events declared wrong by their writer were left out", done.left_out));
+        }
         Ok(if done.rejected > 0 { Exit::Negative } else { Exit::Done })
     })
 }

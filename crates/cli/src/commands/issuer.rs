@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use registry::names::{LicenceNumber, PartyName, Person};
+use registry::names::{LicenceNumber, PartyName, Person, Reason};
 use registry::{Block, Books, Database, NewIssuer};
 use serde_json::json;
 use symbology::Prefix;
@@ -35,6 +35,8 @@ enum What {
     Check(Show),
     /// Erase the text of questions and answers whose time is over; that they were there stays in the log.
     Erase(Erase),
+    /// Enter that acts were dated ahead by a wrong clock, so that the books go on at the right time.
+    Clock(Clock),
     /// Write a copy of books, log, keys and node into a new folder, with a list of hashes. The node must not run.
     Backup(Backup),
     /// Put a copy back into a new folder after checking every file of it.
@@ -65,6 +67,18 @@ struct Erase {
     /// The first day that is kept; at least a year ago.
     #[arg(long, value_name = "DATE")]
     before: Date,
+    /// Who does this, as it is written into the books.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    by: Person,
+}
+
+#[derive(Debug, Args)]
+struct Clock {
+    /// The issuer's folder.
+    dir: PathBuf,
+    /// How it came about, in words that another person can check.
+    #[arg(long)]
+    reason: Reason,
     /// Who does this, as it is written into the books.
     #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
     by: Person,
@@ -135,6 +149,12 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
         What::Show(show) => wait(blocks(show)),
         What::Check(show) => wait(check(show)),
         What::Erase(arguments) => wait(erase(arguments)),
+        What::Clock(clock) => wait(async {
+            let books = open(&clock.dir).await?;
+            books.clock_was_ahead(&clock.reason, &clock.by, Timestamp::now()).await.map_err(failure)?;
+            books.close().await;
+            Ok(Exit::Done)
+        }),
         What::Backup(backup) => wait(async {
             let books = open(&backup.dir).await?;
             let files = books.backup(&backup.to, &backup.by, Timestamp::now()).await.map_err(failure)?;
@@ -150,7 +170,7 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
 }
 
 async fn make(init: &Init) -> Result<Exit, Failure> {
-    let database = init.database.clone().map_or(Database::Embedded, Database::Postgres);
+    let database = database(init.database.as_deref())?;
     let (name, licence) = (init.name.clone(), init.licence.clone());
     let new = NewIssuer { name, licence, prefix: init.prefix, database };
     let books = Books::create(&init.dir, &new, Timestamp::now()).await.map_err(failure)?;
@@ -160,6 +180,17 @@ async fn make(init: &Init) -> Result<Exit, Failure> {
         "hint: copy the folder `keys` to a safe place; without it no code can be issued or unsealed",
     );
     Ok(Exit::Done)
+}
+
+/// Where the tables go: into the folder, or to a PostgreSQL server.
+fn database(address: Option<&str>) -> Result<Database, Failure> {
+    let Some(address) = address else { return Ok(Database::Embedded) };
+    if !["postgres://", "postgresql://"].iter().any(|scheme| address.starts_with(scheme)) {
+        return Err(Exit::BadInput.because(
+            "the database has no address of a PostgreSQL server\nhint: write postgres://user@host/database",
+        ));
+    }
+    Ok(Database::Postgres(address.to_owned()))
 }
 
 async fn blocks(show: &Show) -> Result<Exit, Failure> {
@@ -179,7 +210,7 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
 }
 
 async fn put_back(restore: &Restore) -> Result<Exit, Failure> {
-    let database = restore.database.clone().map_or(Database::Embedded, Database::Postgres);
+    let database = database(restore.database.as_deref())?;
     let options = registry::Restore { database: &database, latest: restore.latest, by: &restore.by };
     let put = registry::restore(&restore.from, &restore.dir, &options, Timestamp::now()).await;
     let files = put.map_err(failure)?;

@@ -10,7 +10,7 @@ use registry::{
     Books, CandidateCode, Link, Part, Priority, RetailSale, TimeToCrime, TraceAnswer, TraceOutcome,
     TraceRequest, Traced,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Scheme};
@@ -70,6 +70,10 @@ pub(crate) struct Trace {
     /// Day on which the case was recovered.
     #[arg(long, value_name = "DATE")]
     recovered_on: Option<Date>,
+    /// The part whose mark was read, firing-pin or breech-face; both where both were. It tells the firearm where parts with one
+    /// code came to be in different firearms.
+    #[arg(long = "part", value_name = "PART", conflicts_with = "agency")]
+    parts: Vec<Part>,
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -135,6 +139,7 @@ fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {
         requester: arguments.requester.clone(),
         approver: arguments.approver.clone(),
         recovered_on: arguments.recovered_on,
+        parts: arguments.parts.clone(),
     })
 }
 
@@ -183,6 +188,9 @@ pub(crate) fn answer_json(answer: &TraceAnswer) -> Value {
             let parts: Vec<&str> = parts.iter().map(|part| part.part.as_str()).collect();
             json!({"outcome": "part-not-fitted", "code": code, "parts": parts})
         }
+        TraceOutcome::InSeveralFirearms { code, parts } => {
+            json!({"outcome": "in-several-firearms", "code": code, "parts": parts})
+        }
         TraceOutcome::Ambiguous { issued, elsewhere } => {
             json!({"outcome": "ambiguous", "issued": issued, "elsewhere": elsewhere})
         }
@@ -204,15 +212,13 @@ fn traced_json(outcome: &str, traced: &Traced) -> Value {
         TimeToCrime::BeforeSale => (None, "before-sale"),
         TimeToCrime::Unknown => (None, "unknown"),
     };
-    let part =
-        |part: &registry::PartState| PartLine { part: part.part, fitted: part.fitted, since: part.since };
     json!({
         "outcome": outcome,
         "code": traced.code,
         "posterior": traced.posterior,
         "posterior_given_issued": traced.posterior_given_issued,
         "firearm": traced.firearm,
-        "parts": traced.parts.iter().map(part).collect::<Vec<_>>(),
+        "parts": traced.parts,
         "chain": traced.chain.links.iter().map(link_json).collect::<Vec<_>>(),
         "chain_end": server::api::chain_end(&traced.chain.end),
         "first_sale": traced.chain.first_sale.as_ref().map(sale_json),
@@ -220,13 +226,6 @@ fn traced_json(outcome: &str, traced: &Traced) -> Value {
         "time_to_crime_days": days,
         "time_to_crime": note,
     })
-}
-
-#[derive(Serialize)]
-struct PartLine {
-    part: Part,
-    fitted: bool,
-    since: Date,
 }
 
 fn link_json(link: &Link) -> Value {

@@ -135,6 +135,7 @@ fn request(reading: &Reading) -> Result<TraceRequest, Failure> {
         requester: parsed("examiner-1 (synthetic)")?,
         approver: Some(parsed("supervisor-1 (synthetic)")?),
         recovered_on: Some(RECOVERED_ON),
+        parts: Vec::new(),
     })
 }
 

@@ -12,7 +12,7 @@ mod tables;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -28,11 +28,15 @@ pub(crate) use self::rows::{
     StoredFirearm,
 };
 use self::tables::{Table, Value};
-use crate::error::BooksError;
+use crate::error::{BooksError, Refusal};
+use crate::folder::private;
 
 /// How often a busy database is asked again before the writer gives up, and how long it waits at most each time.
 const ATTEMPTS: u32 = 6;
 const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+/// No further attempt is begun after so long: an import would otherwise be done six times over.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// How long anybody waits for a connection: for a server to come back, or for a large import to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,18 +68,20 @@ pub(crate) struct LookUps {
 pub(crate) struct Attempts {
     left: u32,
     pause: Duration,
+    begun: Instant,
 }
 
 impl Attempts {
     pub(crate) fn new() -> Self {
-        Self { left: ATTEMPTS, pause: Duration::from_millis(10) }
+        Self { left: ATTEMPTS, pause: Duration::from_millis(10), begun: Instant::now() }
     }
 
     /// How long to wait before the next attempt; `None` when there is nothing to be gained by one.
     pub(crate) fn pause_after<T>(&mut self, done: &Result<T, BooksError>) -> Option<Duration> {
         self.left -= 1;
         self.pause *= 2;
-        Some(self.pause).filter(|_| self.left > 0 && matches!(done, Err(BooksError::Busy { .. })))
+        let in_time = self.left > 0 && self.begun.elapsed() < LONGEST;
+        Some(self.pause).filter(|_| in_time && matches!(done, Err(BooksError::Busy { .. })))
     }
 }
 
@@ -103,6 +109,10 @@ pub(crate) enum Session {
 impl Store {
     /// Opens a database file, making it when `create` says so.
     pub(crate) async fn sqlite(file: &Path, create: bool) -> Result<Self, BooksError> {
+        if create {
+            // What SQLite makes beside the file has the file's rights.
+            make_file(file)?;
+        }
         let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_WAIT);
         // A file does not hang up as a server does: asking each connection first whether it lives only costs a turn of
         // the driver's thread.
@@ -111,6 +121,8 @@ impl Store {
             .create_if_missing(create)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            // What is erased is overwritten, not only given up.
+            .pragma("secure_delete", "ON")
             .pragma("cache_size", "-65536")
             .pragma("wal_autocheckpoint", "8192");
         let writer = SqlitePoolOptions::new()
@@ -130,6 +142,35 @@ impl Store {
         Ok(Self::Sqlite { writer, readers, look_ups })
     }
 
+    /// Opens a database file of which nothing is changed, not even beside it: it may lie where nobody can write.
+    pub(crate) async fn sqlite_to_read(file: &Path) -> Result<Self, BooksError> {
+        if let Err(error) = std::fs::File::open(file) {
+            return Err(BooksError::folder("cannot read", file, error));
+        }
+        let mut journal = file.as_os_str().to_owned();
+        journal.push("-wal");
+        // Beside a file that is open elsewhere lie pages that belong to it; without them it is whole by itself.
+        let closed = std::fs::metadata(journal).map_or(true, |journal| journal.len() == 0);
+        let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_WAIT);
+        let options = options.read_only(true).immutable(closed).pragma("cache_size", "-16384");
+        let look_ups = Arc::new(LookUps { options: options.clone(), connections: Default::default() });
+        let pool = || SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
+        let readers = pool().connect_lazy_with(options.clone());
+        Ok(Self::Sqlite { writer: pool().connect_lazy_with(options), readers, look_ups })
+    }
+
+    /// Refuses tables of another version, where they cannot be renewed.
+    ///
+    /// # Errors
+    /// [`Refusal::Request`].
+    pub(crate) async fn is_of_this_version(&self) -> Result<(), BooksError> {
+        if self.read().await?.version().await? == sql::SCHEMA.len() as i64 {
+            return Ok(());
+        }
+        let what = "the tables are of another version".to_owned();
+        Err(Refusal::Request { what, hint: "let the issuer open them once with this program" }.into())
+    }
+
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
     pub(crate) async fn postgres(url: &str) -> Result<Self, BooksError> {
         let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect(url).await;
@@ -138,14 +179,39 @@ impl Store {
 
     /// Makes or renews the tables.
     pub(crate) async fn migrate(&self, now: i64) -> Result<(), BooksError> {
+        persistently!(self.make_first_table())?;
+        let mut session = self.write().await?;
+        session.migrate(now).await?;
+        session.commit().await
+    }
+
+    /// The table whose row 0 is the lock of all that follows; it has no lock of its own. Of two processes that make it at once in
+    /// an empty PostgreSQL database one is told that its name is taken (23505 of the catalogue, 42P07 or 42710), and finds it there
+    /// when it asks again.
+    async fn make_first_table(&self) -> Result<(), BooksError> {
         let made = match self {
             Self::Sqlite { writer, .. } => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(writer).await.map(drop),
             Self::Postgres(pool) => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(pool).await.map(drop),
         };
-        made.map_err(|error| BooksError::database("make the tables", error))?;
-        let mut session = self.write().await?;
-        session.migrate(now).await?;
-        session.commit().await
+        made.map_err(|error| {
+            let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+            match code.as_deref() {
+                Some("23505" | "42P07" | "42710") => BooksError::Busy { attempts: ATTEMPTS },
+                _ => failed("make the tables", error),
+            }
+        })
+    }
+
+    /// Refuses a database that holds books already.
+    ///
+    /// # Errors
+    /// [`Refusal::Request`].
+    pub(crate) async fn admit_new(&self, now: i64) -> Result<(), BooksError> {
+        self.migrate(now).await?;
+        if self.read().await?.numbers_taken("record").await? == 0 {
+            return Ok(());
+        }
+        Err(occupied().into())
     }
 
     /// A consistent view for reading.
@@ -188,6 +254,7 @@ impl Store {
     /// Writes a consistent copy of the tables into a new SQLite file; `now` dates its version.
     pub(crate) async fn snapshot(&self, file: &Path, now: i64) -> Result<(), BooksError> {
         if let Self::Sqlite { writer, .. } = self {
+            make_file(file)?;
             let copied = sqlx::query(sql::SNAPSHOT).bind(file.to_string_lossy()).execute(writer).await;
             return copied.map(drop).map_err(|error| failed("copy the tables", error));
         }
@@ -200,15 +267,20 @@ impl Store {
 
     /// Fills this database, which must be empty, with what a SQLite file holds.
     pub(crate) async fn fill(&self, file: &Path, now: i64) -> Result<(), BooksError> {
-        self.migrate(now).await?;
-        if self.read().await?.numbers_taken("record").await? > 0 {
-            return Err(BooksError::damaged("the database holds books already"));
-        }
+        self.admit_new(now).await?;
         let copy = Self::sqlite(file, false).await?;
         copy.migrate(now).await?;
         tables::carry(&mut copy.read().await?, self).await?;
         copy.close().await;
         Ok(())
+    }
+
+    /// Brings everything into the file and empties the journal beside it, so that what was erased is not there either. Where
+    /// somebody reads, the journal goes when the last connection is closed.
+    pub(crate) async fn settle(&self) -> Result<(), BooksError> {
+        let Self::Sqlite { writer, .. } = self else { return Ok(()) };
+        let done = sqlx::query(sql::SETTLE).fetch_all(writer).await;
+        done.map(drop).map_err(|error| failed("empty the journal", error))
     }
 
     /// Waits until every connection is closed, so that the file can be moved or copied.
@@ -221,6 +293,22 @@ impl Store {
             }
             Self::Postgres(pool) => pool.close().await,
         }
+    }
+}
+
+/// What is said where a database is not empty.
+pub(crate) fn occupied() -> Refusal {
+    let what = "the database holds an issuer's books already".to_owned();
+    Refusal::Request { what, hint: "give each issuer a database of its own" }
+}
+
+/// Makes an empty file that nobody else may read, where there is none.
+fn make_file(file: &Path) -> Result<(), BooksError> {
+    match private().open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(BooksError::folder("cannot make", file, error))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -279,6 +367,8 @@ macro_rules! session_calls {
 }
 
 session_calls! {
+    "read the version": version() -> i64;
+    "find the last record of a kind": last_record(kind: &str) -> Option<String>;
     "make the tables": migrate(now: i64) -> ();
     "take numbers": take_numbers(name: &str, count: i64) -> i64;
     "read a counter": numbers_taken(name: &str) -> i64;
@@ -290,6 +380,8 @@ session_calls! {
     "write a record": put_record(record: &RecordRow) -> ();
     "read a record's time": recorded_at(record: i64) -> Option<i64>;
     "write a log index": put_logged(record: i64, log_index: i64) -> ();
+    "read the end of the log": log_end() -> i64;
+    "find a spelling of a model": spelling(licence: &str, model: &str) -> Option<String>;
     "read a log index": log_index(record: i64) -> Option<i64>;
     "read the records": records(after: i64, limit: i64) -> Vec<RecordRow>;
     "erase records": erase_records(before: i64) -> u64;
@@ -338,5 +430,23 @@ fn failed(what: &'static str, error: sqlx::Error) -> BooksError {
             BooksError::Busy { attempts: ATTEMPTS }
         }
         _ => BooksError::database(what, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attempts_end_by_number_and_by_time() {
+        let busy = Err::<(), _>(BooksError::Busy { attempts: 1 });
+        let mut attempts = Attempts::new();
+        let pauses: Vec<_> = std::iter::from_fn(|| attempts.pause_after(&busy)).collect();
+        assert_eq!(pauses.len(), ATTEMPTS as usize - 1);
+        assert!(pauses.iter().sum::<Duration>() < Duration::from_secs(1), "{pauses:?}");
+        let Some(begun) = Instant::now().checked_sub(LONGEST) else { return };
+        let mut late = Attempts { begun, ..Attempts::new() };
+        assert_eq!(late.pause_after(&busy), None, "a long act is not begun again");
+        assert_eq!(Attempts::new().pause_after(&Ok(())), None);
     }
 }

@@ -23,6 +23,16 @@ pub(crate) async fn migrate(conn: &mut Connection, now: i64) -> Done<()> {
     Ok(())
 }
 
+pub(crate) async fn version(conn: &mut Connection) -> Done<i64> {
+    sqlx::query::<Db>(sql::SCHEMA_APPLIED).fetch_one(&mut *conn).await?.try_get(0)
+}
+
+/// What the last record of a kind says.
+pub(crate) async fn last_record(conn: &mut Connection, kind: &str) -> Done<Option<String>> {
+    let row = sqlx::query::<Db>(sql::LAST_RECORD).bind(kind).fetch_optional(&mut *conn).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
 /// Takes `count` numbers of a counter and returns the first; counters begin at 1.
 pub(crate) async fn take_numbers(conn: &mut Connection, name: &str, count: i64) -> Done<i64> {
     let row = sqlx::query::<Db>(sql::TAKE_NUMBERS).bind(name).bind(count).fetch_one(&mut *conn).await?;
@@ -79,6 +89,15 @@ pub(crate) async fn recorded_at(conn: &mut Connection, record: i64) -> Done<Opti
 
 pub(crate) async fn put_logged(conn: &mut Connection, record: i64, log_index: i64) -> Done<()> {
     sqlx::query::<Db>(sql::PUT_LOGGED).bind(record).bind(log_index).execute(&mut *conn).await.map(drop)
+}
+
+pub(crate) async fn log_end(conn: &mut Connection) -> Done<i64> {
+    sqlx::query::<Db>(sql::LOG_END).fetch_one(&mut *conn).await?.try_get(0)
+}
+
+pub(crate) async fn spelling(conn: &mut Connection, licence: &str, model: &str) -> Done<Option<String>> {
+    let query = sqlx::query::<Db>(sql::SPELLING).bind(licence).bind(model);
+    query.fetch_optional(&mut *conn).await?.map(|row| row.try_get(0)).transpose()
 }
 
 pub(crate) async fn log_index(conn: &mut Connection, record: i64) -> Done<Option<i64>> {

@@ -31,6 +31,8 @@ pub(super) const BLOCKS: &str = "SELECT prefix, key_check FROM block ORDER BY op
 
 pub(super) const PUT_RECORD: &str =
     "INSERT INTO record (record_id, kind, recorded_at, salt, body) VALUES ($1, $2, $3, $4, $5)";
+pub(super) const LAST_RECORD: &str =
+    "SELECT body FROM record WHERE kind = $1 ORDER BY record_id DESC LIMIT 1";
 /// SQLite only: a copy of the whole database as one transaction sees it.
 pub(super) const SNAPSHOT: &str = "VACUUM INTO $1";
 pub(super) const COUNT_ENTRIES: &str = "SELECT COUNT(*), COALESCE(MAX(entry_id), 0) FROM entry";
@@ -39,11 +41,15 @@ pub(super) const ISSUED_UNITS: &str = "SELECT c.code, f.serial FROM code c
     JOIN firearm f ON f.firearm_id = c.firearm_id WHERE c.unit >= $1 AND c.unit < $2 ORDER BY c.unit";
 pub(super) const RECORDED_AT: &str = "SELECT recorded_at FROM record WHERE record_id = $1";
 pub(super) const PUT_LOGGED: &str = "INSERT INTO logged (record_id, log_index) VALUES ($1, $2)";
+/// One more than the last entry of the log that the tables know.
+pub(super) const LOG_END: &str = "SELECT COALESCE(MAX(log_index) + 1, 0) FROM logged";
 pub(super) const LOG_INDEX: &str = "SELECT log_index FROM logged WHERE record_id = $1";
 pub(super) const RECORDS: &str = "SELECT r.record_id, r.kind, r.recorded_at, r.salt, r.body, g.log_index
     FROM record r LEFT JOIN logged g ON g.record_id = r.record_id
     WHERE r.record_id > $1 ORDER BY r.record_id LIMIT $2";
 
+/// SQLite only.
+pub(super) const SETTLE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// The one statement that takes words out of the books: questions and answers whose time is over.
 pub(super) const ERASE_RECORDS: &str = "UPDATE record SET salt = $1, body = ''
     WHERE kind IN ('trace', 'answer') AND recorded_at < $2 AND body <> ''";
@@ -51,6 +57,9 @@ pub(super) const ERASE_RECORDS: &str = "UPDATE record SET salt = $1, body = ''
 pub(super) const FIND_PARTY: &str = "SELECT party_id FROM party WHERE licence = $1 AND name = $2";
 pub(super) const PUT_PARTY: &str = "INSERT INTO party (party_id, licence, name) VALUES ($1, $2, $3)";
 pub(super) const FIND_LINE: &str = "SELECT line_id FROM line WHERE licence = $1 AND model = $2";
+/// How a model is written in the books, whatever the case of its letters.
+pub(super) const SPELLING: &str =
+    "SELECT model FROM line WHERE licence = $1 AND LOWER(model) = LOWER($2) ORDER BY line_id LIMIT 1";
 pub(super) const PUT_LINE: &str = "INSERT INTO line (line_id, licence, model) VALUES ($1, $2, $3)";
 pub(super) const FIND_DESCRIPTION: &str = "SELECT description_id FROM description WHERE body = $1";
 pub(super) const PUT_DESCRIPTION: &str = "INSERT INTO description (description_id, body) VALUES ($1, $2)";

@@ -18,9 +18,12 @@ on_both! {
     keeps_corrections_beside_the_original
     refuses_contradictions
     refuses_who_does_not_hold_it
+    refuses_the_same_entry_twice
+    goes_on_after_a_clock_that_was_ahead
     takes_late_entries_in_any_order
     refuses_impossible_days_of_recovery
     follows_parts
+    names_no_firearm_while_parts_are_apart
     tells_only_what_is_issued_when_in_doubt
     names_every_end_of_a_chain
     refuses_improper_questions
@@ -44,6 +47,7 @@ pub(crate) fn question(codes: &[(Code, f64)]) -> TraceRequest {
         reason: "case recovered at a scene".parse().unwrap(),
         requester: "det. example".parse().unwrap(),
         approver: Some("sgt. example".parse().unwrap()),
+        parts: Vec::new(),
         recovered_on: Some("2025-04-01".parse().unwrap()),
     }
 }
@@ -136,9 +140,11 @@ async fn withholds_the_reference_until_approved(place: Place) {
     let TraceOutcome::Found(found) = answer.outcome else { panic!() };
     assert!(found.reference_withheld);
     assert_eq!(found.chain.links.len(), 3);
-    request.approver = Some(request.requester.clone());
-    let refused = place.books.trace(&request, now()).await.unwrap_err().to_string();
-    assert!(refused.contains("same person"), "{refused}");
+    for one in ["det. example", "Det. Example", "DET.\u{200b}example"] {
+        request.approver = Some(one.parse().unwrap());
+        let refused = place.books.trace(&request, now()).await.unwrap_err().to_string();
+        assert!(refused.contains("same person"), "{refused}");
+    }
 }
 
 async fn keeps_corrections_beside_the_original(place: Place) {
@@ -188,6 +194,19 @@ async fn refuses_contradictions(place: Place) {
         ),
         ("AB0001", sold(), "2023-12-31", "lies before it was manufactured"),
         ("AB0001", sold(), "2026-02-01", "in the future"),
+        ("AB0001", sold(), "1799-12-31", "before the year 1800"),
+        (
+            "AB0001",
+            Event::Disposed { holder: dealer(), to: Recipient::Licensee(dealer()) },
+            "2024-02-01",
+            "both sides of one entry",
+        ),
+        (
+            "AB0001",
+            Event::Acquired { holder: dealer(), source: Source::Licensee(dealer()) },
+            "2024-02-01",
+            "both sides of one entry",
+        ),
         ("ZZ0001", sold(), "2024-02-01", "not in the books"),
         (
             "AB0001",
@@ -204,6 +223,41 @@ async fn refuses_contradictions(place: Place) {
     place.record("AB0001", destroyed, "2024-02-01").await.unwrap();
     let refused = place.record("AB0001", sold(), "2024-03-01").await.unwrap_err();
     assert!(refused.contains("destroyed on 2024-02-01"), "{refused}");
+}
+
+async fn refuses_the_same_entry_twice(place: Place) {
+    place.issue(&place::run("AB0001", 1)).await;
+    let maker = place.books.issuer();
+    let bought = Event::Acquired { holder: dealer(), source: Source::Licensee(maker.clone()) };
+    place.record("AB0001", bought.clone(), "2024-03-01").await.unwrap();
+    let refused = place.record("AB0001", bought.clone(), "2024-03-01").await.unwrap_err();
+    assert!(refused.contains("entry 2 says the same of 2024-03-01 already"), "{refused}");
+    place.record("AB0001", sold(), "2024-04-01").await.unwrap();
+    assert!(place.record("AB0001", sold(), "2024-04-01").await.is_err());
+    let mut small = place::run("AB0002", 1);
+    small.model = small.model.as_str().to_lowercase().parse().unwrap();
+    let refused = place.books.issue(&small, &"line 1".parse().unwrap(), now(), |_| ()).await.unwrap_err();
+    assert!(refused.to_string().contains("is written `M9 (synthetic)` in these books"), "{refused}");
+    let mut old = place::run("AB0002", 1);
+    old.made_on = "1700-01-01".parse().unwrap();
+    let refused = place.books.issue(&old, &"line 1".parse().unwrap(), now(), |_| ()).await.unwrap_err();
+    assert!(refused.to_string().contains("before the year 1800"), "{refused}");
+}
+
+async fn goes_on_after_a_clock_that_was_ahead(place: Place) {
+    place.issue(&place::run("AB0001", 1)).await;
+    let by = "line 1".parse().unwrap();
+    let reason = "the machine's clock stood at 2036".parse().unwrap();
+    let refused = place.books.clock_was_ahead(&reason, &by, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("is not behind the last act"), "{refused}");
+    let ahead = "2036-01-15T12:00:00Z".parse().unwrap();
+    place.books.issue(&place::run("AB0002", 1), &by, ahead, |_| ()).await.unwrap();
+    let run = place::run("AB0003", 1);
+    let refused = place.books.issue(&run, &by, now(), |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("the last act in the books is of 2036-01-15T12:00:00Z"), "{refused}");
+    place.books.clock_was_ahead(&reason, &by, now()).await.unwrap();
+    assert_eq!(place.books.issue(&run, &by, now(), |_| ()).await.unwrap(), 1);
+    assert!(place.books.reconcile().await.unwrap().agrees());
 }
 
 async fn refuses_who_does_not_hold_it(place: Place) {
@@ -277,10 +331,8 @@ async fn refuses_impossible_days_of_recovery(place: Place) {
     assert!(refused.starts_with("the case was recovered on 2026-02-01, which is in the future"), "{refused}");
     request.recovered_on = Some("2024-01-01".parse().unwrap());
     let refused = place.books.trace(&request, now()).await.unwrap_err().to_string();
-    assert!(
-        refused.contains("before the firearm with this code was manufactured on 2024-01-02"),
-        "{refused}"
-    );
+    assert!(refused.contains("before the firearm with this code was manufactured"), "{refused}");
+    assert!(!refused.contains("2024-01-02"), "the day of making is the maker's own: {refused}");
     // A question that was entered has its answer in the log, be it a refusal.
     let found = place.books.reconcile().await.unwrap();
     assert_eq!((found.log_entries, found.agreed, found.without_effect.len()), (4, 4, 0));
@@ -313,6 +365,52 @@ async fn follows_parts(place: Place) {
     let spare = place.books.issue_part(Part::FiringPin, None, &by, now()).await.unwrap();
     let answer = ask(&place, &[(spare, 1.0)]).await;
     assert!(matches!(answer.outcome, TraceOutcome::PartNotFitted { .. }), "{:?}", answer.outcome);
+}
+
+async fn names_no_firearm_while_parts_are_apart(place: Place) {
+    let code = place.issue(&place::run("AB0001", 2)).await[0].code;
+    let pin = Part::FiringPin;
+    place.record("AB0001", Event::PartRemoved { by: dealer(), part: pin, code }, "2024-06-01").await.unwrap();
+    place.record("AB0002", Event::PartFitted { by: dealer(), part: pin, code }, "2024-06-03").await.unwrap();
+    let asked = async |day: &str, parts: &[Part]| {
+        let mut request = question(&[(code, 1.0)]);
+        (request.recovered_on, request.parts) = (Some(day.parse().unwrap()), parts.to_vec());
+        place.books.trace(&request, now()).await.unwrap()
+    };
+    let named = |answer: &TraceAnswer| match &answer.outcome {
+        TraceOutcome::Found(traced) | TraceOutcome::ChainEnds(traced) => {
+            Some(traced.firearm.key.serial.to_string())
+        }
+        _ => None,
+    };
+    // Before the pin was fitted elsewhere, all that is known leads to the first; what came out is said with its day.
+    let answer = asked("2024-06-02", &[]).await;
+    assert_eq!(named(&answer).as_deref(), Some("AB0001"));
+    assert!(answer.statement.iter().any(|line| line.contains("taken out or replaced on 2024-06-01")));
+    // The pin is in one, the breech face in the other.
+    let answer = asked("2024-07-01", &[]).await;
+    let TraceOutcome::InSeveralFirearms { parts, .. } = &answer.outcome else { panic!("{answer:?}") };
+    let since: Vec<_> = parts.iter().map(|one| (one.part, one.fitted, one.since.to_string())).collect();
+    assert_eq!(since[0], (pin, true, "2024-06-03".to_owned()));
+    assert!(since[1].1 && since[1].0 == Part::BreechFace);
+    assert!(answer.statement.iter().any(|line| line.contains("say which part's mark was read")));
+    assert!(!answer.statement.concat().contains("AB000"), "{:?}", answer.statement);
+    assert_eq!(named(&asked("2024-07-01", &Part::ALL).await), None, "one case has marks of one firearm");
+    // Whose mark it is tells the firearm, and the day of removal is that of this firearm.
+    for (part, serial) in [(pin, "AB0002"), (Part::BreechFace, "AB0001")] {
+        assert_eq!(named(&asked("2024-07-01", &[part]).await).as_deref(), Some(serial), "{part}");
+    }
+    let answer = asked("2024-07-01", &[Part::BreechFace]).await;
+    let expected = "the firing-pin with this code was not in this firearm since 2024-06-01, but in another";
+    assert!(answer.statement.iter().any(|line| line == expected), "{:?}", answer.statement);
+    // Both taken out: the firearms in which they were last are two still.
+    place
+        .record("AB0001", Event::PartRemoved { by: dealer(), part: Part::BreechFace, code }, "2024-06-10")
+        .await
+        .unwrap();
+    assert_eq!(named(&asked("2024-07-01", &[]).await), None);
+    let answer = asked("2024-07-01", &[Part::Round]).await;
+    assert!(answer.statement[0].contains("not for the part whose mark was read"), "{:?}", answer.statement);
 }
 
 async fn refuses_parts_that_are_not_there(place: Place) {

@@ -15,6 +15,7 @@ on_both! {
     books_of_every_kind_of_act_agree
     a_withdrawn_making_leads_nowhere
     what_was_asked_long_ago_is_erased_and_stays_in_the_log
+    nothing_is_certified_or_sold_of_what_never_was
 }
 
 /// Books with something of everything that is written: a run, single entries, many at once, a table, corrections.
@@ -160,6 +161,37 @@ async fn a_withdrawn_making_leads_nowhere(place: Place) {
     assert!(place.books.reconcile().await.unwrap().agrees());
 }
 
+async fn nothing_is_certified_or_sold_of_what_never_was(place: Place) {
+    place.issue(&run("AB0001", 3)).await;
+    let by = "clerk".parse().unwrap();
+    let correction = |becomes| Correction {
+        firearm: place.key("AB0001"),
+        entry: 1,
+        becomes,
+        description: None,
+        reason: "entered for the wrong line".parse().unwrap(),
+    };
+    let sale = correction(Some((sold(), "2024-04-01".parse().unwrap())));
+    let refused = place.books.correct(&sale, &by, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("says how it came into the books"), "{refused}");
+    place.books.correct(&correction(None), &by, now()).await.unwrap();
+    let refused = place.books.certificate(&place.key("AB0001"), &by, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("entered in error and withdrawn"), "{refused}");
+    let refused = place.record("AB0001", sold(), "2024-04-01").await.unwrap_err();
+    assert!(refused.contains("is not in the books"), "{refused}");
+    let crushed =
+        Event::Destroyed { holder: place.books.issuer(), reason: "crushed, two witnesses".parse().unwrap() };
+    place.record("AB0002", crushed, "2024-04-01").await.unwrap();
+    place.record("AB0003", crate::losses::theft(place.books.issuer()), "2024-04-01").await.unwrap();
+    for (serial, expected) in [
+        ("AB0002", "standing: destroyed on 2024-04-01"),
+        ("AB0003", "standing: reported missing on 2024-04-01, incident I-77"),
+    ] {
+        let certificate = place.books.certificate(&place.key(serial), &by, now()).await.unwrap();
+        assert!(certificate.note.to_string().contains(expected), "{}", certificate.note);
+    }
+}
+
 async fn what_was_asked_long_ago_is_erased_and_stays_in_the_log(place: Place) {
     let code = place.issue(&run("AB0001", 1)).await[0].code;
     let question = crate::outage::question(code);
@@ -173,6 +205,13 @@ async fn what_was_asked_long_ago_is_erased_and_stays_in_the_log(place: Place) {
     let found = place.books.reconcile().await.unwrap();
     assert!(found.agrees(), "{found:?}");
     assert_eq!((found.log_entries, found.agreed, found.erased), (7, 5, 2));
+    // What was erased is not in the file either, nor beside it; what was asked later is.
+    for name in ["books.sqlite", "books.sqlite-wal"] {
+        let Ok(bytes) = std::fs::read(place.folder.path().join(name)) else { continue };
+        let text = String::from_utf8_lossy(&bytes);
+        let asked = text.matches("\"case_number\"").count();
+        assert_eq!(asked, usize::from(name == "books.sqlite"), "{name}");
+    }
     assert!(place.books.issued(code).await.unwrap().is_some());
 }
 

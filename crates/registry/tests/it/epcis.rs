@@ -268,7 +268,8 @@ async fn invalid_events_are_named_with_the_reason() {
     let by = "clerk".parse().unwrap();
     let options = ImportOptions { dry_run: true, ..ImportOptions::default() };
     // The faults of the public invalid examples, done to the making of our own first pistol.
-    let faults: [(&str, Value, &str); 14] = [
+    let party = |name: &str| serde_json::json!({"type": "owning_party", "destination": name});
+    let faults: [(&str, Value, &str); 31] = [
         ("/action", "INVENT".into(), "action `INVENT` is none of"),
         ("/action", Value::Null, "action is missing"),
         ("/eventTime", "yesterday".into(), "eventTime `yesterday` is no time"),
@@ -283,11 +284,42 @@ async fn invalid_events_are_named_with_the_reason() {
         ("/quantityList", "many".into(), "`quantityList` is no member"),
         ("/colour", "blue".into(), "`colour` is no member"),
         ("/microstamp:calibre", ".45 ACP".into(), "it was altered"),
+        // What no hash covers keeps the hash from being compared no longer.
+        ("/seen:zzz", serde_json::json!({"a": [1, 2.5]}), "none covers what it says"),
+        ("/eventID", "NI:///sha-256;00?ver=CBV2.0".into(), "it was altered"),
+        ("/eventID", 5.into(), "eventID is missing or is no text"),
+        ("/microstamp:zzz", "1".into(), "`microstamp:zzz` is no member"),
+        ("/action", "DELETE".into(), "business step `commissioning` is none"),
+        (
+            "/destinationList",
+            Value::Array(vec![party("urn:microstamp:licensee:1")]),
+            "more than the one party",
+        ),
+        (
+            "/bizTransactionList",
+            serde_json::json!([
+            {"bizTransaction": "urn:microstamp:form-4473:T1"}]),
+            "does not belong to this entry",
+        ),
+        ("/childEPCs", serde_json::json!(["urn:microstamp:part:firing-pin:K7"]), "childEPCs names"),
+        (
+            "/parentID",
+            "urn:microstamp:firearm:1:M9:OTHER".into(),
+            "parentID is no member of an event of this type",
+        ),
+        ("/readPoint", 5.into(), "readPoint does not hold"),
+        ("/bizTransactionList", "x".into(), "bizTransactionList does not hold"),
+        ("/sourceList", serde_json::json!([{"type": 5}]), "sourceList does not hold"),
+        ("/persistentDisposition", serde_json::json!({"set": "x"}), "persistentDisposition does not hold"),
+        ("/certificationInfo", 5.into(), "certificationInfo does not hold"),
+        ("/@context", 5.into(), "@context does not hold"),
+        ("/errorDeclaration", "bla".into(), "errorDeclaration is no object"),
+        ("/errorDeclaration", serde_json::json!({}), "has no declarationTime"),
     ];
     for (at, value, expected) in faults {
         let mut altered = whole.clone();
         let event = &mut altered["epcisBody"]["eventList"][0];
-        if expected != "it was altered" {
+        if !["it was altered", "none covers what it says"].contains(&expected) && at != "/eventID" {
             event.as_object_mut().unwrap().remove("eventID");
         }
         if value.is_null() {
@@ -297,6 +329,7 @@ async fn invalid_events_are_named_with_the_reason() {
         } else {
             event[&at[1..]] = value;
         }
+        altered["@context"][1]["seen"] = "https://example.com/seen/".into();
         altered["epcisBody"]["eventList"].as_array_mut().unwrap().truncate(1);
         let mut reasons = Vec::new();
         let bytes = serde_json::to_vec(&altered).unwrap();
@@ -319,5 +352,117 @@ async fn events_declared_wrong_are_left_out() {
     let done = place.books.import_epcis(bytes.as_slice(), &options, (&by, now()), |_| ()).await.unwrap();
     let parts = events.iter().filter(|event| event["type"] == "AssociationEvent").count() as u64;
     assert_eq!((wrong, done.rejected), (2, parts), "codes are issued, never imported");
+    assert_eq!(done.left_out, wrong, "what is left out is counted");
     assert_eq!(done.entries, events.len() as u64 - wrong - parts);
+}
+
+/// Changes the event of a kind in a whole document and takes that event alone in a dry run.
+async fn take_altered(step: &str, alter: impl Fn(&mut Value)) -> (registry::Imported, Vec<String>) {
+    let place = eventful().await;
+    let (_, bytes) = document(&place, View::Original).await;
+    let mut whole: Value = serde_json::from_slice(&bytes).unwrap();
+    let events = whole["epcisBody"]["eventList"].as_array_mut().unwrap();
+    events.retain(|event| event["bizStep"] == step && event["epcList"][0].to_string().contains("AB0001"));
+    events.truncate(1);
+    events[0].as_object_mut().unwrap().remove("eventID");
+    alter(&mut events[0]);
+    let (by, mut reasons) = ("clerk".parse().unwrap(), Vec::new());
+    let options = ImportOptions { dry_run: true, ..ImportOptions::default() };
+    let bytes = serde_json::to_vec(&whole).unwrap();
+    let taking = |row: registry::Rejected| reasons.push(row.reason);
+    let done = place.books.import_epcis(bytes.as_slice(), &options, (&by, now()), taking).await.unwrap();
+    (done, reasons)
+}
+
+#[tokio::test]
+async fn an_event_says_one_thing_or_is_refused() {
+    type Alter<'a> = &'a dyn Fn(&mut Value);
+    let add = |event: &mut Value, list: &str, one: Value| event[list].as_array_mut().unwrap().push(one);
+    let cases: [(&str, Alter<'_>, &str); 6] = [
+        (
+            "shipping",
+            &|event| {
+                let more = serde_json::json!({"type": "owning_party", "destination": "urn:microstamp:licensee:1-23-456-01-9A-44444"});
+                add(event, "destinationList", more);
+            },
+            "destinationList names more than the one party",
+        ),
+        (
+            "retail_selling",
+            &|event| {
+                add(
+                    event,
+                    "bizTransactionList",
+                    serde_json::json!({"bizTransaction": "urn:microstamp:form-4473:T2"}),
+                )
+            },
+            "the document `urn:microstamp:form-4473:T2` does not belong",
+        ),
+        ("shipping", &|event| event["action"] = "DELETE".into(), "`shipping` goes with the action OBSERVE"),
+        (
+            "inspecting",
+            &|event| event["persistentDisposition"]["set"] = serde_json::json!(["damaged"]),
+            "goes with the action",
+        ),
+        (
+            "stock_taking",
+            &|event| add(&mut event["persistentDisposition"], "set", "damaged".into()),
+            "something else than one state",
+        ),
+        // It stands in these books: whoever wrote it says that it is wrong, and a person must look.
+        (
+            "shipping",
+            &|event| {
+                event["errorDeclaration"] = serde_json::json!({"declarationTime": "2026-01-01T00:00:00Z"})
+            },
+            "stands in these books as entry",
+        ),
+    ];
+    for (step, alter, expected) in cases {
+        let (done, reasons) = take_altered(step, alter).await;
+        assert_eq!((done.rows, done.entries, done.rejected), (1, 0, 1), "{step}: {expected}");
+        let fits = reasons[0].contains(expected) || step == "inspecting";
+        assert!(fits, "{step}: {reasons:?}");
+    }
+}
+
+#[tokio::test]
+async fn days_are_those_of_the_place() {
+    let place = eventful().await;
+    let (_, bytes) = document(&place, View::Corrected).await;
+    let mut whole: Value = serde_json::from_slice(&bytes).unwrap();
+    let events = whole["epcisBody"]["eventList"].as_array_mut().unwrap();
+    events.truncate(1);
+    events[0].as_object_mut().unwrap().remove("eventID");
+    events[0]["eventTime"] = "2024-02-02T03:00:00Z".into();
+    events[0]["eventTimeZoneOffset"] = "-05:00".into();
+    let other = Place::sqlite().await.unwrap();
+    let (by, options) = ("clerk".parse().unwrap(), ImportOptions::default());
+    let bytes = serde_json::to_vec(&whole).unwrap();
+    other.books.import_epcis(bytes.as_slice(), &options, (&by, now()), |_| ()).await.unwrap();
+    let history = other.books.history(&other.key("AB0001")).await.unwrap().unwrap();
+    assert_eq!(history.entries[0].on.to_string(), "2024-02-01");
+}
+
+#[tokio::test]
+async fn a_document_is_of_the_standard_or_refused() {
+    let (_, bytes) = document(&eventful().await, View::Corrected).await;
+    let text = String::from_utf8(bytes).unwrap();
+    let place = Place::sqlite().await.unwrap();
+    let (by, options) =
+        ("clerk".parse().unwrap(), ImportOptions { dry_run: true, ..ImportOptions::default() });
+    let created = text.find("\"creationDate\"").unwrap();
+    let comma = created + text[created..].find(',').unwrap();
+    let undated = format!("{}{}", &text[..created], &text[comma + 1..]);
+    let doubled = text.replacen("\"bizStep\":", "\"bizStep\":\"shipping\",\"bizStep\":", 1);
+    for (document, expected) in [
+        (text.replacen("\"2.0\"", "\"2.banana\"", 1), "its schemaVersion is not 2.0"),
+        (text.replacen("\"2.0\"", "\"2.1\"", 1), "its schemaVersion is not 2.0"),
+        (undated, "no creationDate"),
+        (doubled, "`bizStep` stands twice in one object"),
+    ] {
+        let done = place.books.import_epcis(document.as_bytes(), &options, (&by, now()), |_| ()).await;
+        let refused = done.unwrap_err().to_string();
+        assert!(refused.contains(expected), "{refused}");
+    }
 }

@@ -32,11 +32,235 @@ async fn a_folder_holds_one_issuer_and_private_keys() {
     let place = Place::sqlite().await.unwrap();
     let again = Books::create(place.folder.path(), &place::issuer(Database::Embedded), now()).await;
     assert!(again.err().unwrap().to_string().contains("cannot write"));
-    #[cfg(unix)]
     for name in ["sealing.key", "signing.key", "log.key"] {
-        use std::os::unix::fs::PermissionsExt as _;
-        let metadata = std::fs::metadata(place.folder.path().join("keys").join(name)).unwrap();
-        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(mode(&place.folder.path().join("keys").join(name)), 0o600, "{name}");
+    }
+}
+
+#[cfg(unix)]
+fn mode(path: &std::path::Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn nobody_else_reads_books_or_copies() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let outer = tempfile::tempdir().unwrap();
+    let open = |mode| std::fs::Permissions::from_mode(mode);
+    std::fs::set_permissions(outer.path(), open(0o755)).unwrap();
+    let root = outer.path().join("maker");
+    let books = Books::create(&root, &place::issuer(Database::Embedded), now()).await.unwrap();
+    let by = "operator".parse().unwrap();
+    books.issue(&run("AB0001", 1), &by, now(), |_| ()).await.unwrap();
+    let shut = |root: &std::path::Path| {
+        assert_eq!(mode(root), 0o700, "{}", root.display());
+        for name in ["books.sqlite", "books.sqlite-wal", "books.sqlite-shm", "issuer.toml", "keys/log.key"] {
+            let file = root.join(name);
+            assert!(!file.exists() || mode(&file) == 0o600, "{}", file.display());
+        }
+    };
+    assert!(root.join("books.sqlite-wal").exists(), "what lies beside the tables is looked at, too");
+    shut(&root);
+    let (copy, again) = (outer.path().join("copy"), outer.path().join("again"));
+    books.backup(&copy, &by, now()).await.unwrap();
+    shut(&copy);
+    let options = Restore { database: &Database::Embedded, latest: true, by: &by };
+    restore(&copy, &again, &options, now()).await.unwrap();
+    shut(&again);
+    books.close().await;
+    // Books of before this rule are shut when they are opened; what was opened to a group stays.
+    std::fs::set_permissions(&root, open(0o755)).unwrap();
+    for name in ["books.sqlite", "issuer.toml", "keys/sealing.key"] {
+        std::fs::set_permissions(root.join(name), open(0o644)).unwrap();
+    }
+    Books::open(&root, now()).await.unwrap().close().await;
+    assert_eq!((mode(&root), mode(&root.join("books.sqlite"))), (0o750, 0o640));
+    assert_eq!(mode(&root.join("keys/sealing.key")), 0o600);
+}
+
+#[tokio::test]
+async fn a_copy_is_no_second_books() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&run("AB0001", 3)).await[0].code;
+    let (copy, moved) = (place.folder.path().join("copy"), place.folder.path().join("moved"));
+    let by = "operator".parse().unwrap();
+    place.books.backup(&copy, &by, now()).await.unwrap();
+    assert!(!place.folder.path().join("copy.part").exists());
+    // The natural ways to restore without restoring: use it where it lies, or take it elsewhere.
+    copy_all(&copy, &moved);
+    std::fs::remove_file(moved.join("SHA256SUMS")).unwrap();
+    for folder in [&copy, &moved] {
+        let refused = Books::open(folder, now()).await.err().unwrap().to_string();
+        assert!(refused.contains("is a copy of the books"), "{refused}");
+    }
+    // A copy of before the mark is known by its list.
+    let text = std::fs::read_to_string(copy.join("issuer.toml")).unwrap();
+    std::fs::write(copy.join("issuer.toml"), text.replace("copy = true\n", "")).unwrap();
+    let refused = Books::open(&copy, now()).await.err().unwrap().to_string();
+    assert!(refused.contains("is a copy of the books"), "{refused}");
+    std::fs::write(copy.join("issuer.toml"), text).unwrap();
+    // It is read where it lies, and stays what it was.
+    let read = Books::open_to_read(&copy).await.unwrap();
+    assert!(read.issued(code).await.unwrap().is_some() && read.reconcile().await.unwrap().agrees());
+    read.close().await;
+    let options = Restore { database: &Database::Embedded, latest: false, by: &by };
+    restore(&copy, &place.folder.path().join("again"), &options, now()).await.unwrap();
+}
+
+fn copy_all(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_all(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn books_are_read_without_writing_and_without_secrets() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&run("AB0001", 3)).await[0].code;
+    let by = "auditor".parse().unwrap();
+    let secrets = ["sealing.key", "signing.key", "log.key"];
+    // Beside the issuer's own, which go on.
+    let read = Books::open_to_read(place.folder.path()).await.unwrap();
+    assert!(read.issued(code).await.unwrap().is_some());
+    let refused = [
+        read.issue(&run("AC0001", 1), &by, now(), |_| ()).await.map(drop),
+        read.record(&place.entry("AB0001", place::sold(), "2024-04-01"), &by, now()).await.map(drop),
+        read.open_block("K8".parse().unwrap(), now()).await,
+        read.trace(&crate::outage::question(code), now()).await.map(drop),
+        read.backup(&place.folder.path().join("copy"), &by, now()).await.map(drop),
+    ];
+    for refused in refused {
+        assert!(refused.unwrap_err().to_string().contains("opened to be read"));
+    }
+    read.close().await;
+    let place = place.reopened().await;
+    let folder = place.folder.path().to_owned();
+    place.books.close().await;
+    for name in secrets {
+        std::fs::remove_file(folder.join("keys").join(name)).unwrap();
+    }
+    let before = listed(&folder);
+    let read = Books::open_to_read(&folder).await.unwrap();
+    assert!(read.reconcile().await.unwrap().agrees());
+    assert_eq!(read.blocks().await.unwrap()[0].issued, 3);
+    assert!(read.history(&place_key(&read)).await.unwrap().is_some());
+    read.close().await;
+    assert_eq!(listed(&folder), before, "nothing is written, not even beside the tables");
+}
+
+fn place_key(books: &Books) -> registry::FirearmKey {
+    let run = run("AB0001", 1);
+    registry::FirearmKey {
+        licence: books.issuer().licence,
+        model: run.model.clone(),
+        serial: run.serials[0].clone(),
+    }
+}
+
+fn listed(folder: &std::path::Path) -> Vec<(String, u64)> {
+    let entries = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+    let mut files: Vec<_> = entries
+        .map(|one| (one.file_name().to_string_lossy().into_owned(), one.metadata().unwrap().len()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[tokio::test]
+async fn older_books_put_back_issue_nothing() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("AB0001", 1)).await;
+    let place = place.reopened().await;
+    let folder = place.folder.path().to_owned();
+    let aside = tempfile::tempdir().unwrap();
+    place.books.close().await;
+    copy_all(&folder, aside.path());
+    let books = Books::open(&folder, now()).await.unwrap();
+    let by = "line 1".parse().unwrap();
+    books.issue(&run("AB0002", 1), &by, now(), |_| ()).await.unwrap();
+    books.close().await;
+    // The issuer's node has had its witnesses cosign the newest checkpoint, and keeps it.
+    std::fs::create_dir_all(folder.join("node")).unwrap();
+    std::fs::copy(folder.join("log/checkpoint"), folder.join("node/cosigned-books")).unwrap();
+    let whole = Books::open(&folder, now()).await.unwrap();
+    assert!(whole.reconcile().await.unwrap().agrees());
+    whole.close().await;
+    std::fs::remove_dir_all(folder.join("log")).unwrap();
+    copy_all(aside.path(), &folder);
+    let older = Books::open(&folder, now()).await.unwrap();
+    let refused = older.issue(&run("AB0003", 1), &by, now(), |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("witnesses cosigned 3 entries of the books' log, and it holds 2"), "{refused}");
+    let found = older.reconcile().await.unwrap();
+    assert!(!found.agrees() && found.faults[0].contains("witnesses cosigned 3 entries"), "{found:?}");
+    older.close().await;
+    // Another history of the same length is none of theirs.
+    std::fs::remove_dir_all(folder.join("node")).unwrap();
+    let fork = Books::open(&folder, now()).await.unwrap();
+    fork.issue(&run("AB0009", 2), &by, now(), |_| ()).await.unwrap();
+    let signed = std::fs::read(folder.join("log/checkpoint")).unwrap();
+    fork.close().await;
+    std::fs::remove_dir_all(folder.join("log")).unwrap();
+    copy_all(aside.path(), &folder);
+    std::fs::create_dir_all(folder.join("node")).unwrap();
+    std::fs::write(folder.join("node/cosigned-books"), signed).unwrap();
+    let other = Books::open(&folder, now()).await.unwrap();
+    assert!(other.issue(&run("AB0004", 1), &by, now(), |_| ()).await.is_err());
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_server_holds_one_issuer_and_serves_one_folder() {
+    let Some(place) = Place::postgres().await else { return };
+    place.issue(&run("AB0001", 1)).await;
+    let occupied = Database::Postgres(place.server_address());
+    let outer = tempfile::tempdir().unwrap();
+    let target = outer.path().join("second");
+    let refused = Books::create(&target, &place::issuer(occupied.clone()), now()).await.err().unwrap();
+    assert!(refused.to_string().contains("holds an issuer's books already"), "{refused}");
+    assert!(!target.exists(), "nothing is left behind");
+    let (copy, by) = (outer.path().join("copy"), "operator".parse().unwrap());
+    place.books.backup(&copy, &by, now()).await.unwrap();
+    let options = Restore { database: &occupied, latest: true, by: &by };
+    let refused = restore(&copy, &target, &options, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("holds an issuer's books already") && !target.exists(), "{refused}");
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.agrees() && found.without_effect.is_empty(), "nothing was written in another's tables");
+    // The folder is taken to a second machine, and goes on there.
+    let second = outer.path().join("machine-2");
+    copy_all(place.folder.path(), &second);
+    let elsewhere = Books::open(&second, now()).await.unwrap();
+    elsewhere.issue(&run("AB0002", 1), &by, now(), |_| ()).await.unwrap();
+    let refused = place.books.issue(&run("AB0003", 1), &by, now(), |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("another folder writes in the same tables"), "{refused}");
+    assert_eq!(elsewhere.issue(&run("AB0004", 1), &by, now(), |_| ()).await.unwrap(), 1);
+    elsewhere.close().await;
+}
+
+#[tokio::test]
+async fn many_begin_at_once_on_an_empty_server_and_one_does() {
+    let Some(place) = Place::postgres().await else { return };
+    for _ in 0..3 {
+        let address = place.another_database().unwrap();
+        let outer = tempfile::tempdir().unwrap();
+        let folders = [0, 1, 2, 3].map(|number: u8| outer.path().join(number.to_string()));
+        let new = place::issuer(Database::Postgres(address));
+        let begin = |at: usize| Books::create(&folders[at], &new, now());
+        let done = tokio::join!(begin(0), begin(1), begin(2), begin(3));
+        let done = [done.0, done.1, done.2, done.3];
+        let begun = done.iter().filter(|one| one.is_ok()).count();
+        let said: Vec<_> =
+            done.iter().filter_map(|one| one.as_ref().err().map(ToString::to_string)).collect();
+        assert_eq!(begun, 1, "{said:?}");
+        assert!(said.iter().all(|one| one.contains("holds an issuer's books already")), "{said:?}");
+        assert_eq!(folders.iter().filter(|folder| folder.exists()).count(), 1, "the others leave nothing");
     }
 }
 

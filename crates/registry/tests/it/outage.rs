@@ -24,6 +24,7 @@ pub(crate) fn question(code: Code) -> TraceRequest {
         reason: "case recovered at a scene".parse().unwrap(),
         requester: "det. example".parse().unwrap(),
         approver: None,
+        parts: Vec::new(),
         recovered_on: None,
     }
 }
@@ -55,10 +56,15 @@ async fn work(books: Arc<Books>, worker: usize, first: NewEntry, code: Code, end
                 Ok(code) => told.codes.push(code),
                 Err(error) => told.failed(&error),
             },
-            1 => match books.record(&first, &by, now()).await {
-                Ok(number) => told.entries.push(number),
-                Err(error) => told.failed(&error),
-            },
+            1 => {
+                let mut entry = first.clone();
+                let reference = format!("3310-4 {worker}-{round}").parse().unwrap();
+                entry.event = Event::MultipleSale { holder: dealer(), reference };
+                match books.record(&entry, &by, now()).await {
+                    Ok(number) => told.entries.push(number),
+                    Err(error) => told.failed(&error),
+                }
+            }
             _ => match books.trace(&question(code), now()).await {
                 Ok(answer) => {
                     assert!(matches!(answer.outcome, TraceOutcome::ChainEnds(_)));

@@ -175,7 +175,12 @@ async fn a_full_or_shut_place_closes_nothing() {
     place.books.hand_over(&to, &file, &by, now()).await.unwrap();
     let again = place.books.hand_over(&to, &file, &by, now()).await.unwrap_err().to_string();
     assert!(again.contains("exists"), "{again}");
-    place.books.hand_over(&to, &place.folder.path().join("second"), &by, now()).await.unwrap();
+    // A file that was lost is made again, for the same heir and no other.
+    let second = place.folder.path().join("second");
+    let other = SuccessorIdentity::generate().key();
+    let refused = place.books.hand_over(&other, &second, &by, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("handed over to another key") && !second.exists(), "{refused}");
+    place.books.hand_over(&to, &second, &by, now()).await.unwrap();
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ fn options() -> ImportOptions {
 async fn a_dry_run_lists_every_rejected_row() {
     let place = Place::sqlite().await.unwrap();
     let (done, rejected) = import(&place, TABLE, &ImportOptions { dry_run: true, ..options() }).await;
-    assert_eq!(done, Ok(Imported { rows: 10, rejected: 7, entries: 4 }));
+    assert_eq!(done, Ok(Imported { rows: 10, rejected: 7, left_out: 0, entries: 4 }));
     let expected = [
         (4, "it was sold at retail on 2020-02-01"),
         (5, "acquired_on `2020-01-31` is not a day"),
@@ -167,4 +167,126 @@ async fn an_exported_book_is_taken_without_a_mapping() {
     let other = Place::sqlite().await.unwrap();
     let (_, rejected) = import(&other, &String::from_utf8(table).unwrap(), &options).await;
     assert!(rejected.iter().any(|row| row.reason.contains("export the corrected view")), "{rejected:?}");
+}
+
+/// A row of a table whose heading has every column of an acquisition and a disposition, given as `field=cell`.
+fn row_of(cells: &[&str]) -> String {
+    let heading = [
+        "model",
+        "serial",
+        "type",
+        "calibre",
+        "country",
+        "made_on",
+        "acquired_on",
+        "source_licence",
+        "source_name",
+        "source_reference",
+        "disposed_on",
+        "to_licence",
+        "to_name",
+        "form_4473",
+        "government",
+        "export_country",
+        "permit",
+    ];
+    let cell = |field: &&str| {
+        let given = cells.iter().find_map(|cell| cell.strip_prefix(*field)?.strip_prefix('='));
+        given.unwrap_or_default().to_owned()
+    };
+    let row: Vec<String> = heading.iter().map(cell).collect();
+    format!("{}\n{}\n", heading.join(","), row.join(","))
+}
+
+#[tokio::test]
+async fn nothing_of_a_row_is_lost_without_a_word() {
+    let place = Place::sqlite().await.unwrap();
+    let made = ["model=M9", "serial=X1", "type=pistol", "calibre=9 mm", "country=US", "made_on=2024-01-02"];
+    let dealer = ["to_licence=1-23-456-01-9A-33333", "to_name=Corner Guns"];
+    let cases: [(&[&str], &str); 10] = [
+        (&dealer, "to_licence is filled, but disposed_on is empty"),
+        (&["form_4473=T-1"], "form_4473 is filled, but disposed_on is empty"),
+        (&["disposed_on=2024-02-01", "form_4473=T-1", dealer[0], dealer[1]], "form_4473 is filled, but"),
+        (&["disposed_on=2024-02-01", "form_4473=T-1", "government=Sheriff"], "government is filled, but"),
+        (&["disposed_on=2024-02-01", "form_4473=T-1", "permit=P-1"], "permit is filled, but"),
+        (&["source_reference=R-1"], "source_reference is filled, but acquired_on is empty"),
+        (&["to_name=Corner Guns", "disposed_on=2024-02-01", "form_4473=T-1"], "to_name is filled, but"),
+        (
+            &["acquired_on=2024-01-03", "source_reference=R-1", "source_name=Who"],
+            "source_name is filled, but",
+        ),
+        (&["disposed_on=0000-01-01", "form_4473=T-1"], "is before the year 1800"),
+        (&["disposed_on=1799-12-31", "form_4473=T-1"], "is before the year 1800"),
+    ];
+    let dry = ImportOptions { dry_run: true, ..ImportOptions::default() };
+    for (more, expected) in cases {
+        let table = row_of(&[&made[..], more].concat());
+        let (done, rejected) = import(&place, &table, &dry).await;
+        assert_eq!(done.unwrap().rejected, 1, "{table}");
+        assert!(rejected[0].reason.contains(expected), "{table}: {rejected:?}");
+    }
+    let whole = row_of(&[&made[..], &["disposed_on=2024-02-01", "form_4473=T-1"]].concat());
+    assert_eq!(import(&place, &whole, &dry).await.0.unwrap().entries, 2);
+    for (spoilt, expected) in [
+        (whole.replace(",9 mm,", ",9 mm, short,"), "it has 18 cells, and the heading 17"),
+        (whole.replace("T-1,,,", "T-1,,"), "it has 16 cells, and the heading 17"),
+        (whole.replace(",9 mm,", ",,"), "type is filled, but calibre is empty"),
+    ] {
+        let (_, rejected) = import(&place, &spoilt, &dry).await;
+        assert!(rejected[0].reason.contains(expected), "{spoilt}: {rejected:?}");
+    }
+    let (heading, row) = whole.trim().split_once('\n').unwrap();
+    let no_name = format!("{heading},\n{row},shelf 3\n");
+    let (_, rejected) = import(&place, &no_name, &dry).await;
+    assert!(rejected.iter().any(|row| row.reason.contains("bears no name")), "{no_name}: {rejected:?}");
+}
+
+#[tokio::test]
+async fn every_column_is_a_field_or_to_be_ignored() {
+    let place = Place::sqlite().await.unwrap();
+    let table = "model,serial,type,calibre,country,made_on,Disposed_On,shelf\n\
+                 M9,X1,pistol,9 mm,US,2024-01-02,2024-02-01,3\n";
+    let dry = ImportOptions { dry_run: true, ..ImportOptions::default() };
+    let refused = import(&place, table, &dry).await.0.unwrap_err();
+    assert!(refused.contains("no field of the bound book: `Disposed_On`, `shelf`"), "{refused}");
+    let mapped = |text: &str| ImportOptions { mapping: Mapping::from_toml(text).unwrap(), ..dry.clone() };
+    let refused = import(&place, table, &mapped("ignore = ['shelf']")).await.0.unwrap_err();
+    assert!(refused.contains("no field of the bound book: `Disposed_On`\n"), "{refused}");
+    let both = mapped("ignore = ['shelf', 'Disposed_On']");
+    assert_eq!(import(&place, table, &both).await.0.unwrap().entries, 1);
+    let refused = import(&place, table, &mapped("ignore = ['row']")).await.0.unwrap_err();
+    assert!(refused.contains("there is no column `row`"), "{refused}");
+    let twice = table.replace("Disposed_On,shelf", "serial,shelf");
+    let refused = import(&place, &twice, &both).await.0.unwrap_err();
+    assert!(refused.contains("`serial` stands twice") || refused.contains("no column"), "{refused}");
+    let refused = import(&place, &twice, &mapped("ignore = ['shelf']")).await.0.unwrap_err();
+    assert!(refused.contains("the heading `serial` stands twice"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_same_table_is_not_taken_twice() {
+    let place = Place::sqlite().await.unwrap();
+    let acquired = ["model=M9", "serial=X1", "type=pistol", "calibre=9 mm", "country=US"];
+    let more = ["acquired_on=2024-01-03", "source_licence=1-23-456-01-9A-33333", "source_name=Corner Guns"];
+    let table = row_of(&[&acquired[..], &more].concat());
+    let options = ImportOptions::default();
+    assert_eq!(import(&place, &table, &options).await.0.unwrap().entries, 1);
+    let respelled = table.replace("Corner Guns", "Corner Guns Inc.");
+    for again in [&table, &respelled] {
+        let (done, rejected) = import(&place, again, &options).await;
+        assert!(done.is_err() && rejected[0].reason.contains("entry 1 says the same of 2024-01-03"));
+    }
+    // Capital letters make no second firearm, neither against the books nor inside a table.
+    for (from, to) in [("M9,X1", "m9,X1"), ("M9,X1", "m9,X2")] {
+        let (_, rejected) = import(&place, &table.replace(from, to), &options).await;
+        assert!(rejected[0].reason.contains("`m9` is written `M9` in these books"), "{rejected:?}");
+    }
+    let new = table.replace("M9", "Old One");
+    let doubled = format!("{new}{}\n", new.lines().nth(1).unwrap());
+    let (_, rejected) = import(&place, &doubled, &options).await;
+    assert!(rejected[0].reason.contains("a row above says the same of 2024-01-03"), "{rejected:?}");
+    let other = new.lines().nth(1).unwrap().replace("Old One,X1", "OLD ONE,X2");
+    let (_, rejected) = import(&place, &format!("{new}{other}\n"), &options).await;
+    assert_eq!(rejected.len(), 1);
+    assert!(rejected[0].reason.contains("is written `Old One`"), "{rejected:?}");
 }

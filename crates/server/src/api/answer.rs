@@ -239,6 +239,9 @@ impl Answer {
             TraceOutcome::Found(traced) => self.take_firearm(OutcomeName::Found, traced),
             TraceOutcome::ChainEnds(traced) => self.take_firearm(OutcomeName::ChainEnds, traced),
             TraceOutcome::PartNotFitted { .. } => self.outcome = OutcomeName::PartNotFitted,
+            TraceOutcome::InSeveralFirearms { code, .. } => {
+                (self.outcome, self.issued) = (OutcomeName::Ambiguous, vec![*code]);
+            }
             TraceOutcome::Ambiguous { issued, elsewhere } => {
                 self.outcome = OutcomeName::Ambiguous;
                 (self.issued, self.elsewhere) = (issued.clone(), elsewhere.clone());

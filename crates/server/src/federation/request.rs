@@ -94,6 +94,7 @@ pub(crate) fn to_books(question: &Question) -> TraceRequest {
             QuestionKind::RetailReference { second_approver, .. } => Some(second_approver.clone()),
         },
         recovered_on: question.recovered_on,
+        parts: Vec::new(),
     }
 }
 

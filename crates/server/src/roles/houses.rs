@@ -101,8 +101,10 @@ impl Weighed {
 
     /// Two books' answers as one: the one that names a part or a firearm, or what both know of the codes.
     fn and(self, other: Self) -> Self {
-        let names =
-            |one: &Self| one.code().is_some() || matches!(one.outcome, TraceOutcome::PartNotFitted { .. });
+        let of_a_part = |outcome: &TraceOutcome| {
+            matches!(outcome, TraceOutcome::PartNotFitted { .. } | TraceOutcome::InSeveralFirearms { .. })
+        };
+        let names = |one: &Self| one.code().is_some() || of_a_part(&one.outcome);
         if names(&self) {
             return self;
         }
@@ -124,7 +126,10 @@ impl Weighed {
                     elsewhere.extend(others);
                     not_issued.extend(none);
                 }
-                TraceOutcome::Found(_) | TraceOutcome::ChainEnds(_) | TraceOutcome::PartNotFitted { .. } => {}
+                TraceOutcome::Found(_)
+                | TraceOutcome::ChainEnds(_)
+                | TraceOutcome::PartNotFitted { .. }
+                | TraceOutcome::InSeveralFirearms { .. } => {}
             }
         }
         let outcome = if !issued.is_empty() {
