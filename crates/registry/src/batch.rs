@@ -4,18 +4,21 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry as MapEntry;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use symbology::Code;
 
-use crate::books::Books;
+use crate::books::{Books, history};
 use crate::digest::{Rows, Written};
 use crate::encode;
 use crate::entries::{NewEntry, brings_in, not_in_the_future};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
-use crate::firearm::{Description, FirearmKey, Licensee};
+use crate::firearm::{Description, FirearmKey, Licensee, Part};
 use crate::names::{LicenceNumber, Model, Person};
 use crate::parts::{SignedBy, Work};
 use crate::rules;
 use crate::store::{EntryRow, FirearmRow, Session};
+use crate::trace::made_on;
 
 /// In whose name entries are written.
 #[derive(Clone, Copy)]
@@ -215,6 +218,10 @@ impl<'b> Batch<'b> {
             rules::check(&standing, &new.event, new.on)?;
             let from_making = marked.is_some() && marked == firearm.id;
             rules::check_part(&standing, &new.event, new.on, from_making)?;
+            if let (Event::PartFitted { part, code, .. }, Some(id)) = (&new.event, firearm.id) {
+                has_room(session, (id, &new.firearm), &standing, ((*part, Some(*code)), new.on)).await?;
+                is_free(session, (*part, *code), (id, marked), new.on).await?;
+            }
         }
         firearm.entries.push(Entry {
             number: u64::MAX,
@@ -362,6 +369,65 @@ impl<'b> Batch<'b> {
         self.descriptions.insert(wanted.clone(), number);
         Ok(number)
     }
+}
+
+/// Checks that no other part of the kind is in a firearm on a day.
+pub(crate) async fn has_room(
+    session: &mut Session,
+    (id, key): (i64, &FirearmKey),
+    standing: &[&Entry],
+    ((part, own), on): ((Part, Option<Code>), Date),
+) -> Result<(), BooksError> {
+    let line = session.find_line(key.licence.as_str(), key.model.as_str()).await?;
+    let issued = match line {
+        Some(line) => session.issued_to_serial(line, key.serial.as_str()).await?,
+        None => None,
+    };
+    let mut made_with = None;
+    if let Some((number, _)) = issued
+        && standing.iter().any(|entry| rules::is_beginning(&entry.event))
+        && let Some(stored) = session.code(number).await?
+        && stored.firearm_id == Some(id)
+        && encode::parts(stored.parts).contains(&part)
+    {
+        made_with = Some(encode::code(number)?);
+    }
+    match rules::other_part(standing, (part, own), on, made_with) {
+        Some(there) => Err(rules::occupied(part, there, on).into()),
+        None => Ok(()),
+    }
+}
+
+/// Checks that a part is in no other firearm on a day: the one in which it was fitted last, or with which it was made.
+async fn is_free(
+    session: &mut Session,
+    (part, code): (Part, Code),
+    (here, made_with): (i64, Option<i64>),
+    on: Date,
+) -> Result<(), BooksError> {
+    let mut moves = Vec::new();
+    for row in session.entries_of_code(encode::code_number(code)).await? {
+        let firearm = row.firearm_id;
+        moves.push((encode::entry(row)?, firearm));
+    }
+    moves.sort_by_key(|(entry, _)| (entry.on, entry.number));
+    let mut at = None;
+    if let Some(firearm) = made_with
+        && made_on(&history(session, firearm).await?.entries).is_some_and(|made| made <= on)
+    {
+        at = Some(firearm);
+    }
+    for (entry, firearm) in moves.iter().filter(|(entry, _)| entry.on <= on) {
+        match &entry.event {
+            Event::PartFitted { part: moved, .. } if *moved == part => at = Some(*firearm),
+            Event::PartRemoved { part: moved, .. } if *moved == part && at == Some(*firearm) => at = None,
+            _ => {}
+        }
+    }
+    let Some(elsewhere) = at.filter(|firearm| *firearm != here) else { return Ok(()) };
+    let key = history(session, elsewhere).await?.firearm.key;
+    let what = format!("the {part} with code {code} is in {key} on {on}");
+    Err(Refusal::OutOfOrder { what, hint: "record its removal there first" }.into())
 }
 
 pub(crate) fn refuse_spelling(key: &FirearmKey, written: &str) -> Result<(), BooksError> {

@@ -9,12 +9,12 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix, UnitNumber};
 
-use crate::batch::refuse_spelling;
+use crate::batch::{has_room, refuse_spelling};
 use crate::books::{Books, Entered, unit_counter};
 use crate::encode;
 use crate::entries::{entry_row, not_in_the_future};
 use crate::error::{BooksError, Refusal};
-use crate::event::Event;
+use crate::event::{Event, View};
 use crate::firearm::{Description, FirearmKey, Part};
 use crate::names::{Model, NameError, Person, Serial};
 use crate::parts::Work;
@@ -151,7 +151,11 @@ impl Books {
         let prefix = self.block_for(None, 1).await?;
         if let Some((key, on)) = fitted {
             not_in_the_future(on, now)?;
-            self.history(key).await?.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
+            let history = self.history(key).await?.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
+            let mut session = self.store.read().await?;
+            let id = self.firearm_id(&mut session, key).await?.unwrap_or_default();
+            let standing = View::Corrected.of(&history.entries);
+            has_room(&mut session, (id, key), &standing, ((part, None), on)).await?;
         }
         let first_unit = self.store.read().await?.numbers_taken(&unit_counter(prefix)).await?;
         let code = self.seal(prefix, first_unit)?;

@@ -5,10 +5,11 @@
 //! contradiction that it did not hold before.
 
 use jiff::civil::Date;
+use symbology::Code;
 
 use crate::error::Refusal;
 use crate::event::{Entry, Event, Loss, LossKind, Recipient, Source};
-use crate::firearm::Licensee;
+use crate::firearm::{Licensee, Part};
 
 /// Says whether an event can stand among the entries that stand already.
 ///
@@ -120,6 +121,33 @@ pub(crate) fn check_part(
     }
 }
 
+/// The other part of the same kind that is in a firearm on a day, if any; `made_with` is the code it was made with, where
+/// that is on such a part.
+pub(crate) fn other_part(
+    entries: &[&Entry],
+    (kind, own): (Part, Option<Code>),
+    on: Date,
+    made_with: Option<Code>,
+) -> Option<Code> {
+    let mut ordered: Vec<_> = entries.iter().filter(|entry| entry.on <= on).collect();
+    ordered.sort_by_key(|entry| (entry.on, entry.number));
+    let mut inside: Vec<Code> = made_with.into_iter().collect();
+    for entry in ordered {
+        match &entry.event {
+            Event::PartFitted { part, code, .. } if *part == kind => inside.push(*code),
+            Event::PartRemoved { part, code, .. } if *part == kind => inside.retain(|one| one != code),
+            _ => {}
+        }
+    }
+    inside.into_iter().find(|code| Some(*code) != own)
+}
+
+/// What is said where there is one.
+pub(crate) fn occupied(part: Part, there: Code, on: Date) -> Refusal {
+    let what = format!("a {part} with code {there} is in this firearm on {on}");
+    out_of_order(what, "record its removal first")
+}
+
 /// Whether an event begins a firearm's life in the country.
 pub(crate) fn is_beginning(event: &Event) -> bool {
     matches!(event, Event::Manufactured { .. } | Event::Imported { .. })
@@ -202,7 +230,17 @@ impl<'e> State<'e> {
                 }
                 self.destroyed = Some(on);
             }
-            Event::PartFitted { .. } | Event::PartRemoved { .. } | Event::MultipleSale { .. } => {}
+            Event::PartFitted { by, .. } | Event::PartRemoved { by, .. } => {
+                if let Place::With(other) = self.place
+                    && self.moved
+                    && !other.is(by)
+                {
+                    let what =
+                        format!("{by} cannot change parts of it on {on}: the book has it with {other}");
+                    return Err(out_of_order(what, "record first how it came there"));
+                }
+            }
+            Event::MultipleSale { .. } => {}
         }
         Ok(())
     }

@@ -245,8 +245,8 @@ impl Books {
         let (best, stored) = sorted.issued.swap_remove(0);
         let day = request.recovered_on.unwrap_or(today);
         let made = match stored.firearm_id {
-            Some(id) => was_made(&history(&mut session, id).await?.entries),
-            None => false,
+            Some(id) => made_on(&history(&mut session, id).await?.entries),
+            None => None,
         };
         let places = places(&mut session, best.code, &stored, (day, made)).await?;
         let meant = |place: &&Place| request.parts.is_empty() || request.parts.contains(&place.part);
@@ -403,11 +403,10 @@ async fn places(
     session: &mut Session,
     code: Code,
     stored: &StoredCode,
-    (day, made): (Date, bool),
+    (day, made): (Date, Option<Date>),
 ) -> Result<Vec<Place>, BooksError> {
     let issued = encode::today(encode::time(stored.issued_at)?);
-    let firearm = stored.firearm_id.filter(|_| made);
-    let now = firearm.map(|firearm| (firearm, true, issued));
+    let now = stored.firearm_id.zip(made).map(|(firearm, made)| (firearm, true, made));
     let start = |part| Place { part, issued, now, left: HashMap::new() };
     let mut places: Vec<Place> = encode::parts(stored.parts).into_iter().map(start).collect();
     let mut moves = Vec::new();
@@ -429,9 +428,10 @@ async fn places(
     Ok(places)
 }
 
-/// Whether the making or the import of a firearm stands; it does not when it was entered in error and withdrawn.
-fn was_made(entries: &[Entry]) -> bool {
-    View::Corrected.of(entries).iter().any(|entry| rules::is_beginning(&entry.event))
+/// The day on which a firearm was made or imported; none when that was entered in error and withdrawn.
+pub(crate) fn made_on(entries: &[Entry]) -> Option<Date> {
+    let standing = View::Corrected.of(entries).into_iter();
+    standing.filter(|entry| rules::is_beginning(&entry.event)).map(|entry| entry.on).next()
 }
 
 /// Takes the references of retail sales out of a chain; tells whether there were any.

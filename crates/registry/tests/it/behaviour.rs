@@ -34,6 +34,7 @@ on_both! {
     certifies
     exports_three_views
     refuses_parts_that_are_not_there
+    keeps_a_part_in_one_firearm
 }
 
 pub(crate) fn question(codes: &[(Code, f64)]) -> TraceRequest {
@@ -356,7 +357,9 @@ async fn follows_parts(place: Place) {
     let (serial, parts) = state(place.books.trace(&later, now()).await.unwrap());
     let fitted = |parts: &[PartState]| parts.iter().map(|part| part.fitted).collect::<Vec<_>>();
     assert_eq!((serial.as_str(), fitted(&parts)), ("AB0001", vec![false, true]));
-    // The old pin turns up in another firearm.
+    // The old pin turns up in another firearm, whose own was taken out.
+    let worn = Event::PartRemoved { by: dealer(), part: Part::FiringPin, code: codes[1].code };
+    place.record("AB0002", worn, "2026-01-13").await.unwrap();
     let moved = Event::PartFitted { by: dealer(), part: Part::FiringPin, code: first };
     place.record("AB0002", moved, "2026-01-13").await.unwrap();
     later.codes[0].code = new;
@@ -368,8 +371,10 @@ async fn follows_parts(place: Place) {
 }
 
 async fn names_no_firearm_while_parts_are_apart(place: Place) {
-    let code = place.issue(&place::run("AB0001", 2)).await[0].code;
-    let pin = Part::FiringPin;
+    let codes = place.issue(&place::run("AB0001", 2)).await;
+    let (code, pin) = (codes[0].code, Part::FiringPin);
+    let worn = Event::PartRemoved { by: dealer(), part: pin, code: codes[1].code };
+    place.record("AB0002", worn, "2024-06-01").await.unwrap();
     place.record("AB0001", Event::PartRemoved { by: dealer(), part: pin, code }, "2024-06-01").await.unwrap();
     place.record("AB0002", Event::PartFitted { by: dealer(), part: pin, code }, "2024-06-03").await.unwrap();
     let asked = async |day: &str, parts: &[Part]| {
@@ -392,7 +397,7 @@ async fn names_no_firearm_while_parts_are_apart(place: Place) {
     let TraceOutcome::InSeveralFirearms { parts, .. } = &answer.outcome else { panic!("{answer:?}") };
     let since: Vec<_> = parts.iter().map(|one| (one.part, one.fitted, one.since.to_string())).collect();
     assert_eq!(since[0], (pin, true, "2024-06-03".to_owned()));
-    assert!(since[1].1 && since[1].0 == Part::BreechFace);
+    assert_eq!(since[1], (Part::BreechFace, true, "2024-01-02".to_owned()), "since it was made");
     assert!(answer.statement.iter().any(|line| line.contains("say which part's mark was read")));
     assert!(!answer.statement.concat().contains("AB000"), "{:?}", answer.statement);
     assert_eq!(named(&asked("2024-07-01", &Part::ALL).await), None, "one case has marks of one firearm");
@@ -411,6 +416,56 @@ async fn names_no_firearm_while_parts_are_apart(place: Place) {
     assert_eq!(named(&asked("2024-07-01", &[]).await), None);
     let answer = asked("2024-07-01", &[Part::Round]).await;
     assert!(answer.statement[0].contains("not for the part whose mark was read"), "{:?}", answer.statement);
+}
+
+async fn keeps_a_part_in_one_firearm(place: Place) {
+    let codes = place.issue(&place::run("AB0001", 3)).await;
+    let by = "line 1".parse().unwrap();
+    let pin = Part::FiringPin;
+    let spare = place.books.issue_part(pin, None, &by, now()).await.unwrap();
+    let out = |code| Event::PartRemoved { by: dealer(), part: pin, code };
+    let into = |code| Event::PartFitted { by: dealer(), part: pin, code };
+    let own: Vec<Code> = codes.iter().map(|one| one.code).collect();
+    let steps = [
+        (
+            "AB0001",
+            into(spare),
+            "2024-06-01",
+            Some(format!("a firing-pin with code {} is in this firearm", own[0])),
+        ),
+        ("AB0001", out(own[0]), "2024-06-01", None),
+        ("AB0001", into(own[1]), "2024-06-02", Some("is in M9 (synthetic) serial AB0002".to_owned())),
+        ("AB0001", into(spare), "2024-06-02", None),
+        ("AB0002", out(own[1]), "2024-06-02", None),
+        ("AB0002", into(spare), "2024-06-03", Some("is in M9 (synthetic) serial AB0001".to_owned())),
+        (
+            "AB0001",
+            into(own[1]),
+            "2024-06-03",
+            Some(format!("a firing-pin with code {spare} is in this firearm")),
+        ),
+        ("AB0001", out(spare), "2024-06-04", None),
+        ("AB0002", into(spare), "2024-06-03", Some("is in M9 (synthetic) serial AB0001".to_owned())),
+        ("AB0002", into(spare), "2024-06-04", None),
+    ];
+    for (serial, event, on, expected) in steps {
+        match (place.record(serial, event.clone(), on).await, expected) {
+            (Ok(_), None) => {}
+            (Err(refused), Some(expected)) if refused.contains(&expected) => {}
+            (done, expected) => panic!("{serial}: {event:?} on {on}: {done:?}, expected {expected:?}"),
+        }
+    }
+    let (key, on) = (place.key("AB0002"), "2024-06-05".parse().unwrap());
+    let refused = place.books.issue_part(pin, Some((&key, on)), &by, now()).await.unwrap_err().to_string();
+    assert!(refused.contains(&format!("a firing-pin with code {spare} is in this firearm")), "{refused}");
+    // Whoever changes parts has the firearm, as far as the book says where it is.
+    let ship = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(wholesaler()) };
+    place.record("AB0003", ship, "2024-02-01").await.unwrap();
+    let refused = place.record("AB0003", out(own[2]), "2024-06-01").await.unwrap_err();
+    assert!(refused.contains("cannot change parts of it on 2024-06-01: the book has it with Wholesale One"));
+    let pass_on = Event::Disposed { holder: wholesaler(), to: Recipient::Licensee(dealer()) };
+    place.record("AB0003", pass_on, "2024-05-01").await.unwrap();
+    place.record("AB0003", out(own[2]), "2024-06-01").await.unwrap();
 }
 
 async fn refuses_parts_that_are_not_there(place: Place) {

@@ -21,7 +21,7 @@ on_both! {
 /// Books with something of everything that is written: a run, single entries, many at once, a table, corrections.
 async fn fill(place: &Place) {
     let by = "clerk".parse().unwrap();
-    place.issue(&run("AB0001", 30)).await;
+    let issued = place.issue(&run("AB0001", 30)).await;
     place.ship_and_sell("AB0001").await;
     let maker = place.books.issuer();
     let ship = |serial: &str| {
@@ -50,8 +50,11 @@ async fn fill(place: &Place) {
         reason: "the dealer gave the wrong day".parse().unwrap(),
     };
     place.books.correct(&correction, &by, now()).await.unwrap();
+    let pin = registry::Part::FiringPin;
+    let worn = Event::PartRemoved { by: maker.clone(), part: pin, code: issued[29].code };
+    place.record("AB0030", worn, "2024-06-01").await.unwrap();
     let fitted = (&place.key("AB0030"), "2024-06-01".parse().unwrap());
-    place.books.issue_part(registry::Part::FiringPin, Some(fitted), &by, now()).await.unwrap();
+    place.books.issue_part(pin, Some(fitted), &by, now()).await.unwrap();
     let closed = "2024-12-31".parse().unwrap();
     place.books.close_licensee(&wholesaler().licence, closed, "the tracing centre", now()).await.unwrap();
 }
@@ -153,6 +156,8 @@ async fn a_withdrawn_making_leads_nowhere(place: Place) {
     assert!(answer.statement[0].contains("entered in error"), "{:?}", answer.statement);
     // The part is in another firearm: the issuer says so, and the code leads there.
     let pin = registry::Part::FiringPin;
+    let worn = Event::PartRemoved { by: place.books.issuer(), part: pin, code: codes[1].code };
+    place.record("AB0002", worn, "2024-01-03").await.unwrap();
     let fitted = Event::PartFitted { by: place.books.issuer(), part: pin, code };
     place.record("AB0002", fitted, "2024-01-03").await.unwrap();
     let answer = place.books.trace(&question, now()).await.unwrap();

@@ -50,6 +50,7 @@ async fn eventful() -> Place {
             Event::Recovered { holder: dealer(), incident: "I-77/1".parse().unwrap(), reported_by: None },
         ),
         ("AB0001", Event::PartRemoved { by: dealer(), part: Part::FiringPin, code: codes[0].code }),
+        ("AB0002", Event::PartRemoved { by: dealer(), part: Part::FiringPin, code: codes[1].code }),
         ("AB0001", Event::PartFitted { by: dealer(), part: Part::FiringPin, code: codes[1].code }),
         ("AB0001", Event::Destroyed { holder: dealer(), reason: "crushed, two witnesses".parse().unwrap() }),
         ("AB0002", to(export)),
@@ -69,7 +70,7 @@ async fn eventful() -> Place {
         reason: "the dealer gave the wrong day".parse().unwrap(),
     };
     place.books.correct(&correction, &by, now()).await.unwrap();
-    (correction.entry, correction.becomes, correction.firearm) = (18, None, place.key("AB0004"));
+    (correction.entry, correction.becomes, correction.firearm) = (19, None, place.key("AB0004"));
     place.books.correct(&correction, &by, now()).await.unwrap();
     place
 }
@@ -117,7 +118,7 @@ async fn a_book_goes_out_as_events_and_comes_back_the_same() {
 async fn corrected_entries_are_declared_wrong() {
     let place = eventful().await;
     let (written, bytes) = document(&place, View::Both).await;
-    assert_eq!(written, 19);
+    assert_eq!(written, 20);
     let parsed: Value = serde_json::from_slice(&bytes).unwrap();
     let events = parsed["epcisBody"]["eventList"].as_array().unwrap();
     let declared: Vec<_> = events.iter().filter_map(|event| event.get("errorDeclaration")).collect();
