@@ -181,7 +181,7 @@ impl Folder {
         self.write_new("keys/sealing.key", &format!("{}\n", hex::encode(own.sealing)))?;
         self.write_new("keys/signing.key", &format!("{}\n", own.signing.to_secret_text()))?;
         self.write_new("keys/signing.pub", &format!("{}\n", own.signing.verifier()))?;
-        let secret = keys.log.as_ref().map(|key| key.to_secret_text()).unwrap_or_default();
+        let secret = keys.log.as_ref().map(SigningKey::to_secret_text).unwrap_or_default();
         self.write_new("keys/log.key", &format!("{secret}\n"))?;
         self.write_new("keys/log.pub", &format!("{}\n", keys.log_verifier))?;
         Ok((issuer, keys))

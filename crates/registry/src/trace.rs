@@ -430,8 +430,8 @@ async fn places(
 
 /// The day on which a firearm was made or imported; none when that was entered in error and withdrawn.
 pub(crate) fn made_on(entries: &[Entry]) -> Option<Date> {
-    let standing = View::Corrected.of(entries).into_iter();
-    standing.filter(|entry| rules::is_beginning(&entry.event)).map(|entry| entry.on).next()
+    let mut standing = View::Corrected.of(entries).into_iter();
+    standing.find(|entry| rules::is_beginning(&entry.event)).map(|entry| entry.on)
 }
 
 /// Takes the references of retail sales out of a chain; tells whether there were any.
