@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use symbology::Code;
-use transparency::{EntryProof, Note};
+use transparency::{Approval, EntryProof, Note, Policy, VerifierKey};
 
-use crate::books::Books;
+use crate::books::{Books, History};
 use crate::chain::{ChainEnd, chain};
 use crate::encode;
 use crate::entries::brings_in;
@@ -29,6 +30,39 @@ pub struct Certificate {
     pub note: Note,
     /// Record, salt, inclusion proof and checkpoint of the act.
     pub proof: EntryProof,
+}
+
+impl Certificate {
+    /// How the signed text begins.
+    pub const FIRST_LINE: &'static str = "microstamp certificate v1";
+
+    /// Checks a certificate without its books: the signature under the issuer's certificate key, the proof under a policy
+    /// that names the issuer's log, and that it is this very text that stands in the log at the place that the text names.
+    ///
+    /// # Errors
+    /// [`BooksError::Statement`] says what does not hold.
+    pub fn verify(&self, signer: &VerifierKey, log: &Policy) -> Result<Approval, BooksError> {
+        let refuse = |what: &str| BooksError::Statement(what.to_owned());
+        self.note.verify(signer).map_err(|error| refuse(&error.to_string()))?;
+        let approval = self.proof.verify(log).map_err(|error| refuse(&error.to_string()))?;
+        let (origin, index) = (&self.proof.signed.checkpoint.origin, self.proof.inclusion.index);
+        let text = self.note.text.strip_suffix(&place(origin, index));
+        let text = text.ok_or_else(|| refuse("the proof is of another place in a log"))?;
+        let record: Value = serde_json::from_slice(&self.proof.record).unwrap_or_default();
+        if !text.starts_with(Self::FIRST_LINE) || record["text_sha256"] != json!(hash(text)) {
+            return Err(refuse("the entry in the log is not of this certificate"));
+        }
+        Ok(approval)
+    }
+}
+
+/// The last line, which cannot be in the log as it names its place there.
+fn place(origin: &str, index: u64) -> String {
+    format!("log: {origin} entry {index}\n")
+}
+
+fn hash(text: &str) -> String {
+    hex::encode(Sha256::digest(text))
 }
 
 impl Books {
@@ -54,30 +88,45 @@ impl Books {
             let what = format!("{key} was entered in error and withdrawn");
             return Err(Refusal::OutOfOrder { what, hint: "there is nothing to certify" }.into());
         }
-        let end = chain(&standing).map(|chain| chain.end);
         let parts = self.parts_of(key).await?;
+        let mut text = self.certified(&history, &parts, signer, now);
         let mut ledger = self.ledger.lock().await;
-        let mut records = [ledger::new_record("certificate", &json!({"firearm": key, "by": signer}), now)?];
+        let body = json!({"firearm": key, "by": signer, "text_sha256": hash(&text)});
+        let mut records = [ledger::new_record("certificate", &body, now)?];
         let (record_id, log_index) = self.enter_all(&mut ledger, &mut records, &[]).await?[0];
         let mut session = self.store.write().await?;
         session.put_logged(record_id, log_index).await?;
         session.commit().await?;
         let proof = ledger.prove(&records[0], log_index as u64)?;
-        let description = &history.firearm.description;
-        let mut text = format!("microstamp certificate v1\nissuer: {}\nscheme: {SCHEME}\n", self.issuer());
+        text.push_str(&place(&self.issuer.origin, log_index as u64));
+        let note = Note::sign(&text, &self.keys.own()?.signing);
+        Ok(Certificate { note: note.map_err(|error| BooksError::Log(Box::new(error)))?, proof })
+    }
+
+    /// All lines but the last, which names the place in the log.
+    fn certified(
+        &self,
+        history: &History,
+        parts: &[(Part, Code, i64)],
+        signer: &Person,
+        now: Timestamp,
+    ) -> String {
+        let (key, description) = (&history.firearm.key, &history.firearm.description);
+        let mut text = format!("{}\nissuer: {}\nscheme: {SCHEME}\n", Certificate::FIRST_LINE, self.issuer());
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             writeln!(text, "{name}: {value}").expect("a string takes any text");
         };
         line("standard", &format!("microstamp specification, version {SPECIFICATION}"));
-        line("firearm", &key);
+        line("firearm", key);
         line("type", &description.kind.as_str());
         line("manufacturer", &description.manufacturer);
         line("calibre", &description.calibre);
         line("country", &description.country);
-        for (part, code, log_index) in &parts {
+        for (part, code, log_index) in parts {
             line(part.as_str(), &format!("{code}, issued in log entry {log_index}"));
         }
-        match &end {
+        let standing = View::Corrected.of(&history.entries);
+        match chain(&standing).map(|chain| chain.end) {
             Some(ChainEnd::Destroyed { on, .. }) => line("standing", &format!("destroyed on {on}")),
             Some(ChainEnd::Lost { on, loss, .. }) => {
                 line("standing", &format!("reported missing on {on}, incident {}", loss.incident));
@@ -86,11 +135,9 @@ impl Books {
         }
         let numbers: Vec<String> = standing.iter().map(|entry| entry.number.to_string()).collect();
         line("entries", &numbers.join(" "));
-        line("log", &format!("{} entry {}", self.issuer.origin, log_index));
         line("signed", &now);
         line("by", signer);
-        let note = Note::sign(&text, &self.keys.own()?.signing);
-        Ok(Certificate { note: note.map_err(|error| BooksError::Log(Box::new(error)))?, proof })
+        text
     }
 
     /// The parts in a firearm now, the codes they carry, and where in the log those were issued.

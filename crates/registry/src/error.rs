@@ -66,8 +66,8 @@ pub enum BooksError {
     /// A table could not be read or written as CSV.
     #[error("the table cannot be used: {0}")]
     Table(String),
-    /// A file that should be a signed change of parts and is none.
-    #[error("the signed change cannot be read: {0}")]
+    /// A file that should be a signed change of parts or a certificate and is none, or does not hold.
+    #[error("the signed text cannot be taken: {0}")]
     Statement(String),
     /// A successor's bundle is not what its issuer's log vouches for; whoever handed it over must act.
     #[error("the bundle cannot be taken over: {0}")]

@@ -49,8 +49,8 @@ use crate::firearm::{FirearmKey, Licensee, Part};
 use crate::names::{Person, Reason};
 use crate::store::{KeyRow, Session, persistently};
 
-/// The first line of what is signed.
-const DOMAIN: &str = "microstamp part change v1";
+/// How the signed text of a change begins.
+pub const FIRST_LINE: &str = "microstamp part change v1";
 /// How far the clock of whoever signs may be ahead of this machine's.
 const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_mins(5);
 
@@ -231,7 +231,7 @@ impl Change {
 
     fn text(&self) -> String {
         let json = canonical_json(&json!(self)).expect("it holds nothing but text and objects");
-        format!("{DOMAIN}\n{}\n", String::from_utf8(json).expect("JSON is UTF-8"))
+        format!("{FIRST_LINE}\n{}\n", String::from_utf8(json).expect("JSON is UTF-8"))
     }
 }
 
@@ -243,8 +243,8 @@ impl SignedChange {
     pub fn parse(bytes: &[u8]) -> Result<Self, BooksError> {
         let refuse = |what: &str| BooksError::Statement(what.to_owned());
         let note = Note::parse(bytes).map_err(|error| refuse(&error.to_string()))?;
-        let json = note.text.strip_prefix(DOMAIN).and_then(|rest| rest.strip_prefix('\n'));
-        let json = json.ok_or_else(|| refuse(&format!("its first line is not `{DOMAIN}`")))?;
+        let json = note.text.strip_prefix(FIRST_LINE).and_then(|rest| rest.strip_prefix('\n'));
+        let json = json.ok_or_else(|| refuse(&format!("its first line is not `{FIRST_LINE}`")))?;
         let change: Change = serde_json::from_str(json).map_err(|error| refuse(&error.to_string()))?;
         if change.text() != note.text {
             return Err(refuse("it is not in canonical form"));

@@ -13,8 +13,8 @@ pub(crate) fn pack(root: &Path) -> Result<()> {
         std::fs::remove_dir_all(&house).with_context(|| format!("cannot clear {}", house.display()))?;
     }
     std::fs::create_dir_all(house.join("completions")).context("cannot make target/dist")?;
-    run(root, "cargo", &["build", "--release", "--locked", "--package", "cli"])?;
-    let executable = root.join("target/release/microstamp");
+    run(root, "cargo", &["build", "--profile", "packed", "--locked", "--package", "cli"])?;
+    let executable = root.join("target/packed/microstamp");
     std::fs::copy(&executable, house.join("microstamp")).context("cannot copy the executable")?;
     for file in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE"] {
         std::fs::copy(root.join(file), house.join(file)).with_context(|| format!("cannot copy {file}"))?;

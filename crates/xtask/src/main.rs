@@ -2,6 +2,7 @@
 
 mod architecture;
 mod dist;
+mod schemas;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +14,9 @@ fn main() -> Result<()> {
     match chore.as_str() {
         "architecture" => report("architecture", &architecture::violations(&workspace_root())?),
         "tidy" => report("tidy", &tidy::violations(&workspace_root())?),
+        "schemas" => report("schemas", &schemas::violations(&workspace_root())?),
         "dist" => dist::pack(&workspace_root()),
-        _ => bail!("`{chore}` is no chore\nhint: `cargo xtask architecture`, `tidy` or `dist`"),
+        _ => bail!("`{chore}` is no chore\nhint: `cargo xtask architecture`, `tidy`, `schemas` or `dist`"),
     }
 }
 
@@ -34,6 +36,12 @@ mod tests {
     #[test]
     fn rooms_depend_only_on_the_rooms_they_may_use() {
         let violations = architecture::violations(&workspace_root()).unwrap();
+        assert!(violations.is_empty(), "{violations:#?}");
+    }
+
+    #[test]
+    fn every_schema_is_documented() {
+        let violations = schemas::violations(&workspace_root()).unwrap();
         assert!(violations.is_empty(), "{violations:#?}");
     }
 

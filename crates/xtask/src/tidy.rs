@@ -47,7 +47,8 @@ fn check_source(source: &Path, text: &str, violations: &mut Vec<String>) {
     }
 }
 
-fn collect_sources(folder: &Path, sources: &mut Vec<PathBuf>) -> Result<()> {
+/// The Rust sources below a folder, in order.
+pub(crate) fn collect_sources(folder: &Path, sources: &mut Vec<PathBuf>) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();

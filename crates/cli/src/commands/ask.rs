@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use registry::{Priority, TraceRequest};
 use serde_json::{Value, json};
 use server::api::{AskedCode, Question, QuestionKind, Urgency};
-use server::federation::Message;
+use server::federation::{Message, Start};
 use server::roles::{Agency, answer_json};
 use server::{Client, Clock, Node};
 use uuid::Uuid;
@@ -71,11 +71,16 @@ async fn through_node(client: &Client, node: &Node, question: &Question) -> Resu
     let message = Message::request("POST", &format!("{}/agency/v1/traces", node.config.url))
         .with("content-type", "application/json")
         .with("authorization", &format!("Bearer {token}"));
-    let (_, content) = client.send(&message, content).await.or_exit(Exit::Environment, "cannot ask")?;
+    let (head, content) = client.send(&message, content).await.or_exit(Exit::Environment, "cannot ask")?;
     let answer: Value = serde_json::from_slice(&content).or_exit(Exit::Environment, "the node's answer")?;
     match answer["answers"].as_array() {
         Some(answers) => Ok(answers.clone()),
-        None => Err(Exit::Environment.because(answer["detail"].as_str().unwrap_or("the node refused"))),
+        None => {
+            // A rule of the node is nothing that waiting or mending a network would change.
+            let refused = matches!(head.start, Start::Answer(400..=499));
+            let exit = if refused { Exit::Refused } else { Exit::Environment };
+            Err(exit.because(answer["detail"].as_str().unwrap_or("the node refused")))
+        }
     }
 }
 

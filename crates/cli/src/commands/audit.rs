@@ -11,7 +11,7 @@ use transparency::{
 };
 
 use super::books::{failure, open, wait};
-use super::court;
+use super::{court, statement};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -24,7 +24,7 @@ pub(crate) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Check evidence offline (a bundle or a proof), or the newest checkpoint of a log folder.
+    /// Check evidence offline (a bundle, a proof, a certificate, a signed statement), or the newest checkpoint of a log folder.
     Verify(Verify),
     /// Check that a log extends what was seen before, and remember what was seen now.
     Watch(Watch),
@@ -39,7 +39,7 @@ enum What {
 
 /// Whom to trust. Without either, the key in the issuer's own folder is used.
 #[derive(Debug, Args)]
-struct Trust {
+pub(super) struct Trust {
     /// A C2SP tlog-policy file: known logs, witnesses, and the quorum.
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
     policy: Option<PathBuf>,
@@ -50,15 +50,22 @@ struct Trust {
 }
 
 #[derive(Debug, Args)]
-struct Verify {
-    /// A bundle, a court bundle, a `.tlog-proof`, or the folder of a log.
+pub(super) struct Verify {
+    /// A bundle, a court bundle, a `.tlog-proof`, a certificate, a signed change of parts, or the folder of a log. For the
+    /// signed ones --key is the signer's.
     #[arg(value_name = "FILE|DIR")]
-    path: PathBuf,
+    pub(super) path: PathBuf,
+    /// For a certificate: the issuer's log key, to check the proof as well.
+    #[arg(long, value_name = "KEY", requires = "key")]
+    pub(super) log_key: Option<String>,
+    /// For a certificate: its proof [default: FILE.proof beside it].
+    #[arg(long, value_name = "FILE", requires = "log_key")]
+    pub(super) proof: Option<PathBuf>,
     #[command(flatten)]
-    trust: Trust,
+    pub(super) trust: Trust,
     /// Print one JSON object.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +133,9 @@ fn verify(arguments: &Verify) -> Result<Exit, Failure> {
         let bytes = files::read(&arguments.path)?;
         if bytes.starts_with(court::HEADER) {
             return court::verify(&bytes, &arguments.trust.directory()?, arguments.json);
+        }
+        if statement::is_one(&bytes) {
+            return statement::verify(&bytes, arguments);
         }
     }
     let policy = arguments.trust.policy(&arguments.path)?;
@@ -336,12 +346,20 @@ impl Trust {
     /// The directory's key, the one thing that a court bundle is checked against.
     fn directory(&self) -> Result<VerifierKey, Failure> {
         match &self.key {
-            Some(key) if Path::new(key).is_file() => parse_key(files::read_text(Path::new(key))?.trim()),
-            Some(key) => parse_key(key),
+            Some(key) => key_or_file(key),
             None => Err(Exit::BadInput.because(
                 "a court bundle is checked against the directory's key\nhint: give it with --key, from a source you trust",
             )),
         }
+    }
+
+    /// The key of somebody who signed a text.
+    pub(super) fn signer(&self) -> Result<VerifierKey, Failure> {
+        let key = self.key.as_deref().ok_or_else(|| {
+            Exit::BadInput
+                .because("a signed text is checked against its signer's key\nhint: give it with --key, from a source you trust")
+        })?;
+        key_or_file(key)
     }
 
     fn policy(&self, place: &Path) -> Result<Policy, Failure> {
@@ -350,12 +368,17 @@ impl Trust {
             return text.parse().or_exit(Exit::BadInput, format!("policy `{}`", path.display()));
         }
         let key = match &self.key {
-            Some(key) if Path::new(key).is_file() => parse_key(files::read_text(Path::new(key))?.trim())?,
-            Some(key) => parse_key(key)?,
+            Some(key) => key_or_file(key)?,
             None => own_key(place)?,
         };
         Policy::log_alone(key).or_exit(Exit::BadInput, "--key")
     }
+}
+
+/// A key, or a file that holds it.
+pub(super) fn key_or_file(text: &str) -> Result<VerifierKey, Failure> {
+    let path = Path::new(text);
+    if path.is_file() { parse_key(files::read_text(path)?.trim()) } else { parse_key(text) }
 }
 
 fn parse_key(text: &str) -> Result<VerifierKey, Failure> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{LicenceNumber, Model, PartyName, Reason, Serial};
 use registry::{Books, Correction, Entry, Event, FirearmKey, History, PrintOptions, Recipient, Source, View};
+use serde_json::{Value, json};
 
 use super::books::{Described, InBooks, WhichFirearm, day, entered, failure, open, wait};
 use super::print;
@@ -96,9 +97,26 @@ pub(crate) struct Certificate {
     /// Where to write the signed text.
     #[arg(short, long, default_value = "-", value_name = "FILE")]
     output: PathBuf,
+    /// Where to write the proof that it stands in the log [default: FILE.proof beside the signed text]. Both are checked
+    /// with `audit verify`.
+    #[arg(long, value_name = "FILE")]
+    proof: Option<PathBuf>,
     /// Print it as PDF/A as well, with the signed text and its proof of inclusion in the log.
     #[arg(long, value_name = "FILE")]
     pdf: Option<PathBuf>,
+}
+
+impl Certificate {
+    fn proof_file(&self) -> Option<PathBuf> {
+        self.proof.clone().or_else(|| (self.output != Path::new("-")).then(|| proof_beside(&self.output)))
+    }
+}
+
+/// Where a certificate's proof is looked for.
+pub(super) fn proof_beside(certificate: &Path) -> PathBuf {
+    let mut name = certificate.as_os_str().to_owned();
+    name.push(".proof");
+    name.into()
 }
 
 /// Writes a correction; the corrected entry stays.
@@ -146,8 +164,7 @@ pub(crate) fn book(arguments: &Book) -> Result<Exit, Failure> {
         let history = known(&books, &key).await?;
         for entry in arguments.view.of(&history.entries) {
             if arguments.books.json {
-                let line = serde_json::to_string(entry).or_exit(Exit::Environment, "cannot write JSON")?;
-                files::print_line(line)?;
+                files::print_line(with_schema("microstamp.book-entry/1", &json!(entry)))?;
             } else {
                 files::print_line(in_words(entry))?;
             }
@@ -182,7 +199,7 @@ pub(crate) fn export(arguments: &Export) -> Result<Exit, Failure> {
         let books = open(&arguments.books.registry).await?;
         let now = Timestamp::now();
         let (view, by) = (arguments.view, &arguments.books.by);
-        let mut out = files::Output::new(&arguments.output)?;
+        let mut out = files::Output::new(&arguments.output, files::Readers::Owner)?;
         let written = match arguments.format.as_str() {
             "epcis" => books.export_epcis(view, by, now, &mut out).await,
             _ => books.export(view, by, now, &mut out).await,
@@ -204,9 +221,27 @@ pub(crate) fn certificate(arguments: &Certificate) -> Result<Exit, Failure> {
         if let Some(file) = &arguments.pdf {
             print::certificate(&certificate, now, file)?;
         }
-        files::write(&arguments.output, certificate.note.to_string().as_bytes())?;
+        if let Some(file) = arguments.proof_file() {
+            files::write(&file, certificate.proof.to_string().as_bytes())?;
+        }
+        let note = certificate.note.to_string();
+        if arguments.books.json && arguments.output == Path::new("-") {
+            let (schema, proof) = ("microstamp.certificate/1", certificate.proof.to_string());
+            files::print_line(json!({"schema": schema, "certificate": note, "proof": proof}))?;
+        } else {
+            files::write(&arguments.output, note.as_bytes())?;
+        }
         Ok(Exit::Done)
     })
+}
+
+/// A JSON object with its schema before everything else that is in it.
+pub(super) fn with_schema(schema: &str, value: &Value) -> Value {
+    let mut object = json!({"schema": schema});
+    if let (Value::Object(object), Value::Object(fields)) = (&mut object, value) {
+        object.extend(fields.clone());
+    }
+    object
 }
 
 async fn known(books: &Books, firearm: &FirearmKey) -> Result<History, Failure> {

@@ -9,6 +9,7 @@ use jiff::civil::Date;
 use registry::names::{Calibre, Country, LicenceNumber, Model, PartyName, Person, Serial};
 use registry::{Books, BooksError, Description, FirearmKey, FirearmKind, Licensee, Refusal};
 use serde_json::json;
+use symbology::{CodeError, Prefix};
 
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -112,6 +113,19 @@ pub(crate) async fn open(folder: &Path) -> Result<Books, Failure> {
 pub(crate) fn wait<T>(task: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.or_exit(Exit::Environment, "cannot start")?.block_on(task)
+}
+
+/// A block's two characters in their one spelling. Codes are read forgivingly, but here a slip would open or use another
+/// maker's block.
+pub(crate) fn exact_prefix(text: &str) -> Result<Prefix, String> {
+    let prefix: Prefix = text.parse().map_err(|error: CodeError| error.to_string())?;
+    if prefix.to_string() == text.trim().to_uppercase() {
+        Ok(prefix)
+    } else {
+        Err(format!(
+            "`{text}` holds a letter that no block has; `{prefix}` looks like it\nhint: if that is the block, write `{prefix}`"
+        ))
+    }
 }
 
 /// The day given, or today.

@@ -12,7 +12,7 @@ use server::roles::{Agency, DirectoryHolder};
 use server::{Clock, Node, NodeRole};
 use symbology::Prefix;
 
-use super::books::wait;
+use super::books::{exact_prefix, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -34,7 +34,7 @@ pub(crate) struct Conformance {
     #[arg(long, value_name = "DIR", requires_all = ["prefix", "token"])]
     tester: Option<PathBuf>,
     /// The test issuer's block; none of its codes may have been issued.
-    #[arg(long)]
+    #[arg(long, value_parser = exact_prefix)]
     prefix: Option<Prefix>,
     /// The file `node/api.token` of the agency that is tested.
     #[arg(long, value_name = "FILE")]

@@ -62,7 +62,7 @@ pub(super) fn court(arguments: &Court) -> Result<Exit, Failure> {
             }
             None => by_itself(arguments).await?,
         };
-        files::write(&arguments.output, &bytes)?;
+        files::write_private(&arguments.output, &bytes)?;
         Ok(Exit::Done)
     })
 }

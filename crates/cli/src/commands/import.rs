@@ -60,6 +60,12 @@ pub(crate) fn import(arguments: &Import) -> Result<Exit, Failure> {
         printed?;
         let done = done.map_err(failure)?;
         books.close().await;
+        if arguments.books.json {
+            files::print_line(json!({
+                "schema": "microstamp.import/1", "rows": done.rows, "rejected": done.rejected,
+                "entries": done.entries, "dry_run": arguments.dry_run,
+            }))?;
+        }
         let verb = if arguments.dry_run { "would be written" } else { "written" };
         files::remark(format!(
             "{} rows, {} rejected, {} entries {verb}",

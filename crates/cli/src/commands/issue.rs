@@ -10,7 +10,7 @@ use registry::{Books, Description, FirearmKind, IssueRun, Issued, Part, serial_r
 use serde::Serialize;
 use symbology::Prefix;
 
-use super::books::{InBooks, day, failure, open, wait};
+use super::books::{InBooks, day, exact_prefix, failure, open, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -47,7 +47,7 @@ pub(crate) struct Issue {
     #[arg(long, value_delimiter = ',', default_value = "firing-pin,breech-face")]
     parts: Vec<Part>,
     /// Block to take codes from [default: the oldest with room].
-    #[arg(long)]
+    #[arg(long, value_parser = exact_prefix)]
     prefix: Option<Prefix>,
     /// Day of making [default: today].
     #[arg(long, value_name = "DATE")]
@@ -62,6 +62,7 @@ pub(crate) struct Issue {
 
 #[derive(Serialize)]
 struct IssuedLine<'a> {
+    schema: &'static str,
     code: String,
     serial: &'a str,
     model: &'a str,
@@ -144,6 +145,7 @@ fn print(arguments: &Issue, run: &IssueRun, chunk: &[Issued]) -> Result<(), Fail
     for issued in chunk {
         if arguments.books.json {
             let line = IssuedLine {
+                schema: "microstamp.issued/1",
                 code: issued.code.to_string(),
                 serial: issued.serial.as_str(),
                 model: run.model.as_str(),

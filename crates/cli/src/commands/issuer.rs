@@ -1,6 +1,6 @@
 //! `issuer`: a new issuer's books, keys and log; further blocks of codes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use registry::{Block, Books, Database, NewIssuer};
 use serde_json::json;
 use symbology::Prefix;
 
-use super::books::{failure, open, wait};
+use super::books::{exact_prefix, failure, open, wait};
 use super::succession;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -58,6 +58,9 @@ struct Backup {
     /// Who does this, as it is written into the books.
     #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
     by: Person,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -100,6 +103,9 @@ struct Restore {
     /// Who does this, as it is written into the books.
     #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
     by: Person,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -107,7 +113,7 @@ struct Init {
     /// The folder to make.
     dir: PathBuf,
     /// The first block's two characters, as given by the directory of prefixes.
-    #[arg(long)]
+    #[arg(long, value_parser = exact_prefix)]
     prefix: Prefix,
     /// Name as it stands on certificates.
     #[arg(long)]
@@ -125,7 +131,7 @@ struct AddPrefix {
     /// The issuer's folder.
     dir: PathBuf,
     /// The block's two characters.
-    #[arg(long)]
+    #[arg(long, value_parser = exact_prefix)]
     prefix: Prefix,
 }
 
@@ -159,8 +165,7 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
             let books = open(&backup.dir).await?;
             let files = books.backup(&backup.to, &backup.by, Timestamp::now()).await.map_err(failure)?;
             books.close().await;
-            files::remark(format!("{}: {files} files", backup.to.display()));
-            Ok(Exit::Done)
+            copied(&backup.to, files, backup.json)
         }),
         What::Restore(restore) => wait(put_back(restore)),
         What::HandOver(arguments) => succession::hand_over(arguments),
@@ -217,7 +222,16 @@ async fn put_back(restore: &Restore) -> Result<Exit, Failure> {
     if !restore.latest {
         files::remark("the blocks are closed\nhint: open another with `issuer add-prefix` before issuing");
     }
-    files::remark(format!("{}: {files} files", restore.dir.display()));
+    copied(&restore.dir, files, restore.json)
+}
+
+/// Says what was copied where.
+fn copied(folder: &Path, files: usize, json: bool) -> Result<Exit, Failure> {
+    if json {
+        files::print_line(json!({"schema": "microstamp.backup/1", "folder": folder, "files": files}))?;
+    } else {
+        files::remark(format!("{}: {files} files", folder.display()));
+    }
     Ok(Exit::Done)
 }
 

@@ -26,6 +26,7 @@ pub(crate) mod read;
 pub(crate) mod scheme;
 mod serve;
 mod shell;
+mod statement;
 mod strike;
 mod succession;
 mod trace;

@@ -16,7 +16,7 @@ use server::{Clock, Node, NodeConfig, NodeRole, validity};
 use symbology::Prefix;
 use uuid::Uuid;
 
-use super::books::wait;
+use super::books::{exact_prefix, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -76,7 +76,7 @@ struct Card {
     /// The node's folder.
     dir: PathBuf,
     /// An issuer's block; may be repeated.
-    #[arg(long)]
+    #[arg(long, value_parser = exact_prefix)]
     prefix: Vec<Prefix>,
     /// Days for which the entry holds, and the delegation if there is one.
     #[arg(long, default_value_t = 365)]

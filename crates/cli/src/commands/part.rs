@@ -224,7 +224,7 @@ async fn replace(own: &Own) -> Result<Exit, Failure> {
     books.close().await;
     if own.books.json {
         files::print_line(json!({
-            "code": code, "serial": firearm.serial, "model": firearm.model, "component": own.part, "issued_at": now,
+            "schema": "microstamp.issued/1", "code": code, "serial": firearm.serial, "model": firearm.model, "component": own.part, "issued_at": now,
         }))?;
     } else {
         files::print_line(format!("{code}  {}  {}", firearm.serial, own.part))?;
@@ -237,7 +237,9 @@ async fn issue_spare(spare: &Spare) -> Result<Exit, Failure> {
     let code = books.issue_part(spare.part, None, &spare.books.by, now).await.map_err(failure)?;
     books.close().await;
     if spare.books.json {
-        files::print_line(json!({"code": code, "component": spare.part, "issued_at": now}))?;
+        files::print_line(json!({
+            "schema": "microstamp.issued/1", "code": code, "component": spare.part, "issued_at": now,
+        }))?;
     } else {
         files::print_line(format!("{code}  {}", spare.part))?;
     }

@@ -66,7 +66,7 @@ impl<'h> Press<'h> {
         let of = book.lines.div_ceil(LINES).max(1);
         let name = part_name(self.file, self.parts + 1, of);
         let pdf = self.part(book, lines).to_pdf().or_exit(Exit::Environment, "cannot print the book")?;
-        files::write(&name, &pdf.bytes)?;
+        files::write_private(&name, &pdf.bytes)?;
         let bar = self.bar.get_or_insert_with(|| progress::bar(of as u64, "files printed"));
         bar.inc(1);
         bar.suspend(|| {

@@ -34,7 +34,8 @@ pub(crate) struct Trace {
     /// An issuer's folder on this machine; several may be named, and the one whose block it is answers.
     #[arg(long, value_name = "DIR", required_unless_present = "agency")]
     local: Vec<PathBuf>,
-    /// Ask the issuers of the directory through this agency's node: its folder. The node may be running or not.
+    /// Ask the issuers of the directory through this agency's node: its folder. A running node takes questions from here only
+    /// if it was made with `--programs-ask`; otherwise people ask at its desk.
     #[arg(long, value_name = "DIR", conflicts_with = "local", requires_all = ["crime_code", "approver"])]
     pub(super) agency: Option<PathBuf>,
     /// Take the directory from this file or address instead of where the node usually does.
@@ -79,10 +80,17 @@ pub(crate) struct Trace {
     pub(super) json: bool,
 }
 
+/// How far the printed probabilities of a reading may be from 1 together.
+const ROUNDING: f64 = 1e-6;
+
 /// The part of `microstamp.reading/1` that a question needs.
 #[derive(Deserialize)]
 struct ReadingFile {
+    schema: String,
+    outcome: String,
     candidates: Vec<CandidateLine>,
+    /// Probability of everything that is not listed.
+    other: f64,
 }
 
 #[derive(Deserialize)]
@@ -118,10 +126,9 @@ pub(crate) fn trace(arguments: &Trace) -> Result<Exit, Failure> {
 fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {
     let (codes, reading_sha256) = if let Some(file) = &arguments.reading {
         let bytes = files::read(file)?;
-        let reading: ReadingFile = serde_json::from_slice(&bytes)
-            .or_exit(Exit::BadInput, format!("`{}` is not a reading", file.display()))?;
-        let codes = reading.candidates.iter();
-        let codes = codes.map(|one| CandidateCode { code: one.code, posterior: one.posterior }).collect();
+        let codes = codes_read(&bytes).map_err(|reason| {
+            Exit::BadInput.because(format!("`{}` cannot be asked: {reason}", file.display()))
+        })?;
         (codes, Some(hex::encode(Sha256::digest(&bytes))))
     } else {
         let scheme = Scheme::by_name(&arguments.scheme).or_exit(Exit::BadInput, "cannot ask")?;
@@ -143,12 +150,34 @@ fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {
     })
 }
 
+/// The candidates of a reading that has some: what `read` calls unreadable or no mark is no ground to ask about anybody.
+fn codes_read(bytes: &[u8]) -> Result<Vec<CandidateCode>, String> {
+    let reading: ReadingFile =
+        serde_json::from_slice(bytes).map_err(|error| format!("it is not one reading: {error}"))?;
+    if reading.schema != "microstamp.reading/1" {
+        return Err(format!("its schema is `{}`, not `microstamp.reading/1`", reading.schema));
+    }
+    if !matches!(reading.outcome.as_str(), "accepted" | "candidates") {
+        return Err(format!("its outcome is `{}`, so that it names no code", reading.outcome));
+    }
+    let all = || reading.candidates.iter().map(|one| one.posterior).chain([reading.other]);
+    let sum: f64 = all().sum();
+    if all().any(|share| !(0.0..=1.0).contains(&share)) || (sum - 1.0).abs() > ROUNDING {
+        return Err(format!("its candidates and `other` add up to {sum}, not to 1"));
+    }
+    let likely = reading.candidates.iter().filter(|one| one.posterior > 0.0);
+    Ok(likely.map(|one| CandidateCode { code: one.code, posterior: one.posterior }).collect())
+}
+
 fn candidate(scheme: &Scheme, text: &str) -> Result<CandidateCode, Failure> {
     let (code, posterior) = text.split_once('=').unwrap_or((text, "1"));
     let code = scheme.code(code).or_exit(Exit::BadInput, "cannot ask")?;
-    let posterior =
-        posterior.trim().parse().or_exit(Exit::BadInput, format!("`{posterior}` is no probability"))?;
-    Ok(CandidateCode { code, posterior })
+    let number = posterior.trim().parse().ok().filter(|number| *number > 0.0 && *number <= 1.0);
+    let number = number.ok_or_else(|| {
+        let range = "a posterior is more than 0 and at most 1";
+        Exit::BadInput.because(format!("`{posterior}` is no probability of a code\nhint: {range}"))
+    })?;
+    Ok(CandidateCode { code, posterior: number })
 }
 
 /// The books that own the likeliest code's block, or the first ones, which then say that it is not theirs.

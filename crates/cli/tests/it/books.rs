@@ -154,3 +154,35 @@ fn a_table_is_tried_before_it_is_taken() {
     assert_eq!(shell.run(&[&import[..], &["--skip-rejected"]].concat()).0, 1);
     shell.done(&["book", "--registry", "k7", "--model", "M9", "--serial", "X1"]);
 }
+
+/// Only a reading that names codes is a ground to ask, and its own file says whether it does.
+#[test]
+fn a_reading_is_asked_about_only_where_it_names_codes() {
+    let (shell, code) = Shell::with_three_pistols();
+    let ask = |outcome: &str, posterior: f64, other: f64| {
+        let candidates = serde_json::json!([{"code": code, "posterior": posterior}]);
+        let reading = serde_json::json!({
+            "schema": "microstamp.reading/1", "outcome": outcome, "candidates": candidates, "other": other,
+        });
+        std::fs::write(shell.0.path().join("reading.json"), reading.to_string()).unwrap();
+        let trace =
+            ["trace", "--reading", "reading.json", "--local", "k7", "--ori", "CA0194200", "--case", "1"];
+        shell.run(&[trace.as_slice(), &["--reason", "at a scene"]].concat())
+    };
+    assert_eq!(ask("accepted", 0.999_999, 0.000_001).0, 0);
+    for (outcome, posterior, other, says) in [
+        ("unreadable", 0.9999, 0.0001, "its outcome is `unreadable`"),
+        ("no_mark", 0.9999, 0.0001, "its outcome is `no_mark`"),
+        ("accepted", 0.9999, 0.9, "not to 1"),
+        ("candidates", 1.5, -0.5, "not to 1"),
+    ] {
+        let (exit, _, remarks) = ask(outcome, posterior, other);
+        assert_eq!(exit, 2, "{outcome} {posterior}: {remarks}");
+        assert!(remarks.contains(says), "{remarks}");
+    }
+    let trace = ["--local", "k7", "--ori", "CA0194200", "--case", "1", "--reason", "at a scene"];
+    for posterior in ["0", "NaN", "-0.1", "1.1", "x"] {
+        let asked = format!("{code}={posterior}");
+        assert_eq!(shell.run(&[["trace", &asked].as_slice(), &trace].concat()).0, 2, "{posterior}");
+    }
+}

@@ -64,7 +64,7 @@ fn a_gunsmith_signs_and_the_clerk_enters() {
         refused(folder, "part enter --registry k7 altered.note", 4).contains("the statement was altered")
     );
     std::fs::write(folder.join("broken.note"), &note[1..]).unwrap();
-    assert!(refused(folder, "part enter --registry k7 broken.note", 2).contains("cannot be read"));
+    assert!(refused(folder, "part enter --registry k7 broken.note", 2).contains("cannot be taken"));
     assert_eq!(done(folder, enter), "entry 3\nentry 4\n");
     assert!(refused(folder, enter, 4).contains("entered before"));
     let book = done(folder, &format!("book {FIRST}"));

@@ -65,6 +65,44 @@ fn a_certificate_is_printed_beside_its_note() {
 }
 
 #[test]
+fn a_certificate_is_checked_without_the_books() {
+    let folder = books(2);
+    let folder = folder.path();
+    for (serial, file) in [("A00001", "one.txt"), ("A00002", "two.txt")] {
+        done(folder, &format!("certificate --registry k7 --model M9 --serial {serial} -o {file}"));
+    }
+    let keys = "--key k7/keys/signing.pub --log-key k7/keys/log.pub";
+    let whole = done(folder, &format!("audit verify one.txt {keys}"));
+    assert!(whole.contains("it stands in the log microstamp/issuer/K7"), "{whole}");
+    assert!(whole.contains("firing-pin: "), "{whole}");
+    done(folder, "audit verify one.txt --key k7/keys/signing.pub");
+
+    let fails = |arguments: String, says: &str| {
+        let output = run(folder, &arguments);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments}: {text}");
+        assert!(text.contains(says), "{arguments}: {text}");
+    };
+    fails(format!("audit verify one.txt --proof two.txt.proof {keys}"), "of another place in a log");
+    fails("audit verify one.txt --key k7/keys/log.pub".into(), "does not verify");
+    let text = std::fs::read_to_string(folder.join("one.txt")).unwrap();
+    std::fs::write(folder.join("altered.txt"), text.replace("A00001", "A00009")).unwrap();
+    fails("audit verify altered.txt --key k7/keys/signing.pub".into(), "does not verify");
+    assert_eq!(run(folder, "audit verify one.txt").status.code(), Some(2), "no key is named");
+}
+
+#[test]
+fn a_block_is_named_in_its_one_spelling() {
+    let folder = tempfile::tempdir().unwrap();
+    for typed in ["KB", "KO", "kI"] {
+        let refused = run(folder.path(), &format!("issuer init k --prefix {typed} --name Example"));
+        assert_eq!(refused.status.code(), Some(2), "{typed}");
+        assert!(!folder.path().join("k").exists(), "{typed}");
+    }
+    done(folder.path(), "issuer init k --prefix k8 --name Example");
+}
+
+#[test]
 fn a_closing_issuer_hands_its_books_over() {
     let folder = books(2);
     let folder = folder.path();

@@ -1,9 +1,12 @@
 //! Opening and writing files: the only place of this program that touches the disk for plain files.
 
-use std::ffi::OsStr;
+mod output;
+
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+pub(crate) use output::{Output, Readers, write, write_private};
 
 use crate::exit::{Exit, Failure};
 
@@ -66,82 +69,6 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     exit.because(format!("cannot read `{}`: {error}", path.display()))
 }
 
-/// Writes a result to a file, or to standard output for `-`. A file appears whole or not at all.
-pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if path == Path::new("-") {
-        return print(bytes);
-    }
-    let cannot =
-        |error: io::Error| Exit::Environment.because(format!("cannot write `{}`: {error}", path.display()));
-    let temporary = beside(path);
-    fs::write(&temporary, bytes).map_err(cannot)?;
-    fs::rename(&temporary, path).map_err(|error| {
-        let _ = fs::remove_file(&temporary);
-        cannot(error)
-    })
-}
-
-/// A result that is written piece by piece, because it may be larger than memory: to a file that appears whole or not at
-/// all, or to standard output for `-`.
-pub(crate) struct Output {
-    out: io::BufWriter<Box<dyn io::Write>>,
-    /// Where it is written, and the name that it gets in the end.
-    names: Option<(PathBuf, PathBuf)>,
-}
-
-impl Output {
-    pub(crate) fn new(path: &Path) -> Result<Self, Failure> {
-        if path == Path::new("-") {
-            return Ok(Self { out: io::BufWriter::new(Box::new(io::stdout())), names: None });
-        }
-        let temporary = beside(path);
-        let file = File::create(&temporary).map_err(|error| {
-            Exit::Environment.because(format!("cannot write `{}`: {error}", path.display()))
-        })?;
-        Ok(Self { out: io::BufWriter::new(Box::new(file)), names: Some((temporary, path.to_owned())) })
-    }
-
-    /// Writes what is left and gives the file its name.
-    pub(crate) fn finish(mut self) -> Result<(), Failure> {
-        let written = self.out.flush().inspect_err(gone_away);
-        let Some((temporary, path)) = self.names.take() else {
-            return written.map_err(|error| {
-                Exit::Environment.because(format!("cannot write to standard output: {error}"))
-            });
-        };
-        written.and_then(|()| fs::rename(&temporary, &path)).map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            Exit::Environment.because(format!("cannot write `{}`: {error}", path.display()))
-        })
-    }
-}
-
-impl io::Write for Output {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out.write(bytes).inspect_err(gone_away)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush().inspect_err(gone_away)
-    }
-}
-
-/// A reader that has gone away ends the run quietly.
-fn gone_away(error: &io::Error) {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        std::process::exit(0);
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some((temporary, _)) = &self.names {
-            // The export failed: nothing of it stays.
-            let _ = fs::remove_file(temporary);
-        }
-    }
-}
-
 /// Writes a new file that only its owner may read.
 pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
@@ -151,11 +78,6 @@ pub(crate) fn write_secret(path: &Path, text: &str) -> io::Result<()> {
     let mut file = options.open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
-}
-
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or(OsStr::new("output")).to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.part", std::process::id()))
 }
 
 /// Makes a folder and those above it.
@@ -168,8 +90,7 @@ pub(crate) fn create_folder(path: &Path) -> Result<(), Failure> {
 /// Prints bytes to standard output. A reader that has gone away ends the run quietly.
 pub(crate) fn print(bytes: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(bytes).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+    match out.write_all(bytes).and_then(|()| out.flush()).inspect_err(output::gone_away) {
         Err(error) => Err(Exit::Environment.because(format!("cannot write to standard output: {error}"))),
         Ok(()) => Ok(()),
     }
