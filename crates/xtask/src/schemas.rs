@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn names_are_found_with_their_numbers() {
-        let text = r#"{"schema": "microstamp.two-words/12"} microstamp.example/log microstamp.Other/1"#;
-        assert_eq!(schemas(text), BTreeSet::from(["microstamp.two-words/12".to_owned()]));
+        let text = format!(r#"{{"schema": "{START}two-words/12"}} {START}example/log {START}Other/1"#);
+        assert_eq!(schemas(&text), BTreeSet::from([format!("{START}two-words/12")]));
     }
 }
