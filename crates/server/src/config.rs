@@ -299,9 +299,15 @@ impl Node {
     /// The token with which local programs ask.
     ///
     /// # Errors
-    /// [`ConfigError`].
+    /// [`ConfigError`]; also when it is empty or cut short, which would open the node to everybody.
     pub fn token(&self) -> Result<String, ConfigError> {
-        Ok(read(&self.folder.join("api.token"))?.trim().to_owned())
+        let path = self.folder.join("api.token");
+        let token = read(&path)?.trim().to_owned();
+        if token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Ok(token);
+        }
+        let reason = "a token has 64 hexadecimal digits\nhint: put it back, or write 64 new ones";
+        Err(ConfigError::Damaged { path, reason: reason.to_owned() })
     }
 
     /// Writes `node.toml` anew, for a directory that is known only later.

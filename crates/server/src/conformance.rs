@@ -401,6 +401,7 @@ fn question(prefix: Option<symbology::Prefix>, ori: registry::names::Ori) -> Que
         approver: "second person".parse().expect("two plain words"),
         codes: code.map(|code| AskedCode { code, posterior: 1.0 }).into_iter().collect(),
         reading_sha256: None,
+        typed_by: Some("conformance".parse().expect("a plain word")),
         recovered_on: None,
     }
 }

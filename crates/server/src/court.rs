@@ -5,6 +5,8 @@
 //! A bundle is the line `microstamp.court/1`, then for each part a line `part <name> <bytes>`, so many bytes, and a
 //! newline. There is one spelling, and every byte is covered by a signature or a hash.
 
+mod approval;
+
 use std::fmt;
 
 use jiff::Timestamp;
@@ -16,6 +18,8 @@ use transparency::{
     canonical_json,
 };
 
+pub use self::approval::{CourtApproval, CourtStep};
+use self::approval::{Placed, approval};
 use crate::api::{Answer, IssuerCard, NodeCard, Question};
 use crate::client::Client;
 use crate::federation::{
@@ -60,6 +64,8 @@ pub struct CourtReport {
     pub asked_at: Timestamp,
     /// The agency's node.
     pub agency: String,
+    /// Who filed and who approved it; `None` where a local program asked with the node's token.
+    pub approval: Option<CourtApproval>,
     /// What was answered.
     pub answer: Answer,
     /// The issuer's log and its witnesses.
@@ -95,6 +101,8 @@ pub(crate) struct Exchange {
     pub(crate) asked: Value,
     pub(crate) answer: Entered,
     pub(crate) answered: Value,
+    /// Who filed, read and approved it, where it went over the desk.
+    pub(crate) desk: Vec<Entered>,
 }
 
 impl CourtBundle {
@@ -184,9 +192,9 @@ impl CourtBundle {
             authorise(&question, agency).map_err(|error| wrong("question", error))?;
         }
         let issuer_log = self.issuer_log(&directory, &issuer.node)?;
-        let agency_log = self.agency_log(&directory, &agency.node)?;
+        let (agency_log, approval) = self.agency_log(&directory, &agency.node, &question)?;
         let agency = agency.node.name.to_string();
-        Ok(CourtReport { question, asked_at, agency, answer, issuer_log, agency_log })
+        Ok(CourtReport { question, asked_at, agency, approval, answer, issuer_log, agency_log })
     }
 
     fn request(&self) -> Result<Message, CourtError> {
@@ -230,7 +238,11 @@ impl CourtBundle {
     }
 
     fn issuer_log(&self, directory: &Directory, issuer: &NodeCard) -> Result<Approval, CourtError> {
-        let (approval, [asked, answered]) = entries("issuer-log", &self.parts[6], directory, issuer)?;
+        let (approval, asked, answered, desk) = entries("issuer-log", &self.parts[6], directory, issuer)?;
+        let (asked, answered) = (asked.record, answered.record);
+        if !desk.is_empty() {
+            return Err(wrong("issuer-log", "it holds more than a question and an answer"));
+        }
         let request: Value = one_spelling("request", &self.parts[2])?;
         let holds = asked["kind"] == "question"
             && asked["body"]["content"] == self.parts[1].as_str()
@@ -240,16 +252,26 @@ impl CourtBundle {
         if holds { Ok(approval) } else { Err(wrong("issuer-log", "its entries are of another trace")) }
     }
 
-    fn agency_log(&self, directory: &Directory, agency: &NodeCard) -> Result<Approval, CourtError> {
-        let (approval, [asked, answered]) = entries("agency-log", &self.parts[7], directory, agency)?;
+    /// The agency's entries of question and answer, and those of its desk.
+    fn agency_log(
+        &self,
+        directory: &Directory,
+        agency: &NodeCard,
+        question: &Question,
+    ) -> Result<(Approval, Option<CourtApproval>), CourtError> {
+        let (log, asked, answered, desk) = entries("agency-log", &self.parts[7], directory, agency)?;
         let request: Value = one_spelling("request", &self.parts[2])?;
-        let holds = asked["kind"] == "question"
-            && asked["body"]["content"] == self.parts[1].as_str()
-            && asked["body"]["request"] == request
+        let answered = answered.record;
+        let holds = asked.record["kind"] == "question"
+            && asked.record["body"]["content"] == self.parts[1].as_str()
+            && asked.record["body"]["request"] == request
             && answered["kind"] == "answer"
             && answered["body"]["content"] == self.parts[3].as_str()
             && answered["body"]["opened"]["statement"] == self.parts[5].as_str();
-        if holds { Ok(approval) } else { Err(wrong("agency-log", "its entries are of another trace")) }
+        if !holds {
+            return Err(wrong("agency-log", "its entries are of another trace"));
+        }
+        Ok((log, approval(question, &asked, &desk)?))
     }
 }
 
@@ -304,20 +326,25 @@ async fn fetch(
     Err(wrong("issuer-log", format!("{} does not give `{partial}`", node.name)))
 }
 
-/// Two entries of a node's log, under a checkpoint that a quorum cosigned.
+/// Question and answer in a node's log and what stands beside them, under a checkpoint that a quorum cosigned.
 fn entries(
     part: &'static str,
     text: &str,
     directory: &Directory,
     node: &NodeCard,
-) -> Result<(Approval, [Value; 2]), CourtError> {
+) -> Result<(Approval, Placed, Placed, Vec<Placed>), CourtError> {
     let policy = directory.policy(&node.log).map_err(|error| wrong(part, error))?;
     let bundle = Bundle::parse(text.as_bytes()).map_err(|error| wrong(part, error))?;
     let approval = bundle.verify(&policy).map_err(|error| wrong(part, error))?;
-    let record = |bytes: &[u8]| serde_json::from_slice::<Value>(bytes).map_err(|error| wrong(part, error));
-    match bundle.entries.as_slice() {
-        [asked, answered] => Ok((approval, [record(&asked.record)?, record(&answered.record)?])),
-        _ => Err(wrong(part, "it does not hold a question and an answer")),
+    let mut placed = Vec::new();
+    for entry in &bundle.entries {
+        let record = serde_json::from_slice(&entry.record).map_err(|error| wrong(part, error))?;
+        placed.push(Placed { index: entry.inclusion.index, record });
+    }
+    let desk = placed.split_off(placed.len().min(2));
+    match <[Placed; 2]>::try_from(placed) {
+        Ok([asked, answered]) => Ok((approval, asked, answered, desk)),
+        Err(_) => Err(wrong(part, "it does not hold a question and an answer")),
     }
 }
 

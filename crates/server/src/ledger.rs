@@ -2,9 +2,8 @@
 //! of each. No log, no answer: [`Ledger::enter`] returns when both are on disk.
 //!
 //! One thread writes. Whatever arrives while it flushes the disk goes into its next batch, so that many traces share one
-//! wait for the disk, in which records and log are flushed side by side. After a power cut an entry may stand in the log
-//! whose record is gone; it was never acknowledged. A record file that is deleted takes the content with it; the log keeps the proof
-//! that something was there.
+//! wait for the disk: the records travel in the journal of the log, so that one flush makes both durable, both or neither.
+//! A record file that is deleted takes the content with it; the log keeps the proof that something was there.
 
 mod format;
 mod index;
@@ -125,12 +124,24 @@ pub(crate) struct LogState {
     well: Arc<AtomicBool>,
     /// Entries that a witness saw, where they are more than the log's.
     longer: Arc<AtomicU64>,
+    /// Whether a quorum of witnesses has cosigned it since this process began.
+    heard: Arc<AtomicBool>,
 }
 
 impl LogState {
     /// Whether the log took the last batch that it was given, and no older copy of it was put back.
     pub(crate) fn is_well(&self) -> bool {
         self.well.load(Ordering::Relaxed) && self.longer.load(Ordering::Relaxed) == 0
+    }
+
+    /// Remembers that a quorum of witnesses knows the log as it is here.
+    pub(crate) fn was_heard(&self) {
+        self.heard.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it may be answered from: an older copy that was put back while the witnesses are away looks like any other log.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 }
 
@@ -189,7 +200,7 @@ impl Ledger {
             index,
             end,
             checkpoint,
-            state: LogState { well, longer: Arc::default() },
+            state: LogState { well, longer: Arc::default(), heard: Arc::default() },
             thread,
         })
     }

@@ -20,7 +20,7 @@ pub use app::{DoorRules, ServeError, ServeOptions, Server};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{ConfigError, Node, NodeConfig, NodeRole, validity};
-pub use court::{CourtBundle, CourtError, CourtReport};
+pub use court::{CourtApproval, CourtBundle, CourtError, CourtReport, CourtStep};
 pub use ledger::{Act, Entered, Key, Ledger, LedgerCheck, LedgerError, Stored};
 pub use problem::{Problem, ProblemKind};
 pub use telemetry::{Metrics, start_log};

@@ -5,8 +5,8 @@
 //! The house rule is that only `cli`, `server` and `cluster` open files. This module is the one exception in
 //! this crate, because the order *journal, flush, tiles, checkpoint* **is** the promise that nothing acknowledged is
 //! lost. Three rooms need it (`registry`, `casework`, `cli`); written three times it would be wrong once. It opens only
-//! the folder it is given, only under the names of [`Resource`] and its own dot files, never follows a name from
-//! outside, and reads no log file larger than 16 MiB.
+//! the folder it is given, only under the names of [`Resource`] and its own dot files, and the files beside it that a
+//! [`Piece`] names; never follows a name from outside, and reads no log file larger than 16 MiB.
 
 use std::{
     collections::BTreeMap,
@@ -17,7 +17,7 @@ use std::{
 
 use crate::{
     Resource, StoreError, TileStore,
-    journal::{self, Files, Journal},
+    journal::{self, Append, Files, Journal, Piece},
 };
 
 /// Largest file of a log: a full bundle of 256 entries of 65,535 bytes, each behind two bytes.
@@ -45,7 +45,7 @@ pub struct FolderStore {
 #[derive(Debug)]
 struct Writer {
     /// Files handed over since the last checkpoint. Dropped before the lock is let go.
-    pending: Files,
+    pending: Append,
     journal: Journal,
     /// With [`FolderStore::lagging`]: what the journal holds and readers do not see yet.
     unpublished: Option<Unpublished>,
@@ -119,8 +119,21 @@ impl FolderStore {
     pub fn lagging(mut self) -> Self {
         if let Some(writer) = &mut self.writer {
             writer.unpublished = Some(Unpublished::default());
+            writer.journal.reserve();
         }
         self
+    }
+
+    /// Gives the next append a piece of a file beside the log, in place of one that it was given before: durable with it,
+    /// whole or not at all, and there to be read once the append has returned. Whoever opens the folder after a crash puts it
+    /// in place again.
+    ///
+    /// # Errors
+    /// [`StoreError::ReadOnly`].
+    pub fn beside(&mut self, piece: Piece) -> Result<(), StoreError> {
+        let writer = self.writer.as_mut().ok_or(StoreError::ReadOnly)?;
+        writer.pending.pieces = vec![piece];
+        Ok(())
     }
 
     /// Shows readers of the folder everything appended so far.
@@ -155,14 +168,15 @@ impl Writer {
     fn recover(root: &Path, lock: File) -> Result<Self, StoreError> {
         let (mut journal, records) = Journal::open(root)?;
         let mut placed = std::collections::BTreeSet::new();
-        for files in &records {
-            journal::place(root, files)?;
-            placed.extend(files.iter().map(|(resource, _)| root.join(resource.to_string())));
+        for append in &records {
+            append.pieces.iter().try_for_each(|piece| piece.place(root))?;
+            journal::place(root, &append.files)?;
+            placed.extend(paths(root, append));
         }
         journal::flush(root, &placed)?;
         journal.clear()?;
         flush_folder(root)?;
-        Ok(Self { pending: Vec::new(), journal, unpublished: None, _lock: lock })
+        Ok(Self { pending: Append::default(), journal, unpublished: None, _lock: lock })
     }
 }
 
@@ -189,8 +203,7 @@ impl TileStore for FolderStore {
 
     fn write(&mut self, files: &[(Resource, Vec<u8>)]) -> Result<(), StoreError> {
         let writer = self.writer.as_mut().ok_or(StoreError::ReadOnly)?;
-        writer.pending.clear();
-        writer.pending.extend_from_slice(files);
+        files.clone_into(&mut writer.pending.files);
         Ok(())
     }
 
@@ -200,16 +213,17 @@ impl TileStore for FolderStore {
         if found.as_deref() != expected {
             return Err(StoreError::Conflict);
         }
-        let mut files = std::mem::take(&mut writer.pending);
-        files.push((Resource::Checkpoint, new.to_vec()));
-        writer.journal.commit(&files)?;
+        let mut append = std::mem::take(&mut writer.pending);
+        append.files.push((Resource::Checkpoint, new.to_vec()));
+        writer.journal.commit(&append)?;
+        append.pieces.iter().try_for_each(|piece| piece.place(&self.root))?;
         if let Some(held) = &mut writer.unpublished {
-            held.take(files);
+            writer.journal.remember(append.pieces.iter().map(|piece| piece.path(&self.root)));
+            held.take(append.files);
             return Ok(());
         }
-        journal::place(&self.root, &files)?;
-        let paths = files.iter().map(|(resource, _)| self.root.join(resource.to_string()));
-        writer.journal.placed(paths)
+        journal::place(&self.root, &append.files)?;
+        writer.journal.placed(paths(&self.root, &append))
     }
 
     fn remove_partials(&mut self, full: &[Resource]) -> Result<(), StoreError> {
@@ -230,6 +244,12 @@ impl Drop for FolderStore {
             writer.journal.leave();
         }
     }
+}
+
+/// Where the files of an append lie.
+fn paths(root: &Path, append: &Append) -> impl Iterator<Item = PathBuf> {
+    let files = append.files.iter().map(|(resource, _)| root.join(resource.to_string()));
+    files.chain(append.pieces.iter().map(|piece| piece.path(root)))
 }
 
 fn remove_partials(root: &Path, full: &[Resource]) -> Result<(), StoreError> {

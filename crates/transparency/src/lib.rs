@@ -27,6 +27,7 @@ pub use commitment::{Commitment, Salt};
 pub use folder::FolderStore;
 pub use fsck::{Finding, Report, fsck, watch};
 pub use hash::Hash;
+pub use journal::Piece;
 pub use keys::{KeyKind, SigningKey, VerifierKey};
 pub use log::{Log, LogError};
 pub use merkle::{ConsistencyProof, Frontier, InclusionProof, ProofError};

@@ -27,7 +27,44 @@ pub(crate) fn violations(root: &Path) -> Result<Vec<String>> {
             fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
         check_source(source.strip_prefix(root).unwrap_or(&source), &text, &mut violations);
     }
+    violations.extend(tests_that_are_not_there(root)?);
     Ok(violations)
+}
+
+/// Tests that a document names, as `module::what_it_shows` in backquotes, and that no crate has: a table of controls must not
+/// outlive its tests.
+fn tests_that_are_not_there(root: &Path) -> Result<Vec<String>> {
+    let mut sources = Vec::new();
+    collect_sources(&root.join("crates"), &mut sources)?;
+    let mut missing = Vec::new();
+    for entry in fs::read_dir(root.join("docs")).context("cannot list docs")? {
+        let document = entry?.path();
+        if document.extension().is_none_or(|extension| extension != "md") {
+            continue;
+        }
+        let text = fs::read_to_string(&document)?;
+        for (module, name) in text.split('`').filter_map(test_name) {
+            let file = format!("{module}.rs");
+            let of_module = sources.iter().filter(|source| source.ends_with(&file));
+            let is_there = of_module.filter_map(|source| fs::read_to_string(source).ok());
+            if !is_there.into_iter().any(|source| source.contains(&format!("fn {name}("))) {
+                missing.push(format!(
+                    "{} names the test `{module}::{name}`, which is not there",
+                    document.display()
+                ));
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// Module and name, where a word is a test's: its name is a sentence.
+fn test_name(word: &str) -> Option<(&str, &str)> {
+    let (module, name) = word.split_once("::")?;
+    let plain = |text: &str| {
+        text.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    (plain(module) && plain(name) && name.matches('_').count() >= 3).then_some((module, name))
 }
 
 fn check_source(source: &Path, text: &str, violations: &mut Vec<String>) {

@@ -48,9 +48,11 @@ fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failur
             Priority::Urgent(justification) => Urgency::Urgent { justification },
         },
         reason: request.reason,
-        requester: request.requester,
+        requester: request.requester.clone(),
         approver: request.approver.ok_or_else(missing)?,
         codes: codes.collect(),
+        // Codes on the command line are the word of whoever asks.
+        typed_by: request.reading_sha256.is_none().then(|| request.requester.clone()),
         reading_sha256: request.reading_sha256,
         recovered_on: request.recovered_on,
     })

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use server::access::Role;
 use server::api::NodeName;
 use server::federation::Message;
 use server::roles::Agency;
-use server::{Clock, CourtBundle, CourtReport, Node};
+use server::{Clock, CourtApproval, CourtBundle, CourtReport, CourtStep, Node};
 use transparency::{Approval, VerifierKey};
 use uuid::Uuid;
 
@@ -101,9 +102,34 @@ fn report_json(report: &CourtReport) -> Value {
     };
     json!({
         "schema": "microstamp.court-audit/1", "ok": true, "agency": report.agency, "asked_at": report.asked_at,
+        "approval": report.approval.as_ref().map(approval_json),
         "question": report.question, "answer": report.answer,
         "issuer_log": log(&report.issuer_log), "agency_log": log(&report.agency_log), "findings": [],
     })
+}
+
+fn approval_json(approval: &CourtApproval) -> Value {
+    let step = |step: &CourtStep| json!({"by": step.by, "roles": step.roles, "at": step.at});
+    json!({
+        "filed": step(&approval.filed), "read": approval.read.as_ref().map(step),
+        "approved": step(&approval.approved), "draft_sha256": approval.draft_sha256,
+    })
+}
+
+fn tell_approval(approval: Option<&CourtApproval>) -> Result<(), Failure> {
+    let Some(approval) = approval else {
+        return files::print_line(
+            "asked by a program with the node's token: requester and approver are its word, no account approved",
+        );
+    };
+    let read = approval.read.as_ref().map(|step| ("reading attached", step));
+    let steps = [("filed", &approval.filed)].into_iter().chain(read);
+    for (what, step) in steps.chain([("approved", &approval.approved)]) {
+        let held: Vec<Role> = step.roles.clone().into();
+        let roles: Vec<_> = held.iter().map(ToString::to_string).collect();
+        files::print_line(format!("{what} on {} by {} ({})", step.at, step.by, roles.join(", ")))?;
+    }
+    files::print_line(format!("approved draft: sha256 {}", approval.draft_sha256))
 }
 
 fn tell(report: &CourtReport) -> Result<(), Failure> {
@@ -120,6 +146,7 @@ fn tell(report: &CourtReport) -> Result<(), Failure> {
         question.crime_code
     ))?;
     files::print_line(format!("reason: {}", question.reason))?;
+    tell_approval(report.approval.as_ref())?;
     files::print_line(format!(
         "answered on {} by {}: {}",
         answer.answered_at,

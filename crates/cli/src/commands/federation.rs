@@ -61,7 +61,7 @@ pub(crate) fn federation(arguments: &Federation) -> Result<Exit, Failure> {
     let What::Demo(demo) = &arguments.what;
     if demo.dir.exists() {
         return Err(Exit::BadInput
-            .because(format!("`{}` exists already\nhint: name a new folder", demo.dir.display())));
+            .because(format!("`{}` exists already\nhint: name another folder (`make federation FEDERATION_DIR=…`), or take this one away", demo.dir.display())));
     }
     files::create_folder(&demo.dir.join("logs"))?;
     let world = wait(build(&demo.dir))?;

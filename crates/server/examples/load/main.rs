@@ -59,6 +59,7 @@ async fn run(dir: &Path, rate: u32, seconds: u32) -> Done<()> {
     for at in 0..50 {
         federation.ask(at).await?;
     }
+    let before = federation.processor();
     let begun = tokio::time::Instant::now();
     let step = Duration::from_secs(1) / rate;
     let mut running = Vec::new();
@@ -95,6 +96,10 @@ async fn run(dir: &Path, rate: u32, seconds: u32) -> Done<()> {
         times.len() as f64 / wall.as_secs_f64(),
         times.last().copied().unwrap_or_default(),
     )?;
+    for ((name, before), (_, after)) in before.iter().zip(federation.processor()) {
+        let each = (after - before) as f64 * 10.0 / times.len().max(1) as f64;
+        writeln!(stdout(), "{name}: {each:.2} ms of a processor an answer")?;
+    }
     let federation = Arc::into_inner(federation).ok_or("a question is still under way")?;
     let codes = federation.end(last.ok_or("nothing was answered")?).await?;
     look_ups::measure(&dir.join("issuer"), &codes).await

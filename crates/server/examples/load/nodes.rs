@@ -93,6 +93,7 @@ impl Federation {
             approver: "sgt. example".parse()?,
             codes: vec![AskedCode { code: self.codes[at % self.codes.len()], posterior: 0.9999 }],
             reading_sha256: Some("ab".repeat(32)),
+            typed_by: None,
             recovered_on: Some("2025-04-01".parse()?),
         };
         let message = self.to_agency("POST", "traces").with("content-type", "application/json");
@@ -103,6 +104,15 @@ impl Federation {
             return Ok(question.id);
         }
         Err(format!("the pistol was not found: {}", String::from_utf8_lossy(&content)).into())
+    }
+
+    /// What each process has used of the processors so far, in clock ticks (100 a second on Linux); nothing elsewhere.
+    pub(crate) fn processor(&self) -> Vec<(String, u64)> {
+        let children = self.nodes.iter().zip(&self.children);
+        let all = children.map(|((node, _), child)| (node.config.name.to_string(), child.id()));
+        all.chain([("load generator".to_owned(), std::process::id())])
+            .filter_map(|(name, id)| Some((name, ticks(id)?)))
+            .collect()
     }
 
     /// Verifies a court bundle of the last answer, stops the nodes, and compares their logs with their records.
@@ -158,6 +168,13 @@ impl Drop for Federation {
             let _ = child.wait();
         }
     }
+}
+
+/// User and system time of a process.
+fn ticks(id: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
 }
 
 fn create(folder: &Path, role: NodeRole, name: &str, url: &str) -> Done<Node> {

@@ -24,6 +24,8 @@ use crate::ledger::{Act, Ledger, LedgerError};
 
 /// Accounts at one node.
 const MOST: usize = 10_000;
+/// Passwords that wait to be hashed; who comes then is told to try again instead of shutting the door for everybody.
+const WAITING: usize = 64;
 
 /// Why somebody may not, or may not yet.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,9 @@ pub enum AccessError {
     /// An operator changes its own account.
     #[error("nobody changes the own account\nhint: another operator does")]
     Own,
+    /// Too many passwords wait to be looked at.
+    #[error("too many people sign in at this moment\nhint: try again in a moment; nothing was counted")]
+    Busy,
     /// Too many accounts.
     #[error("a node holds at most {MOST} accounts")]
     Full,
@@ -91,6 +96,8 @@ pub struct Access {
     state: Mutex<State>,
     /// A password costs 19 MiB and some 20 ms: two at a time.
     hashing: Semaphore,
+    /// Those that are hashed or wait for it.
+    queue: Semaphore,
 }
 
 struct State {
@@ -113,6 +120,7 @@ impl Access {
             passkeys: relying_party(&node.config.url),
             state: Mutex::new(state),
             hashing: Semaphore::new(2),
+            queue: Semaphore::new(WAITING),
         })
     }
 
@@ -262,7 +270,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<(String, Step), AccessError> {
         let hash = self.state.lock().await.accounts.get(name).and_then(|account| account.password.clone());
-        let matches = self.matching(password, hash.clone()).await;
+        let matches = self.matching(password, hash.clone()).await?;
         let mut state = self.state.lock().await;
         // Between the two locks the account may have been closed or given another password.
         let account = state.accounts.get(name).filter(|account| {
@@ -317,7 +325,7 @@ impl Access {
         let mut state = self.state.lock().await;
         let (person, until) = state.sessions.who(secret, now).ok_or(AccessError::NoSession)?;
         let account = state.account(&person).map_err(|_| AccessError::NoSession)?;
-        if account.standing != Standing::Active {
+        if !matches!(account.standing, Standing::Active | Standing::Locked) {
             return Err(AccessError::NoSession);
         }
         let roles = account.roles.clone();
@@ -409,18 +417,20 @@ impl Access {
     }
 
     async fn hashed(&self, password: &str) -> Result<String, AccessError> {
+        let _place = self.queue.try_acquire().map_err(|_| AccessError::Busy)?;
         let (password, turn) = (password.to_owned(), self.hashing.acquire().await);
         let hash = tokio::task::spawn_blocking(move || password::hash(&password)).await;
         drop(turn);
         hash.ok().flatten().ok_or(AccessError::Password)
     }
 
-    async fn matching(&self, password: &str, hash: Option<String>) -> bool {
+    async fn matching(&self, password: &str, hash: Option<String>) -> Result<bool, AccessError> {
+        let _place = self.queue.try_acquire().map_err(|_| AccessError::Busy)?;
         let (password, turn) = (password.to_owned(), self.hashing.acquire().await);
         let matches =
             tokio::task::spawn_blocking(move || password::matches(&password, hash.as_deref())).await;
         drop(turn);
-        matches.unwrap_or(false)
+        Ok(matches.unwrap_or(false))
     }
 }
 
@@ -450,7 +460,8 @@ impl State {
         let (name, locks) = (account.name.clone(), account.fail(now));
         self.accounts.insert(name.clone(), account);
         if locks {
-            self.sessions.end_all(&name);
+            // A session that password and passkey opened goes on: whoever guesses names must not stop a whole desk.
+            self.sessions.end_begun(&name);
         }
         let what = if locks { "locked" } else { "sign-in failed" };
         self.keep(ledger, json!({"change": what, "account": name}), now).await

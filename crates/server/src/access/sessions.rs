@@ -72,6 +72,11 @@ impl Sessions {
         self.0.remove(&fingerprint(secret));
     }
 
+    /// Ends what a person has begun and not finished: sign-ins that wait for a passkey.
+    pub(super) fn end_begun(&mut self, person: &Person) {
+        self.0.retain(|_, session| session.person != *person || matches!(session.stage, Stage::Full));
+    }
+
     /// Ends every session of a person.
     pub(super) fn end_all(&mut self, person: &Person) {
         self.0.retain(|_, session| session.person != *person);

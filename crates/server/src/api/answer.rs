@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use registry::names::{CaseNumber, LicenceNumber, PartyName, Reference};
+use registry::names::{CaseNumber, LicenceNumber, PartyName, Person, Reference};
 use registry::{ChainEnd, PartState, RetailSale, Role, TimeToCrime, TraceOutcome, Traced};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -51,6 +51,9 @@ pub struct Answer {
     /// What a person must still answer, and until when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
+    /// Who typed the codes by hand, where the question names no reading.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed_by: Option<Person>,
     /// The same in sentences, with what must be said beside it.
     pub statement: Vec<String>,
 }
@@ -228,6 +231,7 @@ impl Answer {
             delegated_to: None,
             delegated_by: None,
             pending: None,
+            typed_by: question.typed_by.clone(),
             statement: vec!["the books cannot be read now; ask again".to_owned()],
         }
     }
@@ -235,6 +239,10 @@ impl Answer {
     /// Takes over what the books found.
     pub(crate) fn take(&mut self, outcome: &TraceOutcome, statement: Vec<String>) {
         self.statement = statement;
+        if let Some(by) = &self.typed_by {
+            self.statement
+                .push(format!("the code was typed by hand by {by}; no file of a reading is behind it"));
+        }
         match outcome {
             TraceOutcome::Found(traced) => self.take_firearm(OutcomeName::Found, traced),
             TraceOutcome::ChainEnds(traced) => self.take_firearm(OutcomeName::ChainEnds, traced),

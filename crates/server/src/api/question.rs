@@ -34,8 +34,11 @@ pub struct Question {
     pub approver: Person,
     /// The reading: codes with their posteriors, at most 20.
     pub codes: Vec<AskedCode>,
-    /// SHA-256 of the reading's file, 64 hexadecimal digits.
+    /// SHA-256 of the reading's file, 64 hexadecimal digits; without it `typed_by` says whose word the codes are.
     pub reading_sha256: Option<String>,
+    /// Who read the mark by eye and typed the codes, where no file of a reading is behind them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed_by: Option<Person>,
     /// Day on which the case was recovered.
     pub recovered_on: Option<Date>,
 }
@@ -158,6 +161,13 @@ pub enum DealerDisposition {
     },
     /// Not in the book.
     NoRecord {},
+}
+
+impl DealerDisposition {
+    /// Whether it is the dealer's last word on a firearm: what is in stock, or not in the book, can be asked again.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::RetailSale { .. } | Self::Transferred { .. })
+    }
 }
 
 impl Question {

@@ -142,6 +142,7 @@ impl From<AccessError> for Problem {
             AccessError::Password => ProblemKind::Malformed,
             AccessError::Taken(_) | AccessError::Full | AccessError::NoDomain => ProblemKind::Conflict,
             AccessError::Unknown(_) => ProblemKind::NotFound,
+            AccessError::Busy => ProblemKind::Busy,
             AccessError::Log(_) => ProblemKind::NoLog,
             AccessError::File(_) => ProblemKind::Fault,
         };
@@ -299,7 +300,7 @@ async fn file(State(people): State<People>, request: Request) -> Answer {
     let by = people.permit(request.headers(), Action::FileQuestion).await?;
     let key = idempotency_key(request.headers())?;
     let (_, content) = bytes(request).await?;
-    let filed = people.desk()?.file(by.person, (&content, key), people.clock.now()).await?;
+    let filed = people.desk()?.file(by, (&content, key), people.clock.now()).await?;
     let place = [(header::LOCATION, format!("/agency/v1/questions/{}", filed.id))];
     Ok((StatusCode::CREATED, place, respond(text(&filed)?)).into_response())
 }
@@ -352,7 +353,7 @@ async fn approve(State(people): State<People>, Named(id): Named, request: Reques
     let by = people.permit(request.headers(), Action::ApproveQuestion).await?;
     let (_, seen): (_, Approval) = content(request).await?;
     let what = (number(&id)?, seen.draft_sha256);
-    let filed = people.desk()?.approve(by.person, what, people.clock.now()).await?;
+    let filed = people.desk()?.approve(by, what, people.clock.now()).await?;
     Ok(respond(text(&filed)?))
 }
 
@@ -378,7 +379,7 @@ async fn withdraw(State(people): State<People>, Named(id): Named, headers: Heade
 async fn attach(State(people): State<People>, Named(id): Named, request: Request) -> Answer {
     let by = people.permit(request.headers(), Action::AttachReading).await?;
     let (_, reading): (_, AttachedReading) = content(request).await?;
-    let filed = people.desk()?.attach(by.person, (number(&id)?, reading), people.clock.now()).await?;
+    let filed = people.desk()?.attach(by, (number(&id)?, reading), people.clock.now()).await?;
     Ok(respond(text(&filed)?))
 }
 

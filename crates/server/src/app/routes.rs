@@ -101,7 +101,10 @@ pub(super) fn witness(witness: Arc<WitnessNode>, common: Common) -> Router {
 }
 
 pub(super) fn directory(keeper: Arc<DirectoryKeeper>, common: Common) -> Router {
-    let own = Router::new().route("/directory", get(directory_file)).with_state(keeper);
+    let own = Router::new()
+        .route("/directory", get(directory_file))
+        .route("/directory/proof", get(directory_proof))
+        .with_state((keeper, common.clone()));
     finish(own, common)
 }
 
@@ -229,8 +232,8 @@ async fn court(
 
 fn holds_token(token: &str, headers: &HeaderMap) -> Result<(), Problem> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    if same(given.as_bytes(), token.as_bytes()) {
+    let given = given.and_then(|value| value.strip_prefix("Bearer "));
+    if given.is_some_and(|given| !token.is_empty() && same(given.as_bytes(), token.as_bytes())) {
         return Ok(());
     }
     Err(ProblemKind::Unsigned.because("this is for whoever holds the node's token"))
@@ -278,10 +281,24 @@ async fn monitor(State((witness, _)): State<(Arc<WitnessNode>, Common)>, Named(l
     }
 }
 
-async fn directory_file(State(keeper): State<Arc<DirectoryKeeper>>) -> Response {
+async fn directory_file(State((keeper, _)): State<(Arc<DirectoryKeeper>, Common)>) -> Response {
     match keeper.file() {
         Some(bytes) => plain(bytes),
         None => ProblemKind::NoDirectory.because("no version was published yet").into_response(),
+    }
+}
+
+/// The proof that the directory's cosigned log holds the newest version.
+async fn directory_proof(State((keeper, common)): State<(Arc<DirectoryKeeper>, Common)>) -> Response {
+    let cosigned = match &common.cosigned {
+        Some(cosigned) => cosigned.newest().await,
+        None => None,
+    };
+    match cosigned.and_then(|signed| keeper.proof(&signed)) {
+        Some(bundle) => plain(bundle.to_string().into_bytes()),
+        None => ProblemKind::NotFound
+            .because("no quorum of witnesses has cosigned this version yet")
+            .into_response(),
     }
 }
 

@@ -94,7 +94,7 @@ impl Household {
         let (owner, clock) = (&self.owner, &self.clock);
         close_unused(tick, (&self.access, owner.ledger()), clock).await;
         self.settle(false).await;
-        if tick.is_multiple_of(RENEW) {
+        if tick.is_multiple_of(RENEW) || owner.directory().is_behind() {
             renew(owner.directory(), clock).await;
         }
         self.cosign().await;
@@ -113,7 +113,10 @@ impl Household {
         let (owner, now) = (&self.owner, self.clock.now());
         let Some(directory) = owner.directory().newest() else { return };
         let (watched, log) = (Watched::Node(owner.ledger()), owner.node().log.verifier());
-        let (count, _) = self.cosigned.renew(&watched, log, &directory, now).await;
+        let (count, quorum) = self.cosigned.renew(&watched, log, &directory, now).await;
+        if quorum {
+            owner.ledger().state().was_heard();
+        }
         owner.metrics().gauge("witnesses_cosigned", count as i64);
         self.cosign_books(&directory).await;
     }
@@ -130,11 +133,16 @@ impl Household {
     async fn cosign_books(&self, directory: &Directory) {
         let node = self.owner.node();
         let listed = directory.issuer(&node.config.name).and_then(|card| card.books_log.clone());
-        let (Some(cosigned), Some(key)) = (&self.books, listed) else { return };
+        let (Some(cosigned), Some(key), Owner::Issuer(issuer)) = (&self.books, listed, &self.owner) else {
+            return;
+        };
         let (Ok(key), Some(folder)) = (key.parse(), node.folder.parent()) else { return };
-        let watched = Watched::Books(folder.join("log"));
+        let watched = Watched::Books(folder.join("log"), &issuer.books_longer);
         let (count, _) = cosigned.renew(&watched, &key, directory, self.clock.now()).await;
         self.owner.metrics().gauge("witnesses_cosigned_books", count as i64);
+        if issuer.whole_books().is_err() {
+            self.owner.metrics().works("books", false);
+        }
     }
 
     /// Leaves everything so that the next start is quick.
@@ -153,7 +161,7 @@ impl Household {
 fn gauges(node: &Node, directory: &DirectoryHolder, metrics: &Metrics, clock: &Clock) {
     let now = clock.now().as_second();
     let left = directory.expires_at().map_or(0, |at| at.as_second() - now);
-    metrics.works("directory", left > 0);
+    metrics.works("directory", left > 0 && directory.is_sound());
     metrics.gauge("directory_expires_in_seconds", left);
     if let Some(tls) = &node.tls {
         metrics.gauge("certificate_expires_in_seconds", tls.expires_at().as_second() - now);
@@ -177,7 +185,7 @@ pub(super) async fn witness(
     let work = tokio::spawn(every(stopped, move |tick| {
         let (node, clock) = (Arc::clone(&node), clock.clone());
         async move {
-            if tick.is_multiple_of(RENEW) {
+            if tick.is_multiple_of(RENEW) || node.directory.is_behind() {
                 renew(&node.directory, &clock).await;
             }
             gauges(&node.node, &node.directory, &node.metrics, &clock);
@@ -227,7 +235,9 @@ async fn close_unused(tick: u32, (access, ledger): (&Access, &Ledger), clock: &C
 }
 
 async fn publish(node: &DirectoryKeeper) {
-    if let Err(problem) = node.publish().await {
+    let published = node.publish().await;
+    node.metrics.works("directory", published.is_ok());
+    if let Err(problem) = published {
         tracing::error!(detail = problem.detail, "the directory was not published");
     }
 }

@@ -2,9 +2,10 @@
 //!
 //! An uncertain answer says which codes were issued; a certain one tells of a firearm. An honest laboratory needs a few of the
 //! first for a bad reading, and of the second as many as it has cases. Whoever guesses codes, or reads the book of an issuer
-//! out code by code, needs thousands.
+//! out code by code, needs thousands. One reading is of one firearm: its hash, which an auditor can ask the file for, tells of
+//! no second. Codes that were typed by hand need no file, so there are fewer of them.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,11 +24,22 @@ pub struct FishingRules {
     pub firearms_per_case: usize,
     /// Different firearms for one agency.
     pub firearms_per_agency: usize,
+    /// Of these for one case by codes that were typed by hand.
+    pub typed_per_case: usize,
+    /// Of these for one agency by codes that were typed by hand.
+    pub typed_per_agency: usize,
 }
 
 impl Default for FishingRules {
     fn default() -> Self {
-        Self { per_case: 3, per_agency: 40, firearms_per_case: 20, firearms_per_agency: 500 }
+        Self {
+            per_case: 3,
+            per_agency: 40,
+            firearms_per_case: 20,
+            firearms_per_agency: 500,
+            typed_per_case: 5,
+            typed_per_agency: 50,
+        }
     }
 }
 
@@ -38,7 +50,43 @@ impl FishingRules {
         per_agency: usize::MAX,
         firearms_per_case: usize::MAX,
         firearms_per_agency: usize::MAX,
+        typed_per_case: usize::MAX,
+        typed_per_agency: usize::MAX,
     };
+}
+
+/// One wording for every limit: which of them it was would tell whether a code was issued.
+const ENOUGH: &str = "enough was told within 24 hours for this case, this reading or this agency; bring a better reading, \
+                      or ask tomorrow";
+
+impl FishingRules {
+    /// Whether another answer may be given after these.
+    fn allow(&self, answers: &VecDeque<Told>, told: &Told) -> bool {
+        let answers = || answers.iter().filter(|one| !one.refused);
+        let same_case = |one: &Told| one.case == told.case;
+        let Some(code) = told.code else {
+            let uncertain = || answers().filter(|one| one.code.is_none());
+            return uncertain().filter(|one| same_case(one)).count() < self.per_case
+                && uncertain().count() < self.per_agency;
+        };
+        let other = |one: &Told| one.reading == told.reading && one.code.is_some_and(|other| other != code);
+        if told.reading.is_some() && answers().any(other) {
+            return false;
+        }
+        if answers().any(|one| one.code == Some(code) && same_case(one)) {
+            return true;
+        }
+        let codes = |of: &dyn Fn(&Told) -> bool| {
+            let codes = answers().filter(|one| of(one)).filter_map(|one| one.code);
+            codes.collect::<HashSet<_>>().len()
+        };
+        let typed = |one: &Told| one.reading.is_none();
+        codes(&same_case) < self.firearms_per_case
+            && codes(&|_| true) < self.firearms_per_agency
+            && (told.reading.is_some()
+                || codes(&|one| typed(one) && same_case(one)) < self.typed_per_case
+                    && codes(&typed) < self.typed_per_agency)
+    }
 }
 
 /// Counts answers per agency and case.
@@ -48,12 +96,16 @@ pub(crate) struct FishingWatch {
     given: Mutex<Given>,
 }
 
-/// One answer: of a case, and of which firearm's code if it was certain.
+/// One answer: of a case, of which firearm's code if it was certain, and of which reading, if the code was not typed by hand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Told {
     pub(crate) at: Timestamp,
     pub(crate) case: CaseNumber,
     pub(crate) code: Option<Code>,
+    pub(crate) reading: Option<String>,
+    /// Whether nothing was told in the end. It counts as a question all the same: who guesses learns by refusals, too.
+    #[serde(default)]
+    pub(crate) refused: bool,
 }
 
 /// Answers by agency, oldest first.
@@ -73,38 +125,54 @@ impl FishingWatch {
         given.clone()
     }
 
-    /// Counts an answer, if another may be given. The same firearm for the same case counts once.
+    /// Whether the books may be asked at all: so many questions as there may be answers, refused ones among them. A firearm
+    /// that was told for a case can be asked for again.
     ///
     /// # Errors
-    /// The reason in words; nothing is counted then.
-    pub(crate) fn take(&self, agency: &str, told: Told) -> Result<(), String> {
+    /// The reason in words.
+    pub(crate) fn may_ask(
+        &self,
+        agency: &str,
+        (case, code): (&CaseNumber, Option<Code>),
+        now: Timestamp,
+    ) -> Result<(), String> {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(answers) = given.get_mut(agency) else { return Ok(()) };
+        forget(answers, now);
+        let known = answers
+            .iter()
+            .any(|one| !one.refused && one.code.is_some() && one.code == code && one.case == *case);
+        let of_case = answers.iter().filter(|one| one.case == *case).count();
+        let FishingRules { per_case, per_agency, firearms_per_case, firearms_per_agency, .. } = self.rules;
+        if known
+            || of_case < per_case.saturating_add(firearms_per_case)
+                && answers.len() < per_agency.saturating_add(firearms_per_agency)
+        {
+            return Ok(());
+        }
+        Err(ENOUGH.to_owned())
+    }
+
+    /// Counts an answer, if another may be given. The same firearm for the same case counts once, and no reading tells of two.
+    ///
+    /// # Errors
+    /// The reason in words; it is counted as refused then, and marked so.
+    pub(crate) fn take(&self, agency: &str, told: &mut Told) -> Result<(), String> {
         if self.rules == FishingRules::NONE {
             return Ok(());
         }
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let answers = given.entry(agency.to_owned()).or_default();
         forget(answers, told.at);
-        let again =
-            told.code.is_some() && answers.iter().any(|one| (one.code, &one.case) == (told.code, &told.case));
-        if again {
-            return Ok(());
-        }
-        let (per_case, per_agency, what) = match told.code {
-            Some(_) => (self.rules.firearms_per_case, self.rules.firearms_per_agency, "firearms"),
-            None => (self.rules.per_case, self.rules.per_agency, "uncertain answers"),
+        told.refused = !self.rules.allow(answers, told);
+        let same = |one: &Told| {
+            told.code.is_some()
+                && (&one.case, one.code, &one.reading) == (&told.case, told.code, &told.reading)
         };
-        let alike = || answers.iter().filter(|one| one.code.is_some() == told.code.is_some());
-        let (of_case, of_agency) = (alike().filter(|one| one.case == told.case).count(), alike().count());
-        if of_case >= per_case {
-            return Err(format!(
-                "{of_case} {what} were told for this case within 24 hours; bring a better reading, or ask tomorrow"
-            ));
+        if told.refused || !answers.iter().any(same) {
+            answers.push_back(told.clone());
         }
-        if of_agency >= per_agency {
-            return Err(format!("{of_agency} {what} were told to this agency within 24 hours; ask tomorrow"));
-        }
-        answers.push_back(told);
-        Ok(())
+        if told.refused { Err(ENOUGH.to_owned()) } else { Ok(()) }
     }
 
     /// Counts an answer of an earlier run.

@@ -50,6 +50,11 @@ pub fn check_question(content: &[u8]) -> Result<Question, Problem> {
     if hash.is_some_and(|hash| hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit())) {
         return Err(malformed(&"`reading_sha256` is not 64 hexadecimal digits"));
     }
+    if hash.is_some() == question.typed_by.is_some() {
+        return Err(malformed(
+            &"either `reading_sha256` names the reading that the codes are of, or `typed_by` who typed them by hand",
+        ));
+    }
     Ok(question)
 }
 

@@ -281,3 +281,24 @@ fn of_target(name: &str, target: &str) -> Option<String> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_from_the_request_covers_nothing_of_the_answer() {
+        let input = |components: &str| {
+            let field = format!("trace=({components});created=1;keyid=\"a\"");
+            let message = Message::answer(200).with("signature-input", &field);
+            SignatureInput::of(&message, "trace").expect("a structured field")
+        };
+        let needed = ["@status", "content-digest"];
+        assert_eq!(input(r#""@status" "content-digest""#).covers(&needed), Ok(()));
+        for parameter in ["req", "sf", "bs", "key=\"x\"", "tr"] {
+            let components = format!("\"@status\" \"content-digest\";{parameter}");
+            let covered = input(&components).covers(&needed);
+            assert_eq!(covered, Err(SignatureError::NotCovered("content-digest")), "{parameter}");
+        }
+    }
+}

@@ -1,12 +1,13 @@
 //! The files of records, one a month: a line for each entry of the log.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
+use transparency::Piece;
 
 use super::index::{Key, Place};
 use super::{Entered, Stored};
@@ -29,51 +30,24 @@ struct Record {
     body: Value,
 }
 
-/// The file that is being written.
-pub(super) struct Month {
-    file: File,
-    end: Place,
+/// Makes the file of a month if need be, and cuts off what lies behind `end`: half a batch that was never acknowledged.
+pub(super) fn begin(folder: &Path, end: Place) -> io::Result<()> {
+    let records = folder.join("records");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path(&records, end.month))?;
+    File::open(&records).and_then(|folder| folder.sync_all())?;
+    if file.metadata()?.len() > end.offset {
+        file.set_len(end.offset)?;
+    }
+    Ok(())
 }
 
-impl Month {
-    /// Opens the file of `end` and cuts off what lies behind: half a batch that was never acknowledged.
-    pub(super) fn open(folder: &Path, end: Place) -> io::Result<Self> {
-        let records = folder.join("records");
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path(&records, end.month))?;
-        File::open(&records).and_then(|folder| folder.sync_all())?;
-        if file.metadata()?.len() > end.offset {
-            file.set_len(end.offset)?;
-        }
-        Ok(Self { file, end })
-    }
-
-    pub(super) fn end(&self) -> Place {
-        self.end
-    }
-
-    /// Writes lines behind the last; they are durable after [`Month::flush`].
-    pub(super) fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.file.seek(SeekFrom::Start(self.end.offset))?;
-        self.file.write_all(lines)
-    }
-
-    pub(super) fn flush(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    /// The lines stand: the next ones come behind them.
-    pub(super) fn keep(&mut self, length: usize) {
-        self.end.offset += length as u64;
-    }
-
-    /// The lines do not stand: nothing of them may be left.
-    pub(super) fn cut(&mut self) {
-        let _ = self.file.set_len(self.end.offset);
-    }
+/// Lines behind the last, to be written with the log's append.
+pub(super) fn lines_at(end: Place, lines: String) -> Option<Piece> {
+    Piece::new("records", &name(end.month), end.offset, lines.into_bytes())
 }
 
 /// One line for an entry.
@@ -206,5 +180,9 @@ pub(super) fn set_aside(folder: &Path, end: Place) -> io::Result<()> {
 }
 
 fn path(records: &Path, month: u32) -> PathBuf {
-    records.join(format!("{:04}-{:02}.jsonl", month / 100, month % 100))
+    records.join(name(month))
+}
+
+fn name(month: u32) -> String {
+    format!("{:04}-{:02}.jsonl", month / 100, month % 100)
 }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -12,8 +11,7 @@ use tokio::sync::watch;
 use transparency::{Commitment, FolderStore, Log, SignedCheckpoint, SigningKey};
 
 use super::index::{Index, Key, Place};
-use super::records::{self, Month};
-use super::{Entered, Job, LedgerError, Prepared, STRIDE, failed, log_folder};
+use super::{Entered, Job, LedgerError, Prepared, STRIDE, catch_up, failed, log_folder, records};
 
 /// Acts in one batch.
 const BATCH: usize = 1_024;
@@ -26,7 +24,8 @@ pub(super) struct Writer {
     key: SigningKey,
     /// `None` after a failure; opened again for the next batch.
     log: Option<Log<FolderStore>>,
-    month: Option<Month>,
+    /// The month whose file was made ready.
+    month: Option<u32>,
     index: Arc<Index>,
     end: Arc<Mutex<Place>>,
     well: Arc<AtomicBool>,
@@ -108,14 +107,9 @@ impl Writer {
 
     /// Writes records and log, and returns when both are on disk.
     fn write(&mut self, jobs: &[Job]) -> Result<u64, LedgerError> {
-        if self.log.is_none() {
-            self.log = Some(open_log(&self.folder, &self.key, false)?);
-        }
-        self.open_month(jobs)?;
-        let (Some(log), Some(month)) = (&mut self.log, &mut self.month) else {
-            return Err(LedgerError::Closed);
-        };
-        let (start, at) = (log.size(), month.end());
+        let at = self.place(jobs)?;
+        let Some(log) = &mut self.log else { return Err(LedgerError::Closed) };
+        let start = log.size();
         let (mut lines, mut commitments, mut keys) = (String::new(), Vec::new(), Vec::new());
         for (index, act) in (start..).zip(jobs.iter().flat_map(|job| &job.acts)) {
             let place = Place { offset: at.offset + lines.len() as u64, ..at };
@@ -124,41 +118,37 @@ impl Writer {
             lines.push_str(&records::line(index, &hex::encode(act.salt.as_bytes()), &act.keys, &act.record));
             commitments.push(Commitment::new(&act.salt, act.record.as_bytes()));
         }
-        let written =
-            month.write(lines.as_bytes()).map_err(failed).and_then(|()| flush(month, log, &commitments));
-        if let Err(error) = written {
-            month.cut();
-            self.month = None;
-            return Err(error);
-        }
-        month.keep(lines.len());
-        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = month.end();
-        self.index.put(keys, month.end());
+        let end = Place { offset: at.offset + lines.len() as u64, ..at };
+        let piece = records::lines_at(at, lines).ok_or_else(|| failed("a month without a name"))?;
+        // One flush makes both durable: the lines travel in the log's journal.
+        log.store_mut().beside(piece).map_err(failed)?;
+        log.append_batch(&commitments).map_err(failed)?;
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
+        self.index.put(keys, end);
         Ok(start)
     }
 
-    /// Opens the file of the jobs' month. A clock that goes back does not go back to an older file.
-    fn open_month(&mut self, jobs: &[Job]) -> Result<(), LedgerError> {
+    /// Where the jobs' lines go: behind the last of their month. A clock that goes back does not go back to an older file.
+    fn place(&mut self, jobs: &[Job]) -> Result<Place, LedgerError> {
+        let held = |end: &Mutex<Place>| *end.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.log.is_none() {
+            let log = open_log(&self.folder, &self.key, false)?;
+            // Of the batch that failed all may stand, with its records, or nothing.
+            let end = catch_up(&self.folder, &self.index, (held(&self.end), log.size())).map_err(failed)?;
+            *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
+            (self.log, self.month) = (Some(log), None);
+        }
         let at = jobs.iter().flat_map(|job| &job.acts).last().map_or_else(Timestamp::now, |act| act.at);
-        let mut end = *self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        if records::month_of(at) > end.month {
-            end = Place { month: records::month_of(at), offset: 0 };
+        let (mut end, month) = (held(&self.end), records::month_of(at));
+        if month > end.month {
+            end = Place { month, offset: 0 };
         }
-        if self.month.as_ref().is_none_or(|open| open.end() != end) {
-            self.month = Some(Month::open(&self.folder, end).map_err(failed)?);
+        if self.month != Some(end.month) {
+            records::begin(&self.folder, end).map_err(failed)?;
+            self.month = Some(end.month);
         }
-        Ok(())
+        Ok(end)
     }
-}
-
-/// Both must be on disk before anyone is told; neither waits for the other.
-fn flush(month: &Month, log: &mut Log<FolderStore>, entries: &[Commitment]) -> Result<(), LedgerError> {
-    let (places, flushed) = thread::scope(|threads| {
-        let flushing = threads.spawn(|| month.flush());
-        (log.append_batch(entries), flushing.join())
-    });
-    places.map_err(failed)?;
-    flushed.map_err(|_| LedgerError::Failed("the flush of the records ended".to_owned()))?.map_err(failed)
 }
 
 fn answer(jobs: Vec<Job>, start: u64) {

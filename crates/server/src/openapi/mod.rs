@@ -189,7 +189,7 @@ fn people() -> Vec<Operation> {
             .at(PEOPLE)
             .takes("SignIn")
             .gives("Dialogue")
-            .answers(&[200, 400, 401, 409, 413, 503]),
+            .answers(&[200, 400, 401, 409, 413, 429, 503]),
         signed_in(
             "/access/v1/passkey",
             "post",
@@ -350,6 +350,10 @@ fn nodes() -> Vec<Operation> {
             .at(DIRECTORY)
             .gives_bytes(BYTES)
             .answers(&[200, 503]),
+        open("/directory/proof", "get", "The proof that the directory's cosigned log holds that version")
+            .at(DIRECTORY)
+            .gives_bytes(BYTES)
+            .answers(&[200, 404]),
     ]
 }
 

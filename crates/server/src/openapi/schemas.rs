@@ -169,12 +169,20 @@ fn question(required: &[&str], more: &Value) -> Value {
         "reason": reason(),
         "codes": codes(),
         "reading_sha256": {"type": ["string", "null"], "pattern": "^[0-9a-fA-F]{64}$"},
+        "typed_by": person(),
         "recovered_on": {"type": ["string", "null"], "format": "date"},
     });
     for (name, schema) in more.as_object().into_iter().flatten() {
         fields[name] = schema.clone();
     }
-    object(required, &fields)
+    let mut schema = object(required, &fields);
+    // Whose the codes are: of a reading's file, or of somebody who typed them.
+    schema["oneOf"] = json!([
+        {"required": ["reading_sha256"], "properties": {"reading_sha256": {"type": "string"}},
+         "not": {"required": ["typed_by"]}},
+        {"required": ["typed_by"], "properties": {"reading_sha256": {"type": "null"}}},
+    ]);
+    schema
 }
 
 fn list(of: &Value) -> Value {

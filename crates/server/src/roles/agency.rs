@@ -115,6 +115,15 @@ impl Agency {
     /// # Errors
     /// [`AskError`] when nobody can be asked; what single issuers answered is in the list.
     pub async fn ask(&self, question: &Question) -> Result<Vec<Result<Asked, AskError>>, AskError> {
+        self.ask_approved(question, None).await
+    }
+
+    /// The same for a question of the desk, whose approval stands at that place of this agency's log.
+    pub(super) async fn ask_approved(
+        &self,
+        question: &Question,
+        approved: Option<u64>,
+    ) -> Result<Vec<Result<Asked, AskError>>, AskError> {
         let directory = self.directory.current(self.clock.now()).map_err(AskError::Here)?;
         let mut codes = question.codes.clone();
         codes.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
@@ -136,7 +145,7 @@ impl Agency {
             .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
         let mut answers = Vec::new();
         for issuer in issuers {
-            answers.push(self.exchange(issuer, question.id, &content).await);
+            answers.push(self.exchange(issuer, (question.id, approved), &content).await);
         }
         Ok(answers)
     }
@@ -148,7 +157,7 @@ impl Agency {
     pub async fn ask_issuer(&self, issuer: &IssuerCard, question: &Question) -> Result<Asked, AskError> {
         let content = serde_json::to_vec(question)
             .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
-        self.exchange(issuer, question.id, &content).await
+        self.exchange(issuer, (question.id, None), &content).await
     }
 
     /// Asks an issuer the same question again: what became of it where a person must answer.
@@ -168,11 +177,17 @@ impl Agency {
         let asked = self.ledger.from_entry(entry, 1).map_err(here)?;
         let asked = asked.first().filter(|stored| stored.entered.index == entry);
         let content = asked.and_then(|stored| stored.body["content"].as_str()).ok_or_else(unknown)?;
-        self.exchange(card, question, content.as_bytes()).await
+        let approved = asked.and_then(|stored| stored.body["approved"].as_u64());
+        self.exchange(card, (question, approved), content.as_bytes()).await
     }
 
-    /// Enters the question, sends it, checks and opens the answer, enters it.
-    async fn exchange(&self, issuer: &IssuerCard, id: Uuid, content: &[u8]) -> Result<Asked, AskError> {
+    /// Enters the question and where its approval stands, sends it, checks and opens the answer, enters it.
+    async fn exchange(
+        &self,
+        issuer: &IssuerCard,
+        (id, approved): (Uuid, Option<u64>),
+        content: &[u8],
+    ) -> Result<Asked, AskError> {
         let now = self.clock.now();
         let target = format!("{}/federation/v1/trace", issuer.node.url);
         let key = (&*self.node.card().key_id(), &self.node.signing);
@@ -181,7 +196,7 @@ impl Agency {
         let directory = self.directory.current(now).map_err(AskError::Here)?;
         let body = json!({
             "question": id, "issuer": issuer.node.name, "content": String::from_utf8_lossy(content),
-            "request": fields_record(&request), "directory": directory.sha256(),
+            "request": fields_record(&request), "directory": directory.sha256(), "approved": approved,
         });
         let question = self.enter(Act::new("question", body), now).await?;
         let name = || issuer.node.name.clone();

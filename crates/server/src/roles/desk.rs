@@ -2,12 +2,13 @@
 //!
 //! The desk has no file of its own: every step is an act in the node's log, and what the desk knows is read from there.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use registry::names::{Person, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 use super::agency::{Agency, AskError, answer_json};
 use super::filed::{Draft, DraftKind, Filed, FiledState};
 use super::reminders::Reminders;
+use crate::access::{Roles, Signed};
 use crate::api::{AttachedReading, Question, QuestionKind};
 use crate::federation::check_question;
 use crate::ledger::{Act, Kept, Key, LedgerError, Stored};
@@ -24,22 +26,16 @@ use crate::problem::{Problem, ProblemKind};
 /// Questions on one page.
 pub(crate) const PAGE: usize = 100;
 
-/// One step, as the log holds it.
+/// One step, as the log holds it; `roles` are those of the account at that moment.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
-enum DeskStep {
+pub(crate) enum DeskStep {
     /// The draft is text, so that the record keeps the bytes that were filed.
-    Filed { id: Uuid, by: Person, draft: String, key: Option<String> },
+    Filed { id: Uuid, by: Person, roles: Roles, draft: String, key: Option<String> },
     /// An examiner attached a reading, here in JSON.
-    Read { id: Uuid, by: Person, reading: String },
-    /// It is asked now.
-    /// The hash is that of the draft that was seen.
-    Approved {
-        id: Uuid,
-        by: Person,
-        #[serde(default)]
-        draft_sha256: String,
-    },
+    Read { id: Uuid, by: Person, roles: Roles, reading: String },
+    /// It is asked now. The hash is that of the draft that was seen, whose text stands beside it.
+    Approved { id: Uuid, by: Person, roles: Roles, draft_sha256: String, draft: String },
     /// Nobody could be asked; it waits again.
     NotAsked { id: Uuid, reason: String },
     /// The end: answered, refused or withdrawn. `filed` is the whole question in JSON, so that its last record is all that
@@ -56,11 +52,25 @@ pub struct Desk {
     held: Mutex<Held>,
     /// Of approvers, and of dealers.
     reminders: [Reminders; 2],
+    /// Questions that are on their way to an issuer: two clicks do not ask twice.
+    asking: Mutex<HashSet<Uuid>>,
     /// Answers that are to be asked for again.
     again: Mutex<VecDeque<Uuid>>,
     /// Held from looking at a question until its next step is in the log: two people cannot both take it.
     turn: tokio::sync::Mutex<()>,
     steps: AtomicU64,
+}
+
+/// A question on its way to an issuer.
+struct Asking<'d> {
+    desk: &'d Desk,
+    id: Uuid,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.desk.asking.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
+    }
 }
 
 /// What waits for somebody.
@@ -76,6 +86,10 @@ struct Held {
 const CLOSED: &str = "closed question";
 /// Steps after which the open questions are kept on disk anew.
 const KEEP: u64 = 1_024;
+
+/// Scopes of the steps that a court bundle shows: who filed a question, and who attached the newest reading.
+pub(super) const FILED: &str = "filed question";
+pub(super) const READ: &str = "reading of a question";
 
 fn closed_of(person: &Person) -> String {
     format!("{CLOSED} of {person}")
@@ -101,6 +115,7 @@ impl Desk {
             path,
             held: Mutex::new(held),
             reminders: Default::default(),
+            asking: Mutex::default(),
             again: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
             steps: AtomicU64::new(0),
@@ -176,13 +191,18 @@ impl Desk {
     /// [`Problem`].
     pub async fn file(
         &self,
-        by: Person,
+        Signed { person: by, roles, .. }: Signed,
         (content, key): (&[u8], Option<String>),
         now: Timestamp,
     ) -> Result<Filed, Problem> {
         let text = std::str::from_utf8(content).map_err(|error| ProblemKind::Malformed.because(error))?;
         let draft: Draft =
             serde_json::from_str(text).map_err(|error| ProblemKind::Malformed.because(error))?;
+        if draft.typed_by.as_ref().is_some_and(|typed| *typed != by) {
+            return Err(
+                ProblemKind::Malformed.because("`typed_by` names somebody else than files the question")
+            );
+        }
         let _turn = self.turn.lock().await;
         let id = Uuid::now_v7();
         self.question(&draft, id, (by.clone(), nobody()))?;
@@ -191,8 +211,8 @@ impl Desk {
         {
             return Ok(same);
         }
-        let found = key.iter().map(|key| key_of(&by, key)).collect();
-        let step = DeskStep::Filed { id, by, draft: text.to_owned(), key };
+        let found = key.iter().map(|key| key_of(&by, key)).chain([Key::new(FILED, id)]).collect();
+        let step = DeskStep::Filed { id, by, roles, draft: text.to_owned(), key };
         self.enter(&step, found, now).await?;
         self.held().apply(step, now);
         self.get(id)
@@ -205,17 +225,20 @@ impl Desk {
     /// question waits again.
     pub async fn approve(
         &self,
-        by: Person,
+        Signed { person: by, roles, .. }: Signed,
         (id, draft_sha256): (Uuid, String),
         now: Timestamp,
     ) -> Result<Filed, Problem> {
+        let _asking = self.asks(id)?;
         let turn = self.turn.lock().await;
         let filed = self.get(id)?;
         filed.may_be_approved(&by, &draft_sha256)?;
         let question = self.question(&filed.draft, id, (filed.requester.clone(), by.clone()))?;
-        self.step(DeskStep::Approved { id, by: by.clone(), draft_sha256 }, now).await?;
+        let draft = filed.draft_text();
+        let step = DeskStep::Approved { id, by: by.clone(), roles, draft_sha256, draft };
+        let approved = self.step(step, now).await?;
         drop(turn);
-        match self.agency.ask(&question).await {
+        match self.agency.ask_approved(&question, Some(approved)).await {
             Ok(answers) if answers.iter().all(Result::is_err) => {
                 let reasons: Vec<_> = answers.iter().filter_map(|one| one.as_ref().err()).collect();
                 let reason = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -278,7 +301,7 @@ impl Desk {
     /// [`Problem`].
     pub async fn attach(
         &self,
-        by: Person,
+        Signed { person: by, roles, .. }: Signed,
         (id, reading): (Uuid, AttachedReading),
         now: Timestamp,
     ) -> Result<Filed, Problem> {
@@ -287,7 +310,9 @@ impl Desk {
         let text = serde_json::to_string(&reading).map_err(|error| ProblemKind::Fault.because(error))?;
         filed.take_reading(by.clone(), reading);
         self.question(&filed.draft, id, (filed.requester.clone(), nobody()))?;
-        self.step(DeskStep::Read { id, by, reading: text }, now).await?;
+        let step = DeskStep::Read { id, by, roles, reading: text };
+        self.enter(&step, vec![Key::new(READ, id)], now).await?;
+        self.held().apply(step, now);
         Ok(filed)
     }
 
@@ -353,6 +378,28 @@ impl Desk {
         Ok((page.into_values().take(most).collect(), more))
     }
 
+    /// Takes a question for asking, until what it returns is dropped.
+    fn asks(&self, id: Uuid) -> Result<Asking<'_>, Problem> {
+        let new = self.asking.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        new.then_some(Asking { desk: self, id })
+            .ok_or_else(|| ProblemKind::Conflict.because("this question is being asked at this moment"))
+    }
+
+    /// What the issuer would refuse is not put before an approver: another agency's ORI, a day to come.
+    fn may_be_asked(&self, draft: &Draft) -> Result<(), Problem> {
+        let today = self.agency.clock.now().to_zoned(TimeZone::UTC).date();
+        if draft.recovered_on.is_some_and(|day| day > today.tomorrow().unwrap_or(today)) {
+            return Err(ProblemKind::Malformed.because("the day of recovery is in the future"));
+        }
+        let Some(directory) = self.agency.directory.newest() else { return Ok(()) };
+        let name = &self.agency.node.config.name;
+        let card = directory.content().agencies.iter().find(|card| card.node.name == *name);
+        if card.is_some_and(|card| !card.oris.contains(&draft.ori)) {
+            return Err(ProblemKind::Malformed.because("this agency does not ask under that ORI"));
+        }
+        Ok(())
+    }
+
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -379,19 +426,19 @@ impl Desk {
         Ok(filed)
     }
 
-    /// Enters a step, then lets it hold.
-    async fn step(&self, step: DeskStep, now: Timestamp) -> Result<(), Problem> {
-        self.enter(&step, Vec::new(), now).await?;
+    /// Enters a step, then lets it hold; returns its place in the log.
+    async fn step(&self, step: DeskStep, now: Timestamp) -> Result<u64, Problem> {
+        let place = self.enter(&step, Vec::new(), now).await?;
         self.held().apply(step, now);
-        Ok(())
+        Ok(place)
     }
 
-    async fn enter(&self, step: &DeskStep, keys: Vec<Key>, now: Timestamp) -> Result<(), Problem> {
+    async fn enter(&self, step: &DeskStep, keys: Vec<Key>, now: Timestamp) -> Result<u64, Problem> {
         let body = serde_json::to_value(step).map_err(|error| ProblemKind::Fault.because(error))?;
-        let act = Act { kind: "desk", body, keys };
-        self.agency.ledger.enter(&[act], now).await.map_err(|error| ProblemKind::NoLog.because(error))?;
+        let entered = self.agency.ledger.enter(&[Act { kind: "desk", body, keys }], now).await;
+        let entered = entered.map_err(|error| ProblemKind::NoLog.because(error))?;
         self.steps.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        Ok(entered.first().map_or(0, |entered| entered.index))
     }
 
     fn filed_before(&self, by: &Person, key: &str, content: &[u8]) -> Result<Option<Filed>, Problem> {
@@ -425,6 +472,7 @@ impl Desk {
                 (QuestionKind::RetailReference { after: *after, second_approver: approver }, first)
             }
         };
+        self.may_be_asked(draft)?;
         let draft = draft.clone();
         let question = Question {
             schema: Question::SCHEMA.to_owned(),
@@ -439,6 +487,7 @@ impl Desk {
             approver,
             codes: draft.codes,
             reading_sha256: draft.reading_sha256,
+            typed_by: draft.typed_by,
             recovered_on: draft.recovered_on,
         };
         let content = serde_json::to_vec(&question).map_err(|error| ProblemKind::Malformed.because(error))?;
@@ -454,7 +503,7 @@ impl Held {
                 let state = FiledState::Waiting { not_asked: None };
                 self.open.insert(id, Filed { id, draft, requester: by, filed_at: at, examiner: None, state });
             }
-            DeskStep::Read { id, by, reading } => {
+            DeskStep::Read { id, by, reading, .. } => {
                 if let (Some(filed), Ok(reading)) = (self.open.get_mut(&id), serde_json::from_str(&reading)) {
                     filed.take_reading(by, reading);
                 }

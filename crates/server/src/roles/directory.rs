@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
+use transparency::{Bundle, SignedCheckpoint};
 
 use super::issuer::StartError;
 use crate::api::{AgencyCard, DealerCard, IssuerCard, WitnessCard};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node, replace, validity};
 use crate::federation::{Directory, DirectoryContent};
-use crate::ledger::{Act, Ledger, LedgerError};
+use crate::ledger::{Act, Entered, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
 
@@ -32,6 +33,8 @@ pub struct DirectoryKeeper {
     /// The highest version that was ever entered, published or not.
     last: AtomicU64,
     published: Mutex<Option<Directory>>,
+    /// Where the version that is published stands in the log.
+    entry: Mutex<Option<Entered>>,
 }
 
 /// An entry to be enrolled; in files a JSON object whose `role` says which.
@@ -59,23 +62,26 @@ impl DirectoryKeeper {
         let key = node.statements.verifier();
         let held = super::holder::held(&node.folder.join("directory"), key)?;
         // A file that was lost does not begin the count anew: the log knows which versions there were, and which file each was.
-        let (mut last, mut logged) = (0, false);
+        let (mut last, mut entry) = (0, None);
         Ledger::records(&node.folder, |stored| {
             let Some(version) = stored.body["version"].as_u64().filter(|_| stored.kind == "directory") else {
                 return;
             };
             last = last.max(version);
-            logged |= held.as_ref().is_some_and(|held| {
+            let same = |held: &Directory| {
                 held.content().version == version && stored.body["sha256"] == held.sha256()
-            });
+            };
+            if held.as_ref().is_some_and(same) {
+                entry = Some(stored.entered);
+            }
         })?;
-        if held.is_some() && !logged {
+        if held.is_some() && entry.is_none() {
             let path = node.folder.join("directory");
             let reason = "the log holds no such version\nhint: put the newest one back, or take it away and a new version is made";
             return Err(ConfigError::Damaged { path, reason: reason.to_owned() }.into());
         }
-        let (last, published) = (AtomicU64::new(last), Mutex::new(held));
-        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published })
+        let (last, published, entry) = (AtomicU64::new(last), Mutex::new(held), Mutex::new(entry));
+        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published, entry })
     }
 
     /// Puts an entry into the file of entries; it is published with the next version. An entry of the same name is
@@ -130,6 +136,7 @@ impl DirectoryKeeper {
         if let Some(tls) = &self.node.tls {
             tls.learn(&content);
         }
+        workable(&content).map_err(|reason| fault(&reason))?;
         content.log = Some(self.node.log.verifier().to_string());
         let (held, last) = (self.held(), self.last.load(Ordering::Relaxed));
         if let Some(held) = &held {
@@ -145,15 +152,21 @@ impl DirectoryKeeper {
         let directory =
             Directory::parse(&bytes, self.node.statements.verifier()).map_err(|error| fault(&error))?;
         let body = json!({"version": content.version, "sha256": hex::encode(Sha256::digest(&bytes))});
-        self.ledger
-            .enter(&[Act::new("directory", body)], now)
-            .await
-            .map_err(|error| ProblemKind::NoLog.because(error))?;
+        let entered = self.ledger.enter(&[Act::new("directory", body)], now).await;
+        let entered = entered.map_err(|error| ProblemKind::NoLog.because(error))?.pop();
         // The number is used up from here on, whatever becomes of the file.
         self.last.store(content.version, Ordering::Relaxed);
         replace(&self.node.folder.join("directory"), &bytes).map_err(|error| fault(&error))?;
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory);
+        *self.entry.lock().unwrap_or_else(PoisonError::into_inner) = entered;
         Ok(content.version)
+    }
+
+    /// The proof that the log holds the version that is published, under a checkpoint that covers it; `None` while it does not.
+    pub(crate) fn proof(&self, signed: &SignedCheckpoint) -> Option<Bundle> {
+        let entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let covered = entry.index < signed.checkpoint.size;
+        covered.then(|| self.ledger.bundle(signed, &[entry]).ok()).flatten()
     }
 
     /// The signed directory that stands.
@@ -166,11 +179,33 @@ impl DirectoryKeeper {
         held.as_ref().map(|held| held.content().clone())
     }
 
-    /// The signed directory, as everybody reads it.
+    /// The signed directory, as everybody reads it; none while this node's log is not the one that its witnesses know.
     pub fn file(&self) -> Option<Vec<u8>> {
+        if !self.ledger.state().is_well() {
+            return None;
+        }
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         published.as_ref().map(|held| held.bytes().to_vec())
     }
+}
+
+/// Whether a federation can work under these entries: a quorum that its witnesses can meet, each with a key of its own.
+fn workable(content: &DirectoryContent) -> Result<(), String> {
+    let witnesses = &content.witnesses;
+    if content.quorum > witnesses.len() {
+        let (quorum, count) = (content.quorum, witnesses.len());
+        return Err(format!(
+            "a quorum of {quorum} cannot be met by {count} witnesses; the version before stands"
+        ));
+    }
+    // A verifier key is name, hash and key; under another name the key is the same party's.
+    let key = |one: &WitnessCard| one.key.splitn(3, '+').nth(2).map(str::to_owned);
+    for (at, one) in witnesses.iter().enumerate() {
+        if let Some(twin) = witnesses[..at].iter().find(|other| key(other) == key(one)) {
+            return Err(format!("{} and {} have one key, so they are one witness", twin.name, one.name));
+        }
+    }
+    Ok(())
 }
 
 fn same_entries(a: &DirectoryContent, b: &DirectoryContent) -> bool {

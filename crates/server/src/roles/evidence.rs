@@ -6,10 +6,11 @@ use transparency::SignedCheckpoint;
 use uuid::Uuid;
 
 use super::agency::{ANSWERED, Agency, answer_of};
+use super::desk::{FILED, READ};
 use super::witnessing::{Cosigned, Watched};
 use crate::api::{NodeName, SealedAnswer};
 use crate::court::{CourtBundle, CourtError, Exchange, remote_bundle};
-use crate::ledger::{Act, Entered, Key};
+use crate::ledger::{Act, Entered, Key, LedgerError};
 
 impl Agency {
     /// Makes the court bundle of an answered question; of several issuers that answered it, that of the one named or else of
@@ -38,7 +39,8 @@ impl Agency {
         covers("issuer-log", &signed, &evidence)?;
         let issuer_log = remote_bundle(&self.client, node, &signed, &evidence).await?;
         let own = self.own_cosigned(now).await?;
-        let entries = [exchange.question.clone(), exchange.answer.clone()];
+        let mut entries = vec![exchange.question.clone(), exchange.answer.clone()];
+        entries.extend_from_slice(&exchange.desk);
         covers("agency-log", &own, &entries)?;
         let agency_log = self.ledger.bundle(&own, &entries).map_err(|error| wrong("agency-log", &error))?;
         let bundle = CourtBundle::new(&directory, &exchange, &issuer_log, &agency_log)?;
@@ -78,12 +80,25 @@ impl Agency {
         let place = answered.body["entry"].as_u64().ok_or_else(none)?;
         let asked = self.ledger.from_entry(place, 1).map_err(|error| wrong(&error))?;
         let asked = asked.into_iter().next().filter(|asked| asked.entered.index == place).ok_or_else(none)?;
+        let desk = match asked.body["approved"].as_u64() {
+            Some(place) => self.desk_steps(question, place).map_err(|error| wrong(&error))?,
+            None => Vec::new(),
+        };
         Ok(Exchange {
+            desk,
             question: asked.entered,
             asked: asked.body,
             answer: answered.entered,
             answered: answered.body,
         })
+    }
+
+    /// Who filed a question, who attached its reading, and the approval at that place of the log.
+    fn desk_steps(&self, question: Uuid, approved: u64) -> Result<Vec<Entered>, LedgerError> {
+        let filed = self.ledger.find(Key::new(FILED, question))?;
+        let read = self.ledger.find(Key::new(READ, question))?;
+        let approved = self.ledger.from_entry(approved, 1)?;
+        Ok(filed.into_iter().chain(read).chain(approved).map(|stored| stored.entered).collect())
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
-use crate::api::{AskedCode, AttachedReading, Urgency};
+use crate::api::{AskedCode, AttachedReading, Question, QuestionKind, Urgency};
 use crate::federation::same_person;
 use crate::problem::{Problem, ProblemKind};
 
@@ -31,9 +31,12 @@ pub struct Draft {
     pub reason: Reason,
     /// The reading: codes with their posteriors, at most 20.
     pub codes: Vec<AskedCode>,
-    /// SHA-256 of the reading's file, 64 hexadecimal digits.
+    /// SHA-256 of the reading's file, 64 hexadecimal digits; or else `typed_by`.
     #[serde(default)]
     pub reading_sha256: Option<String>,
+    /// Who read the mark by eye and typed the codes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typed_by: Option<Person>,
     /// Day on which the case was recovered.
     #[serde(default)]
     pub recovered_on: Option<Date>,
@@ -107,7 +110,12 @@ pub enum FiledState {
 impl Filed {
     /// SHA-256 of the draft as this node writes it, hexadecimal: what an approver says that it saw.
     pub fn draft_sha256(&self) -> String {
-        hex::encode(Sha256::digest(serde_json::to_vec(&self.draft).unwrap_or_default()))
+        hex::encode(Sha256::digest(self.draft_text()))
+    }
+
+    /// The draft as this node writes it.
+    pub(super) fn draft_text(&self) -> String {
+        serde_json::to_string(&self.draft).unwrap_or_default()
     }
 
     /// Whether somebody may approve it as seen: two people, of whom neither can pass for the other, and of whom the second saw
@@ -146,8 +154,31 @@ impl Filed {
 
     /// Takes a reading in place of the one that it was filed with.
     pub(super) fn take_reading(&mut self, by: Person, reading: AttachedReading) {
-        self.draft.codes = reading.codes;
-        self.draft.reading_sha256 = Some(reading.reading_sha256);
+        self.draft.take_reading(reading);
         self.examiner = Some(by);
+    }
+}
+
+impl Draft {
+    /// Takes a reading in place of its own.
+    pub(crate) fn take_reading(&mut self, reading: AttachedReading) {
+        self.codes = reading.codes;
+        (self.reading_sha256, self.typed_by) = (Some(reading.reading_sha256), None);
+    }
+
+    /// Whether a question asks just this.
+    pub(crate) fn is_asked_by(&self, question: &Question) -> bool {
+        let kind = match (&self.kind, &question.kind) {
+            (DraftKind::Chain {}, QuestionKind::Chain {}) => true,
+            (DraftKind::RetailReference { after }, QuestionKind::RetailReference { after: asked, .. }) => {
+                after == asked
+            }
+            _ => false,
+        };
+        kind && (&self.ori, &self.case_number, &self.crime_code)
+            == (&question.ori, &question.case_number, &question.crime_code)
+            && (&self.priority, &self.reason) == (&question.priority, &question.reason)
+            && (&self.codes, &self.reading_sha256) == (&question.codes, &question.reading_sha256)
+            && (&self.typed_by, self.recovered_on) == (&question.typed_by, question.recovered_on)
     }
 }

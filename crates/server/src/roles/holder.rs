@@ -1,11 +1,12 @@
 //! The newest directory that a node has seen, kept on disk and renewed while the node runs.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use transparency::VerifierKey;
+use transparency::{Bundle, VerifierKey};
 
 use crate::client::Client;
 use crate::config::{ConfigError, Node, replace};
@@ -16,6 +17,14 @@ use crate::tls::Tls;
 /// Largest directory file that is read from the disk.
 const LIMIT: u64 = 16 << 20;
 
+/// How long the first directory that a node sees is used before witnesses vouch for it. Later ones are not taken before.
+const GRACE: Duration = Duration::from_mins(5);
+/// Beside the directory that is held: the hash of the version that the directory's cosigned log was seen to hold.
+const SHOWN: &str = "shown";
+/// Beside the directory that is held: another of the same version, the proof against its key. Once it is gone, the one that is
+/// held is used again.
+const OTHER: &str = "split";
+
 /// The directory of a node. An expired one is as good as none.
 #[derive(Debug)]
 pub struct DirectoryHolder {
@@ -25,6 +34,12 @@ pub struct DirectoryHolder {
     client: Client,
     tls: Option<Arc<Tls>>,
     held: RwLock<Option<Arc<Directory>>>,
+    /// Whether two directories of one version were seen: its key signed two truths, and neither is to be trusted.
+    split: AtomicBool,
+    /// Since when one is used that the directory's own log was not seen to hold.
+    unshown: Mutex<Option<Instant>>,
+    /// Whether a newer version is offered that the log does not show yet.
+    behind: AtomicBool,
 }
 
 impl DirectoryHolder {
@@ -39,10 +54,16 @@ impl DirectoryHolder {
         if let (Some(tls), Some(held)) = (&node.tls, &held) {
             tls.learn(held.content());
         }
+        let shown = std::fs::read_to_string(kept.with_extension(SHOWN)).unwrap_or_default();
+        let unshown =
+            held.as_ref().is_some_and(|held| wants_proof(held).is_some() && held.sha256() != shown.trim());
         Ok(Self {
+            behind: AtomicBool::new(false),
+            unshown: Mutex::new(unshown.then(Instant::now)),
             tls: node.tls.clone(),
             source: node.config.directory.clone(),
             key,
+            split: AtomicBool::new(kept.with_extension(OTHER).exists()),
             kept,
             client: node.client(Duration::from_secs(5)),
             held: RwLock::new(held.map(Arc::new)),
@@ -56,8 +77,41 @@ impl DirectoryHolder {
     pub fn current(&self, now: Timestamp) -> Result<Arc<Directory>, Problem> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner).clone();
         let held = held.ok_or_else(|| ProblemKind::NoDirectory.because("no directory has been seen yet"))?;
+        if self.is_split() {
+            return Err(ProblemKind::NoDirectory.because(
+                "the directory's key signed two different directories of one version; both are kept as proof",
+            ));
+        }
+        if self.is_overdue() {
+            return Err(ProblemKind::NoDirectory.because(
+                "no witnesses vouch that the directory's log holds this version: others may have been shown another",
+            ));
+        }
         held.check_time(now).map_err(|error| ProblemKind::NoDirectory.because(error))?;
         Ok(held)
+    }
+
+    /// Whether it may be used, but for its time.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.is_split() && !self.is_overdue()
+    }
+
+    /// Whether it is worth asking again soon: a newer version, or the proof of this one, is on its way.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.behind.load(Ordering::Relaxed) || self.unshown().is_some()
+    }
+
+    fn is_overdue(&self) -> bool {
+        self.unshown().is_some_and(|since| since.elapsed() > GRACE)
+    }
+
+    fn unshown(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.unshown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the directory's key signed two truths.
+    pub fn is_split(&self) -> bool {
+        self.split.load(Ordering::Relaxed)
     }
 
     /// The directory, expired or not; for those who must go on without one.
@@ -85,8 +139,15 @@ impl DirectoryHolder {
         let new = Directory::parse(bytes, &self.key).map_err(refused)?;
         new.check_time(now).map_err(refused)?;
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(held) = held.as_ref() {
-            new.check_successor_of(held).map_err(refused)?;
+        if let Some(held) = held.as_ref()
+            && let Err(error) = new.check_successor_of(held)
+        {
+            if matches!(error, DirectoryError::Split(_)) && !self.split.swap(true, Ordering::Relaxed) {
+                tracing::error!(%error, "nothing is asked or answered under it any more");
+                let kept = replace(&self.kept.with_extension(OTHER), bytes);
+                kept.map_err(|error| ProblemKind::NoDirectory.because(error))?;
+            }
+            return Err(refused(error));
         }
         if held.as_ref().is_some_and(|held| held.bytes() == bytes) {
             return Ok(());
@@ -130,7 +191,9 @@ impl DirectoryHolder {
         self.kept.with_file_name("directories")
     }
 
-    /// Fetches the directory from where `node.toml` says.
+    /// Fetches the directory from where `node.toml` says. From another machine a new version is taken only with the proof that
+    /// the directory's own log holds it, under a checkpoint that the witnesses of the version held cosigned: whoever has the
+    /// directory's key cannot show two nodes two directories without all seeing both. Until then the one held stays.
     ///
     /// # Errors
     /// `no-directory` with the reason; the one held stays.
@@ -144,7 +207,7 @@ impl DirectoryHolder {
             if status != 200 {
                 return Err(missing(&format_args!("status {status}")));
             }
-            bytes
+            return self.take_shown(source, &bytes, now).await;
         } else {
             let length = std::fs::metadata(source).map_err(|error| missing(&error))?.len();
             if length > LIMIT {
@@ -154,6 +217,71 @@ impl DirectoryHolder {
         };
         self.take(&bytes, now)
     }
+
+    /// Takes a version that was fetched, if the directory's log shows it; the first one that a node sees also before.
+    async fn take_shown(&self, source: &str, bytes: &[u8], now: Timestamp) -> Result<(), Problem> {
+        let refused = |error: DirectoryError| ProblemKind::NoDirectory.because(error);
+        let new = Directory::parse(bytes, &self.key).map_err(refused)?;
+        let held = self.newest();
+        let same = held.as_ref().is_some_and(|held| held.bytes() == bytes);
+        if same && self.unshown().is_none() {
+            return self.take(bytes, now);
+        }
+        let deciding = held.as_deref().unwrap_or(&new);
+        let shown = match wants_proof(deciding) {
+            Some(log) => self.is_shown(source, (&new, deciding), log).await?,
+            None => true,
+        };
+        self.behind.store(!shown, Ordering::Relaxed);
+        if !shown && held.is_some() && !same {
+            tracing::debug!(version = new.content().version, "not seen in the directory's log yet");
+            return Ok(());
+        }
+        self.take(bytes, now)?;
+        let since = self.unshown().unwrap_or_else(Instant::now);
+        *self.unshown() = (!shown).then_some(since);
+        if shown {
+            let noted = replace(&self.kept.with_extension(SHOWN), new.sha256().as_bytes());
+            noted.map_err(|error| ProblemKind::NoDirectory.because(error))?;
+        }
+        Ok(())
+    }
+
+    /// Whether the log holds a version; false while there is no proof of it yet.
+    async fn is_shown(
+        &self,
+        source: &str,
+        (new, deciding): (&Directory, &Directory),
+        log: &String,
+    ) -> Result<bool, Problem> {
+        let no = |reason: &dyn std::fmt::Display| {
+            ProblemKind::NoDirectory
+                .because(format!("the directory's log does not show this version: {reason}"))
+        };
+        if new.content().log.as_ref() != Some(log) {
+            return Err(no(&"it names another log than the version before"));
+        }
+        let Ok((200, bytes)) = self.client.get(&format!("{source}/proof")).await else { return Ok(false) };
+        let bundle = Bundle::parse(&bytes).map_err(|error| no(&error))?;
+        let policy = deciding.policy(log).map_err(|error| no(&error))?;
+        bundle.verify(&policy).map_err(|error| no(&error))?;
+        let [entry] = bundle.entries.as_slice() else { return Err(no(&"it is not of one entry")) };
+        let record: serde_json::Value = serde_json::from_slice(&entry.record).map_err(|error| no(&error))?;
+        let version = new.content().version;
+        if record["kind"] != "directory" || record["body"]["version"] != version {
+            return Ok(false);
+        }
+        if record["body"]["sha256"] == new.sha256() {
+            Ok(true)
+        } else {
+            Err(ProblemKind::NoDirectory.because(DirectoryError::Split(version)))
+        }
+    }
+}
+
+/// The log that must hold a version before it is used; `None` where no witness is asked for.
+fn wants_proof(directory: &Directory) -> Option<&String> {
+    directory.content().log.as_ref().filter(|_| directory.content().quorum > 0)
 }
 
 /// The directory that was seen last. One that is there and cannot be used is not overlooked: an older one could take its place.

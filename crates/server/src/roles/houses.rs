@@ -10,6 +10,8 @@ use jiff::civil::Date;
 use registry::{Books, BooksError, CandidateCode, Licensee, TraceOutcome, TraceRequest};
 use symbology::{Code, Prefix};
 
+use crate::api::FirearmAnswer;
+
 /// One's own books, and others' beside them.
 pub(super) struct Houses {
     own: Books,
@@ -97,6 +99,18 @@ impl Weighed {
             TraceOutcome::Found(traced) | TraceOutcome::ChainEnds(traced) => Some(traced.code),
             _ => None,
         }
+    }
+
+    /// Whether it tells of the firearm that was told of before, by the same code.
+    pub(super) fn tells_of(&self, before: &FirearmAnswer) -> bool {
+        let (TraceOutcome::Found(traced) | TraceOutcome::ChainEnds(traced)) = &self.outcome else {
+            return false;
+        };
+        let key = &traced.firearm.key;
+        traced.code == before.code
+            && key.licence == before.licence
+            && key.model.to_string() == before.model
+            && key.serial.to_string() == before.serial
     }
 
     /// Two books' answers as one: the one that names a part or a firearm, or what both know of the codes.

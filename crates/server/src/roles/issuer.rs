@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use registry::{Books, BooksError};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -12,20 +14,21 @@ use symbology::Code;
 use transparency::Note;
 use uuid::Uuid;
 
-use super::decision::apply;
+use super::decision::{apply, plausible};
 use super::desk::PAGE;
 use super::holder::DirectoryHolder;
 use super::houses::Houses;
 use super::memory::Memory;
 use super::pending::Waiting;
 use crate::api::{
-    AgencyCard, Answer, DealerStatement, Evidence, PendingQuery, Question, SealedAnswer, Urgency,
+    AgencyCard, Answer, DealerStatement, Evidence, PendingQuery, Question, QuestionKind, SealedAnswer,
+    Urgency,
 };
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node};
 use crate::federation::{
-    Directory, FishingRules, Message, Sealed, SealingPublicKey, SignedRequest, check_question, content_key,
-    key_in, verify_request,
+    Directory, FishingRules, Message, Sealed, SealingPublicKey, SignedRequest, Told, check_question,
+    content_key, key_in, verify_request,
 };
 use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
@@ -58,6 +61,8 @@ pub struct Issuer {
     pub(super) clock: Clock,
     pub(super) houses: Houses,
     pub(super) memory: Memory,
+    /// Entries of the books' log that witnesses saw, where they are more than it has now.
+    pub(crate) books_longer: AtomicU64,
     /// Held while a registrar's entry is recorded: one key, one entry.
     pub(super) recording: tokio::sync::Mutex<()>,
 }
@@ -74,6 +79,8 @@ struct Recipient<'r> {
     microseconds: u64,
     /// Whether it was given before.
     again: bool,
+    /// What was counted, so that nobody can fish.
+    told: Option<Told>,
     key: &'r SealingPublicKey,
 }
 
@@ -94,6 +101,7 @@ impl Issuer {
             clock,
             houses,
             memory,
+            books_longer: AtomicU64::new(0),
             recording: tokio::sync::Mutex::default(),
             node,
         })
@@ -107,6 +115,7 @@ impl Issuer {
         let (now, begun) = (self.clock.now(), Instant::now());
         let directory = self.directory.current(now)?;
         let signed = self.verify(request, content, &directory, now)?;
+        self.heard()?;
         let agency = directory.agency(&signed.key_id, now);
         let agency = agency.ok_or_else(|| ProblemKind::Forbidden.because("only an agency may ask"))?;
         let question = check_question(content)?;
@@ -118,12 +127,13 @@ impl Issuer {
         let _turn = self.memory.turn().await;
         let hash = hex::encode(Sha256::digest(content));
         let mut answer = Answer::blank(&question, hash, (&self.node.config.name, now));
-        self.judge(&mut answer, looked, (&question, agency), (&directory, now));
+        let told = self.judge(&mut answer, looked, (&question, agency), (&directory, now));
         let asked = Act::new("question", question_record(&signed, request, content, &answer));
         let urgent = matches!(question.priority, Urgency::Urgent { .. });
         let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let name = agency.node.name.as_str();
-        let to = Recipient { agency: name, urgent, microseconds, again: false, key: &agency.sealing };
+        let key = &agency.sealing;
+        let to = Recipient { agency: name, urgent, microseconds, again: false, told, key };
         let sealed = self.give(request, &answer, asked, &to).await?;
         self.memory.take((to.agency, urgent), &answer, microseconds);
         Ok(sealed)
@@ -137,6 +147,7 @@ impl Issuer {
         let now = self.clock.now();
         let directory = self.directory.current(now)?;
         let signed = self.verify(request, content, &directory, now)?;
+        self.heard()?;
         let _: PendingQuery =
             serde_json::from_slice(content).map_err(|error| ProblemKind::Malformed.because(error))?;
         self.pending_of_dealer(request, &signed, &directory, now).await
@@ -150,16 +161,23 @@ impl Issuer {
         let now = self.clock.now();
         let directory = self.directory.current(now)?;
         let signed = self.verify(request, content, &directory, now)?;
+        self.heard()?;
         let dealer = directory.dealer(&signed.key_id, now);
         let dealer =
             dealer.ok_or_else(|| ProblemKind::Forbidden.because("only a dealer may state its part"))?;
         let statement: DealerStatement =
             serde_json::from_slice(content).map_err(|error| ProblemKind::Malformed.because(error))?;
         let _one = self.memory.begin(statement.question)?;
-        let pending = self.answered(statement.question)?.and_then(|(_, answer)| answer.pending);
-        if pending.is_none_or(|pending| pending.licence != dealer.licence) {
-            return Err(ProblemKind::Forbidden.because("no question waits for this dealer under that number"));
-        }
+        let asked = self.answered(statement.question)?.map(|(_, answer)| answer);
+        let asked = asked.filter(|answer| {
+            answer.pending.as_ref().is_some_and(|pending| pending.licence == dealer.licence)
+        });
+        let asked = asked.ok_or_else(|| {
+            ProblemKind::Forbidden.because("no question waits for this dealer under that number")
+        })?;
+        let today = now.to_zoned(TimeZone::UTC).date();
+        plausible(&asked, &statement.disposition, today)
+            .map_err(|reason| ProblemKind::Malformed.because(reason))?;
         if self.holds(STATEMENT, statement.question)? {
             return Err(ProblemKind::Replayed.because("this question was answered already"));
         }
@@ -168,7 +186,10 @@ impl Issuer {
             "question": statement.question, "key_id": signed.key_id, "nonce": signed.nonce,
             "expires": signed.expires, "content": text(content), "request": fields_record(request),
         });
-        let act = Act::new("dealer-statement", body).found_by(Key::new(STATEMENT, statement.question));
+        let mut act = Act::new("dealer-statement", body).found_by(Key::new(STATEMENT, statement.question));
+        if let Some(key) = standing(&asked).filter(|_| statement.disposition.is_final()) {
+            act = act.found_by(key);
+        }
         let entered = self.enter(&[act], now).await?;
         self.memory.pending.close(statement.question);
         let receipt = json!({"schema": "microstamp.receipt/1", "log": self.node.log.verifier().name(), "entry": entered});
@@ -213,6 +234,29 @@ impl Issuer {
         self.houses.issued(code).await
     }
 
+    /// Nothing is answered before the witnesses have seen the log as it is: without them an older copy that was put back cannot
+    /// be told from the newest.
+    fn heard(&self) -> Result<(), Problem> {
+        if self.ledger.state().is_heard() {
+            return Ok(());
+        }
+        Err(ProblemKind::NoLog
+            .because("too few witnesses have been heard since this node was started, so nothing is answered"))
+    }
+
+    /// Whether the books are those that witnesses know.
+    ///
+    /// # Errors
+    /// `no-log` when an older copy was put back.
+    pub(crate) fn whole_books(&self) -> Result<(), Problem> {
+        match self.books_longer.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            entries => Err(ProblemKind::NoLog.because(format!(
+                "witnesses cosigned {entries} entries of the books' log, and it holds fewer: an older copy was put back"
+            ))),
+        }
+    }
+
     /// The issuer's own books.
     pub(super) fn books(&self) -> &Books {
         self.houses.own()
@@ -241,6 +285,13 @@ impl Issuer {
     /// What the dealer stated to a question, out of the records.
     pub(super) fn stated(&self, question: Uuid) -> Result<Option<DealerStatement>, Problem> {
         let stored = self.ledger.find(Key::new(STATEMENT, question)).map_err(|error| unread(&error))?;
+        Ok(stored.and_then(|stored| serde_json::from_str(stored.body["content"].as_str()?).ok()))
+    }
+
+    /// What the dealer at whom a firearm's chain ends has stated of it for good, to whatever question.
+    pub(super) fn stated_of(&self, answer: &Answer) -> Result<Option<DealerStatement>, Problem> {
+        let Some(key) = standing(answer) else { return Ok(None) };
+        let stored = self.ledger.find(key).map_err(|error| unread(&error))?;
         Ok(stored.and_then(|stored| serde_json::from_str(stored.body["content"].as_str()?).ok()))
     }
 
@@ -293,15 +344,20 @@ impl Issuer {
             given.filter(|(by, answer)| *by == agency.node.name.as_str() && answer.question_sha256 == sha256);
         let (by, mut answer) = given
             .ok_or_else(|| ProblemKind::Replayed.because("a question of this number was answered already"))?;
-        if answer.pending.is_some()
-            && let Some(stated) = self.stated(question.id)?
-        {
+        let stated = match self.stated(question.id)? {
+            None => self.stated_of(&answer)?,
+            stated => stated,
+        };
+        if let (Some(_), Some(stated)) = (&answer.pending, stated) {
             answer.answered_at = self.clock.now();
-            apply(&mut answer, &stated.disposition, false);
+            // Who approved the reference before the dealer spoke need not approve it again.
+            let disclose = matches!(question.kind, QuestionKind::RetailReference { .. });
+            apply(&mut answer, &stated.disposition, (question.recovered_on, disclose));
         }
         let asked = Act::new("question", question_record(signed, request, content, &answer));
         let urgent = matches!(question.priority, Urgency::Urgent { .. });
-        let to = Recipient { agency: &by, urgent, microseconds: 0, again: true, key: &agency.sealing };
+        let key = &agency.sealing;
+        let to = Recipient { agency: &by, urgent, microseconds: 0, again: true, told: None, key };
         self.give(request, &answer, asked, &to).await
     }
 
@@ -343,6 +399,14 @@ impl Issuer {
     }
 }
 
+/// The key of what a dealer stated for good of the firearm that an answer tells of: licence, model, serial, and whose word it is.
+fn standing(answer: &Answer) -> Option<Key> {
+    let (firearm, pending) = (answer.firearm.as_ref()?, answer.pending.as_ref()?);
+    let last = firearm.chain.last()?;
+    let of = json!([firearm.licence, firearm.model, firearm.serial, pending.licence, last.from]);
+    Some(Key::of_text("statement of a firearm", &of.to_string()))
+}
+
 fn seal(content: &[u8], to: &SealingPublicKey, request: &Message) -> Result<Sealed, Problem> {
     Sealed::seal(content, to, &content_key(request)).map_err(|error| ProblemKind::Fault.because(error))
 }
@@ -373,7 +437,7 @@ pub(crate) fn fields_record(request: &Message) -> serde_json::Value {
 
 fn answer_record(answer: &Answer, statement: &str, to: &Recipient<'_>) -> serde_json::Value {
     json!({
-        "agency": to.agency, "urgent": to.urgent, "microseconds": to.microseconds, "again": to.again, "question": answer.question, "outcome": answer.outcome.as_str(), "statement": statement,
+        "agency": to.agency, "urgent": to.urgent, "microseconds": to.microseconds, "again": to.again, "told": to.told, "question": answer.question, "outcome": answer.outcome.as_str(), "statement": statement,
         "statement_sha256": hex::encode(Sha256::digest(statement)),
     })
 }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::pending::{PendingQueue, Waiting};
 use super::statistics::Statistics;
-use crate::api::{Answer, OutcomeName};
-use crate::federation::{FishingRules, FishingWatch, Given, Nonce, ReplayCache, SignedRequest, Told};
+use crate::api::Answer;
+use crate::federation::{FishingRules, FishingWatch, Given, Nonce, ReplayCache, SignedRequest};
 use crate::ledger::{Kept, Ledger, LedgerError, Stored};
 use crate::problem::{Problem, ProblemKind};
 
@@ -172,13 +172,8 @@ impl Memory {
         let (Some(answer), Some(agency)) = (answer_in(stored), stored.body["agency"].as_str()) else {
             return;
         };
-        let tells = !matches!(
-            answer.outcome,
-            OutcomeName::NotAuthorised | OutcomeName::CannotSayNow | OutcomeName::Delegated
-        );
-        if tells {
-            let code = answer.firearm.as_ref().map(|firearm| firearm.code);
-            self.fishing.recall(agency, Told { at: stored.at, case: answer.case_number.clone(), code });
+        if let Ok(told) = serde_json::from_value(stored.body["told"].clone()) {
+            self.fishing.recall(agency, told);
         }
         let urgent = stored.body["urgent"].as_bool().unwrap_or_default();
         self.take((agency, urgent), &answer, stored.body["microseconds"].as_u64().unwrap_or_default());

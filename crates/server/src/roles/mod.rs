@@ -22,7 +22,7 @@ pub(crate) use agency::read_statement;
 pub use agency::{Agency, AskError, Asked, answer_json};
 pub use dealer::Dealer;
 pub use desk::Desk;
-pub(crate) use desk::PAGE;
+pub(crate) use desk::{DeskStep, PAGE};
 pub use directory::{DirectoryKeeper, Enrolment};
 pub use filed::{Draft, DraftKind, Filed, FiledState};
 pub use holder::DirectoryHolder;

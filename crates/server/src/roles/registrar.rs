@@ -19,6 +19,7 @@ impl Issuer {
     /// [`Problem`].
     pub async fn code_status(&self, by: &Person, code: Code) -> Result<Value, Problem> {
         let now = self.clock.now();
+        self.whole_books()?;
         self.enter(&[Act::new("code-status", json!({"by": by, "code": code}))], now).await?;
         let issued = self.houses.issued(code).await.map_err(of_books)?;
         let status = if issued.is_some() { "issued" } else { "not-issued" };
@@ -36,6 +37,7 @@ impl Issuer {
         key: Option<&str>,
     ) -> Result<u64, Problem> {
         let now = self.clock.now();
+        self.whole_books()?;
         let hash = hex::encode(Sha256::digest(content));
         let _one = self.recording.lock().await;
         let key = key.map(|key| Key::of_text(&format!("entry by {by}"), key));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,8 +21,9 @@ use crate::ledger::Ledger;
 pub(crate) enum Watched<'l> {
     /// A node's own.
     Node(&'l Ledger),
-    /// That of an issuer's books, in this folder; the books' own commands write it.
-    Books(PathBuf),
+    /// That of an issuer's books, in this folder, which the books' own commands write; and where it is noted that an older
+    /// copy was put back.
+    Books(PathBuf, &'l AtomicU64),
 }
 
 impl Watched<'_> {
@@ -29,7 +31,7 @@ impl Watched<'_> {
     fn newest(&self) -> Option<SignedCheckpoint> {
         match self {
             Self::Node(ledger) => Some(ledger.checkpoint().borrow().clone()),
-            Self::Books(folder) => {
+            Self::Books(folder, _) => {
                 let bytes = FolderStore::read_only(folder).read(&Resource::Checkpoint).ok()??;
                 SignedCheckpoint::parse(&bytes).ok()
             }
@@ -39,7 +41,7 @@ impl Watched<'_> {
     fn add_checkpoint(&self, signed: &SignedCheckpoint, old: u64) -> Result<AddCheckpoint, String> {
         match self {
             Self::Node(ledger) => ledger.add_checkpoint(signed, old).map_err(|error| error.to_string()),
-            Self::Books(folder) => {
+            Self::Books(folder, _) => {
                 let store = FolderStore::read_only(folder);
                 let tree = Tree::new(&store, signed.checkpoint.size);
                 AddCheckpoint::new(&tree, signed, old).map_err(|error| error.to_string())
@@ -51,7 +53,7 @@ impl Watched<'_> {
     fn root(&self, size: u64) -> Option<Hash> {
         let folder = match self {
             Self::Node(ledger) => ledger.log_folder(),
-            Self::Books(folder) => folder.clone(),
+            Self::Books(folder, _) => folder.clone(),
         };
         Tree::new(&FolderStore::read_only(&folder), size).root().ok()
     }
@@ -60,11 +62,15 @@ impl Watched<'_> {
     fn was_put_back(&self, entries: u64) {
         match self {
             Self::Node(ledger) => ledger.was_put_back(entries),
-            Self::Books(folder) => tracing::error!(
-                entries,
-                folder = %folder.display(),
-                "witnesses cosigned more entries than the books' log holds: an older copy was put back"
-            ),
+            Self::Books(folder, longer) => {
+                if longer.swap(entries, Ordering::Relaxed) == 0 {
+                    tracing::error!(
+                        entries,
+                        folder = %folder.display(),
+                        "witnesses cosigned more entries than the books' log holds: an older copy was put back"
+                    );
+                }
+            }
         }
     }
 }
@@ -85,6 +91,10 @@ struct State {
     newest: Option<SignedCheckpoint>,
     /// Which witnesses cosigned the newest checkpoint of all.
     signers: Vec<NodeName>,
+    /// Why those that did not did not, the last time.
+    refused: HashMap<NodeName, String>,
+    /// Whether a quorum has cosigned since this process began.
+    heard: bool,
 }
 
 impl Cosigned {
@@ -101,7 +111,7 @@ impl Cosigned {
     fn at(node: &Node, file: &str) -> Self {
         let path = node.folder.join(file);
         let newest = std::fs::read(&path).ok().and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
-        let state = Mutex::new(State { sizes: HashMap::new(), newest, signers: Vec::new() });
+        let state = Mutex::new(State { newest, ..State::default() });
         Self { path, client: node.client(Duration::from_secs(5)), state }
     }
 
@@ -122,12 +132,22 @@ impl Cosigned {
         let mut state = self.state.lock().await;
         let Some(mut signed) = watched.newest() else { return (0, false) };
         let policy = directory.policy(&log.to_string());
+        // What was cosigned before is known here without any witness.
+        let before = state.newest.as_ref().map_or(0, |held| held.checkpoint.size);
+        if before > signed.checkpoint.size {
+            watched.was_put_back(before);
+            return (0, false);
+        }
         if signed.checkpoint.size == 0 {
             return (0, true);
         }
         match state.newest.as_ref().filter(|held| held.checkpoint == signed.checkpoint) {
             Some(held) => signed = held.clone(),
             None => state.signers.clear(),
+        }
+        if !state.heard {
+            // Of an earlier run: the witnesses must say so again.
+            state.signers.clear();
         }
         let missing = directory.content().witnesses.iter();
         let missing: Vec<_> = missing.filter(|one| !state.signers.contains(&one.name)).collect();
@@ -143,17 +163,27 @@ impl Cosigned {
                         state.signers.push(witness.name.clone());
                     }
                     state.sizes.insert(witness.name.clone(), signed.checkpoint.size);
+                    state.refused.remove(&witness.name);
                 }
-                Err(reason) => tracing::warn!(witness = %witness.name, reason, "no cosignature"),
+                Err(reason) => {
+                    // Once for each reason, not twice a second.
+                    if state.refused.get(&witness.name) != Some(&reason) {
+                        tracing::warn!(witness = %witness.name, reason, "no cosignature");
+                        state.refused.insert(witness.name.clone(), reason);
+                    }
+                }
             }
         }
-        let quorum = policy.is_ok_and(|policy| policy.check(&signed).is_ok());
+        let needed = directory.content().quorum;
         let count = state.signers.len();
+        let quorum =
+            policy.is_ok_and(|policy| policy.check(&signed).is_ok()) && (state.heard || count >= needed);
         if quorum {
+            state.heard = true;
             let _ = replace(&self.path, signed.to_string().as_bytes());
             state.newest = Some(signed);
         } else {
-            tracing::error!(count, at = %now, "too few witnesses cosigned the log");
+            tracing::debug!(count, at = %now, "too few witnesses cosigned the log");
         }
         (count, quorum)
     }

@@ -10,6 +10,7 @@ import json
 import pathlib
 import re
 import sys
+import unicodedata
 from datetime import datetime
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "transparency/tests/independent"))
@@ -108,11 +109,11 @@ def checkpoint(text, log, witnesses, quorum):
 
 
 def records(text, log, directory):
-    """The two records that a log's bundle proves."""
+    """The records that a log's bundle proves, and their places."""
     header, count, rest = text.encode().split(b"\n", 2)
-    assert (header, count) == (b"microstamp.bundle/1", b"entries 2"), "bundle"
+    assert header == b"microstamp.bundle/1" and count.startswith(b"entries "), "bundle"
     found, checkpoints = [], set()
-    for _ in range(2):
+    for _ in range(number(count[8:].decode())):
         length, rest = rest.split(b"\n", 1)
         assert length.startswith(b"proof ")
         proof, rest = rest[: number(length[6:].decode())], rest[number(length[6:].decode()) :]
@@ -128,9 +129,42 @@ def records(text, log, directory):
         assert all(len(one) == 32 for one in siblings), "sibling"
         assert inclusion(leaf, number(index[6:]), size, siblings) == root, "root"
         checkpoints.add(note)
-        found.append(canonical(extra[32:].decode()))
+        found.append((number(index[6:]), canonical(extra[32:].decode())))
     assert rest == b"" and len(checkpoints) == 1, "bundle"
     return found
+
+
+def person(name):
+    """What of a name tells people apart; the rest is the program's own business (UTS 39)."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    return "".join(letter for letter in unicodedata.normalize("NFKC", folded) if letter.isalnum())
+
+
+def approved(question, place, asked, desk):
+    """Who filed, who read and who approved the question, as docs/federation.md, section 7 demands."""
+    if asked["body"]["approved"] is None:
+        assert desk == [], "desk"
+        return
+    assert [record["kind"] for _, record in desk] == ["desk"] * len(desk), "desk"
+    places, steps = [at for at, _ in desk], [record["body"] for _, record in desk]
+    assert places == sorted(set(places)) and places[-1] == asked["body"]["approved"] < place, "order of the desk"
+    names = [step["step"] for step in steps]
+    assert names in (["filed", "approved"], ["filed", "read", "approved"]), "steps"
+    assert {step["id"] for step in steps} == {question["id"]}, "question of the desk"
+    for step, role in zip(names, ["requester", "examiner", "approver"] if len(names) == 3 else ["requester", "approver"]):
+        assert role in steps[names.index(step)]["roles"], "roles"
+    filed, last = steps[0], steps[-1]
+    second = question["kind"].get("second_approver", question["approver"])
+    assert filed["by"] == question["requester"] and last["by"] == second, "persons"
+    assert person(last["by"]) not in [person(step["by"]) for step in steps[:-1]], "two persons"
+    draft = json.loads(last["draft"], object_pairs_hook=once)
+    assert hashlib.sha256(last["draft"].encode()).hexdigest() == last["draft_sha256"], "draft"
+    kind = {name: value for name, value in question["kind"].items() if name != "second_approver"}
+    others = {name: question[name] for name in draft if name != "kind"}
+    assert {"codes", "ori", "case_number", "reason"} <= set(draft) and draft == {**others, "kind": kind}, "draft"
+    if len(steps) == 3:
+        read = json.loads(steps[1]["reading"], object_pairs_hook=once)
+        assert read["codes"] == draft["codes"] and read["reading_sha256"] == draft["reading_sha256"], "reading"
 
 
 def main(file, directory_key):
@@ -182,11 +216,12 @@ def main(file, directory_key):
         else:
             assert owner is issuer and when(owner["valid_from"]) <= asked < when(owner["valid_until"]), "block"
 
-    first, second = records(part["issuer-log"], issuer["node"]["log"], directory)
+    (_, first), (_, second) = records(part["issuer-log"], issuer["node"]["log"], directory)
     assert first["kind"] == "question" and first["body"]["content"] == part["question"], "issuer's log"
     assert first["body"]["request"] == request and second["kind"] == "answer", "issuer's log"
     assert second["body"]["statement"] == part["statement"], "issuer's log"
-    first, second = records(part["agency-log"], agency["node"]["log"], directory)
+    (place, first), (_, second), *desk = records(part["agency-log"], agency["node"]["log"], directory)
+    approved(question, place, first, desk)
     assert first["kind"] == "question" and first["body"]["content"] == part["question"], "agency's log"
     assert first["body"]["request"] == request and second["kind"] == "answer", "agency's log"
     assert second["body"]["content"] == part["answer"], "agency's log"

@@ -41,7 +41,7 @@ pub(crate) fn draft(office: &Office) -> Value {
     json!({
         "kind": {"for": "chain"}, "ori": "CA0194200", "case_number": "26-0001", "crime_code": "0999",
         "priority": "routine", "reason": "case recovered at a scene",
-        "codes": [{"code": office.world.codes[0], "posterior": 0.9999}],
+        "codes": [{"code": office.world.codes[0], "posterior": 0.9999}], "reading_sha256": "ab".repeat(32),
     })
 }
 
@@ -413,11 +413,14 @@ async fn five_failures_lock_until_an_operator_frees() {
         assert_eq!(office.sign_in(&mut requester, "wrong but long enough").await, 401);
     }
     assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 401, "locked");
-    assert_eq!(office.call("GET", "/access/v1/session", Some(&requester.session), &Value::Null).await.0, 401);
+    let mine = office.call("GET", "/access/v1/session", Some(&requester.session), &Value::Null).await;
+    assert_eq!(mine.0, 200, "whoever guesses names ends no session that a password and a passkey opened");
     let free = "/access/v1/accounts/det. example/invitation".replace(' ', "%20");
     let (status, answer) = office.call("POST", &free, Some(&operator.session), &Value::Null).await;
     assert_eq!((status, answer["token"].is_string()), (200, true));
     assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 401, "the old password is void");
+    let mine = office.call("GET", "/access/v1/session", Some(&requester.session), &Value::Null).await;
+    assert_eq!(mine.0, 401, "and what it opened ends");
 }
 
 #[tokio::test(flavor = "multi_thread")]

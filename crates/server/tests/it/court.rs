@@ -1,8 +1,13 @@
 //! The court bundle verifies offline, and every single-byte change is caught.
 
+use serde_json::json;
+use server::access::Role;
+use server::federation::{Message, Start};
 use server::roles::Agency;
 use server::{CourtBundle, CourtReport};
 
+use crate::access::draft;
+use crate::people::staffed;
 use crate::world::{World, question};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,7 +21,7 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
     world.clock.set_offset(120);
     world.enrol(&world.node("second"));
     let version = agency.directory.newest().unwrap().content().version;
-    for _ in 0..40 {
+    for _ in 0..80 {
         agency.directory.renew(world.clock.now()).await.unwrap();
         if agency.directory.newest().unwrap().content().version > version {
             break;
@@ -29,6 +34,7 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
     let root = world.node("directory").statements.verifier().clone();
     let report = CourtBundle::parse(&file).unwrap().verify(&root).unwrap();
     assert_eq!(report.question, asked);
+    assert_eq!(report.approval, None, "a program asked with the node's token");
     assert_eq!((report.agency.as_str(), report.answer.issuer.as_str()), ("agency.example", "issuer.example"));
     assert!(report.issuer_log.witnesses.len() >= 2 && report.agency_log.witnesses.len() >= 2);
 
@@ -55,6 +61,57 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
     })
     .unwrap();
     assert_eq!(given, 2, "each bundle that was given out is in the log");
+    second_opinion(&file, &root.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_shows_who_filed_read_and_approved() {
+    let (office, operator, [requester, approver, _]) = staffed().await;
+    let examiner = office.join(&operator, "examiner example", &[Role::Examiner], 7).await;
+    let (_, filed) =
+        office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft(&office)).await;
+    let id = filed["id"].as_str().unwrap();
+    let place = format!("/agency/v1/questions/{id}");
+    let reading = json!({
+        "codes": [{"code": office.world.codes[1], "posterior": 0.9999}], "reading_sha256": "cd".repeat(32),
+    });
+    let (_, seen) = office.call("PUT", &format!("{place}/reading"), Some(&examiner.session), &reading).await;
+    assert_eq!(office.approve(&place, &approver).await.0, 200);
+    let token = office.world.node("agency").token().unwrap();
+    let ask = Message::request("GET", &format!("{}/agency/v1/court/{id}", office.url))
+        .with("authorization", &format!("Bearer {token}"));
+    let mut file = Vec::new();
+    for _ in 0..40 {
+        let (answer, content) = office.client.send(&ask, Vec::new()).await.unwrap();
+        if answer.start == Start::Answer(200) {
+            file = content;
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    }
+    let root = office.world.node("directory").statements.verifier().clone();
+    let report = CourtBundle::parse(&file).unwrap().verify(&root).unwrap();
+    let approval = report.approval.unwrap();
+    let persons = [&approval.filed, approval.read.as_ref().unwrap(), &approval.approved];
+    let expected = [
+        ("det. example", Role::Requester),
+        ("examiner example", Role::Examiner),
+        ("sgt. example", Role::Approver),
+    ];
+    for (step, (name, role)) in persons.into_iter().zip(expected) {
+        assert!(step.by.as_str() == name && step.roles.contains(role), "{step:?}");
+    }
+    assert!(approval.filed.at <= approval.approved.at && approval.approved.at <= report.answer.answered_at);
+    assert_eq!(seen["draft_sha256"], approval.draft_sha256);
+    // Where the desk's entries stand each byte counts, too.
+    let text = std::str::from_utf8(&file).unwrap();
+    let from = text.find("part agency-log").unwrap();
+    for at in (from..file.len()).step_by(11) {
+        let mut altered = file.clone();
+        altered[at] ^= 1;
+        let verdict = CourtBundle::parse(&altered).and_then(|bundle| bundle.verify(&root));
+        assert!(verdict.is_err(), "byte {at} of {} can be changed", file.len());
+    }
     second_opinion(&file, &root.to_string());
 }
 

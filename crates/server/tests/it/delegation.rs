@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use registry::{Books, SuccessorIdentity, take_over};
 use server::api::{Answer, IssuerCard, OutcomeName};
 use server::federation::{Directory, DirectoryContent, DirectoryError, Route, delegate};
-use server::roles::{Agency, AskError, DirectoryKeeper, Enrolment};
+use server::roles::{Agency, AskError, DirectoryHolder, DirectoryKeeper, Enrolment};
 use server::{Node, validity};
 use symbology::Code;
 
@@ -107,12 +107,13 @@ fn address(node: &Node) -> String {
     node.config.url.trim_start_matches("http://").to_owned()
 }
 
-/// Until the directory's node has published the delegation.
+/// Until the directory's node has published the delegation and its log, cosigned, shows it: nodes take it from then on.
 async fn published(world: &World) {
-    let directory = format!("{}/directory", world.node("directory").config.url);
-    for _ in 0..40 {
-        let (_, bytes) = world.client.get(&directory).await.unwrap();
-        if String::from_utf8_lossy(&bytes).contains("microstamp delegation v1") {
+    let holder = DirectoryHolder::new(&world.node("agency")).unwrap();
+    for _ in 0..200 {
+        holder.renew(world.clock.now()).await.unwrap();
+        let held = holder.newest().unwrap();
+        if held.content().issuers.iter().any(|card| card.delegation.is_some()) {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;

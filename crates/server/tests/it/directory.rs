@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use server::api::WitnessCard;
 use server::federation::{DirectoryContent, DirectoryError};
-use server::roles::{DirectoryHolder, DirectoryKeeper, StartError};
+use server::roles::{DirectoryHolder, DirectoryKeeper, Enrolment, StartError};
 use server::{Clock, ConfigError, Node, NodeRole, ProblemKind, validity};
 use transparency::SignedCheckpoint;
 
@@ -28,7 +29,26 @@ async fn versions_go_on_from_the_log_and_damaged_files_are_not_taken() {
     assert_eq!(open.publish().await.unwrap(), 1);
     assert_eq!(open.publish().await.unwrap(), 1, "nothing changed");
     let first = std::fs::read(&file).unwrap();
+    let witness = node(&root.path().join("w"), NodeRole::Witness, "witness.example", "http://127.0.0.1:2");
+    let mut card = WitnessCard {
+        name: witness.config.name.clone(),
+        url: witness.config.url.clone(),
+        key: witness.witness.verifier().to_string(),
+        tls: None,
+    };
+    DirectoryKeeper::enrol(root.path(), Enrolment::Witness(card.clone())).unwrap();
     DirectoryKeeper::set_quorum(root.path(), 1).unwrap();
+    assert_eq!(open.publish().await.unwrap(), 2);
+    // What no federation could work under is not published: a quorum out of reach, one party under two names.
+    DirectoryKeeper::set_quorum(root.path(), 2).unwrap();
+    assert!(open.publish().await.unwrap_err().detail.contains("quorum"));
+    DirectoryKeeper::set_quorum(root.path(), 1).unwrap();
+    let entries = std::fs::read(root.path().join("node/entries.json")).unwrap();
+    card.name = "other.example".parse().unwrap();
+    card.key = card.key.replacen("witness.example", "other.example", 1);
+    DirectoryKeeper::enrol(root.path(), Enrolment::Witness(card)).unwrap();
+    assert!(open.publish().await.unwrap_err().detail.contains("one key"));
+    std::fs::write(root.path().join("node/entries.json"), entries).unwrap();
     assert_eq!(open.publish().await.unwrap(), 2);
     let second = std::fs::read(&file).unwrap();
     drop(open);
@@ -78,6 +98,13 @@ fn another_directory_of_the_same_version_is_refused() {
     }
     let split = held.take(&version(2, 1), now).unwrap_err();
     assert_eq!(split, ProblemKind::NoDirectory.because(DirectoryError::Split(2)));
+    // Neither is used from now on, and both are kept: they are the proof against the directory's key.
+    let other = node.folder.join("directory.split");
+    assert_eq!(std::fs::read(&other).unwrap(), version(2, 1));
+    assert!(held.current(now).is_err() && DirectoryHolder::new(&node).unwrap().current(now).is_err());
+    std::fs::remove_file(&other).unwrap();
+    let held = DirectoryHolder::new(&node).unwrap();
+    assert_eq!(held.current(now).unwrap().content().version, 2);
     let older = held.take(&version(1, 0), now).unwrap_err();
     assert_eq!(older.detail, DirectoryError::RolledBack { seen: 1, held: 2 }.to_string());
     held.take(&version(3, 1), now).unwrap();
@@ -117,4 +144,49 @@ async fn the_directory_s_log_is_cosigned_like_any_other() {
     let held = DirectoryHolder::new(&world.node("agency")).unwrap().newest().unwrap();
     let policy = held.policy(held.content().log.as_ref().unwrap()).unwrap();
     assert!(policy.check(&cosigned).unwrap().witnesses.len() >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_the_cosigned_log_does_not_show_is_not_taken() {
+    let world = World::start().await;
+    let (directory, now) = (world.node("directory"), world.clock.now());
+    let mut node = world.node("agency");
+    let url = format!("{}/directory", directory.config.url);
+    let mut proof = None;
+    for _ in 0..80 {
+        let (status, bytes) = world.client.get(&format!("{url}/proof")).await.unwrap();
+        if status == 200 {
+            proof = Some(bytes);
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+    let proof = proof.expect("a quorum cosigns within twenty seconds");
+    let holder = DirectoryHolder::new(&node).unwrap();
+    holder.renew(now).await.unwrap();
+    let held = holder.newest().unwrap();
+    let shown = std::fs::read_to_string(node.folder.join("directory.shown")).unwrap();
+    assert_eq!(shown, held.sha256(), "the newest is shown by the log");
+
+    // Whoever has the directory's key shows this node another version, with every proof that there is.
+    let mut content = held.content().clone();
+    content.version += 1;
+    content.agencies.clear();
+    let mut other = content.clone();
+    other.log = Some(world.node("issuer").log.verifier().to_string());
+    for (forged, refused) in [(content, false), (other, true)] {
+        let forged = forged.sign(&directory.statements).unwrap();
+        let proof = proof.clone();
+        let routes = axum::Router::new()
+            .route("/directory", axum::routing::get(move || async move { forged }))
+            .route("/directory/proof", axum::routing::get(move || async move { proof }));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let source = format!("http://{}/directory", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move { axum::serve(listener, routes).await });
+        node.trust(&source, &directory.statements.verifier().to_string()).unwrap();
+        let holder = DirectoryHolder::new(&node).unwrap();
+        assert_eq!(holder.renew(now).await.is_err(), refused);
+        assert_eq!(holder.newest().unwrap().sha256(), held.sha256(), "the one held stays");
+        server.abort();
+    }
 }

@@ -179,6 +179,7 @@ fn content(rng: &mut ChaCha8Rng, office: &Office) -> Vec<u8> {
     let mut draft = json!({
         "kind": {"for": "chain"}, "ori": "CA0194200", "case_number": "26-0001", "crime_code": "0999",
         "priority": "routine", "reason": "case recovered at a scene", "codes": [{"code": code, "posterior": 0.5}],
+        "reading_sha256": "ab".repeat(32),
     });
     let odd = [
         json!(null),

@@ -26,6 +26,7 @@ mod people;
 )]
 #[path = "../../../registry/tests/it/place.rs"]
 mod place;
+mod registrar;
 mod rollback;
 mod schemathesis;
 mod statistics;

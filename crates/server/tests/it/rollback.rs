@@ -4,6 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use registry::Books;
 use serde_json::{Value, json};
 use server::roles::{Agency, AskError, Asked};
 use server::{ServeOptions, Server};
@@ -73,6 +74,74 @@ async fn a_node_whose_log_was_put_back_answers_nothing() {
     let refused = ask(&agency, world.codes[0]).await.unwrap_err();
     assert!(matches!(refused, AskError::Refused { status: 503, .. }), "{refused}");
     assert!(world.metrics("issuer").await.contains("microstamp_impaired{part=\"log\"} 1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn books_that_were_put_back_answer_nothing() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let (house, older) = (world.path("issuer"), world.path("older"));
+    let noted = house.join("node/cosigned-books");
+    let cosigned = || {
+        let bytes = std::fs::read(&noted).ok()?;
+        Some(SignedCheckpoint::parse(&bytes).unwrap().checkpoint.size)
+    };
+    until("the books' log is cosigned", async || cosigned().is_some()).await;
+    let before = cosigned().unwrap();
+    let listener = world.stop_for_a_while("issuer").await;
+    // The last connection to the tables puts its journal away.
+    until("the tables are closed", async || !house.join("books.sqlite-wal").exists()).await;
+    copy(&house, &older);
+    let now = world.clock.now();
+    let books = Books::open(&house, now).await.unwrap();
+    books.open_block("K8".parse().unwrap(), now).await.unwrap();
+    books.close().await;
+    world.serve("issuer", listener).await;
+    until("the newer books are cosigned", async || cosigned().is_some_and(|size| size > before)).await;
+    let listener = world.stop_for_a_while("issuer").await;
+    until("the tables are closed", async || !house.join("books.sqlite-wal").exists()).await;
+    for entry in std::fs::read_dir(&house).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with("books.sqlite") {
+            std::fs::remove_file(entry.path()).unwrap();
+        } else if name == "log" {
+            std::fs::remove_dir_all(entry.path()).unwrap();
+        }
+    }
+    for entry in std::fs::read_dir(&older).unwrap().map(Result::unwrap) {
+        let name = entry.file_name().into_string().unwrap();
+        if name.starts_with("books.sqlite") || name == "log" {
+            copy(&entry.path(), &house.join(name));
+        }
+    }
+    world.serve("issuer", listener).await;
+    let answer = ask(&agency, world.codes[0]).await.unwrap().answer;
+    assert_eq!(answer.outcome, server::api::OutcomeName::CannotSayNow);
+    let url = format!("{}/healthz", world.node("issuer").config.url);
+    let (status, health) = world.client.get(&url).await.unwrap();
+    let health: Value = serde_json::from_slice(&health).unwrap();
+    assert_eq!((status, &health["impaired"]), (503, &json!(["books"])), "{health}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_answered_before_witnesses_were_heard() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    ask(&agency, world.codes[0]).await.unwrap();
+    let mut away = Vec::new();
+    for witness in ["makers", "oversight", "defence"] {
+        away.push((witness, world.stop_for_a_while(witness).await));
+    }
+    // Who runs goes on; who starts cannot tell its newest log from an older copy.
+    ask(&agency, world.codes[1]).await.unwrap();
+    world.restart("issuer").await;
+    let refused = ask(&agency, world.codes[1]).await.unwrap_err();
+    let AskError::Refused { status: 503, detail, .. } = &refused else { panic!("{refused}") };
+    assert!(detail.contains("witnesses"), "{detail}");
+    for (witness, listener) in away {
+        world.serve(witness, listener).await;
+    }
+    until("a quorum is heard", async || ask(&agency, world.codes[1]).await.is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

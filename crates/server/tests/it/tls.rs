@@ -174,7 +174,7 @@ async fn an_authoritys_certificates_are_taken_where_the_directory_names_no_key()
     let mut unpinned = world.node("issuer");
     unpinned.tls = None;
     world.enrol(&unpinned);
-    for _ in 0..50 {
+    for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         agency.directory.renew(world.clock.now()).await.unwrap();
         if agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).is_ok() {
@@ -197,7 +197,7 @@ async fn a_server_with_another_key_than_the_directory_names_is_not_asked() {
     assert!(matches!(answers.remove(0), Err(AskError::Unreachable { .. })));
     // Once the directory names the new key it is asked again.
     world.enrol(&world.node("issuer"));
-    for _ in 0..50 {
+    for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         agency.directory.renew(world.clock.now()).await.unwrap();
         if agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).is_ok() {

@@ -154,19 +154,35 @@ async fn a_dealer_answers_its_own_part_and_the_clock_runs() {
             form_4473: "2024-0999".parse().unwrap(),
         },
     };
+    for absurd in ["1900-01-01", "2024-01-31", "2090-01-01"] {
+        let mut wrong = statement.clone();
+        let form_4473 = "2024-0999".parse().unwrap();
+        wrong.disposition = DealerDisposition::RetailSale { on: absurd.parse().unwrap(), form_4473 };
+        assert!(dealer.state(&issuer, &wrong).await.is_err(), "{absurd}");
+    }
     dealer.state(&issuer, &statement).await.unwrap();
     assert!(dealer.state(&issuer, &statement).await.is_err(), "one question, one statement");
     let answer = agency.ask_again(&issuer.name, asked_question.id).await.unwrap().answer;
     let report = crate::court::bundle_that_verifies(&world, &agency, asked_question.id).await;
     assert_eq!(report.answer, answer, "what the dealer said is brought to court");
     assert_eq!(answer.outcome, OutcomeName::Found);
-    assert!(answer.firearm.unwrap().form_4473().is_none(), "withheld until the second approval");
+    assert!(!answer.statement.iter().any(|line| line.contains("ask there")), "{:?}", answer.statement);
+    let firearm = answer.firearm.unwrap();
+    assert!(firearm.form_4473().is_none(), "withheld until the second approval");
+    assert_eq!((firearm.time_to_crime_days, firearm.time_to_crime.as_str()), (Some(331), "known"));
+    assert_eq!(firearm.chain.last().unwrap().until, Some("2024-05-05".parse().unwrap()));
+
+    // Another question about the same firearm does not wait again.
+    let answer = only(agency.ask(&question(&[(world.codes[2], 0.9999)])).await.unwrap()).answer;
+    assert_eq!((answer.outcome, answer.pending), (OutcomeName::Found, None));
+    assert!(answer.firearm.unwrap().form_4473().is_none());
 
     let mut after = question(&[(world.codes[2], 1.0)]);
     let second_approver = "lt. example".parse().unwrap();
     after.kind = QuestionKind::RetailReference { after: asked_question.id, second_approver };
     let answer = only(agency.ask(&after).await.unwrap()).answer;
     assert_eq!(answer.firearm.unwrap().form_4473().unwrap().as_str(), "2024-0999");
+    assert!(answer.statement.iter().any(|line| line.contains("2024-0999")), "{:?}", answer.statement);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,6 +15,7 @@ use server::api::{
 use server::federation::{FishingRules, Message};
 use server::roles::{Agency, Dealer, DirectoryKeeper, Enrolment};
 use server::{Client, Clock, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
+use sha2::{Digest as _, Sha256};
 use symbology::Code;
 use tempfile::TempDir;
 use transparency::FolderStore;
@@ -336,7 +337,9 @@ pub(crate) fn question(codes: &[(Code, f64)]) -> Question {
             .iter()
             .map(|(code, posterior)| AskedCode { code: *code, posterior: *posterior })
             .collect(),
-        reading_sha256: Some("ab".repeat(32)),
+        // Another reading for other codes.
+        reading_sha256: Some(hex::encode(Sha256::digest(format!("{codes:?}")))),
+        typed_by: None,
         recovered_on: Some("2025-04-01".parse().unwrap()),
     }
 }

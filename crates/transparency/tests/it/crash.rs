@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use transparency::{FolderStore, Log, LogError, MemoryStore, Resource, StoreError, TileStore, fsck};
+use transparency::{FolderStore, Log, LogError, MemoryStore, Piece, Resource, StoreError, TileStore, fsck};
 
 use super::merkle::key;
 
@@ -359,4 +359,92 @@ fn the_journal_stays_small_and_whole_while_its_files_take_turns() {
     assert_eq!((length(".journal.0"), length(".journal.1")), (0, 0));
     let reader = FolderStore::read_only(folder.path());
     assert_eq!(fsck(&reader, key().verifier(), &[]).unwrap().findings, []);
+}
+
+/// A log whose journal is overwritten and whose appends carry lines of a file beside it.
+struct Beside {
+    root: tempfile::TempDir,
+    log: Log<FolderStore>,
+    lines: Vec<u8>,
+}
+
+impl Beside {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let store = FolderStore::create(&root.path().join("log")).unwrap().lagging();
+        Self { log: Log::create(store, key()).unwrap(), root, lines: Vec::new() }
+    }
+
+    fn append(&mut self, length: usize) {
+        let (size, offset) = (self.log.size(), self.lines.len() as u64);
+        let line = vec![b'a' + (size % 26) as u8; length];
+        self.lines.extend(&line);
+        let piece = Piece::new("records", "2026-11.jsonl", offset, line).unwrap();
+        self.log.store_mut().beside(piece).unwrap();
+        self.log.append_batch(&entries(size..size + 1, 0)).unwrap();
+    }
+}
+
+/// What is there once a copy was opened: entries of the log, and the file beside it.
+fn recovered_beside(files: &[(PathBuf, Vec<u8>)]) -> (u64, Vec<u8>) {
+    let copy = restore(files);
+    let log = Log::open(FolderStore::open(&copy.path().join("log")).unwrap(), key()).unwrap();
+    let report = fsck(log.store(), key().verifier(), &[]).unwrap();
+    assert_eq!((report.entries, report.findings), (log.size(), vec![]));
+    (log.size(), fs::read(copy.path().join("records/2026-11.jsonl")).unwrap_or_default())
+}
+
+#[test]
+fn one_flush_makes_an_append_and_what_lies_beside_it_durable() {
+    let mut beside = Beside::new();
+    beside.log.store_mut().publish().unwrap();
+    let before = files_of(beside.root.path());
+    let mut ends = vec![0];
+    for length in [10, 3_000, 1, 70_000, 400, 600_000] {
+        beside.append(length);
+        ends.push(beside.lines.len());
+    }
+    let journal = fs::read(beside.root.path().join("log/.journal.0")).unwrap();
+    assert!(journal.len().is_multiple_of(1 << 19), "it grows in steps: {}", journal.len());
+    let with = |journal: &[u8]| {
+        let mut after = before.clone();
+        after.retain(|(name, _)| !name.ends_with(".journal.0"));
+        after.push(("log/.journal.0".into(), journal.to_vec()));
+        recovered_beside(&after)
+    };
+    // The empty log's first checkpoint stands in the journal too.
+    assert_eq!(with(&journal), (6, beside.lines.clone()));
+    for cut in (0..journal.len()).step_by(9_973) {
+        let (size, lines) = with(&journal[..cut]);
+        assert_eq!(lines.len(), ends[size as usize], "both or neither, journal cut at {cut}");
+        assert!(beside.lines.starts_with(&lines));
+    }
+}
+
+#[test]
+fn a_journal_that_is_overwritten_never_brings_an_older_state_back() {
+    let mut beside = Beside::new();
+    let mut turns = std::collections::HashSet::new();
+    for round in 0..420 {
+        beside.append(40_000);
+        if round % 9 == 0 {
+            beside.log.store_mut().publish().unwrap();
+        }
+        if round % 37 == 0 {
+            // The process is killed here; the files are as they are now.
+            let live = files_of(beside.root.path());
+            let used = |name: &str| {
+                let file = live.iter().find(|(path, _)| path.ends_with(name)).unwrap();
+                file.1.iter().take(8).any(|byte| *byte > 0)
+            };
+            turns.insert((used(".journal.0"), used(".journal.1")));
+            assert_eq!(recovered_beside(&live), (beside.log.size(), beside.lines.clone()), "round {round}");
+        }
+    }
+    assert!(turns.len() > 1, "the files took turns: {turns:?}");
+    let root = beside.root;
+    drop(beside.log);
+    for name in ["log/.journal.0", "log/.journal.1"] {
+        assert_eq!(fs::metadata(root.path().join(name)).unwrap().len(), 0, "a clean end leaves nothing");
+    }
 }

@@ -1,12 +1,13 @@
 //! A maker closes: its books go sealed to another maker, whose node answers for them under a signed delegation.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use registry::{Books, SuccessorIdentity, take_over};
-use server::federation::delegate;
-use server::roles::{DirectoryKeeper, Enrolment};
+use server::federation::{Directory, delegate};
+use server::roles::{DirectoryHolder, DirectoryKeeper, Enrolment};
 use server::{Node, validity};
 
 use super::{Running, World};
@@ -34,13 +35,31 @@ pub(super) fn close(dir: &Path, world: &World, running: &mut Running) -> Result<
         card.delegation = Some(note.or_exit(Exit::Environment, "the delegation")?);
     }
     DirectoryKeeper::enrol(&dir.join("directory"), entry).or_exit(Exit::Environment, "the directory")?;
-    // The directory looks twice a second whether its entries changed; nodes fetch it when they start.
-    std::thread::sleep(Duration::from_secs(2));
     running.stop("agency");
+    wait(published(dir))?;
     for name in [NEW, "agency"] {
         running.start(dir, name, &world.address(name))?;
     }
     Ok(())
+}
+
+/// Until the directory has published the delegation and its log, cosigned by the witnesses, shows it; nodes take no version
+/// before, and fetch it when they start.
+async fn published(dir: &Path) -> Result<(), Failure> {
+    let node = Node::open(&dir.join("agency")).or_exit(Exit::Environment, "agency")?;
+    let holder = DirectoryHolder::new(&node).or_exit(Exit::Environment, "the directory")?;
+    for _ in 0..200 {
+        let _ = holder.renew(Timestamp::now()).await;
+        let held = holder.newest();
+        let delegates =
+            |held: Arc<Directory>| held.content().issuers.iter().any(|card| card.delegation.is_some());
+        if held.is_some_and(delegates) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Err(Exit::Environment
+        .because("the directory did not publish the delegation\nhint: look into the folder `logs`"))
 }
 
 async fn hand_over(dir: &Path) -> Result<(), Failure> {
