@@ -17,13 +17,13 @@ pub(crate) struct Matcher {
     parts: Vec<Forms>,
     /// What is there whatever the code: one form to each element.
     fixed: Vec<Forms>,
-    /// The spans of the canvas (row, first, end) that are compared: of all parts, and of the ring.
+    /// The spans of the canvas (row, first, end) that are compared: of all parts, and of glyphs.
     spans: [Vec<[usize; 3]>; 2],
 }
 
 /// All shapes of a part over one window.
-struct Forms {
-    window: Window,
+pub(crate) struct Forms {
+    pub(crate) window: Window,
     /// Independent samples in the window: what a squared correlation is worth.
     samples: f32,
     shapes: Vec<Shape>,
@@ -39,8 +39,8 @@ struct Shape {
 /// How much of a mark is compared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// Parts that take one of two shapes, and what is always there.
-    Ring,
+    /// Parts that take one of many shapes.
+    Glyphs,
     /// Every part.
     All,
 }
@@ -55,29 +55,16 @@ pub(crate) struct Fit {
     pub(crate) weights: Vec<Vec<f32>>,
 }
 
+/// As many shapes as a part can have.
+const MANY: usize = 256;
 /// Independent samples to a square module.
 const SAMPLES_PER_AREA: f32 = 0.8;
 
 impl Matcher {
     pub(crate) fn of(bank: &Bank, rendering: Rendering) -> Self {
         let canvas = bank.canvas;
-        let forms = |window: Window, shapes: &[Vec<f32>]| {
-            let bands = Bands::over(window, canvas);
-            let shapes = shapes.iter().map(|shape| {
-                Shape::of(match rendering {
-                    Rendering::Height | Rendering::Relief => vec![bands.apply(shape)],
-                    Rendering::Slope => {
-                        slopes_of(&bands.apply(shape), window.width, canvas.per_module).into()
-                    }
-                    Rendering::Flanks => flanks::of(&bands.softened(shape), window, canvas, [0.0; 2])
-                        .map(|image| bands.quickened(&image))
-                        .into(),
-                })
-            });
-            let samples = SAMPLES_PER_AREA * (window.width * window.height) as f32
-                / (canvas.per_module * canvas.per_module);
-            Forms { window, samples, shapes: shapes.collect() }
-        };
+        let forms =
+            |window: Window, shapes: &[Vec<f32>]| Forms::of((window, [0.0; 2]), shapes, (canvas, rendering));
         let of_part = |part: &Part| forms(part.window, &part.shapes);
         let parts: Vec<Forms> = bank.parts.iter().map(of_part).collect();
         let fixtures = bank.fixtures.iter();
@@ -87,7 +74,7 @@ impl Matcher {
             let seen = parts.iter().chain(&fixed).filter(|forms| forms.belongs_to(extent));
             spans(seen.map(|forms| forms.window), canvas.size)
         };
-        let spans = [within(Extent::All), within(Extent::Ring)];
+        let spans = [within(Extent::All), within(Extent::Glyphs)];
         Self { canvas, rendering, parts, fixed, spans }
     }
 
@@ -122,25 +109,13 @@ impl Matcher {
     /// The scores of a candidate for its azimuth and for the opposite one.
     pub(crate) fn both(&self, field: &Field, candidate: &Candidate, extent: Extent) -> [f32; 2] {
         let image =
-            candidate.pose.values(field, self.canvas, &self.spans[usize::from(extent == Extent::Ring)]);
+            candidate.pose.values(field, self.canvas, &self.spans[usize::from(extent == Extent::Glyphs)]);
         let towards = Self::direction(self.rendering, candidate);
         let mut scores = [0.0; 2];
         let looked_at = self.parts.iter().chain(&self.fixed).filter(|forms| forms.belongs_to(extent));
         for forms in looked_at {
-            let window = cut(&image, self.canvas.size, forms.window);
-            let energy = dot(&window, &window).max(1e-6).sqrt();
-            let signed: Vec<f32> = forms
-                .shapes
-                .iter()
-                .map(|shape| {
-                    let rho = shape.correlation(&window, towards) / energy;
-                    (forms.evidence_of(rho.abs())).copysign(rho)
-                })
-                .collect();
-            for (score, sign) in scores.iter_mut().zip([1.0, -1.0]) {
-                let evidence: Vec<f32> = signed.iter().map(|value| (sign * value).max(0.0)).collect();
-                *score += log_sum_exp(&evidence) - (evidence.len() as f32).ln();
-            }
+            let own = forms.scores_at(forms.window, &image, self.canvas, towards);
+            scores = [scores[0] + own[0], scores[1] + own[1]];
         }
         scores
     }
@@ -231,8 +206,58 @@ fn spans(windows: impl Iterator<Item = Window>, size: usize) -> Vec<[usize; 3]> 
 }
 
 impl Forms {
+    /// Shapes over a window as a rendering shows them, about the middle of a bowl (modules of the window's canvas).
+    pub(crate) fn of(
+        (window, about): (Window, [f32; 2]),
+        shapes: &[Vec<f32>],
+        (canvas, rendering): (Canvas, Rendering),
+    ) -> Self {
+        let bands = Bands::over(window, canvas);
+        let shapes = shapes.iter().map(|shape| {
+            Shape::of(match rendering {
+                Rendering::Height | Rendering::Relief => vec![bands.apply(shape)],
+                Rendering::Slope => slopes_of(&bands.apply(shape), window.width, canvas.per_module).into(),
+                Rendering::Flanks => flanks::of(&bands.softened(shape), window, canvas, about)
+                    .map(|image| bands.quickened(&image))
+                    .into(),
+            })
+        });
+        let samples = SAMPLES_PER_AREA * (window.width * window.height) as f32
+            / (canvas.per_module * canvas.per_module);
+        Self { window, samples, shapes: shapes.collect() }
+    }
+
     fn belongs_to(&self, extent: Extent) -> bool {
-        extent == Extent::All || self.shapes.len() <= 2
+        extent == Extent::All || self.shapes.len() > 2
+    }
+
+    /// Evidence that one of the shapes is there, whichever, natural log: as it is and with relief inverted.
+    pub(crate) fn scores_at(
+        &self,
+        window: Window,
+        image: &[f32],
+        canvas: Canvas,
+        towards: [f32; 2],
+    ) -> [f32; 2] {
+        let window = cut(image, canvas.size, window);
+        let least = 1.0 / dot(&window, &window).max(1e-6).sqrt();
+        let (mut sums, count) = ([0.0f32; 2], self.shapes.len() as f32);
+        let mut most = 0.0f32;
+        let mut signed = [0.0f32; MANY];
+        for (value, shape) in signed.iter_mut().zip(&self.shapes) {
+            let rho = least * shape.correlation(&window, towards);
+            *value = self.evidence_of(rho.abs()).copysign(rho);
+            most = most.max(value.abs());
+        }
+        // What fits the other way round fits not at all.
+        let rest = (-most).exp();
+        for value in &signed[..self.shapes.len()] {
+            let there = (value.abs() - most).exp();
+            let (own, other) = if *value >= 0.0 { (0, 1) } else { (1, 0) };
+            sums[own] += there;
+            sums[other] += rest;
+        }
+        sums.map(|sum| (most + (sum / count).ln()).max(0.0))
     }
 
     /// Evidence for each shape over texture of any strength, natural log.

@@ -8,23 +8,27 @@ use topography::Length;
 
 use crate::align::Matcher;
 use crate::bank::Bank;
+use crate::flanks::Pieces;
 use crate::foil::{FOILS, Foil};
 use crate::master::Master;
 use crate::observe::shape_spectra;
 use crate::ring::Ring;
 use crate::search::Rendering;
+use crate::teeth::Teeth;
 
 /// The marks of one part of a firearm, coarse and fine, or a foil of them.
 pub(crate) struct Banks {
     pub(crate) coarse: Bank,
-    pub(crate) fine: Bank,
+    pub(crate) fine: Arc<Bank>,
     /// Micrometres to a module at scale 1.
     pub(crate) module_um: f32,
     pub(crate) ring: Option<Ring>,
     low: [OnceLock<Matcher>; 3],
     matchers: [OnceLock<Matcher>; 3],
     masters: [OnceLock<Master>; 3],
-    spectra: OnceLock<Vec<Vec<Complex32>>>,
+    teeth: [OnceLock<Teeth>; 3],
+    spectra: OnceLock<Arc<Vec<Vec<Complex32>>>>,
+    flanks: OnceLock<Pieces>,
     scheme: Scheme,
     foil: Option<Foil>,
     foils: OnceLock<Vec<Banks>>,
@@ -64,13 +68,15 @@ impl Banks {
     ) -> Self {
         Self {
             coarse: Bank::draw(scheme, marks, COARSE, foil),
-            fine: Bank::draw(scheme, marks, FINE, foil),
+            fine: Arc::new(Bank::draw(scheme, marks, FINE, foil)),
             module_um,
             ring,
             low: [const { OnceLock::new() }; 3],
             matchers: [const { OnceLock::new() }; 3],
             masters: [const { OnceLock::new() }; 3],
+            teeth: [const { OnceLock::new() }; 3],
             spectra: OnceLock::new(),
+            flanks: OnceLock::new(),
             scheme: scheme.clone(),
             foil,
             foils: OnceLock::new(),
@@ -95,8 +101,19 @@ impl Banks {
     }
 
     /// The spectra of all shapes of the fine bank.
-    pub(crate) fn spectra(&self) -> &[Vec<Complex32>] {
-        self.spectra.get_or_init(|| shape_spectra(&self.fine))
+    pub(crate) fn spectra(&self) -> Arc<Vec<Vec<Complex32>>> {
+        Arc::clone(self.spectra.get_or_init(|| Arc::new(shape_spectra(&self.fine))))
+    }
+
+    /// What the fine bank is made of under light from all sides.
+    pub(crate) fn flanks(&self) -> &Pieces {
+        self.flanks.get_or_init(|| Pieces::of(&self.fine))
+    }
+
+    /// What the cells of the ring may show, where there is one.
+    pub(crate) fn teeth(&self, rendering: Rendering) -> Option<&Teeth> {
+        let ring = self.ring.as_ref()?;
+        Some(self.teeth[kind(rendering)].get_or_init(|| Teeth::of(ring, rendering)))
     }
 
     /// The foils of marks that have a ring; none of others.

@@ -5,6 +5,7 @@ use symbology::{CheckRule, Mark, Scheme, geometry};
 
 use crate::evidence::{Case, Votes, information, words_log2};
 use crate::observation::{PartSeen, SymbolSeen};
+use crate::overlaid::Overlaid;
 use crate::poses::{Settled, settled};
 use crate::reading::{
     CodeCandidate, Grade, Hypotheses, MarkReading, Outcome, Quality, ReadError, ReadOptions, Reading,
@@ -35,10 +36,6 @@ const LIKELY_BITS: f64 = 5.0;
 const POSSIBLE_BITS: f64 = 10.0;
 /// Characters that speak against the code of the other marks by this much are not of our font.
 const MISFIT_BITS: f64 = 12.0;
-/// A legible symbol that speaks against the code by this much contradicts it.
-const CONTRADICTS: f64 = 5.0;
-/// So many contradictions beside each other are another mark over this one.
-const OVERLAID: f64 = 2.0;
 /// Symbols that determine a code.
 const SYMBOLS_OF_A_CODE: usize = 6;
 /// Codes listed only when they are this probable.
@@ -81,9 +78,10 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
     let decoding = if free { decoding } else { reweighed(decoding, neutral, prior.other()) };
     let symbols = symbols_of(scheme, &chosen, &votes, &decoding);
     let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
-    let doubts = [spoken_against(&symbols), contradictions(&symbols) as f64];
+    let against = spoken_against(&symbols);
+    let overlaid = Overlaid::of(&symbols, &chosen);
     let sure = !free && best > 1.0 - options.bound;
-    let accepted = sure && doubts[0] < MISFIT_BITS && doubts[1] < OVERLAID;
+    let accepted = sure && against < MISFIT_BITS && !overlaid.withholds();
     let found = plain || sure;
     let outcome = match (accepted, found, best > 1e-3) {
         (true, ..) => Outcome::Accepted,
@@ -115,7 +113,7 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
         left_out: Vec::new(),
         groups: Vec::new(),
         firearms: usize::from(found),
-        warnings: if found { warnings(doubts) } else { Vec::new() },
+        warnings: if found { warnings(against, overlaid) } else { Vec::new() },
     })
 }
 
@@ -145,9 +143,9 @@ fn is_plain(cases: &[&Case], spare: f64, coded: bool) -> bool {
         || (agrees(POSSIBLE_BITS) && parts().any(|part| part.possible))
 }
 
-fn warnings([against, overlaid]: [f64; 2]) -> Vec<String> {
+fn warnings(against: f64, overlaid: Overlaid) -> Vec<String> {
     let misfit = (against >= MISFIT_BITS / 2.0).then(|| misfit(against));
-    misfit.into_iter().chain((overlaid >= OVERLAID).then(|| overlay_warning(overlaid))).collect()
+    misfit.into_iter().chain(overlaid.warning()).collect()
 }
 
 /// The posterior of every hypothesis. All but the code make every value of every symbol as likely, so they share what the
@@ -171,35 +169,10 @@ fn spoken_against(symbols: &[SymbolReading]) -> f64 {
     if of(false) > 0.0 { (-of(true)).max(0.0) } else { 0.0 }
 }
 
-/// How many legible symbols beside each other contradict the best code, at most.
-fn contradictions(symbols: &[SymbolReading]) -> usize {
-    let contradicts = |symbol: &SymbolReading| symbol.bits < -CONTRADICTS && symbol.posterior > 0.5;
-    let (mut most, mut run) = (0, 0);
-    let mut last: Option<&SymbolReading> = None;
-    for symbol in symbols {
-        let beside = last.is_some_and(|last| last.mark == symbol.mark && last.index + 1 == symbol.index);
-        run = match (contradicts(symbol), beside) {
-            (false, _) => 0,
-            (true, true) => run + 1,
-            (true, false) => 1,
-        };
-        most = most.max(run);
-        last = Some(symbol);
-    }
-    most
-}
-
 fn misfit(bits: f64) -> String {
     format!(
         "the characters speak by {bits:.0} bits against the code that the other marks carry: another font, or \
          another mark"
-    )
-}
-
-fn overlay_warning(symbols: f64) -> String {
-    format!(
-        "{symbols:.0} legible symbols beside each other contradict the code that the rest carries: perhaps two marks, \
-         one over the other; nothing is accepted"
     )
 }
 

@@ -5,6 +5,7 @@
 //! the bowl, the more the farther out it lies; and `m²`, its flanks whichever way they face. Both are drawn from the
 //! layout alone. Their shares and the sign of the relief are found from the picture.
 
+use rustfft::num_complex::Complex32;
 use topography::Grid;
 
 use crate::bands::SLOW_MODULES;
@@ -12,6 +13,7 @@ use crate::bank::{Bank, Part, Window, add};
 use crate::blur::blur;
 use crate::corners::solved;
 use crate::field::Field;
+use crate::observe::shape_spectra;
 use crate::raster::Canvas;
 use crate::shading::Shaded;
 
@@ -66,13 +68,82 @@ pub(crate) struct Lit {
     pub(crate) shares: [f32; 2],
 }
 
-/// The bank as a picture shows it.
-pub(crate) fn bank(own: &Bank, Lit { about, shares }: Lit) -> Bank {
+/// What a bank is made of under any light from all sides: it is a sum of these.
+pub(crate) struct Pieces {
+    banks: [Bank; PIECES],
+    spectra: [Vec<Vec<Complex32>>; PIECES],
+}
+
+/// Slopes away from the middle of the mark, along, down, and steepness.
+const PIECES: usize = 4;
+
+impl Pieces {
+    pub(crate) fn of(own: &Bank) -> Self {
+        let banks = [0, 1, 2, 3].map(|piece| drawn(own, piece));
+        let spectra = [0, 1, 2, 3].map(|piece: usize| shape_spectra(&banks[piece]));
+        Self { banks, spectra }
+    }
+
+    /// The bank as a picture shows it, and the spectra of its shapes.
+    pub(crate) fn lit(&self, Lit { about, shares }: Lit) -> (Bank, Vec<Vec<Complex32>>) {
+        let weights = [shares[0], -shares[0] * about[0], -shares[0] * about[1], shares[1]];
+        let first = &self.banks[0];
+        let mixed = |of: &dyn Fn(&Bank) -> &[f32]| -> Vec<f32> {
+            let mut sum = vec![0.0; of(first).len()];
+            for (bank, weight) in self.banks.iter().zip(weights) {
+                sum.iter_mut().zip(of(bank)).for_each(|(sum, value)| *sum += weight * value);
+            }
+            sum
+        };
+        let part = |(k, part): (usize, &Part)| Part {
+            mark: part.mark,
+            symbol: part.symbol,
+            bit: part.bit,
+            centre: part.centre,
+            window: part.window,
+            shapes: (0..part.shapes.len())
+                .map(|shape| mixed(&|bank| bank.parts[k].shapes[shape].as_slice()))
+                .collect(),
+        };
+        let fixture = |(k, (window, _)): (usize, &(Window, Vec<f32>))| {
+            (*window, mixed(&|bank| bank.fixtures[k].1.as_slice()))
+        };
+        let bank = Bank {
+            canvas: first.canvas,
+            parts: first.parts.iter().enumerate().map(part).collect(),
+            fixed: mixed(&|bank| bank.fixed.as_slice()),
+            fixtures: first.fixtures.iter().enumerate().map(fixture).collect(),
+            extent: first.extent,
+            marks: first.marks.clone(),
+        };
+        let spectrum = |k: usize| -> Vec<Complex32> {
+            let mut sum = vec![Complex32::default(); self.spectra[0][k].len()];
+            for (spectra, weight) in self.spectra.iter().zip(weights) {
+                sum.iter_mut().zip(&spectra[k]).for_each(|(sum, value)| *sum += value * weight);
+            }
+            sum
+        };
+        (bank, (0..self.spectra[0].len()).map(spectrum).collect())
+    }
+}
+
+/// One piece of a bank.
+fn drawn(own: &Bank, piece: usize) -> Bank {
     let canvas = own.canvas;
     let shown = |window: Window, shape: &[f32]| -> Vec<f32> {
         let soft = blur(shape, window.width, window.height, SOFT * canvas.per_module);
-        let [outward, steep] = of(&soft, window, canvas, about);
-        outward.iter().zip(steep).map(|(o, s)| shares[0] * o + shares[1] * s).collect()
+        let [own, steep] = of(&soft, window, canvas, [0.0; 2]);
+        // Slopes along and down are how slopes away change as the middle moves.
+        let moved = |about: [f32; 2]| {
+            let [there, _] = of(&soft, window, canvas, about);
+            there.iter().zip(&own).map(|(there, here)| there - here).collect()
+        };
+        match piece {
+            0 => own,
+            1 => moved([-1.0, 0.0]),
+            2 => moved([0.0, -1.0]),
+            _ => steep,
+        }
     };
     let part = |part: &Part| Part {
         shapes: part.shapes.iter().map(|shape| shown(part.window, shape)).collect(),

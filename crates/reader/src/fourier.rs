@@ -67,6 +67,41 @@ impl Transform {
         spectrum
     }
 
+    /// The spectra of two planes of real samples, by one transform.
+    pub(crate) fn spectra(&self, one: &[f32], other: &[f32]) -> [Vec<Complex32>; 2] {
+        let mut both: Vec<Complex32> = one.iter().zip(other).map(|(&a, &b)| Complex32::new(a, b)).collect();
+        self.forward(&mut both);
+        let (mut first, mut second) = (Vec::with_capacity(both.len()), Vec::with_capacity(both.len()));
+        for column in 0..self.width {
+            let from = (self.width - column) % self.width * self.height;
+            for row in 0..self.height {
+                let here = both[column * self.height + row];
+                let there = both[from + (self.height - row) % self.height].conj();
+                let (sum, difference) = (here + there, here - there);
+                first.push(0.5 * sum);
+                second.push(Complex32::new(0.5 * difference.im, -0.5 * difference.re));
+            }
+        }
+        [first, second]
+    }
+
+    /// What two spectra of real samples stand for, by one transform.
+    pub(crate) fn reals(&self, one: &[Complex32], other: &[Complex32]) -> [Vec<f32>; 2] {
+        let joined = |(a, b): (&Complex32, &Complex32)| Complex32::new(a.re - b.im, a.im + b.re);
+        let mut both: Vec<Complex32> = one.iter().zip(other).map(joined).collect();
+        self.inverse(&mut both);
+        [both.iter().map(|value| value.re).collect(), both.iter().map(|value| value.im).collect()]
+    }
+
+    /// Two planes of real samples through a filter with a real, even spectrum, by one transform each way.
+    pub(crate) fn filtered(&self, one: &[f32], other: &[f32], gain: &[f32]) -> [Vec<f32>; 2] {
+        let mut both: Vec<Complex32> = one.iter().zip(other).map(|(&a, &b)| Complex32::new(a, b)).collect();
+        self.forward(&mut both);
+        both.iter_mut().zip(gain).for_each(|(value, gain)| *value *= gain);
+        self.inverse(&mut both);
+        [both.iter().map(|value| value.re).collect(), both.iter().map(|value| value.im).collect()]
+    }
+
     /// The real part of what a spectrum stands for.
     pub(crate) fn real(&self, mut spectrum: Vec<Complex32>) -> Vec<f32> {
         self.inverse(&mut spectrum);

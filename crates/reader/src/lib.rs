@@ -21,6 +21,7 @@ mod locate;
 mod master;
 mod observation;
 mod observe;
+mod overlaid;
 mod overlay;
 mod pose;
 mod poses;
@@ -32,8 +33,10 @@ mod schemes;
 mod search;
 mod shading;
 mod synthesis;
+mod teeth;
 mod transfer;
 mod vectors;
+mod view;
 mod whiten;
 
 pub use fuse::fuse;

@@ -11,9 +11,9 @@ use topography::{Grid, Length, Micrograph};
 use crate::banks::Banks;
 use crate::blur::blur;
 use crate::field::{Field, Surface};
-use crate::fuse::shared_code;
-use crate::observation::{Observation, grouped, observe_view, pitch_of};
-use crate::reading::{ReadError, ReadOptions};
+use crate::fuse::{fuse, shared_code};
+use crate::observation::{Look, Observation, grouped, observe_view, pitch_of};
+use crate::reading::{Outcome, ReadError, ReadOptions};
 use crate::region::bowl_of;
 use crate::shading::relief;
 use crate::vectors::dot;
@@ -38,7 +38,7 @@ pub fn observe_lights(
     let mut seen = Vec::new();
     for places in alike(pictures, options)? {
         let view: Vec<&Micrograph> = places.iter().map(|&k| pictures[k]).collect();
-        let together = observe_view(&view, options)?;
+        let together = observe_view(&view, Look::Hard, options)?;
         match parted(&view, &together, options)? {
             None => seen.push((places, together)),
             Some(alone) => seen.extend(places.into_iter().map(|place| vec![place]).zip(alone)),
@@ -58,11 +58,14 @@ fn parted(
     if view.len() < 2 || !together.parts.iter().any(|part| part.possible) {
         return Ok(None);
     }
-    let mut alone: Vec<Observation> =
-        view.iter().map(|picture| observe_view(&[*picture], options)).collect::<Result<_, _>>()?;
+    // A code that is plainly another is seen without looking hard, and accepted: pictures that show too little by
+    // themselves agree with codes by chance.
+    let alone = |picture: &&Micrograph| observe_view(&[*picture], Look::Plain, options);
+    let mut alone: Vec<Observation> = view.iter().map(alone).collect::<Result<_, _>>()?;
     let mut differ = false;
     for seen in &alone {
-        differ |= shared_code(seen, together, options)? < -TWO_CODES;
+        let sure = fuse(std::slice::from_ref(seen), options)?.outcome == Outcome::Accepted;
+        differ |= sure && shared_code(seen, together, options)? < -TWO_CODES;
     }
     if differ {
         let told = "pictures that were said to show one case under several lights carry different codes";

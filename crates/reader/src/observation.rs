@@ -11,7 +11,7 @@ use crate::banks::Banks;
 use crate::evident::Evident;
 use crate::field::Surface;
 use crate::light::one_sided;
-use crate::locate::{Foiled, Sighting, sight};
+use crate::locate::{Foiled, Looked, Sighting};
 use crate::reading::{ReadError, ReadOptions};
 use crate::region::regions;
 use crate::search::Rendering;
@@ -49,6 +49,8 @@ impl Observation {
 pub(crate) struct PartSeen {
     pub(crate) marks: Vec<Mark>,
     pub(crate) pose_um: crate::pose::Pose,
+    /// Whether it was seen in a picture.
+    pub(crate) pictured: bool,
     pub(crate) module_um: f32,
     /// Evidence for a mark over none, natural log, before any code is thought of.
     pub(crate) support: f32,
@@ -88,7 +90,7 @@ pub(crate) struct SymbolSeen {
 ///
 /// [`ReadError`] when the options make no sense or the surface cannot hold a mark.
 pub fn observe_topography(topography: &Topography, options: &ReadOptions) -> Result<Observation, ReadError> {
-    observe(&[Surface::Heights(topography)], &[Rendering::Height], options)
+    observe(&[Surface::Heights(topography)], &[Rendering::Height], Look::Hard, options)
 }
 
 /// Looks at a photograph. Without a pitch, one is derived by taking the picture to be 1 mm across, and a warning says so.
@@ -97,12 +99,13 @@ pub fn observe_topography(topography: &Topography, options: &ReadOptions) -> Res
 ///
 /// [`ReadError`] when the options make no sense or the picture cannot hold a mark.
 pub fn observe_micrograph(picture: &Micrograph, options: &ReadOptions) -> Result<Observation, ReadError> {
-    observe_view(&[picture], options)
+    observe_view(&[picture], Look::Hard, options)
 }
 
 /// Pictures of one view and size.
 pub(crate) fn observe_view(
     pictures: &[&Micrograph],
+    look: Look,
     options: &ReadOptions,
 ) -> Result<Observation, ReadError> {
     let surfaces: Vec<Surface> =
@@ -112,7 +115,7 @@ pub(crate) fn observe_view(
     } else {
         &[Rendering::Flanks, Rendering::Relief, Rendering::Slope][..]
     };
-    let mut observation = observe(&surfaces, order, options)?;
+    let mut observation = observe(&surfaces, order, look, options)?;
     observation.advice = advice(pictures.len(), order[0] == Rendering::Relief);
     if pictures[0].pitch.is_none() {
         let told = format!(
@@ -144,6 +147,7 @@ pub(crate) fn pitch_of(picture: &Micrograph) -> Pitch {
 fn observe(
     surfaces: &[Surface],
     renderings: &[Rendering],
+    look: Look,
     options: &ReadOptions,
 ) -> Result<Observation, ReadError> {
     check(&surfaces[0], options)?;
@@ -159,10 +163,7 @@ fn observe(
                 Evident::above(Evident::of(sighting.rendering).plain, sighting)
                     && reads(&seen(&options.scheme, &banks, sighting), options)
             };
-            let regions = regions(&surfaces[0], &banks, rendering).into_iter();
-            let poses = regions.map(|region| sight(surfaces, region, &banks, rendering, enough));
-            let poses = poses.filter(|poses| !poses.is_empty());
-            let mut poses: Vec<Vec<Sighting>> = poses.collect();
+            let mut poses = poses_in(surfaces, (&banks, rendering), look, &enough);
             poses.sort_by(|a, b| b[0].explained.total_cmp(&a[0].explained));
             others.extend(
                 poses.split_off(1.min(poses.len())).into_iter().filter_map(|poses| poses.into_iter().next()),
@@ -187,6 +188,36 @@ fn observe(
         parts.extend(with_rivals(best.iter().map(|sighting| seen(&options.scheme, &banks, sighting))));
     }
     Ok(Observation { parts, further, warnings: Vec::new(), name: None, case: None, advice: None })
+}
+
+/// How hard to look where no mark is plain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// No harder.
+    Plain,
+    /// As hard as there are ways to.
+    Hard,
+}
+
+/// The poses seen in every region, each region's best first; the likeliest region is looked at harder where none shows
+/// `enough`.
+fn poses_in(
+    surfaces: &[Surface],
+    (banks, rendering): (&Banks, Rendering),
+    look: Look,
+    enough: &impl Fn(&Sighting) -> bool,
+) -> Vec<Vec<Sighting>> {
+    let regions = regions(&surfaces[0], banks, rendering).into_iter();
+    let mut looked: Vec<Looked> =
+        regions.filter_map(|region| Looked::easily(surfaces, region, (banks, rendering), enough)).collect();
+    let plain = |looked: &Looked| looked.sightings.first().is_some_and(enough);
+    if look == Look::Hard && !looked.iter().any(plain) {
+        let likeliest = looked.iter_mut().max_by(|a, b| a.most.total_cmp(&b.most));
+        if let Some(likeliest) = likeliest {
+            likeliest.harder(banks, enough);
+        }
+    }
+    looked.into_iter().map(|looked| looked.sightings).filter(|poses| !poses.is_empty()).collect()
 }
 
 /// Plain marks that do not overlap the best one nor each other; `across` modules is the size of a mark.
@@ -310,6 +341,7 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
     PartSeen {
         marks: banks.fine.marks.clone(),
         pose_um: sighting.pose_um,
+        pictured: sighting.rendering != Rendering::Height,
         module_um: banks.module_um,
         possible: sighting.support >= evident.possible,
         likely: Evident::above(evident.likely, sighting),

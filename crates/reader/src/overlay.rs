@@ -5,7 +5,6 @@ use topography::Grid;
 
 use crate::banks::Banks;
 use crate::field::Surface;
-use crate::flanks;
 use crate::observation::{Observation, PartSeen};
 use crate::raster::Canvas;
 use crate::reading::{Reading, SymbolReading};
@@ -127,7 +126,7 @@ fn paste(picture: &mut Grid<[u8; 3]>, piece: &Grid<[u8; 3]>, at: [usize; 2]) {
 fn cards(part: &PartSeen, scheme: &Scheme, reading: &Reading) -> Vec<Grid<[u8; 3]>> {
     let Some(synthesis) = &part.synthesis else { return Vec::new() };
     let banks = Banks::draw(scheme, &part.marks, topography::Length::um(f64::from(part.module_um)));
-    let lit = synthesis.lit.map(|lit| flanks::bank(&banks.fine, lit));
+    let lit = synthesis.lit.map(|lit| banks.flanks().lit(lit).0);
     let bank = lit.as_ref().unwrap_or(&banks.fine);
     let parts = bank.parts.iter().filter(|piece| piece.bit.is_none());
     parts

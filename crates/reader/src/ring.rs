@@ -7,59 +7,61 @@
 use symbology::geometry::{self, Element};
 use symbology::{Mark, Scheme};
 
-use crate::align::{Extent, Matcher};
+use crate::align::Extent;
+use crate::banks::Banks;
 use crate::blur::blur;
 use crate::field::Field;
 use crate::foil::Foil;
 use crate::pose::Pose;
-use crate::search::{Candidate, SearchRange, distinct};
+use crate::search::{Candidate, Rendering, SearchRange, distinct};
 
 /// What of a gear ring does not depend on the code.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ring {
     /// Cells all around, those of the start mark among them.
-    cells: usize,
+    pub(crate) cells: usize,
     /// Middles of the inner and outer tracks and the pitch line between them, modules.
     radii: [f32; 3],
+    /// Where teeth end: inside, at the pitch line, outside; modules.
+    pub(crate) reach: [f32; 3],
+    /// The share of a cell that a tooth takes.
+    pub(crate) tooth: f32,
     /// The middle of a data cell, radians.
-    cell: f32,
+    pub(crate) cell: f32,
     /// How many cells before that one the start mark begins.
-    start: usize,
+    pub(crate) start: usize,
 }
 
 /// A ring that may be there.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+pub(crate) struct Place {
     score: f32,
     /// Middle of the ring, samples of the field.
-    centre: [f32; 2],
+    pub(crate) centre: [f32; 2],
     /// Samples to a module.
-    module: f32,
+    pub(crate) module: f32,
     /// The middle of one of the cells, radians in the field.
-    phase: f32,
+    pub(crate) phase: f32,
 }
 
 /// Angles looked at to a cell.
 const PHASES: usize = 4;
-/// Rings that are turned about, turns of each whose cells are looked at, and how many of them with all marks.
+/// Rings that are unrolled, and poses that are compared with all marks.
 const PLACES: usize = 40;
-const TURNS: usize = 12;
 const CLOSER: usize = 240;
-/// How many turns are looked at.
+
+/// How many turns are looked at with all marks.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Thorough {
-    /// Every turn of the likeliest rings, the likeliest turns of others.
     Likely,
-    /// Every turn of every ring.
     All,
 }
 
 impl Thorough {
-    /// Rings about which every turn is looked at, and poses that are compared with all marks.
-    fn limits(self) -> (usize, usize) {
+    fn limit(self) -> usize {
         match self {
-            Self::Likely => (6, CLOSER),
-            Self::All => (PLACES, 6 * CLOSER),
+            Self::Likely => CLOSER,
+            Self::All => 3 * CLOSER,
         }
     }
 }
@@ -73,7 +75,7 @@ impl Ring {
         let bits = &layout.places().first()?.bits;
         let sector = |bit: usize, value: usize| match bits.get(bit)?[value].first()? {
             Element::Sector { inner, outer, from, to } => {
-                Some([0.5 * (inner + outer), 0.5 * (from + to), *inner, *outer].map(|k| k as f32))
+                Some([0.5 * (inner + outer), 0.5 * (from + to), *inner, *outer, to - from].map(|k| k as f32))
             }
             _ => None,
         };
@@ -84,6 +86,8 @@ impl Ring {
         Some(Self {
             cells,
             radii: [low[0], high[0], high[2]],
+            reach: [low[2], high[2], high[3]],
+            tooth: (zero[4] / (next[1] - zero[1])).abs(),
             cell: zero[1],
             start: cells.checked_sub(data)?,
         })
@@ -114,33 +118,31 @@ impl Ring {
         Self { cells, cell: foil.angle(f64::from(self.cell)) as f32, ..*self }
     }
 
-    /// The poses where this ring, looked for in `relief`, with all that `matcher` knows around it fits `field` best.
+    /// The poses where this ring, looked for in `relief`, with all other marks of `banks` around it fits `field` best.
     pub(crate) fn candidates(
         &self,
         relief: &Field,
         (field, azimuth): (&Field, f32),
-        (matcher, thorough): (&Matcher, Thorough),
+        (banks, rendering, thorough): (&Banks, Rendering, Thorough),
         range: SearchRange,
     ) -> Vec<Candidate> {
-        let (whole, closer) = thorough.limits();
+        let Some(teeth) = banks.teeth(rendering) else { return Vec::new() };
         let tracks = Tracks::of(relief, range.module);
-        let mut found = Vec::new();
-        for (order, place) in self.places(&tracks, range).iter().enumerate() {
-            // The start mark may be lost: about the likeliest rings every turn is looked at.
-            let mut turns = self.turns(&tracks, place);
-            turns.truncate(if order < whole { turns.len() } else { TURNS });
-            for candidate in turns {
-                let candidate = Candidate { azimuth, ..candidate };
-                let [score, opposite] = matcher.both(field, &candidate, Extent::Ring);
-                found.push(Candidate { score: score.max(opposite), ..candidate });
-            }
-        }
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found.truncate(closer);
-        let both = |candidate: Candidate| {
-            let [score, opposite] = matcher.both(field, &candidate, Extent::All);
-            let azimuth = azimuth + std::f32::consts::PI;
-            [Candidate { score, ..candidate }, Candidate { score: opposite, azimuth, ..candidate }]
+        let mut found: Vec<(Candidate, [f32; 2])> = self
+            .places(&tracks, range)
+            .iter()
+            .flat_map(|place| teeth.turns(self, place, (field, azimuth)))
+            .collect();
+        found.sort_by(|a, b| b.0.score.total_cmp(&a.0.score));
+        found.truncate(thorough.limit());
+        let matcher = banks.low(rendering);
+        let both = |(candidate, ring): (Candidate, [f32; 2])| {
+            let glyphs = matcher.both(field, &candidate, Extent::Glyphs);
+            let inverted = azimuth + std::f32::consts::PI;
+            [
+                Candidate { score: ring[0] + glyphs[0], ..candidate },
+                Candidate { score: ring[1] + glyphs[1], azimuth: inverted, ..candidate },
+            ]
         };
         distinct(found.into_iter().flat_map(both).collect(), range.module)
     }
@@ -215,46 +217,6 @@ impl Ring {
             })
             .collect()
     }
-
-    /// The likeliest turns and sides of a ring, by its start mark and by the cells that hold data.
-    fn turns(&self, tracks: &Tracks, place: &Place) -> Vec<Candidate> {
-        let cells = self.cells;
-        let step = std::f32::consts::TAU / cells as f32;
-        let seen: Vec<[f32; 3]> = (0..cells)
-            .map(|k| {
-                let (sin, cos) = (place.phase + step * k as f32).sin_cos();
-                let at = |radius: f32| {
-                    let r = radius * place.module;
-                    tracks.place(place.centre[0] + r * cos, place.centre[1] + r * sin)
-                };
-                let [low, high, middle] = self.radii.map(at);
-                let (low, high) = (tracks.smooth[low], tracks.smooth[high]);
-                let weight = tracks.inverse[middle];
-                [(high - low).powi(2) * weight, (high + low) * weight.sqrt(), (high + low).powi(2) * weight]
-            })
-            .collect();
-        let mut found = Vec::new();
-        for first in 0..cells {
-            for mirrored in [false, true] {
-                // The start mark lies just before the first data cell, clockwise as seen on the case.
-                let cell = |before: usize| {
-                    let k = if mirrored { first + before } else { first + cells - before };
-                    seen[k % cells]
-                };
-                let filled = cell(self.start)[1] + cell(self.start - 1)[1];
-                let emptied: f32 = (1..=self.start - 2).map(|k| cell(k)[0] + cell(k)[2]).sum();
-                let lost = cell(self.start)[0] + cell(self.start - 1)[0] + emptied;
-                let angle = place.phase + step * first as f32;
-                let rotation =
-                    if mirrored { angle - std::f32::consts::PI + self.cell } else { angle - self.cell };
-                let score = filled.abs().min(4.0) - 0.5 * lost;
-                let pose = Pose::similar(place.centre, place.module, rotation, mirrored);
-                found.push(Candidate { score, pose, azimuth: 0.0 });
-            }
-        }
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        found
-    }
 }
 
 /// A field made ready for looking up tracks, with nothing all around it.
@@ -288,13 +250,6 @@ impl Tracks {
         let mean = power.iter().sum::<f32>() / power.len() as f32;
         let inverse: Vec<f32> = power.iter().map(|power| 1.0 / (power + 0.3 * mean).max(1e-9)).collect();
         Self { width, height, across, margin, smooth: padded(&smooth), inverse: padded(&inverse) }
-    }
-
-    fn place(&self, x: f32, y: f32) -> usize {
-        let at = |k: f32, limit: usize| {
-            ((k.round() as isize + self.margin as isize).max(0) as usize).min(limit + 2 * self.margin - 1)
-        };
-        at(y, self.height) * self.across + at(x, self.width)
     }
 
     /// The squared differences of the tracks at the best phase of the cells, and that phase in cells.

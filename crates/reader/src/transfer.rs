@@ -51,11 +51,10 @@ impl Kernel {
         let reach = (REACH * canvas.per_module) as isize;
         let transform = Transform::of(size, size);
         let squared: Vec<f32> = whitener.gain.iter().map(|gain| gain * gain).collect();
-        let product = |a: &[Complex32], b: &[Complex32]| -> Vec<f32> {
-            let spectrum = a.iter().zip(b).zip(&squared).map(|((a, b), w)| a * b.conj() * w).collect();
-            transform.real(spectrum)
+        let product = |a: &[Complex32], b: &[Complex32]| -> Vec<Complex32> {
+            a.iter().zip(b).zip(&squared).map(|((a, b), w)| a * b.conj() * w).collect()
         };
-        let (own, cross) = (product(drawn, drawn), product(seen, drawn));
+        let [own, cross] = transform.reals(&product(drawn, drawn), &product(seen, drawn));
         let wrapped = |k: isize| k.rem_euclid(size as isize) as usize;
         let at = |plane: &[f32], x: isize, y: isize| f64::from(plane[wrapped(y) * size + wrapped(x)]);
         let taps: Vec<(isize, isize)> = (-reach..=reach)

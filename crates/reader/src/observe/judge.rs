@@ -8,6 +8,10 @@ use crate::bank::{Bank, Window, add, cut};
 use crate::fourier::Transform;
 use crate::vectors::softmax;
 
+/// Shapes so far behind the best of their part, natural log, are not looked at again: what is handed on is tempered, and
+/// doubted long before.
+const BEYOND: f32 = 150.0;
+
 /// Samples along a side of the canvas of the filters of single shapes: room for the largest of them and for the kernel.
 fn patch_of(bank: &Bank) -> usize {
     let largest = bank.parts.iter().map(|part| part.window.width.max(part.window.height)).max().unwrap_or(0);
@@ -21,7 +25,6 @@ impl Observer<'_> {
         let transform = Transform::of(size, size);
         let mut white = seen.to_vec();
         self.whitener.apply(&mut white);
-        let white = transform.real(white);
         let shapes = self.rendered();
         let mut all = vec![0.0; size * size];
         let mut fixed = transform.spectrum(&self.bank.fixed);
@@ -29,7 +32,7 @@ impl Observer<'_> {
             *value *= kernel;
         }
         self.whitener.apply(&mut fixed);
-        let fixed = transform.real(fixed);
+        let [white, fixed] = transform.reals(&white, &fixed);
         let mut next = Vec::new();
         for _ in 0..2 {
             all.copy_from_slice(&fixed);
@@ -65,14 +68,28 @@ impl Observer<'_> {
         let seen = cut(white, size, window);
         let known = cut(&self.known, size, window);
         let blocks = Blocks::of(window, size);
-        shapes
+        let weighed = |shape: &Vec<f32>| -> Option<f32> {
+            if shape.is_empty() {
+                return None;
+            }
+            let total: Vec<f32> =
+                shape.iter().zip(&others).zip(&known).map(|((s, o), k)| (s + o) * k).collect();
+            let products = blocks.products(&seen, &total);
+            let of = |&(block, cross, own): &(usize, f32, f32)| self.block_evidence(block, cross, own);
+            Some(products.iter().map(of).sum())
+        };
+        let evidence: Vec<Option<f32>> = shapes.iter().map(weighed).collect();
+        let most = |values: &mut dyn Iterator<Item = f32>| values.fold(f32::NEG_INFINITY, f32::max);
+        let best = most(&mut evidence.iter().copied().flatten());
+        // What was not looked at again stays as far behind as it was.
+        let behind = |value: usize| {
+            let before = &self.evidence[index];
+            before[value] - most(&mut before.iter().copied())
+        };
+        evidence
             .iter()
-            .map(|shape| {
-                let total: Vec<f32> =
-                    shape.iter().zip(&others).zip(&known).map(|((s, o), k)| (s + o) * k).collect();
-                let products = blocks.products(&seen, &total);
-                products.iter().map(|&(block, cross, own)| self.block_evidence(block, cross, own)).sum()
-            })
+            .enumerate()
+            .map(|(value, seen)| seen.unwrap_or_else(|| best + behind(value)))
             .collect()
     }
 
@@ -118,19 +135,27 @@ impl Observer<'_> {
         (self.strength, self.presence) = (strength, presence);
     }
 
-    /// Every shape through kernel and whitening, over the window of its part.
+    /// Every shape through kernel and whitening, over the window of its part; nothing for what the round before left
+    /// [`BEYOND`] nats behind.
     fn rendered(&self) -> Vec<Vec<Vec<f32>>> {
-        let side = patch_of(self.bank);
+        let side = patch_of(&self.bank);
         let composite = self.composite(side);
         let transform = Transform::of(side, side);
         self.bank
             .parts
             .iter()
-            .zip(self.shapes)
-            .map(|(part, spectra)| {
+            .zip(self.shapes.iter())
+            .enumerate()
+            .map(|(index, (part, spectra))| {
                 let count = part.shapes.len();
                 let mut shapes = Vec::with_capacity(count);
+                let possible = self.possible(index);
                 for pair in spectra.chunks_exact(side * side) {
+                    let both = [shapes.len(), shapes.len() + 1].map(|value| value < count && possible(value));
+                    if both == [false; 2] {
+                        shapes.resize((shapes.len() + 2).min(count), Vec::new());
+                        continue;
+                    }
                     let mut patch: Vec<Complex32> = pair.iter().zip(&composite).map(|(s, c)| s * c).collect();
                     transform.inverse(&mut patch);
                     let take = |pick: fn(&Complex32) -> f32| -> Vec<f32> {
@@ -146,6 +171,13 @@ impl Observer<'_> {
                 shapes
             })
             .collect()
+    }
+
+    /// Which shapes of a part the round before left possible.
+    fn possible(&self, index: usize) -> impl Fn(usize) -> bool {
+        let before = self.evidence.get(index);
+        let most = before.into_iter().flatten().copied().fold(f32::NEG_INFINITY, f32::max);
+        move |value| before.is_none_or(|evidence| evidence[value] >= most - BEYOND)
     }
 
     /// Kernel and whitening together, on the small canvas.

@@ -7,6 +7,8 @@ mod nudge;
 
 pub(crate) use self::judge::shape_spectra;
 
+use std::sync::Arc;
+
 use rustfft::num_complex::Complex32;
 
 use self::blocks::{BLOCK, neighbours};
@@ -25,9 +27,12 @@ const BELIEF: f32 = 0.5;
 /// The same for the likelihoods that are handed on (the best log score on *simulation* at level 4).
 pub(crate) const TEMPER: f32 = 0.35;
 
+/// A root mean square that is nothing but rounding.
+const NOTHING: f32 = 1e-12;
+
 /// What is believed about a mark while it is being read.
 pub(crate) struct Observer<'a> {
-    bank: &'a Bank,
+    bank: Arc<Bank>,
     field: &'a Field,
     pub(crate) pose: Pose,
     seen: Vec<f32>,
@@ -40,7 +45,7 @@ pub(crate) struct Observer<'a> {
     noise: Vec<f32>,
     kernel: Kernel,
     whitener: Whitener,
-    shapes: &'a [Vec<Complex32>],
+    shapes: Arc<Vec<Vec<Complex32>>>,
 }
 
 /// Where an observer starts.
@@ -54,7 +59,7 @@ pub(crate) struct Start {
 impl<'a> Observer<'a> {
     /// Begins with the shapes of a bank and their spectra ([`shape_spectra`]).
     pub(crate) fn new(
-        (bank, shapes): (&'a Bank, &'a [Vec<Complex32>]),
+        (bank, shapes): (Arc<Bank>, Arc<Vec<Vec<Complex32>>>),
         field: &'a Field,
         start: Start,
     ) -> Self {
@@ -95,19 +100,22 @@ impl<'a> Observer<'a> {
                 count += 1.0;
             }
         }
-        let rms = (sum / f32::max(count, 1.0)).sqrt().max(1e-12);
+        let rms = (sum / f32::max(count, 1.0)).sqrt();
         for value in &mut seen {
-            *value /= rms;
+            *value = if rms > NOTHING { *value / rms } else { 0.0 };
         }
         (self.seen, self.known) = (seen, known);
     }
 
     /// One round: fit the kernel and the noise to what is believed, then look at every part again.
     pub(crate) fn round(&mut self, first: bool) {
+        if self.seen.iter().all(|value| *value == 0.0) {
+            self.evidence = self.bank.parts.iter().map(|part| vec![0.0; part.shapes.len()]).collect();
+            return;
+        }
         let size = self.bank.canvas.size;
         let transform = Transform::of(size, size);
-        let seen = transform.spectrum(&self.seen);
-        let drawn = transform.spectrum(&self.drawn());
+        let [seen, drawn] = transform.spectra(&self.seen, &self.drawn());
         if first {
             let gain = scalar(&seen, &drawn, &self.kernel, &self.whitener);
             self.kernel = self.kernel.clone().times(gain);
@@ -186,13 +194,11 @@ impl<'a> Observer<'a> {
         let drawn = transform.spectrum(&self.drawn());
         let presumed = Whitener::presumed(size, 0.08 / self.bank.canvas.per_module);
         let power = |plane: &[f32]| {
-            let mut spectrum = transform.spectrum(plane);
-            presumed.apply(&mut spectrum);
-            let plane = transform.real(spectrum);
             let inside = |place: &usize| radius(self.bank.canvas, *place) < self.bank.extent;
             (0..size * size).filter(inside).map(|place| plane[place].powi(2)).sum::<f32>()
         };
-        1.0 - power(&self.residual(&drawn)) / power(&self.seen).max(1e-9)
+        let [rest, seen] = transform.filtered(&self.residual(&drawn), &self.seen, &presumed.gain);
+        1.0 - power(&rest) / power(&seen).max(1e-9)
     }
 
     /// What was seen and what is believed to be there, to be looked at.

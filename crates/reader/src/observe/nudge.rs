@@ -12,14 +12,8 @@ impl Observer<'_> {
         let transform = Transform::of(size, size);
         let drawn = transform.spectrum(&self.drawn());
         let shown = transform.real(drawn.iter().zip(&self.kernel.spectrum).map(|(d, k)| d * k).collect());
-        let whitened = |plane: &[f32]| {
-            let mut spectrum = transform.spectrum(plane);
-            self.whitener.apply(&mut spectrum);
-            transform.real(spectrum)
-        };
         let rest: Vec<f32> =
             self.seen.iter().zip(&shown).zip(&self.known).map(|((s, m), k)| (s - m) * k).collect();
-        let rest = whitened(&rest);
         let slope = |place: usize| {
             let (x, y) = (place % size, place / size);
             let at = |x: usize, y: usize| shown[y.min(size - 1) * size + x.min(size - 1)];
@@ -29,22 +23,20 @@ impl Observer<'_> {
                 scale * (at(x, y + 1) - at(x, y.saturating_sub(1))),
             ]
         };
+        let slopes: Vec<[f32; 2]> = (0..size * size).map(slope).collect();
         // The drawing at (u, v) moves by J (u, v): four entries of J and two of the shift.
-        let columns: Vec<Vec<f32>> = (0..6)
-            .map(|k| {
-                let plane: Vec<f32> = (0..size * size)
-                    .map(|place| {
-                        let (u, v) = (
-                            canvas.modules_of((place % size) as f32),
-                            canvas.modules_of((place / size) as f32),
-                        );
-                        let [sx, sy] = slope(place);
-                        -self.known[place] * [u * sx, v * sx, u * sy, v * sy, sx, sy][k]
-                    })
-                    .collect();
-                whitened(&plane)
-            })
-            .collect();
+        let column = |k: usize| -> Vec<f32> {
+            let at = |(place, [sx, sy]): (usize, &[f32; 2])| {
+                let (u, v) =
+                    (canvas.modules_of((place % size) as f32), canvas.modules_of((place / size) as f32));
+                -self.known[place] * [u * sx, v * sx, u * sy, v * sy, *sx, *sy][k]
+            };
+            slopes.iter().enumerate().map(at).collect()
+        };
+        let whitened = |one: &[f32], other: &[f32]| transform.filtered(one, other, &self.whitener.gain);
+        let columns: Vec<Vec<f32>> =
+            (0..3).flat_map(|k| whitened(&column(2 * k), &column(2 * k + 1))).collect();
+        let [rest, _] = whitened(&rest, &vec![0.0; size * size]);
         let mut matrix = vec![0.0; 36];
         for i in 0..6 {
             for j in 0..=i {
