@@ -27,6 +27,15 @@ impl Pose {
         Self { turn: -self.turn, shift: [sin * y - cos * x, -sin * x - cos * y], strength: self.strength }
     }
 
+    /// This pose of A on B and then that of B on C: A on C.
+    pub(crate) fn followed_by(&self, next: &Self) -> Self {
+        let (sin, cos) = (libm::sin(self.turn), libm::cos(self.turn));
+        let [x, y] = next.shift;
+        let back = [cos * x + sin * y, cos * y - sin * x];
+        let shift = [0, 1].map(|k| self.shift[k] + back[k]);
+        Self { turn: self.turn + next.turn, shift, strength: self.strength.min(next.strength) }
+    }
+
     /// The pose after a further turn and shift `q = turn q + shift` in the frame of A.
     pub(crate) fn then(&self, turn: f64, shift: [f64; 2]) -> Self {
         let total = [self.shift[0] + shift[0], self.shift[1] + shift[1]];

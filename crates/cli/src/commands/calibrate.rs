@@ -105,7 +105,7 @@ pub(crate) fn learn(
 }
 
 /// What the ratios of every model cost on firearms that were left out of the learning, line by line.
-pub(crate) fn costs(references: &[Reference]) -> String {
+pub(crate) fn costs(references: &[Reference], measured_on: &str) -> String {
     let mut text = String::new();
     for model in ModelKind::ALL {
         let name = model.name();
@@ -116,7 +116,7 @@ pub(crate) fn costs(references: &[Reference]) -> String {
                 let pairs = [same.len(), different.len()];
                 let _ = writeln!(
                     text,
-                    "{name}: Cllr {cost:.4}, at best {least:.4}, {} same-source and {} different-source pairs, both firearms left out",
+                    "{name}: Cllr {cost:.4}, at best {least:.4}, {} same-source and {} different-source pairs ({measured_on}), both firearms left out",
                     pairs[0], pairs[1]
                 );
             }
@@ -160,25 +160,27 @@ pub(crate) fn figures(
         let [cost, least] = costs.map(|cost| format!("{cost:.4}").into());
         table.push(vec![kind.name().into(), cost, least]);
     }
-    let page = Page::new(format!("Likelihood ratios on {set}"))
-        .paragraph(&words)
-        .table(&table)
-        .svg(
-            &histogram(references).to_svg(640, 320),
-            "Congruent cells of the reference pairs, in percent of each kind.",
-        )
-        .svg(
-            &tippett(&same, &different).to_svg(640, 320),
-            "Tippett plot: the share of pairs with a larger ratio.",
-        )
-        .svg(
-            &ece(&same, &different).to_svg(640, 320),
-            "Empirical cross-entropy: below the neutral line a ratio helps.",
-        )
-        .svg(
-            &reliability(&same, &different).to_svg(640, 320),
-            "Reliability at even priors: on the diagonal is right.",
-        );
+    let figure = |page: Page, plot: &Plot, says: &str| {
+        page.svg(&plot.to_svg(640, 320), &format!("{says} Measured on {measured_on} ({set})."))
+    };
+    let page = Page::new(format!("Likelihood ratios on {set}")).paragraph(&words).table(&table);
+    let page = figure(
+        page,
+        &histogram(references),
+        "Congruent cells of the reference pairs, in percent of each kind.",
+    );
+    let page =
+        figure(page, &tippett(&same, &different), "Tippett plot: the share of pairs with a larger ratio.");
+    let page = figure(
+        page,
+        &ece(&same, &different),
+        "Empirical cross-entropy: below the neutral line a ratio helps.",
+    );
+    let page = figure(
+        page,
+        &reliability(&same, &different),
+        "Reliability at even priors: on the diagonal is right; steps with no pair are left out.",
+    );
     files::write(output, page.to_html().as_bytes())
 }
 
@@ -191,7 +193,8 @@ fn histogram(references: &[Reference]) -> Plot {
             |k: usize| 100.0 * counts.iter().filter(|&&c| c == k).count() as f64 / counts.len().max(1) as f64;
         // A step begins half a cell before its number, so that it stands where the bar does.
         let from = if same { 0.0 } else { -0.5 };
-        (0..=most + 1).map(|k| (k as f64 + from, share(k))).collect::<Vec<_>>()
+        // No axis begins below no cell.
+        (0..=most + 1).map(|k| ((k as f64 + from).max(0.0), share(k))).collect::<Vec<_>>()
     };
     Plot::new("Congruent matching cells", "congruent cells", "pairs / %")
         .with(Series::new("one firearm", Shape::Bars, bars(true)))

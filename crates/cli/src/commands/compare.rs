@@ -8,7 +8,8 @@ use clap::Args;
 use comparison::evidence::{self, Calibration, LikelihoodRatio, ModelKind, Provenance, Reference};
 use comparison::{Comparison, ComparisonError, MarkKind, Preset, Surface};
 use sha2::{Digest as _, Sha256};
-use topography::{Limits, x3p};
+use topography::picture::Depth;
+use topography::{Grid, Limits, Micrograph, x3p};
 
 use crate::commands::calibrate::{self, Truth};
 use crate::commands::pairs;
@@ -55,7 +56,7 @@ pub(crate) struct Compare {
     /// Write a page with score histogram, Tippett, cross-entropy and reliability plots of the pairs of known origin.
     #[arg(long, value_name = "FILE.html", requires = "truth")]
     figures: Option<PathBuf>,
-    /// Write a page with both surfaces, the cells and the alignment.
+    /// Write a page with cells and alignment, or as .png both in register.
     #[arg(long, value_name = "FILE.html", conflicts_with = "all")]
     picture: Option<PathBuf>,
     /// Print one JSON object.
@@ -89,6 +90,13 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
     if preset.mark != mark {
         return Err(Exit::BadInput.because(format!("preset `{}` is for the other kind of mark", preset.name)));
     }
+    check_whole(arguments)?;
+    if let Some(path) = &arguments.picture {
+        check_ending(path, "--picture", &["html", "htm", "png"])?;
+    }
+    if let Some(path) = &arguments.figures {
+        check_ending(path, "--figures", &["html", "htm"])?;
+    }
     let weigher = weigher(arguments.calibration.as_deref(), &preset)?;
     match (&arguments.all, &arguments.output, &arguments.scans[..]) {
         (Some(folder), Some(output), _) => {
@@ -105,6 +113,37 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
                 .because("one scan alone cannot be compared\nhint: give two scans, or `--all DIR`"))
         }
     }
+}
+
+/// Options for folders mean nothing for two scans. (The parser lets them pass: what they require conflicts with scans.)
+fn check_whole(arguments: &Compare) -> Result<(), Failure> {
+    let Compare { output, truth, calibrate, figures, set, .. } = arguments;
+    let given = [
+        ("--output", output.is_some()),
+        ("--truth", truth.is_some()),
+        ("--calibrate", calibrate.is_some()),
+        ("--figures", figures.is_some()),
+        ("--set", set.is_some()),
+    ];
+    match given.iter().find(|(_, given)| *given && arguments.all.is_none()) {
+        Some((option, _)) => Err(Exit::BadInput.because(format!(
+            "`{option}` is for all pairs of a folder\nhint: give `--all DIR` in place of two scans"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a name that tells of another kind of file than will be written.
+pub(crate) fn check_ending(path: &Path, option: &str, endings: &[&str]) -> Result<(), Failure> {
+    if endings.contains(&files::extension(path).as_str()) {
+        return Ok(());
+    }
+    let known: Vec<String> = endings.iter().map(|ending| format!("`.{ending}`")).collect();
+    Err(Exit::BadInput.because(format!(
+        "`{option} {}`: its name must end in {}",
+        path.display(),
+        known.join(" or ")
+    )))
 }
 
 /// The calibration that was named, or the built-in one where it fits; refused where a named one does not.
@@ -158,8 +197,12 @@ fn one_pair(
     if let Some(path) = &arguments.picture {
         let names = paths.map(|path| file_name(path));
         let weight = weigher.map(|w| &w.calibration).zip(ratio.as_ref());
-        let page = comparison::picture::page([(&names[0], &a), (&names[1], &b)], &result, weight);
-        files::write(path, page.as_bytes())?;
+        let picture = if files::extension(path) == "png" {
+            beside_each_other(&[comparison::search::in_register(&a, &b, &result)])?
+        } else {
+            comparison::picture::page([(&names[0], &a), (&names[1], &b)], &result, weight).into_bytes()
+        };
+        files::write(path, &picture)?;
     }
     if arguments.json {
         let json = ComparisonJson::new(&inputs, &result, (ratio.as_ref(), &beside), weigher);
@@ -172,6 +215,35 @@ fn one_pair(
     Ok(Exit::Done)
 }
 
+/// Pairs of pictures as PNG, a row each, the pictures of a pair of one size; a dark gap between all.
+pub(crate) fn beside_each_other(rows: &[[Micrograph; 2]]) -> Result<Vec<u8>, Failure> {
+    const GAP: usize = 8;
+    const DARK: f32 = 0.12;
+    let size = |[one, _]: &[Micrograph; 2]| [one.intensity.width(), one.intensity.height()];
+    let width = rows.iter().map(|row| size(row)[0]).max().unwrap_or(0);
+    let ends: Vec<usize> = rows
+        .iter()
+        .scan(0, |end, row| {
+            *end += size(row)[1] + GAP;
+            Some(*end)
+        })
+        .collect();
+    let pixel = |x: usize, y: usize| {
+        let row = ends.partition_point(|end| *end <= y);
+        let top = if row == 0 { 0 } else { ends[row - 1] };
+        let (side, x) = (usize::from(x >= width + GAP), x % (width + GAP));
+        // Narrower pairs stand in the middle of their half.
+        let left = (width - size(&rows[row])[0]) / 2;
+        let place = x.checked_sub(left);
+        *place.and_then(|x| rows[row][side].intensity.get(x, y - top)).unwrap_or(&DARK)
+    };
+    let height = ends.last().map_or(0, |end| end - GAP);
+    let pitch = rows.first().and_then(|row| row[0].pitch);
+    let picture = Micrograph { intensity: Grid::from_fn(2 * width + GAP, height, pixel), pitch };
+    topography::picture::write_png(&picture, Depth::Eight)
+        .or_exit(Exit::Environment, "cannot draw the picture")
+}
+
 /// The likelihood ratio, where there is a calibration; a scan against itself says nothing about firearms.
 ///
 /// An error where a model of scores does not know such pairs.
@@ -179,8 +251,10 @@ pub(crate) fn weighed(
     result: &Comparison,
     calibration: Option<&Calibration>,
 ) -> Result<Option<LikelihoodRatio>, ComparisonError> {
-    let wanted = calibration.filter(|_| !result.is_same_scan());
-    wanted.map(|calibration| calibration.weigh(result)).transpose()
+    let Some(calibration) = calibration.filter(|_| !result.is_same_scan()) else { return Ok(None) };
+    let Provenance { set, measured_on, .. } = &calibration.provenance;
+    let ratio = calibration.weigh(result)?;
+    Ok(Some(LikelihoodRatio { calibration: format!("{set} ({measured_on})"), ..ratio }))
 }
 
 /// What the other models say on the same reference pairs; those that do not know such a pair say nothing.
@@ -243,7 +317,7 @@ fn learnt(
         calibrate::figures(references, arguments.model, (set, &arguments.measured_on), path)?;
     }
     // Beside the table, which may be printed.
-    files::remark(calibrate::costs(references).trim_end());
+    files::remark(calibrate::costs(references, &arguments.measured_on).trim_end());
     Ok(Exit::Done)
 }
 

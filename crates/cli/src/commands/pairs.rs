@@ -1,6 +1,6 @@
 //! `compare --all`: the table of all pairs of a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use comparison::evidence::{Calibration, Reference};
 use comparison::{ComparisonError, Preset, Surface};
@@ -13,6 +13,9 @@ use crate::{files, progress};
 
 const HEADER: &str =
     "a,b,score,cmc_convergence,cmc_original,cmc_high,ncma,cells,accf_max,log10_lr,cpu_seconds\n";
+
+/// Surfaces of a block; two blocks, at some 10 MB a surface, stay below 1 GiB.
+const BLOCK: usize = 40;
 
 /// A pair as it stands in the table, and as a reference; none where both scans show one measurement.
 struct Row {
@@ -33,27 +36,16 @@ pub(crate) fn all(
         let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
         truth.check(&names)?;
     }
-    let scans = prepared(&paths, preset);
-    if scans.len() < 2 {
+    let rows = compared(&paths, preset, calibration).or_exit(Exit::BadInput, "cannot compare")?;
+    if rows.is_empty() {
         return Err(Exit::BadInput.because(format!("`{}` holds fewer than two scans", folder.display())));
     }
-    let pairs: Vec<_> = (0..scans.len()).flat_map(|i| (i + 1..scans.len()).map(move |j| (i, j))).collect();
-    let bar = progress::bar(pairs.len() as u64, "comparing");
-    let rows: Result<Vec<Row>, ComparisonError> = pairs
-        .par_iter()
-        .map(|&(i, j)| {
-            let row = row(&scans[i], &scans[j], calibration);
-            bar.inc(1);
-            row
-        })
-        .collect();
-    bar.finish_and_clear();
     let mut table = HEADER.to_owned();
-    let mut counted = Vec::with_capacity(pairs.len());
-    for (row, &(i, j)) in rows.or_exit(Exit::BadInput, "cannot compare")?.into_iter().zip(&pairs) {
+    let mut counted = Vec::with_capacity(rows.len());
+    for ((i, j), row) in rows {
         table.push_str(&row.text);
         if row.reference.is_none() {
-            let (a, b) = (&scans[i].0, &scans[j].0);
+            let (a, b) = (file_name(&paths[i]), file_name(&paths[j]));
             files::remark(format!(
                 "note: `{a}` and `{b}` are one measurement, which says nothing about firearms"
             ));
@@ -64,34 +56,84 @@ pub(crate) fn all(
     Ok(counted)
 }
 
-/// The scans that can be compared, by name; what is left out and what was assumed is said.
-fn prepared(paths: &[std::path::PathBuf], preset: &Preset) -> Vec<(String, Surface)> {
-    let bar = progress::bar(paths.len() as u64, "preparing");
-    let prepared: Vec<_> = paths
-        .par_iter()
-        .map(|path| {
-            let prepared = surface(path, preset);
+/// A scan that can be compared: its place in the folder, its name, its surface.
+struct Scan {
+    place: usize,
+    name: String,
+    surface: Surface,
+}
+
+/// The rows of all pairs in the order of the folder. No more than two blocks of surfaces are held at once; where there are more
+/// than two, those of later blocks are prepared again for every block before them.
+fn compared(
+    paths: &[PathBuf],
+    preset: &Preset,
+    calibration: Option<&Calibration>,
+) -> Result<Vec<((usize, usize), Row)>, ComparisonError> {
+    let count = paths.len();
+    let bar = progress::bar((count * count.saturating_sub(1) / 2) as u64, "comparing");
+    let blocks = count.div_ceil(BLOCK);
+    let load = |block: usize, say: bool| {
+        let from = block * BLOCK;
+        prepared(from, &paths[from..count.min(from + BLOCK)], preset, say)
+    };
+    let rows = |pairs: Vec<(&Scan, &Scan)>| -> Result<Vec<_>, ComparisonError> {
+        let one = |(a, b): (&Scan, &Scan)| {
+            let row = row(a, b, calibration)?;
             bar.inc(1);
-            prepared
-        })
-        .collect();
-    bar.finish_and_clear();
-    let mut scans = Vec::new();
-    for (path, surface) in paths.iter().zip(prepared) {
-        match surface {
-            Ok((surface, _)) => {
-                surface.notes().iter().for_each(|note| files::remark(format!("note: {note}")));
-                scans.push((file_name(path), surface));
+            Ok(((a.place, b.place), row))
+        };
+        pairs.into_par_iter().map(one).collect()
+    };
+    let mut all = Vec::new();
+    let mut next = None;
+    for block in 0..blocks {
+        let own = next.take().unwrap_or_else(|| load(block, block == 0));
+        all.extend(rows(within(&own))?);
+        // The neighbour comes last and is held on for the next round.
+        for after in (block + 1..blocks).rev() {
+            let other = load(after, block == 0);
+            all.extend(rows(between(&own, &other))?);
+            if after == block + 1 {
+                next = Some(other);
             }
-            Err(failure) => files::remark(format!("left out: {failure}")),
+        }
+    }
+    bar.finish_and_clear();
+    all.sort_by_key(|(places, _)| *places);
+    Ok(all)
+}
+
+fn within(scans: &[Scan]) -> Vec<(&Scan, &Scan)> {
+    scans.iter().enumerate().flat_map(|(i, a)| scans[i + 1..].iter().map(move |b| (a, b))).collect()
+}
+
+fn between<'a>(one: &'a [Scan], other: &'a [Scan]) -> Vec<(&'a Scan, &'a Scan)> {
+    one.iter().flat_map(|a| other.iter().map(move |b| (a, b))).collect()
+}
+
+/// The scans of a block that can be compared; what is left out and what was assumed is said where `say` asks for it.
+fn prepared(from: usize, paths: &[PathBuf], preset: &Preset, say: bool) -> Vec<Scan> {
+    let prepared: Vec<_> = paths.par_iter().map(|path| surface(path, preset)).collect();
+    let mut scans = Vec::new();
+    for ((place, path), prepared) in (from..).zip(paths).zip(prepared) {
+        match prepared {
+            Ok((surface, _)) => {
+                if say {
+                    surface.notes().iter().for_each(|note| files::remark(format!("note: {note}")));
+                }
+                scans.push(Scan { place, name: file_name(path), surface });
+            }
+            Err(failure) if say => files::remark(format!("left out: {failure}")),
+            Err(_) => {}
         }
     }
     scans
 }
 
 fn row(
-    (one, a): &(String, Surface),
-    (other, b): &(String, Surface),
+    Scan { name: one, surface: a, .. }: &Scan,
+    Scan { name: other, surface: b, .. }: &Scan,
     calibration: Option<&Calibration>,
 ) -> Result<Row, ComparisonError> {
     let start = cpu_seconds();

@@ -115,9 +115,15 @@ fn all_pairs_make_a_table_and_a_calibration_that_weighs_again() {
     for model in ["beta-binomial", "kde", "pav"] {
         assert!(err.contains(&format!("{model}: Cllr 0.")), "{err}");
     }
-    assert!(err.contains("4 same-source and 24 different-source pairs, both firearms left out"), "{err}");
+    assert!(
+        err.contains(
+            "4 same-source and 24 different-source pairs (scans named by the user), both firearms left out"
+        ),
+        "{err}"
+    );
     let page = fs::read_to_string(&figures).unwrap();
     assert!(page.matches("<svg").count() == 4 && !page.contains("NaN"), "four figures");
+    assert_eq!(page.matches("Measured on scans named by the user (scans).").count(), 4, "each says of what");
 
     let rows = fs::read_to_string(&table).unwrap();
     assert_eq!(
@@ -139,6 +145,62 @@ fn all_pairs_make_a_table_and_a_calibration_that_weighs_again() {
     let (exit, _, err) = compare(&arguments);
     assert_eq!(exit, 2, "7 pairs of one firearm are too few: {err}");
     assert!(err.contains("are too few (10, 10 and 3 are needed)"), "{err}");
+}
+
+/// A calibration is learnt, weighs pairs like those it was learnt on, and is refused for others.
+#[test]
+fn a_calibration_is_learnt_used_and_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let scans = path(folder.path(), "scans");
+    let made = [
+        "database", "generate", &scans, "--count", "12", "--cases", "3", "--models", "2", "--pitch", "12.5um",
+    ];
+    assert_eq!(run(&made).0, 0);
+    let [table, again, calibration] =
+        ["one.csv", "two.csv", "cal.json"].map(|name| path(folder.path(), name));
+    let truth = format!("{scans}/ground_truth.csv");
+    let learn = ["--all", &scans, "--output", &table, "--truth", &truth, "--calibrate", &calibration];
+    let (exit, out, err) =
+        compare(&[&learn[..], &["--set", "made-up cases", "--measured-on", "simulation"]].concat());
+    assert_eq!((exit, out.as_str()), (0, ""), "{err}");
+    assert!(
+        err.contains("learnt: ") && err.contains("12 same-source and 54 different-source pairs (simulation)"),
+        "{err}"
+    );
+
+    let weighed = |a: usize, b: usize| -> Value {
+        let (exit, out, err) =
+            compare(&[&scan(&scans, a), &scan(&scans, b), "--calibration", &calibration, "--json"]);
+        assert_eq!(exit, 0, "{err}");
+        serde_json::from_str(&out).unwrap()
+    };
+    let [same, different] = [weighed(0, 2), weighed(0, 4)];
+    let log10 = |result: &Value| result["likelihood_ratio"]["log10"].as_f64().unwrap();
+    assert!(log10(&same) > 0.5 && log10(&different) < -0.5, "{} {}", log10(&same), log10(&different));
+    let of = &same["calibration"];
+    assert_eq!((&of["set"], &of["measured_on"]), (&"made-up cases".into(), &"simulation".into()));
+    assert_eq!((&of["same_source"], &of["different_source"]), (&12.into(), &54.into()));
+    let named = same["likelihood_ratio"]["calibration"].as_str().unwrap();
+    assert!(named.contains("made-up cases") && named.contains("simulation"), "{named}");
+    // Fewer pairs claim less than the built-in calibration does.
+    let (_, built_in, _) = compare(&[&scan(&scans, 0), &scan(&scans, 2), "--json"]);
+    assert!(log10(&serde_json::from_str(&built_in).unwrap()) > log10(&same));
+
+    // The table of the folder carries its ratios.
+    let all = ["--all", &scans, "--output", &again, "--calibration", &calibration];
+    assert_eq!(compare(&all).0, 0);
+    let rows = fs::read_to_string(&again).unwrap();
+    let row = rows.lines().find(|row| row.contains("000000.x3p,simulated-1-000002")).unwrap();
+    let told: f64 = row.split(',').nth(9).unwrap().parse().unwrap();
+    assert!((told - log10(&same)).abs() < 1e-4, "{row}");
+
+    for preset in ["chen2017", "cmcr"] {
+        let (exit, out, err) =
+            compare(&[&scan(&scans, 0), &scan(&scans, 2), "--preset", preset, "--calibration", &calibration]);
+        assert_eq!((exit, out.as_str()), (4, ""), "{err}");
+        one_sentence(&err);
+        assert!(err.contains("cal.json") && err.contains("does not fit"), "{err}");
+    }
 }
 
 #[test]
@@ -190,6 +252,19 @@ fn what_cannot_be_compared_gets_one_sentence() {
     refused(&[&one, &other, "--preset", "nonesuch"], 2);
     refused(&[&one, &other, "--preset", "zhang2021"], 2);
     refused(&["--all", &missing, "--output", "-"], 2);
+    // What is for folders is not passed over in silence.
+    let err = refused(&[&one, &other, "--output", &missing], 2);
+    assert!(err.contains("--output") && err.contains("hint: give `--all DIR`"), "{err}");
+    for option in ["--truth", "--set"] {
+        assert_eq!(compare(&[&one, &other, option, &missing]).0, 2, "{option}");
+    }
+    // A picture is what its name says: a page, or a PNG.
+    let [photograph, figures, png] = ["pair.jpg", "f.png", "pair.png"].map(|name| path(folder.path(), name));
+    let err = refused(&[&one, &other, "--picture", &photograph], 2);
+    assert!(err.contains("must end in `.html` or `.htm` or `.png`"), "{err}");
+    refused(&["--all", &scans, "--output", "-", "--truth", &missing, "--figures", &figures], 2);
+    assert_eq!(compare(&[&one, &other, "--picture", &png]).0, 0);
+    assert!(fs::read(&png).unwrap().starts_with(b"\x89PNG"));
     refused(&["--all", &scans, "--output", "-", "--truth", &missing], 2);
     // A calibration that is none, one that claims more than its pairs, and one for another question.
     let built_in = include_str!("../../../comparison/calibration/fadul.json");

@@ -15,6 +15,14 @@ fn database(arguments: &[&str]) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// The same on so many threads; standard output alone, in bytes.
+fn database_on(threads: &str, arguments: &[&str]) -> Vec<u8> {
+    let mut command = Command::cargo_bin("microstamp").unwrap();
+    let output = command.args(["--threads", threads, "database"]).args(arguments).output().unwrap();
+    assert!(output.status.success() && !output.stdout.is_empty());
+    output.stdout
+}
+
 fn path(folder: &Path, name: &str) -> String {
     folder.join(name).to_str().unwrap().to_owned()
 }
@@ -164,6 +172,86 @@ fn what_cannot_be_searched_is_refused() {
     assert_eq!(database(&["generate", "--count", "3"]).0, 2, "nowhere to");
     fs::write(format!("{db}/features.bin"), vec![0; 8192]).unwrap();
     assert_eq!(database(&["search", &asked, "--database", &db]).0, 2, "another file");
+}
+
+/// One sentence and at most one hint; nothing on standard output.
+fn refused(arguments: &[&str], exit: i32) -> String {
+    let (code, out, err) = database(arguments);
+    assert_eq!((code, out.as_str()), (exit, ""), "{arguments:?}: {err}");
+    let told: Vec<&str> = err.lines().filter(|line| !line.starts_with("hint: ")).collect();
+    assert!(told.len() == 1 && told[0].starts_with("error: ") && err.lines().count() <= 2, "{err}");
+    err
+}
+
+/// A database holds what one preset makes of scans: another is refused, and so are marks that cannot be searched.
+#[test]
+fn a_database_is_searched_with_the_preset_it_was_made_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let asked = format!("{scans}/simulated-1-000002.x3p");
+    let pin = refused(&["index", &scans, "--database", &db, "--preset", "zhang2021"], 2);
+    assert!(
+        pin.contains("breech faces") && pin.contains("hint: compare firing-pin impressions two by two"),
+        "{pin}"
+    );
+    assert!(!fs::exists(&db).unwrap(), "nothing was made");
+    refused(&["index", &scans, "--database", &db, "--preset", "nonesuch"], 2);
+    assert_eq!(database(&["index", &scans, "--database", &db, "--preset", "chen2017"]).0, 0);
+    let (exit, out, err) = database(&["search", &asked, "--database", &db, "--json"]);
+    let leads: Value = serde_json::from_str(&out).expect(&err);
+    assert_eq!((exit, &leads["preset"], &leads["ordered_by"]), (0, &"chen2017".into(), &"full".into()));
+    let first = &leads["leads"][0];
+    assert_eq!(first["name"], "simulated-1-000003.x3p");
+    assert!(first["likelihood_ratio"].is_null(), "the built-in calibration is for another preset");
+    assert_eq!(first["unweighed"], "no calibration fits");
+    assert_eq!(database(&["search", &asked, "--database", &db, "--preset", "chen2017"]).0, 0);
+    for preset in ["microstamp-1", "cmcr"] {
+        let err = refused(&["search", &asked, "--database", &db, "--preset", preset], 2);
+        assert!(err.contains("made with `chen2017`") && err.contains("--preset"), "{err}");
+    }
+    refused(&["search", &asked, "--database", &db, "--preset", "zhang2021"], 2);
+    refused(&["generate", "--index", &db, "--count", "3"], 2);
+    let built_in = path(folder.path(), "cal.json");
+    fs::write(&built_in, include_str!("../../../comparison/calibration/fadul.json")).unwrap();
+    let err = refused(&["search", &asked, "--database", &db, "--calibration", &built_in], 4);
+    assert!(err.contains("does not fit"), "{err}");
+    // Features of an older version of the program.
+    let file = format!("{db}/features.bin");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[7] = 1;
+    fs::write(&file, &bytes).unwrap();
+    let err = refused(&["search", &asked, "--database", &db], 2);
+    assert!(err.contains("older version") && err.contains("hint: index the scans again"), "{err}");
+}
+
+/// What is kept in detail and what is not is never mixed into one order, and each lead without a ratio says why.
+#[test]
+fn leads_of_different_detail_stand_in_one_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let scan = |n: usize| format!("{scans}/simulated-1-00000{n}.x3p");
+    assert_eq!(database(&["index", &scan(3), "--features-only", "--database", &db]).0, 0);
+    assert_eq!(database(&["index", &scans, "--database", &db]).0, 0);
+    let arguments = ["search", &scan(2), "--database", &db];
+    let (exit, out, err) = database(&[&arguments[..], &["--json"]].concat());
+    let leads: Value = serde_json::from_str(&out).expect(&err);
+    assert_eq!((exit, &leads["ordered_by"]), (0, &"index".into()));
+    let [first, second] = [0, 1].map(|k| &leads["leads"][k]);
+    assert_eq!((&first["name"], &first["detail"]), (&"simulated-1-000003.x3p".into(), &"index".into()));
+    assert!(first["unweighed"].as_str().unwrap().contains("too coarse to be weighed"), "{first}");
+    assert_eq!((&second["detail"], second["likelihood_ratio"].is_null()), (&"full".into(), false));
+    let (_, text, _) = database(&arguments);
+    assert!(text.contains("note: not every lead is kept in detail"), "{text}");
+    // The same bytes on one thread and on two.
+    for extra in [&[][..], &["--json"]] {
+        let arguments = [&arguments[..], extra].concat();
+        let [one, two] = ["1", "2"].map(|threads| database_on(threads, &arguments));
+        assert_eq!(one, two);
+    }
+    // A picture is a PNG, and says so.
+    let page = path(folder.path(), "leads.html");
+    let err = refused(&["search", &scan(2), "--database", &db, "--picture", &page], 2);
+    assert!(err.contains("must end in `.png`"), "{err}");
 }
 
 /// What is done to a file.

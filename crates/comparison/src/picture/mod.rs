@@ -76,7 +76,10 @@ fn figures([(one, a), (other, b)]: [(&str, &Surface); 2], comparison: &Compariso
         heights(a)
     );
     let on_b = format!("<b>B</b> {}, {where_found}; {}", escaped(other), heights(b));
-    let map = "Areal cross-correlation of every cell of A at its place on B (ACCF, 0 to 1); green outline: congruent";
+    let map = "Areal cross-correlation of every cell of A at its place on B (ACCF, 0 to 1; a dash where too little is measured on \
+               both); green outline: congruent";
+    let maps = "Correlation map of every cell of A: the coefficient for shifts of up to 300 µm about the common place, which is the \
+                middle, from the heights as drawn; a cell that belongs there is bright in the middle and nowhere else";
     let lies = if comparison.converged { "in register" } else { "where it lies least badly" };
     let slide = format!(
         "Alignment: A <input id=t type=range min=0 max=100 value=0 aria-label=\"from A to B\"> B, {lies}"
@@ -87,6 +90,7 @@ fn figures([(one, a), (other, b)]: [(&str, &Surface); 2], comparison: &Compariso
         &canvas("b", &on_b),
         &canvas("m", map),
         &canvas("s", &slide),
+        &canvas("k", maps),
         "</div>",
     ]
     .concat()

@@ -39,10 +39,27 @@ const steps=[[0,32,76],[0,53,112],[60,77,110],[99,103,115],[131,129,121],[166,15
 const colour=r=>{const t=Math.max(0,Math.min(.9999,r))*7,i=Math.floor(t),f=t-i;
  return'rgb('+[0,1,2].map(k=>Math.round(steps[i][k]*(1-f)+steps[i+1][k]*f)).join(' ')+')'};
 x=of('m');cells.forEach(c=>{frame(x);x.fillStyle=colour(c[5]);x.fillRect(c[0]-c[4]/2,c[1]-c[4]/2,c[4],c[4])});
-cells.forEach(c=>{outline(x,c[0],c[1],c[4]-2/scale,0,c[7]);label(x,c[0],c[1],c[5].toFixed(2),'#fff')});
-x.setTransform(1,0,0,1,0,0);for(let i=0;i<200;i++){x.fillStyle=colour(i/199);x.fillRect(size/2-100+i,size-18,1.5,10)}
-x.fillStyle='#fff';x.font='12px system-ui,sans-serif';x.textBaseline='middle';x.textAlign='right';x.fillText('0',size/2-106,size-13);
-x.textAlign='left';x.fillText('1',size/2+106,size-13);
+cells.forEach(c=>{outline(x,c[0],c[1],c[4]-2/scale,0,c[7]);label(x,c[0],c[1],c[5]===0?'–':c[5].toFixed(2),'#fff')});
+const scaleBar=x=>{x.setTransform(1,0,0,1,0,0);for(let i=0;i<200;i++){x.fillStyle=colour(i/199);x.fillRect(size/2-100+i,size-18,1.5,10)}
+ x.fillStyle='#fff';x.font='12px system-ui,sans-serif';x.textBaseline='middle';x.textAlign='right';x.fillText('0',size/2-106,size-13);
+ x.textAlign='left';x.fillText('1',size/2+106,size-13)};
+scaleBar(x);
+// Heights of a surface about a place, 0 where missing; of B as it lies on A.
+const at=(s,u,v)=>{const i=Math.round((u-s.o)/s.p),j=Math.round((v-s.o)/s.p);
+ return i>=0&&j>=0&&i<s.w&&j<s.h?s.bytes.charCodeAt(j*s.w+i):0};
+const ofB=(u,v)=>{const p=u-A.c[0]-shift[0],q=v-A.c[1]-shift[1];return at(B,B.c[0]+cos*p-sin*q,B.c[1]+sin*p+cos*q)};
+const step=2*A.p,far=Math.round(300/step),wide=2*far+1;
+const coefficient=(a,b,n,m,dx,dy)=>{let k=0,sa=0,sb=0,aa=0,bb=0,ab=0;
+ for(let j=0;j<n;j++)for(let i=0;i<n;i++){const u=a[j*n+i],v=b[(j+dy)*m+i+dx];
+  if(u&&v){k++;sa+=u;sb+=v;aa+=u*u;bb+=v*v;ab+=u*v}}
+ const e=(aa-sa*sa/k)*(bb-sb*sb/k);return k>=.1*n*n&&e>0?(ab-sa*sb/k)/Math.sqrt(e):null};
+x=of('k');cells.forEach(c=>{const n=Math.round(c[4]/step),m=n+2*far,u=c[0]-c[4]/2,v=c[1]-c[4]/2,a=[],b=[];
+ for(let j=0;j<n;j++)for(let i=0;i<n;i++)a.push(at(A,u+(i+.5)*step,v+(j+.5)*step));
+ for(let j=0;j<m;j++)for(let i=0;i<m;i++)b.push(ofB(u+(i+.5-far)*step,v+(j+.5-far)*step));
+ frame(x);const dot=c[4]/wide;
+ for(let dy=0;dy<wide;dy++)for(let dx=0;dx<wide;dx++){const r=coefficient(a,b,n,m,dx,dy);
+  x.fillStyle=r===null?'#000':colour(r);x.fillRect(u+dx*dot,v+dy*dot,1.1*dot,1.1*dot)}});
+cells.forEach(c=>outline(x,c[0],c[1],c[4]-2/scale,0,c[7]));scaleBar(x);
 const t=document.getElementById('t');
 const draw=()=>{const x=of('s');x.setTransform(1,0,0,1,0,0);x.globalAlpha=1;x.clearRect(0,0,size,size);
  x.globalAlpha=1-t.value/100;drawA(x);x.globalAlpha=t.value/100;drawB(x);x.globalAlpha=1;bar(x)};

@@ -141,17 +141,30 @@ impl Doubled {
         Self(words)
     }
 
-    /// The best agreement with `code` over all turns, -1 to 1, and that turn: direction `d` of `code` is `d + turn` here.
+    /// How much better than on average over all turns `code` agrees at the best of them, 0 to 2, and that turn: direction `d`
+    /// of `code` is `d + turn` here.
+    ///
+    /// What all faces of a model share at every turn, and what two spectra of one shape share by that alone, is in the
+    /// average.
     pub(crate) fn best_turn(&self, code: &Code) -> (f32, usize) {
-        let (unlike, turn) = fewest_unlike(&self.0, code);
-        ((1.0 - 2.0 * f64::from(unlike) / BITS) as f32, turn)
+        let Counted { fewest, turn, all } = fewest_unlike(&self.0, code);
+        let average = f64::from(all) / DIRECTIONS as f64;
+        ((2.0 * (average - f64::from(fewest)) / BITS) as f32, turn)
     }
 }
 
-type Kernel = fn(&[u64; 2 * DIRECTIONS], &Code) -> (u32, usize);
+/// Unlike bits at the best turn, that turn, and unlike bits of all turns together.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Counted {
+    fewest: u32,
+    turn: usize,
+    all: u32,
+}
 
-/// The fewest unlike bits over all turns, by whichever kernel this processor runs fastest.
-fn fewest_unlike(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> (u32, usize) {
+type Kernel = fn(&[u64; 2 * DIRECTIONS], &Code) -> Counted;
+
+/// The unlike bits over all turns, by whichever kernel this processor runs fastest.
+fn fewest_unlike(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> Counted {
     static KERNEL: std::sync::OnceLock<Kernel> = std::sync::OnceLock::new();
     KERNEL.get_or_init(kernel)(doubled, code)
 }
@@ -161,13 +174,14 @@ fn fewest_unlike(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> (u32, usize) {
     reason = "it must take on the instructions of the kernel that it is built into"
 )]
 #[inline(always)]
-fn counted(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> (u32, usize) {
-    let mut best = (u32::MAX, 0);
+fn counted(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> Counted {
+    let mut best = Counted { fewest: u32::MAX, turn: 0, all: 0 };
     for turn in 0..DIRECTIONS {
         let own = &doubled[turn..turn + DIRECTIONS];
         let unlike: u64 = own.iter().zip(code).map(|(a, b)| u64::from((a ^ b).count_ones())).sum();
-        if (unlike as u32) < best.0 {
-            best = (unlike as u32, turn);
+        best.all += unlike as u32;
+        if (unlike as u32) < best.fewest {
+            (best.fewest, best.turn) = (unlike as u32, turn);
         }
     }
     best
@@ -185,11 +199,11 @@ fn kernel() -> Kernel {
 )]
 fn kernel() -> Kernel {
     #[target_feature(enable = "avx512f,avx512vl,avx512vpopcntdq,popcnt")]
-    fn with_avx512(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> (u32, usize) {
+    fn with_avx512(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> Counted {
         counted(doubled, code)
     }
     #[target_feature(enable = "avx2,popcnt")]
-    fn with_avx2(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> (u32, usize) {
+    fn with_avx2(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> Counted {
         counted(doubled, code)
     }
     let has_avx512 = is_x86_feature_detected!("avx512f")

@@ -6,7 +6,7 @@
 use rand::{Rng, RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
 use topography::{Grid, Length, Pitch, Topography};
 
-use super::store::{CHECKSUM, HEIGHTS, checksum_around, checksum_of_header, record_checksum};
+use super::store::{CHECKSUM, HEIGHTS, REVISION, RULE, checksum_around, checksum_of_header, record_checksum};
 use super::{DETAIL_HEAD, DETAIL_SUM};
 use super::{
     Features, Firearm, Model, Origin, Query, RECORD_BYTES, Stages, Store, header, pack, search, unpack,
@@ -123,6 +123,22 @@ fn spoilt(whole: &[u8], rng: &mut impl Rng) -> Vec<u8> {
         }
     }
     file
+}
+
+/// A whole header whose scans were prepared or described by other rules is refused, and says what to do.
+#[test]
+fn features_of_other_rules_are_refused() {
+    for place in [RULE, REVISION] {
+        let mut file = store();
+        file[place.start] += 1;
+        mend(&mut file);
+        let Err(ComparisonError::Malformed { reason, .. }) = Store::open(&file) else {
+            panic!("features of other rules were taken")
+        };
+        let (told, hint) = reason.split_once("\nhint: ").expect("it says what to do");
+        assert!(told.contains("features were made by rules") && !told.contains('\n'), "{told}");
+        assert!(hint.contains("index the scans again"), "{hint}");
+    }
 }
 
 #[test]

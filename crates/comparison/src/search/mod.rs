@@ -5,10 +5,13 @@
 //!    pose. Every scan of the store is looked at.
 //! 2. *Registration.* The best two thousand are correlated with the query at 50 µm, at the turn found.
 //! 3. *Cells.* The best few are compared cell by cell ([`compare`](crate::compare())) at the 25 µm that the store keeps.
+//! 4. *Leads of leads.* The store is asked once more with the surest leads: a scan that shares next to no area with the query
+//!    may share much with another case of the same firearm.
 //!
 //! What comes out are *leads* to be compared in full ([`unpack`] restores a scan that was kept in detail). Nothing here is
 //! called a match.
 
+mod chain;
 mod code;
 mod generate;
 #[cfg(test)]
@@ -18,8 +21,11 @@ mod register;
 mod relief;
 mod store;
 
-use self::register::Registration;
+use std::cmp::Ordering;
+
 use rayon::prelude::*;
+
+use self::register::Registration;
 
 use crate::compare::{Comparison, compare_at};
 use crate::error::ComparisonError;
@@ -51,30 +57,48 @@ impl Default for Stages {
 pub struct Lead {
     /// Its place in the store.
     pub record: usize,
-    /// Agreement of the codes, -1 to 1; unrelated faces of one slide model lie near 0.05 (*real cases*).
+    /// How much better the codes agree at the best turn than on average over all turns, 0 to 2.
     pub code: f64,
     /// Strength of the registration in standard deviations of unrelated surfaces' products.
     pub strength: f64,
     /// The comparison at the detail that the store keeps, query first.
     pub comparison: Comparison,
+    /// The surer lead through which it was found, where the query itself did not lead to it.
+    pub by_way_of: Option<Link>,
+}
+
+/// Another lead with which a lead agrees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The place of that lead in the store.
+    pub record: usize,
+    /// The cells in which the two agree, at the detail that the store keeps.
+    pub congruent: usize,
 }
 
 impl Lead {
-    /// What leads are put in order by: congruent cells, and what the registration shows beyond the strongest of unrelated
-    /// faces.
+    /// The order of leads, best first: those whose cells came together in one place by their cells; then those found by way of
+    /// another lead, by the cells in which they agree with it; then the others by their registration. Cells and standard
+    /// deviations are never added up.
     ///
-    /// Half a face may be too little for cells and still lie on another as no unrelated one does.
-    pub fn rank(&self) -> f64 {
-        /// Of 40 real queries among 100,000 mostly generated faces, no unrelated one registered more strongly than 5.3.
-        const UNRELATED: f64 = 6.0;
-        self.comparison.score + (self.strength - UNRELATED).max(0.0)
+    /// Half a face may be too little for cells and still lie on another as no unrelated one does: it comes behind the leads
+    /// with cells, and before all that neither shows.
+    pub fn order(&self, other: &Self) -> Ordering {
+        let key = |lead: &Self| match lead.by_way_of {
+            _ if lead.comparison.converged => (2, lead.comparison.score),
+            Some(link) => (1, link.congruent as f64),
+            None => (0, lead.strength),
+        };
+        let ((tier, value), (own_tier, own_value)) = (key(other), key(self));
+        let tied = other.strength.total_cmp(&self.strength).then(self.record.cmp(&other.record));
+        tier.cmp(&own_tier).then(value.total_cmp(&own_value)).then(tied)
     }
 }
 
 /// What a search found.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// Best first, by [`Lead::rank`].
+    /// Best first, by [`Lead::order`].
     pub leads: Vec<Lead>,
     /// How many scans were looked at.
     pub searched: usize,
@@ -104,6 +128,16 @@ impl Query {
         let coarse = Surface::from_levels(levels, surface.is_regular, &surface.preset, &mut planner)
             .ok_or(ComparisonError::Flat)?;
         Ok(Self { code, turned, coarse })
+    }
+
+    /// A record of a store as a query; nothing where it is damaged.
+    fn stored(store: &Store<'_>, record: usize, preset: &Preset, planner: &mut Planner) -> Option<Self> {
+        let level = store.level(record)?;
+        let code = code::Doubled::new(&store.code(record));
+        let turned = register::TurnedQuery::new(&level, planner);
+        let levels = [level.clone(), level];
+        let coarse = Surface::from_levels(levels, store.is_regular(record), preset, planner)?;
+        Some(Self { code, turned, coarse })
     }
 }
 
@@ -148,6 +182,21 @@ pub fn search(
     if own != store.preset() {
         return Err(ComparisonError::Mismatch(format!("the store `{}`, the query `{own}`", store.preset())));
     }
+    let mut found = listed(query, store, admitted, stages)?;
+    let linked = chain::linked(query, store, admitted, &found.leads)?;
+    found.leads.retain(|lead| linked.iter().all(|other| other.record != lead.record));
+    found.leads.extend(linked);
+    found.leads.sort_by(Lead::order);
+    Ok(found)
+}
+
+/// The leads of the first three stages.
+fn listed(
+    query: &Query,
+    store: &Store<'_>,
+    admitted: &(dyn Fn(usize) -> bool + Sync),
+    stages: Stages,
+) -> Result<Found, ComparisonError> {
     let mut coded = coded(query, store, admitted);
     let searched = coded.len();
     best(&mut coded, stages.registered, |c| c.code);
@@ -164,7 +213,7 @@ pub fn search(
         .map_init(Planner::default, |planner, (candidate, at)| lead(query, store, candidate, at, planner))
         .collect();
     let mut leads: Vec<Lead> = compared?.into_iter().flatten().collect();
-    leads.sort_by(|a, b| b.rank().total_cmp(&a.rank()).then(a.record.cmp(&b.record)));
+    leads.sort_by(Lead::order);
     Ok(Found { leads, searched, damaged })
 }
 
@@ -197,14 +246,17 @@ fn lead(
     at: &Registration,
     planner: &mut Planner,
 ) -> Result<Option<Lead>, ComparisonError> {
-    let Some(level) = store.level(candidate.record) else { return Ok(None) };
-    let regular = store.is_regular(candidate.record);
-    let stored = Surface::from_levels([level.clone(), level], regular, &query.coarse.preset, planner);
-    let Some(stored) = stored else { return Ok(None) };
+    let Some(stored) = stored(query, store, candidate.record, planner) else { return Ok(None) };
     let poses = at.poses(query.coarse.centre, stored.centre);
     let comparison = compare_at(&query.coarse, &stored, &poses)?;
     let (code, strength) = (f64::from(candidate.code), f64::from(at.strength));
-    Ok(Some(Lead { record: candidate.record, code, strength, comparison }))
+    Ok(Some(Lead { record: candidate.record, code, strength, comparison, by_way_of: None }))
+}
+
+/// The surface of a record; nothing where it is damaged or too little of it is left.
+fn stored(query: &Query, store: &Store<'_>, record: usize, planner: &mut Planner) -> Option<Surface> {
+    let level = store.level(record)?;
+    Surface::from_levels([level.clone(), level], store.is_regular(record), &query.coarse.preset, planner)
 }
 
 const DETAIL: &[u8; 8] = b"MSPREP\0\x03";

@@ -13,26 +13,30 @@ const CONTRAST: f32 = 2.5;
 /// The grey of what is not measured.
 const MISSING: f32 = 0.12;
 
-/// Both surfaces as pictures of one size, the second turned and shifted to lie as the first; bright is high.
+/// Micrometres left free about both.
+const MARGIN: f64 = 60.0;
+
+/// Both surfaces as pictures of one size that hold the whole of either, the second turned and shifted to lie as the first;
+/// bright is high.
 ///
 /// The comparison must be that of `a` with `b`, in this order. What was not measured is dark.
 pub fn in_register(a: &Surface, b: &Surface, comparison: &Comparison) -> [Micrograph; 2] {
-    let level = &a.level1;
+    let pitch = a.level1.pitch;
     let pose = Pose {
         turn: comparison.rotation.to_radians(),
         shift: [-comparison.shift.0.to_um(), -comparison.shift.1.to_um()],
         ..Pose::default()
     };
-    let mut laid = Raster::default();
-    let frame = Frame {
-        width: level.width,
-        height: level.height,
-        pitch: level.pitch,
-        origin: place_on_b(a, b, &pose, [level.offset, level.offset]),
-        turn: pose.turn,
+    let other = place_on_b(b, a, &pose.inverse(), b.circle);
+    let from = [0, 1].map(|k| (a.circle[k] - a.radius).min(other[k] - b.radius) - MARGIN);
+    let to = [0, 1].map(|k| (a.circle[k] + a.radius).max(other[k] + b.radius) + MARGIN);
+    let [width, height] = [0, 1].map(|k| ((to[k] - from[k]) / pitch).ceil() as usize);
+    let laid = |source: &Raster, origin: [f64; 2], turn: f64| {
+        let mut laid = Raster::default();
+        source.sampled(&Frame { width, height, pitch, origin, turn }, &mut laid);
+        grey(&laid)
     };
-    b.source1.sampled(&frame, &mut laid);
-    [grey(level), grey(&laid)]
+    [laid(&a.source1, from, 0.0), laid(&b.source1, place_on_b(a, b, &pose, from), pose.turn)]
 }
 
 fn grey(level: &Raster) -> Micrograph {

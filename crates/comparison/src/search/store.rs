@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! file    header (8192 bytes), then records (8192 bytes each)
-//! header  "MSFEAT\0\x01", u32 record size, 32 bytes preset name padded with zeros, zeros, u64 checksum of what precedes it
+//! header  "MSFEAT\0\x02", u32 record size, 32 bytes preset name padded with zeros, u32 version of the rules by which scans are
+//!         prepared and counted (`Parameters::rule`), u32 version of the features, zeros, u64 checksum of what precedes it
 //! record  u16 width, u16 height, f32 pitch in um, f32 sigma in um, u8 bits, u8 origin (0 real, 1 simulated),
 //!         u8 regular marks weakened (0 no, 1 yes), u8 zero, u32 bytes of heights, u32 zero,
 //!         u64 checksum of the record without these eight bytes, zeros to 64,
@@ -22,8 +23,14 @@ use crate::surface::Surface;
 
 /// Bytes of one record, and of the header.
 pub const RECORD_BYTES: usize = 8192;
-const MAGIC: &[u8; 8] = b"MSFEAT\0\x01";
+const MAGIC: &[u8; 8] = b"MSFEAT\0\x02";
+/// The first version of the file: without the versions of what it holds.
+const OLDER: &[u8; 8] = b"MSFEAT\0\x01";
 const NAME: Range<usize> = 12..44;
+pub(super) const RULE: Range<usize> = 44..48;
+pub(super) const REVISION: Range<usize> = 48..52;
+/// Grows by one whenever the same surface may come to another record.
+const FEATURES: u32 = 2;
 pub(super) const CHECKSUM: Range<usize> = 24..32;
 const CODE: usize = 64;
 pub(super) const HEIGHTS: usize = CODE + 8 * DIRECTIONS;
@@ -84,6 +91,8 @@ pub fn header(preset: &Preset) -> Vec<u8> {
     bytes[8..12].copy_from_slice(&(RECORD_BYTES as u32).to_le_bytes());
     let name = preset.name.as_bytes();
     bytes[NAME][..name.len().min(NAME.len())].copy_from_slice(&name[..name.len().min(NAME.len())]);
+    bytes[RULE].copy_from_slice(&preset.parameters().rule.to_le_bytes());
+    bytes[REVISION].copy_from_slice(&FEATURES.to_le_bytes());
     let sum = checksum_of_header(&bytes);
     bytes[RECORD_BYTES - 8..].copy_from_slice(&sum.to_le_bytes());
     bytes
@@ -108,7 +117,8 @@ impl<'a> Store<'a> {
     ///
     /// # Errors
     ///
-    /// [`ComparisonError::Malformed`] for bytes that are no feature file of this version.
+    /// [`ComparisonError::Malformed`] for bytes that are no feature file, and for one whose scans were prepared or described by
+    /// other rules than those of this version: they must be indexed again.
     ///
     /// ```
     /// use comparison::{MarkKind, Preset, search};
@@ -121,6 +131,9 @@ impl<'a> Store<'a> {
     pub fn open(bytes: &'a [u8]) -> Result<Self, ComparisonError> {
         let malformed =
             |reason: &str| ComparisonError::Malformed { what: "feature store", reason: reason.to_owned() };
+        if bytes.starts_with(OLDER) {
+            return Err(malformed(&outdated("an older version of this program")));
+        }
         if bytes.len() < RECORD_BYTES || !bytes.starts_with(MAGIC) {
             return Err(malformed("it does not begin like one of this version"));
         }
@@ -133,6 +146,14 @@ impl<'a> Store<'a> {
         let preset = std::str::from_utf8(name).ok().and_then(|name| Preset::named(name).ok());
         let preset =
             preset.ok_or_else(|| malformed("it was made with a preset that this version does not know"))?;
+        let made = [RULE, REVISION].map(|place| number(&header[place]));
+        let own = [preset.parameters().rule, FEATURES].map(u64::from);
+        if made != own {
+            return Err(malformed(&outdated(&format!(
+                "rules {} and features {}, and this version makes {} and {}",
+                made[0], made[1], own[0], own[1]
+            ))));
+        }
         Ok(Self { records, preset: preset.name, pitch: 4.0 * preset.pitch.to_um() })
     }
 
@@ -202,6 +223,10 @@ impl<'a> Store<'a> {
         }
         packed::unpacked(size, pitch, bits, sigma, record[HEIGHTS..].get(..length)?)
     }
+}
+
+fn outdated(by: &str) -> String {
+    format!("its features were made by {by}\nhint: index the scans again into a new folder")
 }
 
 fn number(bytes: &[u8]) -> u64 {

@@ -54,6 +54,45 @@ fn the_other_case_of_a_firearm_is_the_first_lead() {
     assert!(found.leads[0].code > 2.0 * found.leads[1].code);
 }
 
+/// The left half of one case leads to a whole one, and by way of that to the right half of a third, with which it shares nothing.
+#[test]
+fn a_case_that_shares_no_area_is_found_by_way_of_another() {
+    let mut rng = ChaCha8Rng::seed_from_u64(9);
+    let model = Model::draw(&mut rng);
+    let firearm = Firearm::draw(&model, &mut ChaCha8Rng::seed_from_u64(77));
+    // Cases that lie as they were fired: the same shot each time, but for its last digits of noise.
+    let shot = |seed: u64| firearm.fire(Length::um(12.5), &mut ChaCha8Rng::seed_from_u64(seed));
+    let part = |scan: &Topography, left: bool| {
+        let width = scan.heights.width();
+        let kept = |x: usize, y: usize| {
+            if (2 * x < width) == left { scan.heights[(x, y)] } else { f64::NAN }
+        };
+        Topography {
+            heights: topography::Grid::from_fn(width, scan.heights.height(), kept),
+            pitch: scan.pitch,
+        }
+    };
+    let asked = prepared(&part(&shot(5), true));
+    let mut file = search::header(&preset());
+    for scan in [&shot(6), &part(&shot(5), false)] {
+        file.extend(Features::of(&prepared(scan), Origin::Simulated).bytes());
+    }
+    file.extend(crowd(40));
+    let found = found(&asked, &file, &|_| true);
+    let first: Vec<usize> = found.leads[..2].iter().map(|lead| lead.record).collect();
+    assert_eq!(
+        first,
+        [0, 1],
+        "{:?}",
+        found.leads.iter().map(|l| (l.record, l.comparison.score)).collect::<Vec<_>>()
+    );
+    let [whole, half] = [0, 1].map(|k| &found.leads[k]);
+    assert!(whole.by_way_of.is_none() && whole.comparison.congruent() >= 6);
+    let link = half.by_way_of.expect("only the whole case leads to it");
+    assert!(link.record == 0 && link.congruent >= 6 && !half.comparison.converged, "{half:?}");
+    assert!(found.leads[2..].iter().all(|lead| lead.by_way_of.is_none()));
+}
+
 #[test]
 fn what_is_not_admitted_is_not_found() {
     let (asked, file) = small_world();
@@ -102,16 +141,44 @@ fn a_torn_record_is_seen_and_not_counted() {
 fn only_feature_files_open() {
     let header = search::header(&preset());
     let mut other_version = header.clone();
-    other_version[7] = 2;
+    other_version[7] = 3;
     let mut damaged = header.clone();
     damaged[100] = 1;
     for bytes in [&[][..], b"MSFEAT", &header[..8191], &other_version, &damaged] {
         assert!(matches!(Store::open(bytes), Err(ComparisonError::Malformed { .. })));
     }
+    let mut older = header.clone();
+    older[7] = 1;
+    let refused = Store::open(&older).unwrap_err().to_string();
+    assert!(
+        refused.contains("an older version") && refused.contains("\nhint: index the scans again"),
+        "{refused}"
+    );
     let other = search::header(&Preset::named("cmcr").unwrap());
     let query = Query::new(&prepared(&crate::faces::face(1))).unwrap();
     let refused = search::search(&query, &Store::open(&other).unwrap(), &|_| true, Stages::default());
     assert!(matches!(refused, Err(ComparisonError::Mismatch(_))));
+}
+
+/// Cells first, where they came together; what did not converge follows by its registration; the two are never added up.
+#[test]
+fn leads_stand_in_the_order_of_what_can_be_compared() {
+    let (asked, file) = small_world();
+    let lead = found(&asked, &file, &|record| record != 0).leads[0].clone();
+    let like = |record: usize, converged: bool, score: f64, strength: f64| {
+        let comparison = comparison::Comparison { converged, score, ..lead.comparison.clone() };
+        search::Lead { record, strength, comparison, ..lead }
+    };
+    // The last but one has a cell more than the fourth, by chance: it did not converge.
+    let mut leads = [
+        like(1, false, 1.4, 4.0),
+        like(2, true, 7.2, 5.0),
+        like(3, false, 0.3, 8.5),
+        like(4, true, 12.1, 4.5),
+        like(5, false, 0.4, 8.5),
+    ];
+    leads.sort_by(search::Lead::order);
+    assert_eq!(leads.map(|lead| lead.record), [4, 2, 3, 5, 1]);
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(crate) struct Export {
 }
 
 pub(crate) fn export(arguments: &Export) -> Result<Exit, Failure> {
-    let mut catalogue = Database::open(&arguments.database)?.catalogue;
+    let mut catalogue = Database::open(&arguments.database, None)?.catalogue;
     let cannot = "cannot write the catalogue";
     let mut table = csv::Writer::from_writer(Vec::new());
     let header = ["record", "name", "path", "sha256", "origin", "exhibit", "calibre", "class", "date"];

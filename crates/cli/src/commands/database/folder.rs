@@ -38,48 +38,32 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens a database, made where there is none.
-    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+    /// Opens a database, made where there is none: for the preset that is wanted, else for the one for breech faces. One that
+    /// is there must have been made for the preset that is wanted.
+    pub(crate) fn create(path: &Path, wanted: Option<Preset>) -> Result<Self, Failure> {
         files::create_folder(path)?;
-        let preset = Preset::default_for(MarkKind::BreechFace);
-        if !path.join(FEATURES).exists() {
-            files::write(&path.join(FEATURES), &search::header(&preset))?;
+        let file = path.join(FEATURES);
+        if !file.exists() {
+            let preset = wanted.clone().unwrap_or_else(|| Preset::default_for(MarkKind::BreechFace));
+            files::write(&file, &search::header(&preset))?;
         }
+        let preset = made_with(&file, wanted)?;
         let catalogue = Catalogue::open(&path.join(CATALOGUE), true)?;
-        let database = Self { path: path.to_owned(), catalogue, preset };
-        database.check_header()?;
-        Ok(database)
+        Ok(Self { path: path.to_owned(), catalogue, preset })
     }
 
-    /// Opens a database that is there.
-    pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
-        if !path.join(FEATURES).is_file() || !path.join(CATALOGUE).is_file() {
+    /// Opens a database that is there; made with the preset that is wanted, where one is.
+    pub(crate) fn open(path: &Path, wanted: Option<Preset>) -> Result<Self, Failure> {
+        let file = path.join(FEATURES);
+        if !file.is_file() || !path.join(CATALOGUE).is_file() {
             return Err(Exit::BadInput.because(format!(
                 "`{}` is no scan database\nhint: make one with `microstamp database index DIR --database {0}`",
                 path.display()
             )));
         }
+        let preset = made_with(&file, wanted)?;
         let catalogue = Catalogue::open(&path.join(CATALOGUE), false)?;
-        let preset = Preset::default_for(MarkKind::BreechFace);
-        let database = Self { path: path.to_owned(), catalogue, preset };
-        database.check_header()?;
-        Ok(database)
-    }
-
-    /// Features made with another preset would be compared with what they are not.
-    fn check_header(&self) -> Result<(), Failure> {
-        let mut header = vec![0; RECORD_BYTES];
-        let read = |mut file: File| file.read_exact(&mut header);
-        File::open(self.path.join(FEATURES)).and_then(read).or_exit(Exit::BadInput, self.cannot("read"))?;
-        let store = Store::open(&header).or_exit(Exit::BadInput, self.cannot("use"))?;
-        if store.preset() == self.preset.name {
-            return Ok(());
-        }
-        let (made, own) = (store.preset(), self.preset.name);
-        Err(Exit::BadInput.because(format!(
-            "{}: its features were made with `{made}` and this version uses `{own}`\nhint: index the scans again into a new folder",
-            self.cannot("use")
-        )))
+        Ok(Self { path: path.to_owned(), catalogue, preset })
     }
 
     fn cannot(&self, what: &str) -> String {
@@ -135,6 +119,43 @@ impl Database {
         }
         Ok(Mapped { map, end })
     }
+}
+
+/// The preset of that name, where scans prepared with it can be searched.
+pub(crate) fn searchable(name: &str) -> Result<Preset, Failure> {
+    let preset = Preset::named(name).or_exit(Exit::BadInput, "cannot search")?;
+    if preset.mark == MarkKind::FiringPin {
+        return Err(Exit::BadInput.because(format!(
+            "cannot search with `{name}`: codes and registration are made for breech faces\n\
+             hint: compare firing-pin impressions two by two with `microstamp compare --mark firing-pin`"
+        )));
+    }
+    let kept = 4.0 * preset.pitch.to_um();
+    if (kept - 25.0).abs() > 1e-6 {
+        return Err(Exit::BadInput.because(format!(
+            "cannot search with `{name}`: an index keeps 25 um between samples, and this preset comes to {kept} um\n\
+             hint: take `microstamp-1`"
+        )));
+    }
+    Ok(preset)
+}
+
+/// The preset of a feature file; features made with another one than is wanted would be compared with what they are not.
+fn made_with(file: &Path, wanted: Option<Preset>) -> Result<Preset, Failure> {
+    let cannot = |what: &str| format!("cannot {what} `{}`", file.display());
+    let mut header = vec![0; RECORD_BYTES];
+    let read = |mut file: File| file.read_exact(&mut header);
+    File::open(file).and_then(read).or_exit(Exit::BadInput, cannot("read"))?;
+    let store = Store::open(&header).or_exit(Exit::BadInput, cannot("use"))?;
+    let made = store.preset();
+    if let Some(wanted) = wanted.filter(|wanted| wanted.name != made) {
+        return Err(Exit::BadInput.because(format!(
+            "{}: its features were made with `{made}`, not with `{}`\nhint: index the scans again into a new folder with `--preset {1}`",
+            cannot("use"),
+            wanted.name
+        )));
+    }
+    searchable(made)
 }
 
 /// Writes records for good from the place of the first on; what lay there is cut off.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use comparison::search::{Firearm, Model, Origin};
+use comparison::{MarkKind, Preset};
 use rand::{SeedableRng as _, rngs::ChaCha8Rng};
 use rayon::prelude::*;
 use topography::{Length, x3p};
@@ -98,7 +99,7 @@ fn stream(seed: u64, kind: u64, place: usize) -> ChaCha8Rng {
 }
 
 fn into_index(arguments: &Generate, path: &Path) -> Result<(), Failure> {
-    let mut database = Database::create(path)?;
+    let mut database = Database::create(path, Some(Preset::default_for(MarkKind::BreechFace)))?;
     let maker = Maker::new(arguments);
     let bar = progress::bar(arguments.count as u64, "making faces");
     let mut places = Vec::new();

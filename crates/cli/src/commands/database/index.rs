@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use topography::{Limits, x3p};
 
 use super::catalogue::{Particulars, Scan};
-use super::folder::{Database, Entry};
+use super::folder::{Database, Entry, searchable};
 use crate::commands::compare::{file_name, scans_in};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::{files, progress};
@@ -27,6 +27,9 @@ pub(crate) struct Index {
     /// The folder of the database; made where there is none.
     #[arg(long, value_name = "DB")]
     database: PathBuf,
+    /// The preset to prepare the scans with [default: that of the database, in a new one microstamp-1].
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
     /// A CSV table with the columns `file` and any of `exhibit`, `calibre`, `class`, `date` (YYYY-MM-DD).
     #[arg(long, value_name = "FILE.csv")]
     metadata: Option<PathBuf>,
@@ -70,14 +73,15 @@ pub(crate) fn index(arguments: &Index) -> Result<Exit, Failure> {
         return Err(Exit::BadInput.because("there is no X3P scan in what was named"));
     }
     let metadata = arguments.metadata.as_deref().map(metadata).transpose()?.unwrap_or_default();
-    let database = Database::create(&arguments.database)?;
+    let wanted = arguments.preset.as_deref().map(searchable).transpose()?;
+    let database = Database::create(&arguments.database, wanted)?;
     let keep = !arguments.features_only;
     let told = |name: &str| metadata.get(name).cloned().unwrap_or_default();
     take_in(database, &paths, keep, &told)
 }
 
 pub(crate) fn add(arguments: &Add) -> Result<Exit, Failure> {
-    let database = Database::create(&arguments.database)?;
+    let database = Database::create(&arguments.database, None)?;
     let told = |_: &str| Particulars {
         exhibit: arguments.exhibit.clone(),
         calibre: arguments.calibre.clone(),

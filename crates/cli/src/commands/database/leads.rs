@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use comparison::Comparison;
 use comparison::evidence::{self, LikelihoodRatio};
+use comparison::search::Link;
 use serde::Serialize;
 
 use super::catalogue::{Particulars, Scan};
@@ -18,11 +19,11 @@ pub(crate) struct Lead {
     pub(crate) scan: Scan,
     pub(crate) code: f64,
     pub(crate) strength: f64,
-    /// What the leads are ordered by.
-    pub(crate) rank: f64,
     pub(crate) comparison: Comparison,
     /// Whether the comparison was made on prepared scans, not at what the index keeps.
     pub(crate) in_full: bool,
+    /// The surer lead through which it was found.
+    pub(crate) by_way_of: Option<Link>,
     pub(crate) ratio: Option<LikelihoodRatio>,
     /// Why there is none.
     pub(crate) unweighed: Option<String>,
@@ -56,7 +57,19 @@ pub(crate) struct Report<'a> {
     pub(crate) itself: Option<i64>,
     /// Of the scan that asks.
     pub(crate) notes: &'a [String],
+    /// What the leads are in the order of.
+    pub(crate) ordered_by: Order,
     pub(crate) leads: &'a [Lead],
+}
+
+/// Comparisons of different detail are never put in one order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Order {
+    /// Every lead was compared in full.
+    Full,
+    /// All by the comparison at what the index keeps, because some leads have no other.
+    Index,
 }
 
 pub(crate) const NOTE: &str = "leads for an examiner to look into, not identifications";
@@ -103,7 +116,13 @@ impl Report<'_> {
         let damaged = self.damaged.iter().map(|record| {
             format!("record {record} is damaged and was left out: index its scan again into a new folder")
         });
-        own.chain(itself).chain(damaged).collect()
+        let mixed = self.leads.iter().any(|lead| lead.in_full) && self.ordered_by == Order::Index;
+        let order = mixed.then(|| {
+            "not every lead is kept in detail, so all stand in the order of what the index keeps; cells of leads without a \
+             ratio are counted at half the detail"
+                .to_owned()
+        });
+        own.chain(itself).chain(damaged).chain(order).collect()
     }
 
     pub(crate) fn json(&self) -> serde_json::Result<String> {
@@ -114,6 +133,7 @@ impl Report<'_> {
             preset: self.preset,
             scans: self.scans,
             searched: self.searched,
+            ordered_by: self.ordered_by,
             warnings: self.notes,
             leads: (1..).zip(self.leads).map(|(rank, lead)| lead_json(rank, lead)).collect(),
             damaged: &self.damaged,
@@ -130,6 +150,7 @@ struct Json<'a> {
     preset: &'a str,
     scans: usize,
     searched: usize,
+    ordered_by: Order,
     warnings: &'a [String],
     leads: Vec<LeadJson<'a>>,
     damaged: &'a [usize],
@@ -155,6 +176,7 @@ struct LeadJson<'a> {
     code_agreement: f64,
     registration_strength: f64,
     detail: &'static str,
+    by_way_of: Option<ByWayOf>,
     score: f64,
     congruent: usize,
     cells: usize,
@@ -164,6 +186,13 @@ struct LeadJson<'a> {
     conclusion_support: Option<String>,
     unweighed: Option<&'a str>,
     warnings: &'a [String],
+}
+
+/// The lead through which another was found, and the cells in which the two agree at the detail of the index.
+#[derive(Serialize)]
+struct ByWayOf {
+    record: usize,
+    congruent: usize,
 }
 
 /// Without the hint that follows on a line of its own.
@@ -183,6 +212,7 @@ fn lead_json(rank: usize, lead: &Lead) -> LeadJson<'_> {
         code_agreement: lead.code,
         registration_strength: lead.strength,
         detail: if lead.in_full { "full" } else { "index" },
+        by_way_of: lead.by_way_of.map(|Link { record, congruent }| ByWayOf { record, congruent }),
         score: result.score,
         congruent: result.congruent(),
         cells: result.joint_cells(),

@@ -46,7 +46,7 @@ pub(super) fn write(
         files::write(&folder.join("leads.png"), &drawn(own, report.leads, surfaces)?)?;
         list = list.picture(
             "leads.png",
-            "Left the scan that asks, right each lead turned to lie as it does, in the order of the list; leads kept at 25 µm alone are passed over.",
+            "Left the scan that asks, right each lead turned to lie as it does (where its cells found no common place, as it lies least badly), in the order of the list; leads kept at 25 µm alone are passed over.",
         );
     }
     if let Some(calibration) = calibration {

@@ -10,14 +10,13 @@ use comparison::{Preset, Surface};
 use jiff::civil::Date;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
-use topography::picture::Depth;
-use topography::{Grid, Limits, Micrograph, x3p};
+use topography::{Limits, Micrograph, x3p};
 
 use super::catalogue::{Filter, Scan};
-use super::folder::Database;
-use super::leads::{Lead, Report};
+use super::folder::{Database, searchable};
+use super::leads::{Lead, Order, Report};
 use super::pages;
-use crate::commands::compare::{file_name, weighed, weigher};
+use crate::commands::compare::{beside_each_other, check_ending, file_name, weighed, weigher};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -29,6 +28,9 @@ pub(crate) struct Search {
     /// The folder of the database.
     #[arg(long, value_name = "DB")]
     database: PathBuf,
+    /// The preset that the database must have been made with [default: whichever it was].
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
     /// How many leads to list.
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
@@ -69,7 +71,11 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
     if !(1..=MOST).contains(&arguments.top) {
         return Err(Exit::BadInput.because(format!("`--top` must lie between 1 and {MOST}")));
     }
-    let mut database = Database::open(&arguments.database)?;
+    if let Some(path) = &arguments.picture {
+        check_ending(path, "--picture", &["png"])?;
+    }
+    let wanted = arguments.preset.as_deref().map(searchable).transpose()?;
+    let mut database = Database::open(&arguments.database, wanted)?;
     let preset = database.preset.clone();
     let weigher = weigher(arguments.calibration.as_deref(), &preset)?;
     let bytes = files::read(&arguments.scan)?;
@@ -87,7 +93,7 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
     let compared = Stages::default().compared.max(2 * arguments.top);
     let found = stages::search(&query, &store, &admits, Stages { compared, ..Stages::default() })
         .or_exit(Exit::BadInput, "cannot search")?;
-    let (leads, surfaces) =
+    let (leads, surfaces, ordered_by) =
         in_full(&mut database, &own, found.leads, arguments.top, weigher.as_ref().map(|w| &w.calibration))?;
     files::remark(format!(
         "{} of {} scans searched in {:.2} s",
@@ -105,6 +111,7 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
         damaged: found.damaged,
         itself,
         notes: own.notes(),
+        ordered_by,
         leads: &leads,
     };
     if let Some(path) = &arguments.picture {
@@ -141,14 +148,18 @@ fn filter(arguments: &Search) -> Filter {
     }
 }
 
-/// The best leads, compared in full and weighed where the prepared scan was kept, in order; with their surfaces.
+/// Leads with the surfaces of those that were kept in detail.
+type Drawn = (Vec<Lead>, Vec<Option<Surface>>, Order);
+
+/// The best leads, compared in full and weighed where the prepared scan was kept. They are put in order anew only where that
+/// was done for all of them.
 fn in_full(
     database: &mut Database,
     own: &Surface,
     mut found: Vec<stages::Lead>,
     top: usize,
     calibration: Option<&Calibration>,
-) -> Result<(Vec<Lead>, Vec<Option<Surface>>), Failure> {
+) -> Result<Drawn, Failure> {
     found.truncate(top);
     let mut kept = Vec::new();
     for lead in found {
@@ -156,23 +167,43 @@ fn in_full(
         let scan = database.catalogue.scan(record)?.ok_or_else(|| {
             Exit::Environment.because(format!("the catalogue of the database lacks record {record}"))
         })?;
-        kept.push((lead, scan, database.catalogue.prepared(record)?));
+        let by_way = match lead.by_way_of {
+            None => None,
+            Some(link) => {
+                let through = database.catalogue.scan(link.record as i64)?.map(|scan| scan.name);
+                let through = through.unwrap_or_else(|| format!("record {}", link.record));
+                let cells = link.congruent;
+                Some(format!(
+                    "found by way of `{through}`, with which it agrees in {cells} cells of the index"
+                ))
+            }
+        };
+        kept.push((lead, scan, database.catalogue.prepared(record)?, by_way));
     }
     let preset = &database.preset;
-    let compared: Result<Vec<(Lead, Option<Surface>)>, Failure> = kept
+    let compared: Result<Vec<(stages::Lead, Lead, Option<Surface>)>, Failure> = kept
         .into_par_iter()
-        .map(|(found, scan, bytes)| {
+        .map(|(found, scan, bytes, by_way)| {
             let (surface, damage) = match bytes.map(|bytes| stages::unpack(&bytes, preset)).transpose() {
                 Ok(surface) => (surface, None),
                 Err(damage) => (None, Some(format!("{damage}; compared at what the index keeps"))),
             };
             let lead = lead(own, &found, scan, surface.as_ref(), calibration)?;
-            Ok((Lead { notes: lead.notes.into_iter().chain(damage).collect(), ..lead }, surface))
+            let found = stages::Lead { comparison: lead.comparison.clone(), ..found };
+            Ok((
+                found,
+                Lead { notes: by_way.into_iter().chain(lead.notes).chain(damage).collect(), ..lead },
+                surface,
+            ))
         })
         .collect();
     let mut compared = compared?;
-    compared.sort_by(|(a, _), (b, _)| b.rank.total_cmp(&a.rank).then(a.scan.record.cmp(&b.scan.record)));
-    Ok(compared.into_iter().unzip())
+    let in_full = compared.iter().all(|(_, _, surface)| surface.is_some());
+    if in_full {
+        compared.sort_by(|(a, ..), (b, ..)| a.order(b));
+    }
+    let (leads, surfaces) = compared.into_iter().map(|(_, lead, surface)| (lead, surface)).unzip();
+    Ok((leads, surfaces, if in_full { Order::Full } else { Order::Index }))
 }
 
 /// One lead, compared in full where its surface is at hand; only then is it weighed.
@@ -200,8 +231,8 @@ fn lead(
     // What is noted of the scan that asks is said once.
     let notes = comparison.warnings.iter().filter(|note| !own.notes().contains(note)).cloned().collect();
     let (code, strength) = (found.code, found.strength);
-    let rank = stages::Lead { comparison: comparison.clone(), ..*found }.rank();
-    Ok(Lead { scan, code, strength, rank, comparison, in_full: surface.is_some(), ratio, unweighed, notes })
+    let (in_full, by_way_of) = (surface.is_some(), found.by_way_of);
+    Ok(Lead { scan, code, strength, comparison, in_full, by_way_of, ratio, unweighed, notes })
 }
 
 /// The scan beside each lead that was compared in full, a row each; leads kept at 25 um alone are passed over.
@@ -211,17 +242,10 @@ pub(super) fn drawn(own: &Surface, leads: &[Lead], surfaces: &[Option<Surface>])
         .zip(surfaces)
         .filter_map(|(lead, surface)| Some(stages::in_register(own, surface.as_ref()?, &lead.comparison)))
         .collect();
-    let Some([first, _]) = rows.first() else {
+    if rows.is_empty() {
         return Err(Exit::Negative.because(
             "there is nothing to draw: no lead was kept in detail\nhint: index the scans without `--features-only`",
         ));
-    };
-    let (width, height) = (first.intensity.width(), first.intensity.height());
-    let pixel = |x: usize, y: usize| {
-        let (row, side) = (y / height, x / width);
-        *rows[row][side].intensity.get(x % width, y % height).unwrap_or(&0.0)
-    };
-    let picture =
-        Micrograph { intensity: Grid::from_fn(2 * width, rows.len() * height, pixel), pitch: first.pitch };
-    topography::picture::write_png(&picture, Depth::Eight).or_exit(Exit::Environment, "cannot draw the leads")
+    }
+    beside_each_other(&rows)
 }
