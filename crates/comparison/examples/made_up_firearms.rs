@@ -32,8 +32,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         arguments.len() < 3 || arguments[2..].iter().any(|a| *a == format!("{style:?}").to_lowercase())
     };
     let mut out = std::io::stdout().lock();
-    writeln!(out, "| style | same source, congruent of cells | different | Cllr | Cllr_min | refused |")?;
-    writeln!(out, "| --- | --- | --- | --- | --- | --- |")?;
+    writeln!(
+        out,
+        "| style | same source, congruent of cells | different | Cllr | Cllr_min | no ratio | refused |"
+    )?;
+    writeln!(out, "| --- | --- | --- | --- | --- | --- | --- |")?;
     for style in STYLES.iter().filter(wanted) {
         writeln!(out, "{}", row(*style, scan)?)?;
         out.flush()?;
@@ -50,13 +53,17 @@ fn row(style: Style, scan: Scan) -> Result<String, ComparisonError> {
         prepared.iter().filter_map(|p| p.as_ref().err()).map(ToString::to_string).collect();
     let calibration = Calibration::built_in();
     let (mut same, mut different) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    let mut silent = 0;
     for i in 0..ids.len() {
         for j in 0..i {
             let (Ok(a), Ok(b)) = (&prepared[i], &prepared[j]) else { continue };
             let result = compare(a, b)?;
             let kind = if ids[i].0 == ids[j].0 { &mut same } else { &mut different };
             kind.0.push((result.congruent(), result.joint_cells()));
-            kind.1.push(calibration.weigh(&result)?.log10);
+            match calibration.weigh(&result) {
+                Ok(ratio) => kind.1.push(ratio.log10),
+                Err(_) => silent += 1,
+            }
         }
     }
     same.0.sort_unstable();
@@ -64,7 +71,7 @@ fn row(style: Style, scan: Scan) -> Result<String, ComparisonError> {
     let some: Vec<String> = same.0.iter().map(|(k, n)| format!("{k}/{n}")).collect();
     let most: Vec<String> = different.0.iter().rev().take(4).map(|(k, n)| format!("{k}/{n}")).collect();
     Ok(format!(
-        "| {style:?} | {} | {} … | {:.4} | {:.4} | {} {} |",
+        "| {style:?} | {} | {} … | {:.4} | {:.4} | {silent} | {} {} |",
         some.join(" "),
         most.join(" "),
         evidence::cllr(&same.1, &different.1),

@@ -81,6 +81,20 @@ impl Patch {
         (energy > 0.0).then(|| Accf { value: (sab - sa * sb / n) / energy.sqrt(), joint: n })
     }
 
+    /// How many samples wide the patch is, with the padding of its rows.
+    pub(crate) fn stride(&self) -> usize {
+        self.stride
+    }
+
+    /// The transform of the patch on a grid of `n x n` samples.
+    pub(crate) fn spectrum_of(&self, n: usize, planner: &mut Planner) -> Spectrum {
+        let mut grid = vec![0.0; n * n];
+        for (line, own) in grid.chunks_exact_mut(n).zip(self.z.chunks_exact(self.stride)) {
+            line[..self.edge].copy_from_slice(&own[..self.edge]);
+        }
+        planner.size(n).spectrum(&mut grid)
+    }
+
     /// The height at a column and row; none where it is missing.
     pub(crate) fn height(&self, column: usize, row: usize) -> Option<f32> {
         let at = row * self.stride + column;
@@ -89,12 +103,7 @@ impl Patch {
 
     /// The transform of the patch, with room for every shift of a window.
     pub(crate) fn spectrum(&self, planner: &mut Planner) -> Spectrum {
-        let n = self.window();
-        let mut grid = vec![0.0; n * n];
-        for (line, own) in grid.chunks_exact_mut(n).zip(self.z.chunks_exact(self.stride)) {
-            line[..self.edge].copy_from_slice(&own[..self.edge]);
-        }
-        planner.size(n).spectrum(&mut grid)
+        self.spectrum_of(self.window(), planner)
     }
 
     /// The edge of the transform: the patch and all its shifts, rounded up to a size that transforms fast.
@@ -107,7 +116,8 @@ impl Patch {
     }
 }
 
-fn add_row(sums: &mut [[f32; LANES]; 6], [za, wa, zb, wb]: [&[f32]; 4]) {
+/// Adds what one row contributes to the sums of a coefficient: joint points, heights, squares and products.
+pub(crate) fn add_row(sums: &mut [[f32; LANES]; 6], [za, wa, zb, wb]: [&[f32]; 4]) {
     let abreast = za
         .chunks_exact(LANES)
         .zip(wa.chunks_exact(LANES))
@@ -152,7 +162,7 @@ impl Boxes {
     }
 
     /// Energy and measured points in the square of `edge` samples at `(x, y)`.
-    fn at(&self, x: usize, y: usize, edge: usize) -> (f64, f64) {
+    pub(crate) fn at(&self, x: usize, y: usize, edge: usize) -> (f64, f64) {
         let (top, bottom) = (y * self.width + x, (y + edge) * self.width + x);
         let take = |v: &[f64]| v[bottom + edge] - v[bottom] - v[top + edge] + v[top];
         (take(&self.energy), take(&self.points))
@@ -250,7 +260,7 @@ impl<'a> Ground<'a> {
     }
 }
 
-fn is_top(products: &[f32], n: usize, dx: usize, dy: usize) -> bool {
+pub(crate) fn is_top(products: &[f32], n: usize, dx: usize, dy: usize) -> bool {
     let value = products[dy * n + dx];
     (dy - 1..=dy + 1).all(|y| products[y * n + dx - 1..=y * n + dx + 1].iter().all(|&p| p <= value))
 }

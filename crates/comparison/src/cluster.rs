@@ -93,7 +93,7 @@ fn clustered(
         close.iter().map(|c| Place { accf: c.accf, shift: c.shift, joint: 0.25 * c.joint }).collect();
     let weight = |(c, &m): (&Close, &bool)| if m { c.accf * c.accf } else { 0.0 };
     let support = close.iter().zip(&members).map(weight).sum();
-    Clustered { vote: Vote { pose, places, support }, close, members }
+    Clustered { vote: Vote { pose, places, support, whole: vote.whole }, close, members }
 }
 
 /// The largest cluster of points by DBSCAN (Ester et al. 1996); missing points belong to none.

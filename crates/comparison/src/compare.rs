@@ -2,7 +2,7 @@
 
 use topography::{Angle, Length};
 
-use crate::cmc::{self, Direction};
+use crate::cmc::{self, Decided, Direction};
 use crate::direction::{self, Scratch};
 use crate::error::ComparisonError;
 use crate::joint;
@@ -24,38 +24,51 @@ pub struct Comparison {
     /// How many cells of the poorer direction both scans can have measured: one number where the pair converged, else one for
     /// each of 24 turns, the circles about both areas laid on each other. What the count is weighed against.
     pub joint: Vec<usize>,
-    /// Whether freely searching cells of both directions came together in one place: conditions I and II of Chen 2017, the first
-    /// as a bound on what chance would do.
+    /// Whether freely searching cells of both directions came together in one place. Published rules: conditions I and II of Chen
+    /// 2017. This crate's own: that chance would hardly bring as many together as closely, that both directions describe one
+    /// motion, and that no other motion is supported half as well.
     pub converged: bool,
-    /// The areal cross-correlation of the whole surfaces at 25 µm (for breech faces) in the pose on which most cells agree, -1
-    /// to 1; the larger of the two directions.
+    /// How large the measured areas are: the diameters of the smallest circles about them.
+    pub across: [Length; 2],
+    /// The areal cross-correlation of the whole surfaces at four times the pitch of the preset (25 µm for most), -1 to 1: the
+    /// largest over the poses proposed by the coarse search and the one on which most cells agree, of both directions.
     pub accf_max: f64,
-    /// How far B must be turned, counter-clockwise as seen, to lie as A does.
-    pub rotation: Angle,
-    /// How far the middle of B then lies from the middle of A, to the right and down.
-    pub shift: (Length, Length),
+    /// How far B must be turned, counter-clockwise as seen, to lie as A does; nothing where the pair did not converge and so has
+    /// no common position.
+    pub rotation: Option<Angle>,
+    /// How far the middle of B then lies from the middle of A, to the right and down; likewise.
+    pub shift: Option<(Length, Length)>,
     /// The one number by which results are ranked: congruent cells of the poorer direction, and behind the point the mean
     /// squared coefficient of the cells that agree on the pose.
     pub score: f64,
-    /// Every evaluated cell of A.
+    /// Every cell of A. Where the pair did not converge their places on B mean little.
     pub cells: Vec<CellResult>,
     /// What the reader of the result should know.
     pub warnings: Vec<String>,
+    /// How B is drawn on A, converged or not.
+    pub(crate) lies: Pose,
+    /// Whether regular machining marks of either scan were weakened.
+    pub(crate) weakened: bool,
+    /// Whether both faces are measured all the way round.
+    pub(crate) whole: bool,
 }
 
 /// Counts under each decision rule.
+///
+/// Under a preset with a [`Sweep`](crate::Sweep) these are the published rules, read from a table of all cells and turns at the
+/// pitch of the preset. Under the others (`microstamp-1`, `zhang2021`) `convergence` is the count by which this crate
+/// decides, and `original`, `high` and `total` are quick counterparts over the few poses it looks at: not the papers' figures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct CmcCounts {
-    /// Song 2013: A on B, B on A.
+    /// Song 2013: A on B, B on A. Quick: cells that find the common turn and place by themselves.
     pub original: [usize; 2],
-    /// Tong 2015.
+    /// Tong 2015, the smaller direction. Quick: over turns within 9° of the pose found.
     pub high: usize,
-    /// Within the tolerances about the reference: A on B, B on A.
+    /// Total of Chen 2017: A on B, B on A. Quick: congruent with the pose found, whether the pair converged or not.
     pub total: [usize; 2],
-    /// Chen 2017: A on B, B on A.
+    /// Chen 2017, or this crate's own rule: A on B, B on A.
     pub convergence: [usize; 2],
-    /// After Chen 2018: area of the congruent cells over the area of all cells, 0 to 1, the poorer direction; 0 without
-    /// convergence.
+    /// Chen 2018: measured area of the cells that `convergence` counts over that of all cells, 0 to 1, the poorer direction.
     pub ncma: f64,
 }
 
@@ -90,12 +103,30 @@ impl Comparison {
         self.accf_max > SAME_SCAN
     }
 
+    /// Why nothing follows about firearms from a pair that did not converge: two faces measured all the way round differ in size as
+    /// faces at one scale do not (a pitch may be wrong), or what the cells might have agreed on was weakened.
+    pub fn unweighable(&self) -> Option<String> {
+        let [one, other] = self.across.map(Length::to_um);
+        if self.converged {
+            None
+        } else if self.whole && one.max(other) > LARGER * one.min(other) {
+            Some(format!(
+                "the faces are {:.1} and {:.1} mm across: look at the pitch in the files; nothing follows about firearms",
+                0.001 * one,
+                0.001 * other
+            ))
+        } else {
+            self.weakened.then(|| REGULAR.to_owned())
+        }
+    }
+
     /// Cells that both scans have measured: in the pose found, or on average over those that were possible.
     pub fn joint_cells(&self) -> usize {
         mean(&self.joint)
     }
 }
 
+const REGULAR: &str = "the cells found no common place once lines or rings were weakened, which may be the firearm's own: nothing follows about firearms";
 const LITTLE_SHARED: &str = "both scans may share little area: that they do not agree says little";
 
 /// Cases of one firearm do not agree this well over the whole surface: two files hold one measurement, turned, resampled or with
@@ -104,8 +135,8 @@ const LITTLE_SHARED: &str = "both scans may share little area: that they do not 
 const SAME_SCAN: f64 = 0.97;
 /// From here on it may be so.
 const NEARLY_SAME: f64 = 0.93;
-/// Measured areas whose circles differ by more than this cannot both be whole faces at the right scale.
-const LARGER: f64 = 1.3;
+/// Faces whose circles differ by more than this are not both at the right scale.
+const LARGER: f64 = 1.25;
 
 /// Compares two prepared surfaces, both directions.
 ///
@@ -149,57 +180,53 @@ fn compared(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut Scratch) -> 
     let [of_a, of_b] = [a.cells.len(), b.cells.len()];
     let forward = cmc::direction(a, b, poses, scratch).unwrap_or_else(|| Direction::nowhere(of_a));
     let backward = cmc::direction(b, a, &back, scratch).unwrap_or_else(|| Direction::nowhere(of_b));
-    let preset = &a.preset;
-    let (convergence, converged) = cmc::convergence(&forward, &backward, preset);
-    let accf_max =
-        direction::whole(a, b, &forward.pose, scratch).max(direction::whole(b, a, &backward.pose, scratch));
-    let support =
-        (forward.support / a.cells.len().max(1) as f64).min(backward.support / b.cells.len().max(1) as f64);
-    let counts = CmcCounts {
-        original: [forward.original, backward.original],
-        high: cmc::high(&forward, &backward, preset),
-        total: [forward.total, backward.total],
-        convergence,
-        ncma: if converged { ncma(a, &forward).min(ncma(b, &backward)) } else { 0.0 },
+    let decided = cmc::decided((a, b), [&forward, &backward], scratch);
+    let Decided { counts, converged, pose, evaluated, .. } = decided;
+    let accf_max = cmc::whole(&forward, &backward);
+    let joint = if converged { vec![evaluated[0].min(evaluated[1])] } else { joint::possible(a, b) };
+    let across = [a, b].map(|s| Length::um(2.0 * s.radius));
+    let mut comparison = Comparison {
+        preset: a.preset.clone(),
+        cmc: counts,
+        cells_of_each: [of_a, of_b],
+        evaluated,
+        joint,
+        converged,
+        across,
+        accf_max,
+        // The pose turns A onto B in a frame whose y axis points down; B turns back, counter-clockwise positive.
+        rotation: converged.then(|| Angle::radians(principal(pose.turn))),
+        shift: converged.then(|| (Length::um(-pose.shift[0]), Length::um(-pose.shift[1]))),
+        score: counts.convergence[0].min(counts.convergence[1]) as f64 + decided.support.clamp(0.0, 0.999),
+        cells: cells((a, b), &pose, &decided),
+        warnings: a.warnings.iter().chain(&b.warnings).cloned().collect(),
+        lies: pose,
+        weakened: a.is_regular || b.is_regular,
+        whole: a.is_whole && b.is_whole,
     };
-    let mut warnings: Vec<String> = a.warnings.iter().chain(&b.warnings).cloned().collect();
-    if accf_max > SAME_SCAN {
-        warnings
-            .push("both scans show the very same measurement: that says nothing about firearms".to_owned());
-    } else if accf_max > NEARLY_SAME {
-        warnings.push(
+    let notes = notes(&comparison);
+    comparison.warnings.extend(notes);
+    comparison
+}
+
+/// What the reader of the result should know of the pair.
+fn notes(result: &Comparison) -> Vec<String> {
+    let mut notes = Vec::new();
+    if result.is_same_scan() {
+        notes.push("both scans show the very same measurement: that says nothing about firearms".to_owned());
+    } else if result.accf_max > NEARLY_SAME {
+        notes.push(
             "the scans agree as hardly two cases do: make sure that they are not one case scanned or filtered twice".to_owned(),
         );
     }
-    let across = [a, b].map(|s| 2.0 * s.radius);
-    if !converged && across[0].max(across[1]) > LARGER * across[0].min(across[1]) {
-        warnings.push(format!(
-            "the measured areas are {:.1} and {:.1} mm across: if both are whole faces, look at the pitch in the files",
-            0.001 * across[0],
-            0.001 * across[1]
-        ));
+    if let Some(fault) = result.unweighable() {
+        notes.push(fault);
     }
-    let joint =
-        if converged { vec![forward.evaluated.min(backward.evaluated)] } else { joint::possible(a, b) };
-    let least = joint.iter().copied().min().unwrap_or(0);
-    if !converged && 3 * least < a.cells.len().min(b.cells.len()) {
-        warnings.push(LITTLE_SHARED.to_owned());
+    let least = result.joint.iter().copied().min().unwrap_or(0);
+    if !result.converged && 3 * least < result.cells_of_each[0].min(result.cells_of_each[1]) {
+        notes.push(LITTLE_SHARED.to_owned());
     }
-    Comparison {
-        preset: preset.clone(),
-        cmc: counts,
-        cells_of_each: [a.cells.len(), b.cells.len()],
-        evaluated: [forward.evaluated, backward.evaluated],
-        joint,
-        converged,
-        accf_max,
-        // The pose turns A onto B in a frame whose y axis points down; B turns back, counter-clockwise positive.
-        rotation: Angle::radians(principal(forward.pose.turn)),
-        shift: (Length::um(-forward.pose.shift[0]), Length::um(-forward.pose.shift[1])),
-        score: convergence[0].min(convergence[1]) as f64 + support.clamp(0.0, 0.999),
-        cells: cells(a, b, &forward),
-        warnings,
-    }
+    notes
 }
 
 /// The mean of some numbers, rounded.
@@ -214,18 +241,9 @@ fn principal(turn: f64) -> f64 {
     if turn > std::f64::consts::PI { turn - std::f64::consts::TAU } else { turn }
 }
 
-fn ncma(surface: &Surface, direction: &Direction) -> f64 {
-    let (mut congruent, mut evaluated) = (0.0, 0.0);
-    for (cell, &c) in surface.cells.iter().zip(&direction.congruent) {
-        evaluated += cell.valid;
-        congruent += if c { cell.valid } else { 0.0 };
-    }
-    if evaluated > 0.0 { congruent / evaluated } else { 0.0 }
-}
-
-fn cells(a: &Surface, b: &Surface, forward: &Direction) -> Vec<CellResult> {
+fn cells((a, b): (&Surface, &Surface), pose: &Pose, decided: &Decided) -> Vec<CellResult> {
     let length = |at: [f64; 2]| (Length::um(at[0]), Length::um(at[1]));
-    let close = forward.close.iter().zip(&forward.congruent);
+    let close = decided.close.iter().zip(&decided.congruent);
     a.cells
         .iter()
         .zip(close)
@@ -234,7 +252,7 @@ fn cells(a: &Surface, b: &Surface, forward: &Direction) -> Vec<CellResult> {
             let moved = [0, 1].map(|k| middle[k] + close.shift[k]);
             CellResult {
                 on_a: length(middle),
-                on_b: length(direction::place_on_b(a, b, &forward.pose, moved)),
+                on_b: length(direction::place_on_b(a, b, pose, moved)),
                 side: Length::um(cell.side),
                 accf: close.accf,
                 turn: Angle::degrees(close.turn),

@@ -15,6 +15,8 @@ pub(crate) struct Vote {
     pub(crate) places: Vec<Place>,
     /// The sum of squared coefficients of the cells that agree.
     pub(crate) support: f64,
+    /// The coefficient of the whole surfaces in the pose as it was proposed.
+    pub(crate) whole: f64,
 }
 
 /// What one cell found near its place under the reference pose.
@@ -71,8 +73,9 @@ pub(crate) fn vote(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch)
             Place { shift: found.shift.map(|s| s * a.level2.pitch), ..found }
         })
         .collect();
+    let whole = coefficient(&a.level2, &turned, margin);
     scratch.turned = turned;
-    agreed(a, pose, places)
+    agreed(a, pose, places, whole)
 }
 
 /// Cells at the edge may stick out of the measured area by nearly their own size.
@@ -106,16 +109,24 @@ fn lay(
 /// The areal cross-correlation of all jointly measured points of level 2 under `pose`.
 pub(crate) fn whole(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch) -> f64 {
     lay((a, &a.level2), (b, &b.source2), pose, 0, &mut scratch.turned);
-    let mut sums = [0.0_f64; 6];
-    for i in 0..a.level2.z.len() {
-        if a.level2.w[i] > 0.0 && scratch.turned.w[i] > 0.0 {
-            let (u, v) = (f64::from(a.level2.z[i]), f64::from(scratch.turned.z[i]));
-            for (sum, term) in sums.iter_mut().zip([1.0, u, v, u * u, v * v, u * v]) {
-                *sum += term;
-            }
+    coefficient(&a.level2, &scratch.turned, 0)
+}
+
+/// The coefficient of a level and the other surface, laid on it with so many samples more on every side.
+fn coefficient(level: &Raster, laid: &Raster, margin: usize) -> f64 {
+    let mut total = [0.0_f64; 6];
+    for y in 0..level.height {
+        let own = y * level.width..(y + 1) * level.width;
+        let from = (y + margin) * laid.width + margin;
+        let there = from..from + level.width;
+        let mut sums = [[0.0_f32; areal::LANES]; 6];
+        let row = [&level.z[own.clone()], &level.w[own], &laid.z[there.clone()], &laid.w[there]];
+        areal::add_row(&mut sums, row);
+        for (total, lanes) in total.iter_mut().zip(sums) {
+            *total += lanes.iter().map(|&v| f64::from(v)).sum::<f64>();
         }
     }
-    let [n, sa, sb, saa, sbb, sab] = sums;
+    let [n, sa, sb, saa, sbb, sab] = total;
     let energy = (saa - sa * sa / n) * (sbb - sb * sb / n);
     if n > 0.0 && energy > 0.0 { (sab - sa * sb / n) / energy.sqrt() } else { 0.0 }
 }
@@ -132,7 +143,7 @@ fn largest_turn(a: &Surface) -> f64 {
 }
 
 /// Finds the displacement on which most cells agree and fits a turn and a shift to it.
-fn agreed(a: &Surface, pose: &Pose, mut places: Vec<Place>) -> Vote {
+fn agreed(a: &Surface, pose: &Pose, mut places: Vec<Place>, whole: f64) -> Vote {
     let agree = AGREE * a.base;
     let usable: Vec<usize> = (0..places.len()).filter(|&i| places[i].accf >= LEAST_ACCF).collect();
     let weight = |i: &usize| places[*i].accf * places[*i].accf;
@@ -163,7 +174,7 @@ fn agreed(a: &Surface, pose: &Pose, mut places: Vec<Place>) -> Vote {
         let expected = motion.displacement(*middle);
         place.shift = [place.shift[0] - expected[0], place.shift[1] - expected[1]];
     }
-    Vote { pose: pose.then(motion.turn, motion.shift), places, support }
+    Vote { pose: pose.then(motion.turn, motion.shift), places, support, whole }
 }
 
 /// The least-squares motion of some cells, and all cells as seen from it.

@@ -69,6 +69,9 @@ pub enum ComparisonError {
         "this calibration does not fit: {0}\nhint: calibrate on scans prepared and compared the same way"
     )]
     CalibrationMisfit(String),
+    /// No weight can be given to a pair.
+    #[error("{0}")]
+    Unweighable(String),
     /// A calibration cannot be learnt from these scores.
     #[error("no calibration can be learnt: {0}")]
     Unlearnable(String),
@@ -80,7 +83,4 @@ pub enum ComparisonError {
         /// Why.
         reason: String,
     },
-    /// The store could not be reached.
-    #[error("the feature store cannot be used: {0}")]
-    Environment(#[from] std::io::Error),
 }

@@ -55,6 +55,23 @@ fn is_measured(level: &Raster, at: [f64; 2]) -> bool {
         && level.w[y as usize * level.width + x as usize] > 0.0
 }
 
+/// Whether points near the rim of that circle are measured nearly all the way round: a whole face and no part of one.
+pub(crate) fn is_whole(level: &Raster, circle: [f64; 2], radius: f64) -> bool {
+    const SECTORS: usize = 24;
+    const LEAST: usize = 20;
+    const NEAR_RIM: f64 = 0.8;
+    let mut seen = [false; SECTORS];
+    for (at, _) in level.w.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+        let [u, v] = [(at % level.width, circle[0]), (at / level.width, circle[1])]
+            .map(|(n, middle)| level.offset + level.pitch * n as f64 - middle);
+        if u.hypot(v) >= NEAR_RIM * radius {
+            let turn = (libm::atan2(v, u) / std::f64::consts::TAU).rem_euclid(1.0);
+            seen[(turn * SECTORS as f64) as usize % SECTORS] = true;
+        }
+    }
+    seen.into_iter().filter(|&seen| seen).count() >= LEAST
+}
+
 /// Middle and radius of the smallest circle about the measured area (Bădoiu & Clarkson 2003), micrometres from the origin.
 ///
 /// Half a disc has the circle of the whole.

@@ -24,5 +24,5 @@ mod surface;
 pub use compare::{CellResult, CmcCounts, Comparison, compare};
 pub use error::ComparisonError;
 pub use prepare::prepare;
-pub use preset::{Clustering, ClusteringParameters, MarkKind, Parameters, Preset};
+pub use preset::{Clustering, ClusteringParameters, MarkKind, Parameters, Preset, Sweep};
 pub use surface::Surface;

@@ -14,17 +14,19 @@ use crate::surface::Surface;
 const COARSEST: f64 = 2.4;
 /// Fewer cells cannot be compared.
 const LEAST_CELLS: usize = 4;
-/// With fewer cells than this, half of what a whole face has, and a small part of the frame measured, the result carries a
-/// warning. The share alone means nothing: a scan may lie in a wide frame.
+/// With fewer cells than this, half of what a whole face has, the result carries a warning...
 const FEW_CELLS: usize = 12;
+/// ...and where less than this share of the circle about the measured area is measured. The share of the frame means nothing: a
+/// scan may lie in a wide one.
+const FEW_POINTS: f64 = 0.15;
 /// A measured area narrower than this share of a cell is no area.
 const NARROWEST: f64 = 0.5;
 /// Waves beyond four long cut-offs hold more than this share of the relief of a raw scan (root mean square)...
 const RAW_SHARE: f64 = 0.35;
 /// ...and are higher than this: the form of a primer is, what a filter let through or left at the edge of a mask is not.
 const RAW_UM: f64 = 3.0;
-/// What is a small part of the frame.
-const FEW_POINTS: f64 = 0.15;
+/// A filter for short waves that leaves this share of the relief has nothing to take.
+const KEPT: f64 = 0.995;
 /// Relief below this root mean square is no relief.
 const FLAT_UM: f64 = 0.002;
 /// The largest frame in samples along an axis after resampling.
@@ -33,7 +35,7 @@ const LARGEST: f64 = 4096.0;
 /// Prepares a scan: spikes away, one pitch, the mark found and levelled where the scan is raw, the band of the preset.
 ///
 /// A scan whose waves beyond four long cut-offs are already gone counts as processed: it is neither masked nor levelled,
-/// only narrowed to the band. Rings and regular machining marks are weakened at the end. Order: spikes, pitch, (region, form,) long waves, short waves. Filters are second-order
+/// only narrowed to the band. Where the filter for short waves would take next to nothing, it takes nothing. Rings and regular machining marks are weakened at the end. Order: spikes, pitch, (region, form,) long waves, short waves. Filters are second-order
 /// Gaussian regressions with 50 % transmission at the cut-offs, missing points left out; the one for long waves is robust
 /// (Chen et al. 2017).
 ///
@@ -51,7 +53,6 @@ const LARGEST: f64 = 4096.0;
 /// ```
 pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, ComparisonError> {
     let mut warnings = Vec::new();
-    let share = scan.valid_points() as f64 / scan.heights.samples().len().max(1) as f64;
     let measured = checked(scan, preset, &mut warnings)?;
     let measured = cropped(scan, measured);
     let shaped = match preset.mark {
@@ -87,9 +88,11 @@ pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, Comparison
     if cells < LEAST_CELLS {
         return Err(ComparisonError::TooFewCells { cells, needed: LEAST_CELLS });
     }
-    if cells < FEW_CELLS && share < FEW_POINTS {
+    let share = surface.measured() as f64 * surface.level2.pitch.powi(2)
+        / (std::f64::consts::PI * surface.radius.powi(2)).max(f64::MIN_POSITIVE);
+    if cells < FEW_CELLS || share < FEW_POINTS {
         warnings.push(format!(
-            "only {cells} cells of the scan hold enough measured points ({:.1} % of its frame is measured): expect little evidence",
+            "only {cells} cells of the scan hold enough measured points ({:.1} % of the circle about them is measured): expect little evidence",
             100.0 * share
         ));
     }
@@ -135,8 +138,15 @@ fn checked(
         return Err(ComparisonError::TooFewCells { cells, needed: LEAST_CELLS });
     }
     if coarser > preset.pitch * 1.05 {
+        let shortest = coarser * 2.0;
+        let band = preset.band.0;
+        let lost = if shortest > band {
+            format!(": it shows no waves below {shortest}, where the band of the preset begins at {band}")
+        } else {
+            String::new()
+        };
         warnings.push(format!(
-            "the scan has a sample every {coarser}, coarser than the {} compared at",
+            "the scan has a sample every {coarser}, coarser than the {} of the preset{lost}",
             preset.pitch
         ));
     }
@@ -165,33 +175,36 @@ fn cropped(scan: &Topography, [x0, y0, x1, y1]: [usize; 4]) -> Topography {
 
 /// Whether the waves beyond four long cut-offs are already gone: what a low-pass there lets through is not most of the relief.
 fn is_processed(base: &Topography, preset: &Preset) -> Result<bool, ComparisonError> {
-    let sq = |t: &Topography| t.sq().map_or(0.0, Length::to_um);
     let total = sq(base);
     if total < FLAT_UM {
         return Err(ComparisonError::Flat);
     }
     let coarse = resample::to_pitch(base, Pitch::square(preset.pitch * 8.0));
     let long = Gaussian { cut_off: preset.band.1 * 4.0, order: Order::Zero, robust: false };
-    let waves =
-        filter::low_pass(&coarse, &long).map_err(|error| ComparisonError::Filter(error.to_string()))?;
-    Ok(sq(&waves) < RAW_SHARE * total || sq(&waves) < RAW_UM)
+    let waves = sq(&filter::low_pass(&coarse, &long).map_err(failed)?);
+    Ok(waves < RAW_SHARE * total || waves < RAW_UM)
 }
 
 fn narrowed(shaped: &Topography, preset: &Preset) -> Result<Topography, ComparisonError> {
-    let failed = |error: filter::FilterError| ComparisonError::Filter(error.to_string());
     let (short, long) = preset.band;
     let long = Gaussian { cut_off: long, order: Order::Two, robust: true };
     let high = filter::high_pass(shaped, &long).map_err(failed)?;
     let short = Gaussian { cut_off: short, order: Order::Two, robust: false };
     let low = filter::low_pass(&high, &short).map_err(failed)?;
-    // Where the short waves are gone already, another filter would only take more.
-    let sq = |t: &Topography| t.sq().map_or(0.0, Length::to_um);
     let kept = sq(&low) / sq(&high).max(f64::MIN_POSITIVE);
-    Ok(if kept > 0.995 { high } else { low })
+    Ok(if kept > KEPT { high } else { low })
+}
+
+/// The root mean square height in micrometres.
+fn sq(surface: &Topography) -> f64 {
+    surface.sq().map_or(0.0, Length::to_um)
+}
+
+fn failed(error: filter::FilterError) -> ComparisonError {
+    ComparisonError::Filter(error.to_string())
 }
 
 /// Takes the best plane away; a scan that holds no plane is left as it is.
 pub(crate) fn levelled(surface: &Topography, form: Form) -> Result<Topography, ComparisonError> {
-    filter::remove_form(surface, form, Fit::Robust)
-        .map_err(|error| ComparisonError::Filter(error.to_string()))
+    filter::remove_form(surface, form, Fit::Robust).map_err(failed)
 }

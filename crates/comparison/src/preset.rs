@@ -25,6 +25,15 @@ pub struct Clustering {
     pub least: usize,
 }
 
+/// The sweep of the published rules: every cell scans the whole other surface under each of these turns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sweep {
+    /// Degrees either way, from the turn under which the surfaces were registered.
+    pub reach: f64,
+    /// Degrees from turn to turn.
+    pub step: f64,
+}
+
 /// Everything that decides how two surfaces are prepared and compared; every result records it.
 ///
 /// ```
@@ -55,8 +64,10 @@ pub struct Preset {
     pub turn_tolerance: f64,
     /// How far the place of a congruent cell may lie from the reference, along each axis.
     pub shift_tolerance: Length,
-    /// Convergence by clustering, as for firing pins; without it, by distances from the reference.
+    /// Convergence by clustering, as for firing pins.
     pub clustering: Option<Clustering>,
+    /// The published decision rules over a table of cells and turns; without it, and without clustering, this crate's own.
+    pub sweep: Option<Sweep>,
 }
 
 /// The numbers of a [`Preset`] and the version of the counting rules, as results and calibrations record them.
@@ -66,8 +77,12 @@ pub struct Preset {
 pub struct Parameters {
     /// Grows by one whenever the same scans may come to other counts.
     pub rule: u32,
+    /// Whose decision rules: `microstamp`, `published` or `zhang2021`.
+    pub rules: String,
     /// Sample pitch after preparation, micrometres.
     pub pitch_um: f64,
+    /// Sample pitch at which the coefficients that count are taken, micrometres: waves below twice of it have no part in them.
+    pub compared_pitch_um: f64,
     /// Wavelengths let through, micrometres.
     pub band_um: [f64; 2],
     /// Edge of a cell, micrometres.
@@ -84,6 +99,8 @@ pub struct Parameters {
     pub shift_tolerance_um: f64,
     /// How agreeing cells are clustered, for firing pins.
     pub clustering: Option<ClusteringParameters>,
+    /// The published sweep: degrees either way, degrees from turn to turn.
+    pub sweep_deg: Option<[f64; 2]>,
 }
 
 /// The numbers of a [`Clustering`].
@@ -98,7 +115,7 @@ pub struct ClusteringParameters {
 }
 
 /// The version of the rules by which cells are prepared, found and counted, beyond what a preset says.
-const RULE: u32 = 4;
+const RULE: u32 = 5;
 
 impl Parameters {
     /// What differs from `other`, one phrase each.
@@ -128,15 +145,17 @@ const CHEN2017: Preset = Preset {
     turn_tolerance: 3.0,
     shift_tolerance: Length::um(125.0),
     clustering: None,
+    sweep: Some(Sweep { reach: 30.0, step: 3.0 }),
 };
 
-/// Chen 2017 with a tighter place, because registration here is finer than a sample, and a threshold that rises as the
+/// This crate's own rules (`microstamp` in results), with cell and band of Chen 2017, a tighter place, because registration here is finer than a sample, and a threshold that rises as the
 /// joint area shrinks as the best thresholds of Chen et al. 2018 do (0.43 for 100-sample cells to 0.73 for 25).
 const MICROSTAMP: Preset = Preset {
     name: "microstamp-1",
     least_accf: 0.44,
     rise: 6.0,
     shift_tolerance: Length::um(75.0),
+    sweep: None,
     ..CHEN2017
 };
 
@@ -155,8 +174,13 @@ const ALL: [Preset; 8] = [
     },
     // Only the band of Weller et al. 2012, J. Forensic Sci. 57:912-917; all else is Chen 2017.
     Preset { name: "weller2012", band: (Length::um(15.0), Length::um(150.0)), ..CHEN2017 },
-    // Only the band of Ott et al. 2017, Forensic Sci. Int. 271:98-106; all else is Chen 2017.
-    Preset { name: "ott2017", band: (Length::um(10.0), Length::um(200.0)), ..CHEN2017 },
+    // Only the band of Ott et al. 2017, Forensic Sci. Int. 271:98-106, at a pitch that can show it; all else is Chen 2017.
+    Preset {
+        name: "ott2017",
+        pitch: Length::um(3.125),
+        band: (Length::um(10.0), Length::um(200.0)),
+        ..CHEN2017
+    },
     // The defaults of the cmcR package: Zemmels, VanderPlas, Hofmann 2023.
     Preset {
         name: "cmcr",
@@ -178,6 +202,7 @@ const ALL: [Preset; 8] = [
         turn_tolerance: 15.0,
         shift_tolerance: Length::um(39.0625),
         clustering: Some(Clustering { turn_step: 15.0, radius: Length::um(39.0625), least: 6 }),
+        sweep: None,
     },
 ];
 
@@ -186,7 +211,9 @@ impl Preset {
     pub fn parameters(&self) -> Parameters {
         Parameters {
             rule: RULE,
+            rules: self.rules().to_owned(),
             pitch_um: self.pitch.to_um(),
+            compared_pitch_um: self.compared_pitch().to_um(),
             band_um: [self.band.0.to_um(), self.band.1.to_um()],
             cell_um: self.cell.to_um(),
             least_valid: self.least_valid,
@@ -199,7 +226,24 @@ impl Preset {
                 radius_um: c.radius.to_um(),
                 least_cells: c.least,
             }),
+            sweep_deg: self.sweep.map(|sweep| [sweep.reach, sweep.step]),
         }
+    }
+
+    /// Whose decision rules count the cells: `published` (Song 2013, Tong 2015, Chen 2017 and 2018), `zhang2021`, or `microstamp`,
+    /// this crate's own.
+    pub fn rules(&self) -> &'static str {
+        match (self.sweep, self.clustering) {
+            (Some(_), _) => "published",
+            (None, Some(_)) => "zhang2021",
+            (None, None) => "microstamp",
+        }
+    }
+
+    /// The sample pitch at which the coefficients that count are taken: that of the prepared surface for published rules, twice
+    /// as much for the others.
+    pub fn compared_pitch(&self) -> Length {
+        if self.sweep.is_some() { self.pitch } else { self.pitch * 2.0 }
     }
 
     /// The smallest coefficient of a congruent cell with `joint` jointly measured points of the given pitch.

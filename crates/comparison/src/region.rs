@@ -21,11 +21,22 @@ const MARGIN_UM: f64 = 60.0;
 const FORM_UM: f64 = 15.0;
 /// The region is fitted and found again this many times.
 const ROUNDS: usize = 3;
+/// Primers are 4.4 or 5.3 mm across; what is wider is the head of the case...
+const WIDEST_UM: f64 = 5600.0;
+/// ...and what is narrower is the bottom of the firing-pin impression.
+const NARROWEST_UM: f64 = 2500.0;
 
 /// The breech-face impression: the largest connected area near the robust plane of the primer, without the firing-pin
 /// impression, the shear at its edge and the roll-off of the primer. Levelled; everything else is missing.
 pub(crate) fn breech_face(base: &Topography) -> Result<Topography, ComparisonError> {
     let mut current = levelled(base, Form::Plane)?;
+    let alone;
+    let mut base = base;
+    if let Some(bounds) = primer(&current)? {
+        alone = within(base, bounds);
+        base = &alone;
+        current = levelled(base, Form::Plane)?;
+    }
     let mut region = None;
     for _ in 0..ROUNDS {
         let mask = flat_area(&current);
@@ -80,6 +91,60 @@ fn middle_heights(surface: &Topography) -> [f64; 2] {
     [last / 100, last - last / 100].map(|at| *z.select_nth_unstable_by(at, f64::total_cmp).1)
 }
 
+/// The rectangle of the primer, where the scan shows the head of the case round it; nothing where it shows the primer alone.
+///
+/// The head is flat as well and larger, and its stamp and turning are those of the maker of the ammunition. Between the two runs
+/// a gap: the primer is the piece inside.
+fn primer(level: &Topography) -> Result<Option<[usize; 4]>, ComparisonError> {
+    let coarse = resample::to_pitch(level, Pitch::square(level.pitch.x * COARSER));
+    let pitch = coarse.pitch.x.to_um();
+    let (_, pieces) = pieces(&opened(&without_specks(&gentle(&coarse.heights, pitch)), 2));
+    let sides = |[x0, y0, x1, y1]: [usize; 4]| [x1 - x0, y1 - y0].map(|n| n as f64 * pitch);
+    let Some(largest) = pieces.iter().max_by_key(|piece| piece.size) else { return Ok(None) };
+    let [x0, y0, x1, y1] = largest.bounds;
+    let is_inside = |piece: &&Piece| {
+        let [u0, v0, u1, v1] = piece.bounds;
+        let [across, down] = sides(piece.bounds);
+        x0 < u0 && y0 < v0 && u1 < x1 && v1 < y1 && across.min(down) >= NARROWEST_UM
+    };
+    if let Some(inner) = pieces.iter().filter(is_inside).max_by_key(|piece| piece.size) {
+        let ratio = level.heights.width() as f64 / coarse.heights.width() as f64;
+        return Ok(Some(inner.bounds.map(|n| (n as f64 * ratio).round() as usize)));
+    }
+    let [across, down] = sides(largest.bounds);
+    if across.max(down) > WIDEST_UM {
+        return Err(ComparisonError::NoMark(
+            "a flat area wider than any primer, perhaps the head of the case",
+        ));
+    }
+    Ok(None)
+}
+
+/// What lies in the rectangle; all else is missing.
+fn within(surface: &Topography, [x0, y0, x1, y1]: [usize; 4]) -> Topography {
+    let z = &surface.heights;
+    let heights = Grid::from_fn(z.width(), z.height(), |x, y| {
+        if (x0..x1).contains(&x) && (y0..y1).contains(&y) { z[(x, y)] } else { f64::NAN }
+    });
+    Topography { heights, pitch: surface.pitch }
+}
+
+/// Measured points without a steep slope beside them.
+fn gentle(z: &Grid<f64>, pitch: f64) -> Grid<bool> {
+    Grid::from_fn(z.width(), z.height(), |x, y| {
+        let here = z[(x, y)];
+        // A NaN neighbour makes the slope NaN, which is not steep: dropouts are no edges.
+        let slope = |other: Option<&f64>| other.map_or(0.0, |o| (o - here).abs() / pitch);
+        let beside = [
+            z.get(x + 1, y),
+            z.get(x, y + 1),
+            x.checked_sub(1).and_then(|x| z.get(x, y)),
+            y.checked_sub(1).and_then(|y| z.get(x, y)),
+        ];
+        here.is_finite() && !beside.into_iter().any(|other| slope(other) > STEEPEST)
+    })
+}
+
 /// Points near zero on gentle slopes, in one piece, away from edges; on the coarser grid.
 fn flat_area(surface: &Topography) -> Grid<bool> {
     let coarse = resample::to_pitch(surface, Pitch::square(surface.pitch.x * COARSER));
@@ -90,22 +155,24 @@ fn flat_area(surface: &Topography) -> Grid<bool> {
         if distances.is_empty() { 0.0 } else { *distances.select_nth_unstable_by(middle, f64::total_cmp).1 };
     let allowed = (WITHIN * 1.4826 * typical).clamp(WITHIN_UM.0, WITHIN_UM.1);
     let pitch = coarse.pitch.x.to_um();
-    let near = Grid::from_fn(z.width(), z.height(), |x, y| {
-        let here = z[(x, y)];
-        // A NaN neighbour makes the slope NaN, which is not steep: dropouts are no edges.
-        let slope = |other: Option<&f64>| other.map_or(0.0, |o| (o - here).abs() / pitch);
-        let beside = [
-            z.get(x + 1, y),
-            z.get(x, y + 1),
-            x.checked_sub(1).and_then(|x| z.get(x, y)),
-            y.checked_sub(1).and_then(|y| z.get(x, y)),
-        ];
-        let steep = beside.into_iter().any(|other| slope(other) > STEEPEST);
-        here.abs() <= allowed && !steep
-    });
+    let gentle = gentle(z, pitch);
+    let near = Grid::from_fn(z.width(), z.height(), |x, y| z[(x, y)].abs() <= allowed && gentle[(x, y)]);
     // Close specks (dropouts, pits) before cutting margins, so that they do not grow into holes.
-    let closed = inverted(&opened(&inverted(&near), 1));
-    eroded(&largest(&opened(&closed, 2)), (MARGIN_UM / pitch).round() as isize)
+    eroded(&largest(&opened(&closed(&near), 2)), (MARGIN_UM / pitch).round() as isize)
+}
+
+/// With small gaps filled; the rim of a groove is none, however thin.
+fn without_specks(mask: &Grid<bool>) -> Grid<bool> {
+    /// In samples.
+    const SMALL: usize = 12;
+    let (labels, gaps) = pieces(&inverted(mask));
+    let filled = labels.iter().map(|&label| label == 0 || gaps[label - 1].size <= SMALL);
+    Grid::from_vec(mask.width(), mask.height(), filled.collect())
+}
+
+/// With specks filled, and grooves of two samples.
+fn closed(mask: &Grid<bool>) -> Grid<bool> {
+    inverted(&opened(&inverted(mask), 1))
 }
 
 fn inverted(mask: &Grid<bool>) -> Grid<bool> {
@@ -130,22 +197,40 @@ fn eroded(mask: &Grid<bool>, reach: isize) -> Grid<bool> {
     along(&along(mask, (1, 0)), (0, 1))
 }
 
-/// The largest piece connected along rows and columns.
+/// A piece connected along rows and columns.
+struct Piece {
+    label: usize,
+    /// Its samples.
+    size: usize,
+    /// First column, first row, one past the last column and row.
+    bounds: [usize; 4],
+}
+
+/// The largest piece.
 fn largest(mask: &Grid<bool>) -> Grid<bool> {
+    let (labels, pieces) = pieces(mask);
+    let best = pieces.iter().rev().max_by_key(|piece| piece.size).map_or(0, |piece| piece.label);
+    Grid::from_vec(mask.width(), mask.height(), labels.into_iter().map(|l| l != 0 && l == best).collect())
+}
+
+/// The label of every sample, zero for none, and the pieces in the order of their labels.
+fn pieces(mask: &Grid<bool>) -> (Vec<usize>, Vec<Piece>) {
     let (width, height) = (mask.width(), mask.height());
-    let mut label = vec![0_usize; width * height];
-    let mut best = (0, 0);
-    let mut next = 0;
+    let mut labels = vec![0_usize; width * height];
+    let mut pieces = Vec::new();
     for start in 0..width * height {
-        if !mask.samples()[start] || label[start] != 0 {
+        if !mask.samples()[start] || labels[start] != 0 {
             continue;
         }
-        next += 1;
-        let (mut open, mut size) = (vec![start], 0);
-        label[start] = next;
+        let label = pieces.len() + 1;
+        let mut piece = Piece { label, size: 0, bounds: [width, height, 0, 0] };
+        let mut open = vec![start];
+        labels[start] = label;
         while let Some(at) = open.pop() {
-            size += 1;
             let (x, y) = (at % width, at / width);
+            piece.size += 1;
+            let [x0, y0, x1, y1] = piece.bounds;
+            piece.bounds = [x0.min(x), y0.min(y), x1.max(x + 1), y1.max(y + 1)];
             let beside = [
                 (x + 1 < width).then(|| at + 1),
                 (x > 0).then(|| at - 1),
@@ -153,17 +238,15 @@ fn largest(mask: &Grid<bool>) -> Grid<bool> {
                 (y > 0).then(|| at - width),
             ];
             for other in beside.into_iter().flatten() {
-                if mask.samples()[other] && label[other] == 0 {
-                    label[other] = next;
+                if mask.samples()[other] && labels[other] == 0 {
+                    labels[other] = label;
                     open.push(other);
                 }
             }
         }
-        if size > best.0 {
-            best = (size, next);
-        }
+        pieces.push(piece);
     }
-    Grid::from_vec(width, height, label.into_iter().map(|l| l != 0 && l == best.1).collect())
+    (labels, pieces)
 }
 
 /// The heights of `values` where the coarser mask holds.

@@ -29,6 +29,8 @@ pub struct Surface {
     pub(crate) preset: Preset,
     /// Sample pitch of the finest level in micrometres; levels 1, 2, 3 have 2, 4, 8 times as much.
     pub(crate) base: f64,
+    /// The finest level, which only the published rules look at.
+    pub(crate) fine: Option<Raster>,
     /// What turned copies of level 1 and 2 are sampled from: the next finer level smoothed over two samples.
     pub(crate) source1: Raster,
     pub(crate) source2: Raster,
@@ -40,6 +42,8 @@ pub struct Surface {
     /// The middle of the smallest circle about it.
     pub(crate) circle: [f64; 2],
     pub(crate) radius: f64,
+    /// Whether it is measured nearly all the way round.
+    pub(crate) is_whole: bool,
     pub(crate) cells: Vec<Cell>,
     pub(crate) turned: Turned,
     pub(crate) warnings: Vec<String>,
@@ -83,6 +87,13 @@ impl Surface {
         let mut fine = fine.cropped(fine.bounds()?).centred(5.0);
         let edge = preset.cell.to_um() / fine.pitch;
         let mut is_regular = false;
+        // The published rules take marks as they are.
+        if preset.sweep.is_some() {
+            let source1 = fine.boxed();
+            let level1 = source1.thinned();
+            let surface = Self::from_levels([source1, level1], false, preset, planner)?;
+            return Some(Self { fine: Some(fine), ..surface });
+        }
         if let Some((rest, share)) = rings::without(&fine) {
             is_regular |= share > REGULAR;
             fine = rest;
@@ -110,6 +121,7 @@ impl Surface {
         let source3 = level2.clone().centred(LIMIT).half_evened(EVENED).centred(LIMIT).boxed();
         let centre = middle(&level2)?;
         let (circle, radius) = joint::circle(&level2);
+        let is_whole = joint::is_whole(&level2, circle, radius);
         let cells = cells(&level1, &level2, preset, planner);
         let turned = Turned::new(&source3, centre, planner);
         let preset = preset.clone();
@@ -117,6 +129,7 @@ impl Surface {
         Some(Self {
             preset,
             base,
+            fine: None,
             source1,
             source2,
             source3,
@@ -125,6 +138,7 @@ impl Surface {
             centre,
             circle,
             radius,
+            is_whole,
             cells,
             turned,
             warnings,

@@ -272,19 +272,25 @@ fn summary(
     beside: &[(ModelKind, LikelihoodRatio)],
 ) -> String {
     let cmc = &result.cmc;
+    let place = result
+        .rotation
+        .map_or_else(|| "no common position".to_owned(), |turn| format!("turned {:.1}°", turn.to_degrees()));
+    let beside_it = if result.preset.sweep.is_some() {
+        let [a, b] = cmc.total;
+        format!("original {} and {}, High {}, total {a} and {b}", cmc.original[0], cmc.original[1], cmc.high)
+    } else {
+        format!("{} and {} found freely", cmc.original[0], cmc.original[1])
+    };
     let mut text = format!(
-        "{} against {}\npreset {}: {} congruent of {} cells (original {} and {}, High {}, NCMA {:.2}), ACCF {:.2}, turned {:.1}°\n",
+        "{} against {}\npreset {}, {} rules: {} congruent of {} cells ({beside_it}, NCMA {:.2}), ACCF {:.2}, {place}\n",
         inputs[0].name,
         inputs[1].name,
         result.preset.name,
+        result.preset.rules(),
         result.congruent(),
         result.joint_cells(),
-        cmc.original[0],
-        cmc.original[1],
-        cmc.high,
         cmc.ncma,
         result.accf_max,
-        result.rotation.to_degrees(),
     );
     if let Some(ratio) = ratio {
         let words = evidence::verbal(ratio.log10);

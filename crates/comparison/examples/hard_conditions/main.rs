@@ -7,7 +7,8 @@
 //! The folder holds X3P files and a `ground_truth.csv` whose first two columns are the file and its firearm. Every pair is
 //! compared once, the first scan from one folder of degraded scans and the second from another; every scan has its own seed.
 //! Conditions with nothing said touch the second scan only. Figures are measured on real scans with simulated damage.
-//! `CALIBRATION=FILE` weighs by another calibration than the built-in one; `PAIRS=FILE` keeps what every pair came to.
+//! Beside the ratios of the calibration stand those of the same pairs by a model that never saw either firearm. Pairs from which nothing
+//! follows are counted and left out of both. `CALIBRATION=FILE` weighs by another calibration than the built-in one; `PAIRS=FILE` keeps what every pair came to.
 
 mod conditions;
 
@@ -15,7 +16,9 @@ use std::error::Error;
 use std::io::Write as _;
 use std::path::Path;
 
-use comparison::evidence::{self, Calibration};
+use std::collections::BTreeMap;
+
+use comparison::evidence::{self, Calibration, Reference};
 use comparison::{Preset, Surface, compare, prepare};
 use conditions::{ALL, Condition};
 use rand::SeedableRng as _;
@@ -25,6 +28,9 @@ use topography::Topography;
 
 type Anyhow = Box<dyn Error + Send + Sync>;
 
+/// By two firearms in order, the calibration that never saw a pair of either.
+type LeftOut = BTreeMap<[String; 2], Calibration>;
+
 /// What one pair came to.
 struct Pair {
     names: [String; 2],
@@ -33,7 +39,10 @@ struct Pair {
     searched: usize,
     joint: Vec<usize>,
     score: f64,
-    log10: f64,
+    /// Nothing where nothing follows from the pair.
+    log10: Option<f64>,
+    /// The same by a model that never saw either firearm.
+    disjoint: Option<f64>,
 }
 
 fn main() -> Result<(), Anyhow> {
@@ -44,15 +53,16 @@ fn main() -> Result<(), Anyhow> {
         Some(path) => Calibration::from_json(&std::fs::read_to_string(path)?)?,
         None => Calibration::built_in(),
     };
+    let apart = left_out(&scans, &calibration)?;
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "| condition | pairs | same, least | 5 % | different, most | AUC | Cllr | Cllr_min | same, mean log10 LR | different |"
+        "| condition | pairs | same, least | 5 % | different, most | AUC | Cllr | both firearms left out | Cllr_min | same, mean log10 LR | different | no ratio |"
     )?;
-    writeln!(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
+    writeln!(out, "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |")?;
     let wanted = |c: &&Condition| arguments.len() == 1 || arguments[1..].iter().any(|a| a == c.name);
     for condition in ALL.iter().filter(wanted) {
-        let pairs = pairs(&scans, condition, &calibration)?;
+        let pairs = pairs(&scans, condition, (&calibration, &apart))?;
         writeln!(out, "{}", row(condition.name, &pairs))?;
         out.flush()?;
         tell_the_worst(&pairs)?;
@@ -77,7 +87,7 @@ fn keep(condition: &str, pairs: &[Pair], mut table: csv::Writer<std::fs::File>) 
             &p.searched.to_string(),
             &joint.join(" "),
             &p.score.to_string(),
-            &p.log10.to_string(),
+            &p.log10.map(|ratio| ratio.to_string()).unwrap_or_default(),
         ])?;
     }
     Ok(table.flush()?)
@@ -97,7 +107,7 @@ fn read_all(folder: &Path) -> Result<Vec<(String, String, Topography)>, Anyhow> 
 fn pairs(
     scans: &[(String, String, Topography)],
     condition: &Condition,
-    calibration: &Calibration,
+    (calibration, apart): (&Calibration, &LeftOut),
 ) -> Result<Vec<Pair>, Anyhow> {
     let preset = Preset::named(&std::env::var("PRESET").unwrap_or_else(|_| "microstamp-1".to_owned()))?;
     let made = |second: bool| -> Result<Vec<Surface>, comparison::ComparisonError> {
@@ -111,7 +121,11 @@ fn pairs(
     let places: Vec<_> = (0..scans.len()).flat_map(|i| (0..i).map(move |j| (i, j))).collect();
     let pair = |&(i, j): &(usize, usize)| {
         let result = compare(&first[i], &second[j])?;
-        let log10 = calibration.weigh(&result).map_or(0.0, |ratio| ratio.log10);
+        let log10 = calibration.weigh(&result).ok().map(|ratio| ratio.log10);
+        let firearms = couple(&scans[i].1, &scans[j].1);
+        let pair = Reference::new(Default::default(), &result);
+        let disjoint =
+            log10.and_then(|_| apart.get(&firearms)?.weigh_pair(&pair).ok()).map(|ratio| ratio.log10);
         Ok(Pair {
             names: [scans[i].0.clone(), scans[j].0.clone()],
             same: scans[i].1 == scans[j].1,
@@ -120,9 +134,27 @@ fn pairs(
             joint: result.joint.clone(),
             score: result.score,
             log10,
+            disjoint,
         })
     };
     places.par_iter().map(pair).collect()
+}
+
+/// Two firearms in order.
+fn couple(one: &str, other: &str) -> [String; 2] {
+    let [low, high] = if one <= other { [one, other] } else { [other, one] };
+    [low.to_owned(), high.to_owned()]
+}
+
+/// For any two firearms, the calibration that never saw a pair of either.
+fn left_out(scans: &[(String, String, Topography)], calibration: &Calibration) -> Result<LeftOut, Anyhow> {
+    let mut names: Vec<&str> = scans.iter().map(|scan| scan.1.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let couples: Vec<[&str; 2]> =
+        names.iter().enumerate().flat_map(|(i, a)| names[..=i].iter().map(move |b| [*b, *a])).collect();
+    let learnt = |[a, b]: &[&str; 2]| Ok((couple(a, b), calibration.without(&[*a, *b])?));
+    couples.par_iter().map(learnt).collect()
 }
 
 fn row(name: &str, pairs: &[Pair]) -> String {
@@ -130,19 +162,22 @@ fn row(name: &str, pairs: &[Pair]) -> String {
     let mut counts: Vec<usize> = of(true).map(|p| p.congruent).collect();
     counts.sort_unstable();
     let most = of(false).map(|p| p.congruent).max().unwrap_or(0);
-    let ratios = |same: bool| of(same).map(|p| p.log10).collect::<Vec<_>>();
+    let ratios = |same: bool| of(same).filter_map(|p| p.log10).collect::<Vec<_>>();
     let (same, different) = (ratios(true), ratios(false));
+    let disjoint = |same: bool| of(same).filter_map(|p| p.disjoint).collect::<Vec<_>>();
     let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
     format!(
-        "| {name} | {} | {} | {} | {most} | {:.5} | {:.4} | {:.4} | {:.2} | {:.2} |",
+        "| {name} | {} | {} | {} | {most} | {:.5} | {:.4} | {:.4} | {:.4} | {:.2} | {:.2} | {} |",
         pairs.len(),
         counts.first().copied().unwrap_or(0),
         counts.get(counts.len() / 20).copied().unwrap_or(0),
         auc(pairs),
         evidence::cllr(&same, &different),
+        evidence::cllr(&disjoint(true), &disjoint(false)),
         evidence::cllr_min(&same, &different),
         mean(&same),
-        mean(&different)
+        mean(&different),
+        pairs.iter().filter(|p| p.log10.is_none()).count()
     )
 }
 
@@ -173,7 +208,7 @@ fn tell_the_worst(pairs: &[Pair]) -> std::io::Result<()> {
             p.names[1],
             p.congruent,
             p.searched,
-            p.log10
+            p.log10.unwrap_or(f64::NAN)
         )?;
     }
     Ok(())

@@ -308,9 +308,13 @@ impl Calibration {
     /// # Errors
     ///
     /// [`ComparisonError::CalibrationMisfit`] where [`Calibration::fits`] says so, and where a model of scores was learnt on
-    /// pairs that share much more area.
+    /// pairs that share much more area; [`ComparisonError::Unweighable`] where nothing follows from a pair
+    /// ([`Comparison::unweighable`]).
     pub fn weigh(&self, comparison: &Comparison) -> Result<LikelihoodRatio, ComparisonError> {
         self.fits(&comparison.preset)?;
+        if let Some(fault) = comparison.unweighable() {
+            return Err(ComparisonError::Unweighable(fault));
+        }
         self.weigh_pair(&Reference::new(Default::default(), comparison))
     }
 

@@ -44,9 +44,9 @@ pub fn page(
         image(a),
         image(b),
         cells(comparison),
-        comparison.rotation.to_radians(),
-        comparison.shift.0.to_um(),
-        comparison.shift.1.to_um()
+        comparison.lies.turn,
+        -comparison.lies.shift[0],
+        -comparison.lies.shift[1]
     );
     page.push_str(SCRIPT);
     page.push_str("</script></body></html>\n");
@@ -62,10 +62,10 @@ fn figures([(one, a), (other, b)]: [(&str, &Surface); 2], comparison: &Compariso
     };
     let heights =
         |surface: &Surface| format!("black to white: ± {:.1} µm", CONTRAST * sigma(&surface.level1));
-    let where_found = if comparison.converged {
+    let where_found = if let Some(rotation) = comparison.rotation {
         format!(
             "turned by {:.1}° to lie as A does, with the congruent cells where they were found",
-            comparison.rotation.to_degrees()
+            rotation.to_degrees()
         )
     } else {
         "where it lies least badly on A: the cells found no common place".to_owned()
@@ -98,24 +98,28 @@ fn figures([(one, a), (other, b)]: [(&str, &Surface); 2], comparison: &Compariso
 
 fn facts(comparison: &Comparison, weight: Option<(&Calibration, &LikelihoodRatio)>) -> String {
     let cmc = &comparison.cmc;
+    let is_published = comparison.preset.sweep.is_some();
     let mut rows = vec![
+        ("Congruent cells", format!("{} of {}", comparison.congruent(), comparison.joint_cells())),
         (
-            "Congruent cells (convergence)",
-            format!("{} of {}", comparison.congruent(), comparison.joint_cells()),
+            if is_published {
+                "Original (Song 2013), both directions"
+            } else {
+                "Found freely, both directions"
+            },
+            format!("{} and {}", cmc.original[0], cmc.original[1]),
         ),
-        ("Original, both directions", format!("{} and {}", cmc.original[0], cmc.original[1])),
-        ("High", cmc.high.to_string()),
+        (if is_published { "High (Tong 2015)" } else { "At turns near by" }, cmc.high.to_string()),
         ("Congruent area (NCMA)", format!("{:.1} %", 100.0 * cmc.ncma)),
         ("Whole surface (ACCF)", format!("{:.3}", comparison.accf_max)),
         (
             "Turn",
-            if comparison.converged {
-                format!("{:.2}°", comparison.rotation.to_degrees())
-            } else {
-                "no common place found".to_owned()
-            },
+            comparison.rotation.map_or_else(
+                || "no common place found".to_owned(),
+                |rotation| format!("{:.2}°", rotation.to_degrees()),
+            ),
         ),
-        ("Preset", comparison.preset.name.to_owned()),
+        ("Preset", format!("{}, rules: {}", comparison.preset.name, comparison.preset.rules())),
     ];
     if let Some((calibration, ratio)) = weight {
         rows.push(("log10 likelihood ratio", ratio.told()));

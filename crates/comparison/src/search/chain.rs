@@ -76,6 +76,5 @@ fn agrees(comparison: &Comparison) -> bool {
 
 /// The pose of A on B that a comparison found.
 fn pose(comparison: &Comparison) -> Pose {
-    let shift = [-comparison.shift.0.to_um(), -comparison.shift.1.to_um()];
-    Pose { turn: comparison.rotation.to_radians(), shift, strength: 1.0 }
+    Pose { strength: 1.0, ..comparison.lies }
 }

@@ -4,7 +4,6 @@ use topography::{Grid, Micrograph, Pitch};
 
 use crate::compare::Comparison;
 use crate::direction::place_on_b;
-use crate::pose::Pose;
 use crate::raster::{Frame, Raster};
 use crate::surface::Surface;
 
@@ -22,11 +21,7 @@ const MARGIN: f64 = 60.0;
 /// The comparison must be that of `a` with `b`, in this order. What was not measured is dark.
 pub fn in_register(a: &Surface, b: &Surface, comparison: &Comparison) -> [Micrograph; 2] {
     let pitch = a.level1.pitch;
-    let pose = Pose {
-        turn: comparison.rotation.to_radians(),
-        shift: [-comparison.shift.0.to_um(), -comparison.shift.1.to_um()],
-        ..Pose::default()
-    };
+    let pose = comparison.lies;
     let other = place_on_b(b, a, &pose.inverse(), b.circle);
     let from = [0, 1].map(|k| (a.circle[k] - a.radius).min(other[k] - b.radius) - MARGIN);
     let to = [0, 1].map(|k| (a.circle[k] + a.radius).max(other[k] + b.radius) + MARGIN);

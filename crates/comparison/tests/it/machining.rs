@@ -28,9 +28,21 @@ pub(crate) enum Style {
     Rimmed,
     /// Smooth, but for a third of the area.
     Smooth,
+    /// Straight lines without a period, the same on all firearms, over a weak texture.
+    Broached,
+    /// Three sets of straight lines without a period, nearly along one direction; lines and directions are each firearm's own.
+    Filed,
+    /// Arcs of a wide cutter whose centre lies far away, the same on all firearms, over a weak texture.
+    Milled,
+    /// A dozen deep scratches of each firearm's own on a smooth face.
+    Scratched,
+    /// Texture of long waves alone.
+    Coarse,
+    /// A weak texture of the firearm's, and a sunken letter of the primer's maker, alike on all cases, that lies anyhow.
+    Lettered,
 }
 
-pub(crate) const STYLES: [Style; 10] = [
+pub(crate) const STYLES: [Style; 16] = [
     Style::Granular,
     Style::Fine,
     Style::Subclass,
@@ -41,6 +53,12 @@ pub(crate) const STYLES: [Style; 10] = [
     Style::Arched,
     Style::Rimmed,
     Style::Smooth,
+    Style::Broached,
+    Style::Filed,
+    Style::Milled,
+    Style::Scratched,
+    Style::Coarse,
+    Style::Lettered,
 ];
 
 /// How a case is scanned.
@@ -65,6 +83,7 @@ pub(crate) fn case(style: Style, firearm: u64, shot: u64, scan: Scan) -> Topogra
     let mark = move |u: f64, v: f64| {
         let [p, q] = place(u, v);
         gain * (relief(style, firearm, p, q) + 0.45 * strength(style) * texture(id, p, q))
+            + if style == Style::Lettered { letter(u, v) } else { 0.0 }
             + 0.03 * (speck(id, u, v) - 0.5)
     };
     match scan {
@@ -79,8 +98,9 @@ pub(crate) fn case(style: Style, firearm: u64, shot: u64, scan: Scan) -> Topogra
 
 fn strength(style: Style) -> f64 {
     match style {
-        Style::Granular | Style::Subclass => 1.0,
+        Style::Granular | Style::Subclass | Style::Coarse => 1.0,
         Style::Fine => 0.17,
+        Style::Scratched => 0.1,
         _ => 0.45,
     }
 }
@@ -106,6 +126,18 @@ fn relief(style: Style, firearm: u64, u: f64, v: f64) -> f64 {
             };
             own + 3.0 * ring(700.0, 40.0) - 2.0 * ring(820.0, 60.0) + 2.5 * ring(1560.0, 50.0)
         }
+        Style::Broached => own + 1.6 * lines(7, u + 0.05 * v),
+        Style::Filed => {
+            let set = |k: u64| {
+                let turn = 0.5 * (lot(500 + firearm, k) - 0.5);
+                lines(10 * firearm + k, u * turn.cos() + v * turn.sin())
+            };
+            own + 0.8 * (set(1) + set(2) + set(3))
+        }
+        Style::Milled => own + 1.6 * lines(7, u.hypot(v + 15_000.0)),
+        Style::Scratched => own - (0..12).map(|k| scratch(firearm, k, u, v)).sum::<f64>(),
+        Style::Coarse => 2.0 * value(50_000 + firearm, 230.0, u, v),
+        Style::Lettered => own,
         Style::Smooth => own * if patch(firearm, u, v) > 0.33 { 0.04 } else { 1.0 },
     }
 }
@@ -122,6 +154,24 @@ fn lines(seed: u64, x: f64) -> f64 {
         .iter()
         .map(|&(size, height)| height * value(seed + 77, size, x, 0.5))
         .sum()
+}
+
+/// A straight scratch up to 5 µm deep, 30 µm wide and 1.2 mm long.
+fn scratch(firearm: u64, k: u64, u: f64, v: f64) -> f64 {
+    let of = |which: u64| lot(900 + firearm, 10 * k + which);
+    let turn = std::f64::consts::PI * of(1);
+    let (x, y) = (u - 3000.0 * (of(2) - 0.5), v - 3000.0 * (of(3) - 0.5));
+    let (along, across) = (x * turn.cos() + y * turn.sin(), y * turn.cos() - x * turn.sin());
+    let depth = (2.0 + 3.0 * of(4)) * (-(across / 18.0).powi(2)).exp();
+    if along.abs() < 600.0 { depth } else { 0.0 }
+}
+
+/// A letter H, 0.9 mm high, sunk by 8 µm beside the pin.
+fn letter(u: f64, v: f64) -> f64 {
+    let (x, y) = (u - 1100.0, v);
+    let upright = (x.abs() - 250.0).abs() < 40.0 && y.abs() < 450.0;
+    let bar = x.abs() < 250.0 && y.abs() < 40.0;
+    if upright || bar { -8.0 } else { 0.0 }
 }
 
 /// 0 to 1, slowly varying.

@@ -13,6 +13,7 @@ mod known_pairs;
 mod machined;
 mod machining;
 mod pages;
+mod published_rules;
 mod published_scores;
 mod refusals;
 mod search;

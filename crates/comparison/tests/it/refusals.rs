@@ -104,13 +104,17 @@ fn one_measurement_twice_says_nothing_about_firearms() {
 }
 
 #[test]
-fn a_wrong_pitch_is_asked_about() {
+fn a_wrong_pitch_is_asked_about_and_gives_no_ratio() {
     let preset = Preset::default_for(MarkKind::BreechFace);
     let scan = faces::face(1);
-    let mislabelled = Topography { pitch: Pitch::square(Length::um(9.4)), ..scan.clone() };
-    let result =
-        compare(&prepare(&scan, &preset).unwrap(), &prepare(&mislabelled, &preset).unwrap()).unwrap();
-    assert!(result.warnings.iter().any(|w| w.contains("look at the pitch")), "{:?}", result.warnings);
+    for (seed, pitch) in [(1, 9.4), (1, 3.125), (2, 9.4), (2, 4.5)] {
+        let mislabelled = Topography { pitch: Pitch::square(Length::um(pitch)), ..faces::face(seed) };
+        let result =
+            compare(&prepare(&scan, &preset).unwrap(), &prepare(&mislabelled, &preset).unwrap()).unwrap();
+        assert!(result.warnings.iter().any(|w| w.contains("look at the pitch")), "{:?}", result.warnings);
+        let refused = Calibration::built_in().weigh(&result);
+        assert!(matches!(refused, Err(ComparisonError::Unweighable(_))), "{seed} {pitch}: {refused:?}");
+    }
 }
 
 #[test]

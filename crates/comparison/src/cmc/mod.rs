@@ -1,14 +1,18 @@
-//! The decision rules of the congruent-matching-cells family.
+//! The decision rules of the congruent-matching-cells family: this crate's own here, the published ones in [`published`].
+
+mod published;
+mod table;
 
 use crate::areal::{Place, REACH};
 use crate::cluster::{self, Clustered};
+use crate::compare::CmcCounts;
 use crate::direction::{self, Close, Scratch, Vote};
 use crate::pose::{self, POSES, Pose};
 use crate::preset::{Clustering, Preset};
 use crate::surface::Surface;
 
 /// What one direction of a comparison found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Direction {
     /// The reference pose.
     pub(crate) pose: Pose,
@@ -18,9 +22,12 @@ pub(crate) struct Direction {
     pub(crate) congruent: Vec<bool>,
     /// Cells with enough joint points at the reference.
     pub(crate) evaluated: usize,
-    pub(crate) original: usize,
+    /// Cells that find the common turn and place by themselves.
+    pub(crate) original: Vec<usize>,
     /// Where each cell found itself, searching freely.
     found: Vec<Best>,
+    /// The largest coefficient of the whole surfaces over the poses looked at.
+    whole: f64,
     pub(crate) total: usize,
     /// The probability that freely searching cells come together as closely by chance.
     chance: f64,
@@ -31,6 +38,21 @@ pub(crate) struct Direction {
     pub(crate) sweep: Vec<Sweep>,
     /// The support of the best other motion over that of the reference.
     rival: f64,
+}
+
+/// What the rules made of a pair.
+pub(crate) struct Decided {
+    pub(crate) counts: CmcCounts,
+    pub(crate) converged: bool,
+    /// How B lies on A by the cells of A.
+    pub(crate) pose: Pose,
+    /// The cells of A as seen from there, and which of them count.
+    pub(crate) close: Vec<Close>,
+    pub(crate) congruent: Vec<bool>,
+    /// Cells with enough joint points, of either direction.
+    pub(crate) evaluated: [usize; 2],
+    /// The mean squared coefficient of the cells that agree, of the poorer direction.
+    pub(crate) support: f64,
 }
 
 /// One step of the turn sweep about the reference pose.
@@ -50,8 +72,8 @@ const RIVAL_OF_REGULAR: f64 = 0.4;
 const PROMISING: f64 = 0.01;
 /// The support per cell, that of a surface on itself being one, from which a surface is similar to itself in another position.
 const SELF_SIMILAR: f64 = 0.05;
-/// The published tolerance of the median distance, in samples of the base pitch.
-const CONVERGED: f64 = 20.0;
+/// Twice the published tolerance of the median distance, in samples of the base pitch: cells slide along lines.
+const CONVERGED: f64 = 40.0;
 /// Poses within so many degrees and micrometres describe nearly the same motion.
 const NEXT_TO: (f64, f64) = (15.0, 500.0);
 const SWEEP_STEP: f64 = 3.0;
@@ -63,12 +85,73 @@ impl Direction {
         Self {
             close: vec![Close::default(); cells],
             congruent: vec![false; cells],
+            pose: Pose::default(),
+            support: 0.0,
+            evaluated: 0,
+            original: Vec::new(),
+            found: Vec::new(),
+            whole: 0.0,
+            total: 0,
             chance: 1.0,
             spread: f64::INFINITY,
+            regular: false,
+            sweep: Vec::new(),
             rival: f64::INFINITY,
-            ..Self::default()
         }
     }
+}
+
+/// Runs the rules of the preset on both directions.
+pub(crate) fn decided(
+    (a, b): (&Surface, &Surface),
+    [forward, backward]: [&Direction; 2],
+    scratch: &mut Scratch,
+) -> Decided {
+    if let Some(sweep) = a.preset.sweep {
+        // Registration comes first, as in the papers: by the direction whose cells agree better.
+        let ahead = share(forward) >= share(backward);
+        let turn = if ahead { forward.pose.turn } else { -backward.pose.turn };
+        return published::decided((a, b), turn.to_degrees(), sweep, scratch);
+    }
+    let (cells, converged) = convergence(forward, backward, &a.preset);
+    let [of_a, of_b] = &cells;
+    let counts = CmcCounts {
+        original: [forward.original.len(), backward.original.len()],
+        high: high(forward, backward, &a.preset),
+        total: [forward.total, backward.total],
+        convergence: [of_a, of_b].map(|cells| cells.iter().filter(|&&c| c).count()),
+        ncma: by_area(a, of_a.iter().copied()).min(by_area(b, of_b.iter().copied())),
+    };
+    let [of_a, _] = cells;
+    Decided {
+        counts,
+        converged,
+        pose: forward.pose,
+        close: forward.close.clone(),
+        congruent: of_a,
+        evaluated: [forward.evaluated, backward.evaluated],
+        support: share(forward).min(share(backward)),
+    }
+}
+
+/// The support per cell.
+fn share(direction: &Direction) -> f64 {
+    direction.support / direction.close.len().max(1) as f64
+}
+
+/// The measured area of congruent cells over that of all cells.
+fn by_area(surface: &Surface, congruent: impl Iterator<Item = bool>) -> f64 {
+    let (mut part, mut all) = (0.0, 0.0);
+    for (cell, congruent) in surface.cells.iter().zip(congruent) {
+        all += cell.valid;
+        part += if congruent { cell.valid } else { 0.0 };
+    }
+    if all > 0.0 { part / all } else { 0.0 }
+}
+
+/// The largest coefficient of the whole surfaces over the poses proposed and the one that cells agree on.
+pub(crate) fn whole(forward: &Direction, backward: &Direction) -> f64 {
+    forward.whole.max(backward.whole)
 }
 
 /// Runs one direction: votes under all poses, the reference, and the cells near it.
@@ -102,6 +185,7 @@ pub(crate) fn direction(
         evaluated: close.iter().filter(|cell| cell.joint > 0.0).count(),
         original: original(&found, preset),
         found,
+        whole: largest_whole(&votes).max(direction::whole(a, b, &best.pose, scratch)),
         total,
         chance,
         spread: median(apart),
@@ -133,6 +217,7 @@ fn clustered(
         evaluated: close.iter().filter(|cell| cell.joint > 0.0).count(),
         original: original(&found, &a.preset),
         found,
+        whole: largest_whole(&votes).max(direction::whole(a, b, &vote.pose, scratch)),
         total,
         chance: chance(&apart, 2.0 * REACH as f64 * a.level2.pitch),
         spread: median(apart),
@@ -142,6 +227,10 @@ fn clustered(
         sweep,
         rival: rival(&vote, &votes),
     })
+}
+
+fn largest_whole(votes: &[Vote]) -> f64 {
+    votes.iter().map(|vote| vote.whole).fold(-1.0, f64::max)
 }
 
 /// The support of the best other motion over that of the reference.
@@ -189,6 +278,8 @@ fn is_congruent(cell: &Close, a: &Surface) -> bool {
 /// The best place of a cell over all poses.
 #[derive(Clone, Debug)]
 struct Best {
+    /// The number of the cell.
+    cell: usize,
     /// The coefficient less what it must be at least.
     above: f64,
     /// Degrees.
@@ -206,7 +297,7 @@ impl Best {
         let own = [0, 1].map(|k| a.cells[i].middle()[k] - a.centre[k]);
         let there = turned([0, 1].map(|k| own[k] + vote.pose.shift[k] + place.shift[k]), vote.pose.turn);
         let above = place.accf - a.preset.threshold(place.joint, a.level2.pitch);
-        (place.accf > 0.0).then(|| Self { above, turn: vote.pose.turn.to_degrees(), own, there })
+        (place.accf > 0.0).then(|| Self { cell: i, above, turn: vote.pose.turn.to_degrees(), own, there })
     }
 
     /// Displacement along the axes of A, B turned back by `turn` degrees.
@@ -216,13 +307,13 @@ impl Best {
     }
 }
 
-/// Song 2013: every cell's best place over all poses, counted about the medians over cells of turn and place.
-fn original(found: &[Best], preset: &Preset) -> usize {
+/// After Song 2013, but over the poses looked at alone: every cell's best place, about the medians over cells of turn and place.
+fn original(found: &[Best], preset: &Preset) -> Vec<usize> {
     about(found, circular_median(&found.iter().map(|f| f.turn).collect::<Vec<_>>()), preset)
 }
 
 /// The same about a given turn, in degrees.
-fn about(found: &[Best], turn: f64, preset: &Preset) -> usize {
+fn about(found: &[Best], turn: f64, preset: &Preset) -> Vec<usize> {
     let tolerance = preset.shift_tolerance.to_um();
     let within: Vec<&Best> = found.iter().filter(|f| apart(f.turn, turn) <= preset.turn_tolerance).collect();
     let middle = [0, 1].map(|k| median(within.iter().map(|f| f.shift(turn)[k]).collect()));
@@ -230,7 +321,7 @@ fn about(found: &[Best], turn: f64, preset: &Preset) -> usize {
         let shift = f.shift(turn);
         f.above >= 0.0 && (0..2).all(|k| (shift[k] - middle[k]).abs() <= tolerance)
     };
-    within.iter().filter(near).count()
+    within.iter().filter(near).map(|f| f.cell).collect()
 }
 
 fn turned(q: [f64; 2], turn: f64) -> [f64; 2] {
@@ -335,8 +426,9 @@ fn sweep(a: &Surface, b: &Surface, pose: &Pose, close: &[Close], scratch: &mut S
     swept
 }
 
-/// Tong 2015: the union over turns whose count is within one of the largest, if those turns lie together.
-pub(crate) fn high(forward: &Direction, backward: &Direction, preset: &Preset) -> usize {
+/// After Tong 2015, near the reference alone: the union over turns whose count is within one of the largest, if those turns lie
+/// together.
+fn high(forward: &Direction, backward: &Direction, preset: &Preset) -> usize {
     let tau = 1;
     let (mut turns, mut unions) = (Vec::new(), [0, 0]);
     for (k, direction) in [forward, backward].into_iter().enumerate() {
@@ -356,17 +448,17 @@ pub(crate) fn high(forward: &Direction, backward: &Direction, preset: &Preset) -
     let together = !turns.is_empty()
         && range.1 - range.0 <= 2.0 * preset.turn_tolerance
         && same_motion(forward, backward, preset);
-    if together { unions[0].min(unions[1]) } else { forward.original.min(backward.original) }
+    if together { unions[0].min(unions[1]) } else { forward.original.len().min(backward.original.len()) }
 }
 
 /// Whether freely searching cells come together in one place, the same in both directions, and nowhere else.
 ///
-/// A rule of this crate after Chen et al. 2017, who ask that the median distance from the median place be below 20 samples in both directions (condition I)
+/// The rule of this crate, not that of Chen et al. 2017, who ask that the median distance from the median place be below 20 samples in both directions (condition I)
 /// and that the turns agree (II). Registration here is finer, so the condition on distances is that chance would hardly bring
 /// as many cells as close together: that also holds for a pair of which less than half the area carries marks, and does not
 /// hold for five cells that happen to lie within 20 samples. Marks that agree nearly as well in another position, such as
 /// rings under any turn, have no one place. Regularly machined surfaces, whose cells err by whole periods and not at random,
-/// must meet the published condition as well.
+/// must come within twice the published distance as well.
 fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {
     let [one, other] = [forward.chance, backward.chance].map(f64::log10);
     let unlikely = one.max(other) < -0.5 * BY_CHANCE && 0.5 * (one + other) < -BY_CHANCE;
@@ -380,23 +472,31 @@ fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool
     same_motion(forward, backward, preset) && unlikely && settled
 }
 
-/// Chen 2017: total counts where the pair converges; otherwise the original counts about the convergence turn of one
-/// direction, the one whose cells agree better, and never more than the original counts.
+/// The cells that count, of A and of B: all that are congruent with the reference where the pair converges; otherwise those that
+/// find the turn of one direction, the one whose cells agree better, and one place by themselves, never more than [`original`].
 ///
 /// Two directions that describe different motions have found no common place, and cells of regularly machined surfaces find
 /// the same wrong place by themselves, so nothing is congruent then.
-pub(crate) fn convergence(forward: &Direction, backward: &Direction, preset: &Preset) -> ([usize; 2], bool) {
+fn convergence(forward: &Direction, backward: &Direction, preset: &Preset) -> ([Vec<bool>; 2], bool) {
     if converged(forward, backward, preset) {
-        return ([forward.total, backward.total], true);
+        return ([forward.congruent.clone(), backward.congruent.clone()], true);
     }
+    let none = |d: &Direction| vec![false; d.close.len()];
     // What lies in no cluster is congruent with nothing.
     if !same_motion(forward, backward, preset) || forward.regular || preset.clustering.is_some() {
-        return ([0, 0], false);
+        return ([none(forward), none(backward)], false);
     }
-    let count = |d: &Direction, turn: f64| about(&d.found, turn.to_degrees(), preset).min(d.original);
-    let share = |d: &Direction| d.support / d.close.len().max(1) as f64;
+    let counted = |d: &Direction, turn: f64| {
+        let about = about(&d.found, turn.to_degrees(), preset);
+        let fewer = if about.len() <= d.original.len() { &about } else { &d.original };
+        let mut cells = none(d);
+        for &cell in fewer {
+            cells[cell] = true;
+        }
+        cells
+    };
     let turn = if share(forward) >= share(backward) { forward.pose.turn } else { -backward.pose.turn };
-    ([count(forward, turn), count(backward, -turn)], false)
+    ([counted(forward, turn), counted(backward, -turn)], false)
 }
 
 fn same_motion(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {
