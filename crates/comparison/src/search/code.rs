@@ -178,7 +178,9 @@ fn counted(doubled: &[u64; 2 * DIRECTIONS], code: &Code) -> Counted {
     let mut best = Counted { fewest: u32::MAX, turn: 0, all: 0 };
     for turn in 0..DIRECTIONS {
         let own = &doubled[turn..turn + DIRECTIONS];
-        let unlike: u64 = own.iter().zip(code).map(|(a, b)| u64::from((a ^ b).count_ones())).sum();
+        // Without the check for overflow of development builds the loop runs eight words abreast.
+        let add = |sum: u64, (a, b): (&u64, &u64)| sum.wrapping_add(u64::from((a ^ b).count_ones()));
+        let unlike = own.iter().zip(code).fold(0_u64, add);
         best.all += unlike as u32;
         if (unlike as u32) < best.fewest {
             (best.fewest, best.turn) = (unlike as u32, turn);
