@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
-use transparency::{Commitment, FolderStore, Log, SignedCheckpoint, SigningKey};
+use transparency::{Commitment, FolderStore, Log, SignedCheckpoint, SigningKey, StoreError};
 
 use super::index::{Index, Key, Place};
 use super::{Entered, Job, LedgerError, Prepared, STRIDE, catch_up, failed, log_folder, records};
@@ -163,11 +163,23 @@ fn answer(jobs: Vec<Job>, start: u64) {
     }
 }
 
+/// Opens a log's folder. A process that another thread of this one is just starting holds a lock that was let go of until it
+/// has become itself: a moment.
+fn opened(path: &Path) -> Result<FolderStore, StoreError> {
+    for _ in 0..20 {
+        match FolderStore::open(path) {
+            Err(StoreError::Locked(_)) => std::thread::sleep(Duration::from_millis(50)),
+            done => return done,
+        }
+    }
+    FolderStore::open(path)
+}
+
 /// Opens the log of a node; makes it only where `new` says that there cannot be one yet.
 pub(super) fn open_log(folder: &Path, key: &SigningKey, new: bool) -> Result<Log<FolderStore>, LedgerError> {
     let path = log_folder(folder);
     if !new || path.join("checkpoint").exists() || path.join(".journal.0").exists() {
-        let store = FolderStore::open(&path).map_err(failed)?;
+        let store = opened(&path).map_err(failed)?;
         match Log::open(store.lagging(), key.clone()) {
             Err(transparency::LogError::NoLog) if new => {}
             opened => return opened.map_err(failed),

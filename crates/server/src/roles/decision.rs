@@ -234,7 +234,9 @@ pub(super) fn apply(
     let Some(firearm) = &mut answer.firearm else { return };
     answer.pending = None;
     let until = |firearm: &mut FirearmAnswer, on: Date| {
-        firearm.chain.iter_mut().last().map(|link| link.until = Some(on)).is_some()
+        if let Some(link) = firearm.chain.last_mut() {
+            link.until = Some(on);
+        }
     };
     match disposition {
         DealerDisposition::RetailSale { on, form_4473 } => {

@@ -252,13 +252,13 @@ impl DirectoryHolder {
         &self,
         source: &str,
         (new, deciding): (&Directory, &Directory),
-        log: &String,
+        log: &str,
     ) -> Result<bool, Problem> {
         let no = |reason: &dyn std::fmt::Display| {
             ProblemKind::NoDirectory
                 .because(format!("the directory's log does not show this version: {reason}"))
         };
-        if new.content().log.as_ref() != Some(log) {
+        if new.content().log.as_deref() != Some(log) {
             return Err(no(&"it names another log than the version before"));
         }
         let Ok((200, bytes)) = self.client.get(&format!("{source}/proof")).await else { return Ok(false) };
@@ -280,8 +280,8 @@ impl DirectoryHolder {
 }
 
 /// The log that must hold a version before it is used; `None` where no witness is asked for.
-fn wants_proof(directory: &Directory) -> Option<&String> {
-    directory.content().log.as_ref().filter(|_| directory.content().quorum > 0)
+fn wants_proof(directory: &Directory) -> Option<&str> {
+    directory.content().log.as_deref().filter(|_| directory.content().quorum > 0)
 }
 
 /// The directory that was seen last. One that is there and cannot be used is not overlooked: an older one could take its place.
