@@ -166,7 +166,8 @@ fn leads_stand_in_the_order_of_what_can_be_compared() {
     let (asked, file) = small_world();
     let lead = found(&asked, &file, &|record| record != 0).leads[0].clone();
     let like = |record: usize, converged: bool, score: f64, strength: f64| {
-        let comparison = comparison::Comparison { converged, score, ..lead.comparison.clone() };
+        let mut comparison = lead.comparison.clone();
+        (comparison.converged, comparison.score) = (converged, score);
         search::Lead { record, strength, comparison, ..lead }
     };
     // The last but one has a cell more than the fourth, by chance: it did not converge.
