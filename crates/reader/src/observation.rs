@@ -49,8 +49,8 @@ impl Observation {
 pub(crate) struct PartSeen {
     pub(crate) marks: Vec<Mark>,
     pub(crate) pose_um: crate::pose::Pose,
-    /// Whether it was seen in a picture.
-    pub(crate) pictured: bool,
+    /// In what it was seen.
+    pub(crate) rendering: Rendering,
     pub(crate) module_um: f32,
     /// Evidence for a mark over none, natural log, before any code is thought of.
     pub(crate) support: f32,
@@ -341,7 +341,7 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
     PartSeen {
         marks: banks.fine.marks.clone(),
         pose_um: sighting.pose_um,
-        pictured: sighting.rendering != Rendering::Height,
+        rendering: sighting.rendering,
         module_um: banks.module_um,
         possible: sighting.support >= evident.possible,
         likely: Evident::above(evident.likely, sighting),

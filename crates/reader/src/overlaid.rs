@@ -2,6 +2,7 @@
 
 use crate::evidence::Case;
 use crate::reading::SymbolReading;
+use crate::search::Rendering;
 
 /// A legible symbol that speaks against the code by this many bits contradicts it.
 const CONTRADICTS: f64 = 5.0;
@@ -22,7 +23,10 @@ pub(crate) struct Overlaid {
 impl Overlaid {
     pub(crate) fn of(symbols: &[SymbolReading], cases: &[Case]) -> Self {
         let parts = || cases.iter().flat_map(|case| &case.sights).flat_map(|sight| &sight.parts);
-        Self { symbols: contradictions(symbols), pictured: parts().all(|part| part.pictured) }
+        Self {
+            symbols: contradictions(symbols),
+            pictured: parts().all(|part| part.rendering != Rendering::Height),
+        }
     }
 
     /// Whether nothing may be accepted.

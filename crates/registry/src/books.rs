@@ -174,7 +174,7 @@ impl Books {
         let store = match &issuer.postgres {
             // A copy has its tables beside it, wherever those of the books lie.
             Some(url) if !folder.is_copy(&issuer) => Store::postgres(url).await?,
-            _ => Store::sqlite_to_read(&folder.sqlite()).await?,
+            _ => Store::sqlite_to_read(&folder.sqlite())?,
         };
         store.is_of_this_version().await?;
         let mut books = Self::assemble(&folder, issuer, keys, store);

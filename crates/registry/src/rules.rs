@@ -54,10 +54,10 @@ pub(crate) fn plausible(event: &Event, on: Date) -> Result<(), Refusal> {
     if on.year() < FIRST_YEAR {
         return Err(out_of_order(format!("{on} is before the year {FIRST_YEAR}"), "check the date"));
     }
-    let (holder, other) = match event {
-        Event::Acquired { holder, source: Source::Licensee(other) }
-        | Event::Disposed { holder, to: Recipient::Licensee(other) } => (holder, other),
-        _ => return Ok(()),
+    let (Event::Acquired { holder, source: Source::Licensee(other) }
+    | Event::Disposed { holder, to: Recipient::Licensee(other) }) = event
+    else {
+        return Ok(());
     };
     if holder.is(other) {
         let what = format!("{holder} cannot be both sides of one entry");

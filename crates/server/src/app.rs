@@ -90,25 +90,26 @@ impl Server {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Listen)?;
         let (stop, stopped) = watch::channel(false);
         let clock = options.clock;
+        // Boxed, as what opens a node is large and everything that waits for it would be too.
         // The door knows the peers that the node itself learns from its directory.
         let (tls, (routes, work)) = match Node::open(data)?.config.role {
             NodeRole::Issuer => {
-                let node = Arc::new(Issuer::open(data, clock.clone(), options.fishing).await?);
+                let node = Arc::new(Box::pin(Issuer::open(data, clock.clone(), options.fishing)).await?);
                 let tls = node.node.tls.clone();
-                (tls, tasks::with_people(Owner::Issuer(node), clock, stopped.clone()).await?)
+                (tls, Box::pin(tasks::with_people(Owner::Issuer(node), clock, stopped.clone())).await?)
             }
             NodeRole::Agency => {
                 let node = Arc::new(Agency::open(data, clock.clone())?);
                 let tls = node.node.tls.clone();
-                (tls, tasks::with_people(Owner::Agency(node), clock, stopped.clone()).await?)
+                (tls, Box::pin(tasks::with_people(Owner::Agency(node), clock, stopped.clone())).await?)
             }
             NodeRole::Witness => {
                 let node = Arc::new(WitnessNode::open(data, clock.clone())?);
-                (node.node.tls.clone(), tasks::witness(node, clock, stopped.clone()).await)
+                (node.node.tls.clone(), Box::pin(tasks::witness(node, clock, stopped.clone())).await)
             }
             NodeRole::Directory => {
                 let node = Arc::new(DirectoryKeeper::open(data, clock.clone())?);
-                (node.node.tls.clone(), tasks::directory(node, clock, stopped.clone()).await)
+                (node.node.tls.clone(), Box::pin(tasks::directory(node, clock, stopped.clone())).await)
             }
             NodeRole::Dealer => return Err(ServeError::NoServer),
         };

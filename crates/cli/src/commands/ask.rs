@@ -75,15 +75,13 @@ async fn through_node(client: &Client, node: &Node, question: &Question) -> Resu
         .with("authorization", &format!("Bearer {token}"));
     let (head, content) = client.send(&message, content).await.or_exit(Exit::Environment, "cannot ask")?;
     let answer: Value = serde_json::from_slice(&content).or_exit(Exit::Environment, "the node's answer")?;
-    match answer["answers"].as_array() {
-        Some(answers) => Ok(answers.clone()),
-        None => {
-            // A rule of the node is nothing that waiting or mending a network would change.
-            let refused = matches!(head.start, Start::Answer(400..=499));
-            let exit = if refused { Exit::Refused } else { Exit::Environment };
-            Err(exit.because(answer["detail"].as_str().unwrap_or("the node refused")))
-        }
+    if let Some(answers) = answer["answers"].as_array() {
+        return Ok(answers.clone());
     }
+    // A rule of the node is nothing that waiting or mending a network would change.
+    let refused = matches!(head.start, Start::Answer(400..=499));
+    let exit = if refused { Exit::Refused } else { Exit::Environment };
+    Err(exit.because(answer["detail"].as_str().unwrap_or("the node refused")))
 }
 
 async fn by_itself(folder: &Path, arguments: &Trace, question: &Question) -> Result<Vec<Value>, Failure> {

@@ -63,13 +63,16 @@ struct Scan {
     surface: Surface,
 }
 
+/// A pair by the places of its scans in the folder, and its row.
+type Compared = ((usize, usize), Row);
+
 /// The rows of all pairs in the order of the folder. No more than two blocks of surfaces are held at once; where there are more
 /// than two, those of later blocks are prepared again for every block before them.
 fn compared(
     paths: &[PathBuf],
     preset: &Preset,
     calibration: Option<&Calibration>,
-) -> Result<Vec<((usize, usize), Row)>, ComparisonError> {
+) -> Result<Vec<Compared>, ComparisonError> {
     let count = paths.len();
     let bar = progress::bar((count * count.saturating_sub(1) / 2) as u64, "comparing");
     let blocks = count.div_ceil(BLOCK);

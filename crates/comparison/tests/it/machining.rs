@@ -111,7 +111,7 @@ fn relief(style: Style, firearm: u64, u: f64, v: f64) -> f64 {
     let tau = std::f64::consts::TAU;
     let feed = |x: f64, period: f64| (tau * x / period).sin() + 0.35 * (2.0 * tau * x / period + 1.0).sin();
     match style {
-        Style::Granular | Style::Fine => own,
+        Style::Granular | Style::Fine | Style::Lettered => own,
         Style::Subclass => 0.894 * own + 0.447 * texture(99, u, v),
         Style::Periodic => own + feed(u + 0.02 * v, 117.0),
         Style::Striated => own + 1.6 * lines(firearm, u + 0.05 * v),
@@ -137,7 +137,6 @@ fn relief(style: Style, firearm: u64, u: f64, v: f64) -> f64 {
         Style::Milled => own + 1.6 * lines(7, u.hypot(v + 15_000.0)),
         Style::Scratched => own - (0..12).map(|k| scratch(firearm, k, u, v)).sum::<f64>(),
         Style::Coarse => 2.0 * value(50_000 + firearm, 230.0, u, v),
-        Style::Lettered => own,
         Style::Smooth => own * if patch(firearm, u, v) > 0.33 { 0.04 } else { 1.0 },
     }
 }

@@ -143,7 +143,7 @@ impl Store {
     }
 
     /// Opens a database file of which nothing is changed, not even beside it: it may lie where nobody can write.
-    pub(crate) async fn sqlite_to_read(file: &Path) -> Result<Self, BooksError> {
+    pub(crate) fn sqlite_to_read(file: &Path) -> Result<Self, BooksError> {
         if let Err(error) = std::fs::File::open(file) {
             return Err(BooksError::folder("cannot read", file, error));
         }

@@ -395,7 +395,7 @@ async fn an_event_says_one_thing_or_is_refused() {
                     event,
                     "bizTransactionList",
                     serde_json::json!({"bizTransaction": "urn:microstamp:form-4473:T2"}),
-                )
+                );
             },
             "the document `urn:microstamp:form-4473:T2` does not belong",
         ),
@@ -414,7 +414,7 @@ async fn an_event_says_one_thing_or_is_refused() {
         (
             "shipping",
             &|event| {
-                event["errorDeclaration"] = serde_json::json!({"declarationTime": "2026-01-01T00:00:00Z"})
+                event["errorDeclaration"] = serde_json::json!({"declarationTime": "2026-01-01T00:00:00Z"});
             },
             "stands in these books as entry",
         ),

@@ -253,7 +253,7 @@ pub(super) fn apply(
                 let days = i64::from(on.until(day).map_or(0, |span| span.get_days()));
                 let known = days >= 0;
                 firearm.time_to_crime_days = known.then_some(days);
-                firearm.time_to_crime = if known { "known" } else { "before-sale" }.to_owned();
+                if known { "known" } else { "before-sale" }.clone_into(&mut firearm.time_to_crime);
             }
             answer.outcome = OutcomeName::Found;
             answer.statement.retain(|line| !line.starts_with(ENDS_HERE));
