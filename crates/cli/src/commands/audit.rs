@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use server::Ledger;
 use transparency::{
     Approval, Bundle, EntryProof, Finding, FolderStore, LogError, Policy, Resource, Salt, SignedCheckpoint,
-    SigningKey, TileStore as _, Tree, VerifierKey, fsck, watch,
+    TileStore as _, Tree, VerifierKey, fsck, watch,
 };
 
-use super::books::{failure, open, wait};
+use super::books::{failure, open_to_read, wait};
 use super::{court, statement};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -281,7 +281,7 @@ fn against_records(log: &Path, signed: &SignedCheckpoint) -> Result<Option<Strin
 /// What in the tables of an issuer's folder does not agree with its log.
 fn books_beside(folder: &Path) -> Result<Vec<String>, Failure> {
     let found = wait(async {
-        let books = open(folder).await?;
+        let books = open_to_read(folder).await?;
         let found = books.reconcile().await.map_err(failure)?;
         books.close().await;
         Ok(found)
@@ -385,16 +385,15 @@ fn parse_key(text: &str) -> Result<VerifierKey, Failure> {
     text.parse().or_exit(Exit::BadInput, "--key")
 }
 
-/// The public half of the key in an issuer's own folder.
+/// The public key in an issuer's own folder.
 fn own_key(place: &Path) -> Result<VerifierKey, Failure> {
-    let path = place.join("keys/log.key");
+    let path = place.join("keys/log.pub");
     if !path.is_file() {
         return Err(Exit::BadInput.because(
             "whom to trust is not said\nhint: give --policy FILE or --key KEY, from a source other than the log itself",
         ));
     }
-    let key: SigningKey = files::read_text(&path)?.trim().parse().or_exit(Exit::BadInput, path.display())?;
-    Ok(key.verifier().clone())
+    files::read_text(&path)?.trim().parse().or_exit(Exit::BadInput, path.display())
 }
 
 /// An issuer's folder holds its log in `log`.

@@ -109,6 +109,11 @@ pub(crate) async fn open(folder: &Path) -> Result<Books, Failure> {
     Books::open(folder, Timestamp::now()).await.map_err(failure)
 }
 
+/// Opens an issuer's books, or a copy of them, without writing anything and without its secret keys.
+pub(crate) async fn open_to_read(folder: &Path) -> Result<Books, Failure> {
+    Books::open_to_read(folder).await.map_err(failure)
+}
+
 /// Runs a command on the books to its end.
 pub(crate) fn wait<T>(task: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -11,7 +11,7 @@ use registry::{Block, Books, Database, NewIssuer};
 use serde_json::json;
 use symbology::Prefix;
 
-use super::books::{exact_prefix, failure, open, wait};
+use super::books::{exact_prefix, failure, open, open_to_read, wait};
 use super::succession;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -199,7 +199,7 @@ fn database(address: Option<&str>) -> Result<Database, Failure> {
 }
 
 async fn blocks(show: &Show) -> Result<Exit, Failure> {
-    let books = open(&show.dir).await?;
+    let books = open_to_read(&show.dir).await?;
     for block in books.blocks().await.map_err(failure)? {
         if show.json {
             files::print_line(json!({
@@ -245,7 +245,7 @@ async fn erase(arguments: &Erase) -> Result<Exit, Failure> {
 }
 
 async fn check(show: &Show) -> Result<Exit, Failure> {
-    let found = open(&show.dir).await?.reconcile().await.map_err(failure)?;
+    let found = open_to_read(&show.dir).await?.reconcile().await.map_err(failure)?;
     let agree = found.agrees();
     if show.json {
         files::print_line(json!({

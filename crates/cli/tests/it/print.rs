@@ -122,3 +122,19 @@ fn a_closing_issuer_hands_its_books_over() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("sealed to another"));
 }
+
+/// The secret keys are away: whoever only looks needs none, whoever issues needs them.
+#[test]
+fn books_are_checked_without_their_secret_keys() {
+    let folder = books(2);
+    let folder = folder.path();
+    for key in ["log", "sealing", "signing"] {
+        std::fs::rename(folder.join(format!("k7/keys/{key}.key")), folder.join(format!("{key}.key")))
+            .unwrap();
+    }
+    assert!(done(folder, "issuer check k7").contains("log entries agree with the books"));
+    assert!(done(folder, "issuer show k7").starts_with("K7  2 issued"));
+    assert!(done(folder, "audit fsck k7").starts_with("whole: log microstamp/issuer/K7"));
+    let refused = run(folder, "issue --registry k7 --model M9 --calibre 9mm --first B1 --count 1");
+    assert!(!refused.status.success());
+}
