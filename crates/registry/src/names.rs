@@ -135,7 +135,8 @@ names! {
 
 impl Person {
     /// Whether two names are one person's: they differ in nothing but case, spaces, punctuation, marks that cannot be seen, or
-    /// the form of their letters (Unicode NFKC). Letters of different scripts that look alike are told apart.
+    /// the form of their letters (Unicode NFKC). Letters of different scripts that look alike are told apart: accounts are made by an
+    /// operator, who sees to that.
     ///
     /// ```
     /// let person: registry::names::Person = "det. example".parse()?;
@@ -227,4 +228,23 @@ fn licence(text: &str) -> Result<String, &'static str> {
     let [region, district, county, kind, expiry, sequence] =
         [&bare[..1], &bare[1..3], &bare[3..6], &bare[6..8], &bare[8..10], &bare[10..]];
     Ok(format!("{region}-{district}-{county}-{kind}-{expiry}-{sequence}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings_do_not_make_people() {
+        let person = |name: &str| name.parse::<Person>().expect("a name");
+        for other in
+            ["Det. Example", "det example", "det.\u{200b}example", "ｄｅｔ. Example", "DET\u{ad}.  EXAMPLE"]
+        {
+            assert!(person("det. example").is(&person(other)), "{other:?}");
+        }
+        assert!(person("j. müller").is(&person("J. Mu\u{308}ller")));
+        for other in ["det. example 2", "sgt. example", "det. sample"] {
+            assert!(!person("det. example").is(&person(other)), "{other:?}");
+        }
+    }
 }

@@ -19,7 +19,6 @@ use super::refused::Refused;
 use super::roles::{Action, Role, Roles};
 use super::sessions::{Sessions, Stage};
 use crate::config::{ConfigError, Node};
-use crate::federation::same_person;
 use crate::ledger::{Act, Ledger, LedgerError};
 
 /// Accounts at one node.
@@ -158,7 +157,7 @@ impl Access {
     ) -> Result<String, AccessError> {
         let mut state = self.state.lock().await;
         // Another spelling does not make another person.
-        if let Some(taken) = state.accounts.keys().find(|known| same_person(known, &name)) {
+        if let Some(taken) = state.accounts.keys().find(|known| known.is(&name)) {
             return Err(AccessError::Taken(taken.clone()));
         }
         if state.accounts.len() >= MOST {

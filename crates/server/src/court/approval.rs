@@ -8,7 +8,6 @@ use sha2::{Digest as _, Sha256};
 use super::{CourtError, wrong};
 use crate::access::{Role, Roles};
 use crate::api::{AttachedReading, Question, QuestionKind};
-use crate::federation::same_person;
 use crate::roles::{DeskStep, Draft};
 
 const PART: &str = "agency-log";
@@ -73,7 +72,7 @@ pub(super) fn approval(
         return Err(no("another draft was approved than was filed or asked"));
     }
     let readers = read.iter().map(|step| &step.by);
-    if [&filed.by].into_iter().chain(readers).any(|other| same_person(other, &approved.by)) {
+    if [&filed.by].into_iter().chain(readers).any(|other| other.is(&approved.by)) {
         return Err(no("who filed the question or attached its reading approved it"));
     }
     Ok(Some(CourtApproval { filed, read, approved, draft_sha256 }))

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use registry::{CandidateCode, MAX_CANDIDATES, Priority, TraceRequest};
 
 use super::directory::Directory;
-use super::persons::same_person;
 use crate::api::{AgencyCard, Question, QuestionKind, Urgency};
 use crate::problem::{Problem, ProblemKind};
 
@@ -66,13 +65,11 @@ pub fn authorise(question: &Question, agency: &AgencyCard) -> Result<(), Unautho
     if !agency.oris.contains(&question.ori) {
         return Err(Unauthorised::Ori);
     }
-    if same_person(&question.requester, &question.approver) {
+    if question.requester.is(&question.approver) {
         return Err(Unauthorised::OnePerson);
     }
     match &question.kind {
-        QuestionKind::RetailReference { second_approver, .. }
-            if same_person(second_approver, &question.requester) =>
-        {
+        QuestionKind::RetailReference { second_approver, .. } if second_approver.is(&question.requester) => {
             Err(Unauthorised::SecondApproval)
         }
         _ => Ok(()),

@@ -9,7 +9,6 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use crate::api::{AskedCode, AttachedReading, Question, QuestionKind, Urgency};
-use crate::federation::same_person;
 use crate::problem::{Problem, ProblemKind};
 
 /// A question as a requester files it, JSON schema `microstamp.question-draft/1`: the question without its number and
@@ -133,9 +132,7 @@ impl Filed {
             }
             _ => return Err(ProblemKind::Conflict.because("this question does not wait for an approver")),
         }
-        if same_person(by, &self.requester)
-            || self.examiner.as_ref().is_some_and(|examiner| same_person(by, examiner))
-        {
+        if by.is(&self.requester) || self.examiner.as_ref().is_some_and(|examiner| by.is(examiner)) {
             return Err(ProblemKind::Forbidden
                 .because("who files a question or attaches its reading does not approve it"));
         }

@@ -1,266 +1,18 @@
-//! Bound-book rows from a table: any CSV, with a file that says which column is what.
+//! A table's rows as entries of the book, read under limits; nothing in a row is passed over without a word.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
-use std::io::{self, Read, Seek};
+use std::collections::HashMap;
+use std::io::{self, Read};
 use std::str::FromStr;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
-use crate::batch::{Batch, Hand};
-use crate::books::Books;
-use crate::digest::Written;
-use crate::entries::{NewEntry, as_rehearsed};
-use crate::error::{BooksError, Refusal};
+use super::mapping::{FIELDS, Mapping, WRITTEN_ONLY};
+use super::{CHUNK, Imported, Rejected};
+use crate::entries::NewEntry;
+use crate::error::BooksError;
 use crate::event::{Event, Loss, Recipient, Source};
 use crate::firearm::{Description, FirearmKey, FirearmKind, Licensee};
-use crate::names::Person;
-use crate::store::{Session, persistently};
-
-/// Rows checked and written at a time, so that a table of any length takes the same memory.
-const CHUNK: usize = 8_192;
-
-/// What a column can be. A row is one acquisition, one disposition, or both, as a bound book prints them; or, from
-/// `entry` on, one event of any kind, as [`Books::export`] writes it.
-const FIELDS: [&str; 35] = [
-    "licence",
-    "model",
-    "serial",
-    "manufacturer",
-    "importer",
-    "type",
-    "calibre",
-    "country",
-    "holder_licence",
-    "holder_name",
-    "made_on",
-    "acquired_on",
-    "source_licence",
-    "source_name",
-    "source_reference",
-    "disposed_on",
-    "to_licence",
-    "to_name",
-    "form_4473",
-    "government",
-    "export_country",
-    "permit",
-    "entry",
-    "event",
-    "on",
-    "other_licence",
-    "other_name",
-    "loss",
-    "incident",
-    "police_report",
-    "reported_by",
-    "reference",
-    "part",
-    "code",
-    "corrects",
-];
-
-/// Columns that [`Books::export`] writes and that no entry is made of: who wrote it when, and who signed.
-const WRITTEN_ONLY: [&str; 5] = ["recorded_at", "recorded_by", "correction", "signed_key", "signed_sha256"];
-
-/// Which column of a table is what, from a TOML file.
-///
-/// Every column is a field, or `ignore` lists it; a table with any other column is refused, and so is a row with a filled cell
-/// that no entry takes up: a sale without its day, or two recipients.
-///
-/// `columns` names the table's heading for a field, `defaults` gives a value where the table has none, and `dates` is
-/// the form of its days (`strptime`, such as `%m/%d/%Y`; without it, `2024-01-31`). Fields that are not named are
-/// looked for under their own names: `licence`, `model`, `serial`, `manufacturer`, `importer`, `type`, `calibre`,
-/// `country`, `holder_licence`, `holder_name`, `made_on`, `acquired_on`, `source_licence`, `source_name`,
-/// `source_reference`, `disposed_on`, `to_licence`, `to_name`, `form_4473`, `government`, `export_country`, `permit`.
-///
-/// A row whose `event` is not empty is one entry, with the columns that [`Books::export`] writes: such a table is taken
-/// without a mapping. A row that corrects another row of the same table is rejected, because the other stands beside
-/// it: take the corrected view.
-///
-/// ```
-/// let mapping = registry::Mapping::from_toml(r#"
-///     dates = "%m/%d/%Y"
-///     ignore = ["Shelf"]
-///     [columns]
-///     serial = "Serial No."
-///     [defaults]
-///     country = "US"
-/// "#)?;
-/// assert!(registry::Mapping::from_toml("[columns]\nowner = 'Name'").is_err(), "there is no field for a purchaser");
-/// # Ok::<(), registry::BooksError>(())
-/// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Mapping {
-    columns: BTreeMap<String, String>,
-    defaults: BTreeMap<String, String>,
-    ignore: Vec<String>,
-    dates: Option<String>,
-}
-
-impl Mapping {
-    /// Reads a mapping file.
-    ///
-    /// # Errors
-    /// [`BooksError::Table`] names what is not TOML or not a field.
-    pub fn from_toml(text: &str) -> Result<Self, BooksError> {
-        let mapping: Self =
-            toml::from_str(text).map_err(|error| BooksError::Table(error.message().to_owned()))?;
-        let mut named = mapping.columns.keys().chain(mapping.defaults.keys());
-        match named.find(|field| !FIELDS.contains(&field.as_str())) {
-            None => Ok(mapping),
-            Some(field) => {
-                let fields = FIELDS.join(", ");
-                Err(BooksError::Table(format!(
-                    "`{field}` is not a field of the bound book\nhint: fields are {fields}"
-                )))
-            }
-        }
-    }
-}
-
-/// How a table is taken, for [`Books::import`].
-#[derive(Debug, Clone, Default)]
-pub struct ImportOptions {
-    /// Which column is what.
-    pub mapping: Mapping,
-    /// Check everything, write nothing.
-    pub dry_run: bool,
-    /// Take the rows that can be taken; without it one rejected row keeps out the whole table.
-    pub skip_rejected: bool,
-}
-
-/// What came of a table.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Imported {
-    /// Rows in the table.
-    pub rows: u64,
-    /// Rows that cannot be taken.
-    pub rejected: u64,
-    /// Events that their writer has declared wrong, and that stand nowhere in these books; they are left out.
-    pub left_out: u64,
-    /// Entries written, or in a dry run those that would be.
-    pub entries: u64,
-}
-
-/// A row that cannot be taken.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rejected {
-    /// Line in the file, the heading being line 1.
-    pub line: u64,
-    /// Why.
-    pub reason: String,
-}
-
-impl Books {
-    /// Takes the rows of a CSV table with a heading: one record, one log entry, one transaction.
-    ///
-    /// `rejected` is called with each row that cannot be taken, in order. Rows are checked against the books and
-    /// against the rows above them.
-    ///
-    /// # Errors
-    /// [`Refusal::Rows`] when rows were rejected and `skip_rejected` is not set: nothing was taken.
-    /// [`BooksError::Table`] when the table is no CSV or lacks the columns of a firearm's key.
-    pub async fn import(
-        &self,
-        mut table: impl Read + Seek,
-        options: &ImportOptions,
-        (by, now): (&Person, Timestamp),
-        mut rejected: impl FnMut(Rejected),
-    ) -> Result<Imported, BooksError> {
-        let mut ledger = self.ledger.lock().await;
-        if !options.dry_run {
-            ledger.hold()?;
-        }
-        // What cannot be taken is refused before anything is in the log.
-        let mut rehearsal = self.store.write().await?;
-        let (imported, written) =
-            self.take_table(&mut rehearsal, &mut table, options, (by, now), &mut rejected).await?;
-        drop(rehearsal);
-        if options.dry_run {
-            return Ok(imported);
-        }
-        if imported.rejected > 0 && !options.skip_rejected {
-            return Err(Refusal::Rows { rejected: imported.rejected, rows: imported.rows }.into());
-        }
-        let sha256 = hash(&mut table)?;
-        let body = json!({
-            "table_sha256": sha256, "mapping": options.mapping, "skip_rejected": options.skip_rejected, "by": by,
-            "rows": written,
-        });
-        let entered = self.enter(&mut ledger, "import", &body, now).await?;
-        persistently!(async {
-            let mut session = self.effect(&entered).await?;
-            let again = self.take_table(&mut session, &mut table, options, (by, now), &mut |_| ()).await?;
-            as_rehearsed(&again.1, &written)?;
-            session.commit().await?;
-            Ok(again.0)
-        })
-    }
-
-    /// Takes a table in one session, from its beginning; says what came of it and what was written.
-    async fn take_table(
-        &self,
-        session: &mut Session,
-        table: &mut (impl Read + Seek),
-        options: &ImportOptions,
-        (by, now): (&Person, Timestamp),
-        rejected: &mut impl FnMut(Rejected),
-    ) -> Result<(Imported, Written), BooksError> {
-        table.rewind().map_err(|error| BooksError::Table(error.to_string()))?;
-        let mut rows = Rows::open(table, &options.mapping, self.issuer())?;
-        let mut batch = Batch::new(Hand::Issuer(self), by, now);
-        let mut imported = Imported::default();
-        loop {
-            let (lines, groups) = rows.chunk(&mut imported, rejected)?;
-            if lines.is_empty() && rows.done {
-                break;
-            }
-            take(&mut batch, session, (&lines, &groups), &mut imported, rejected).await?;
-        }
-        Ok((imported, batch.written()))
-    }
-}
-
-async fn take(
-    batch: &mut Batch<'_>,
-    session: &mut Session,
-    (lines, groups): (&[u64], &[Vec<NewEntry>]),
-    imported: &mut Imported,
-    rejected: &mut impl FnMut(Rejected),
-) -> Result<(), BooksError> {
-    let taken = batch.take(session, groups).await?;
-    imported.entries += taken.numbers.len() as u64;
-    for (place, refusal) in taken.refused {
-        imported.rejected += 1;
-        rejected(Rejected { line: lines[place], reason: first_line(&refusal) });
-    }
-    Ok(())
-}
-
-/// SHA-256 of a table.
-fn hash(table: &mut (impl Read + Seek)) -> Result<String, BooksError> {
-    let unreadable = |error: io::Error| BooksError::Table(error.to_string());
-    table.rewind().map_err(unreadable)?;
-    sha256(table).map_err(unreadable)
-}
-
-/// SHA-256 of everything that a reader gives.
-pub(crate) fn sha256(mut from: impl Read) -> io::Result<String> {
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
-    loop {
-        let read = from.read(&mut buffer)?;
-        if read == 0 {
-            return Ok(hex::encode(hash.finalize()));
-        }
-        hash.update(&buffer[..read]);
-    }
-}
 
 /// What a row may take at most: an unclosed quotation mark would otherwise make one cell of all the rest.
 const MAX_ROW: usize = 64 << 10;
@@ -299,7 +51,7 @@ impl Seen {
 }
 
 /// A table's rows as groups of entries.
-struct Rows<R> {
+pub(super) struct Rows<R> {
     reader: csv::Reader<Limited<R>>,
     /// For each of [`FIELDS`], its column.
     columns: [Option<usize>; FIELDS.len()],
@@ -312,13 +64,13 @@ struct Rows<R> {
     nameless: Vec<usize>,
     /// Which fields of the row at hand went into its entries, a bit for each of [`FIELDS`].
     taken_up: Cell<u64>,
-    done: bool,
+    pub(super) done: bool,
     /// Numbers of the entries seen, where the table numbers them.
     entries_seen: Seen,
 }
 
 impl<R: Read> Rows<R> {
-    fn open(table: R, mapping: &Mapping, issuer: Licensee) -> Result<Self, BooksError> {
+    pub(super) fn open(table: R, mapping: &Mapping, issuer: Licensee) -> Result<Self, BooksError> {
         let limited = Limited { inner: table, left: MAX_ROW };
         let mut reader =
             csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(limited);
@@ -364,7 +116,7 @@ impl<R: Read> Rows<R> {
     }
 
     /// The next rows: their lines and their entries. Rows that cannot be parsed are rejected here.
-    fn chunk(
+    pub(super) fn chunk(
         &mut self,
         imported: &mut Imported,
         rejected: &mut impl FnMut(Rejected),
@@ -631,6 +383,6 @@ fn place_of(field: &str) -> usize {
 }
 
 /// An error without its hint: a list of rejected rows has one line for each.
-fn first_line(error: &impl ToString) -> String {
+pub(super) fn first_line(error: &impl ToString) -> String {
     error.to_string().lines().next().unwrap_or_default().to_owned()
 }

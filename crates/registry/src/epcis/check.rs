@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::epcis_hash::event_hash;
+use super::hash::event_hash;
 
 /// The name space of the members that are our own.
 pub(crate) const SPACE: &str = "https://microstamp.example/epcis/";
