@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::BooksError;
 
 /// What a column can be. A row is one acquisition, one disposition, or both, as a bound book prints them; or, from
-/// `entry` on, one event of any kind, as [`Books::export`] writes it.
+/// `entry` on, one event of any kind, as [`Books::export`](crate::Books::export) writes it.
 pub(super) const FIELDS: [&str; 35] = [
     "licence",
     "model",
@@ -46,7 +46,7 @@ pub(super) const FIELDS: [&str; 35] = [
     "corrects",
 ];
 
-/// Columns that [`Books::export`] writes and that no entry is made of: who wrote it when, and who signed.
+/// Columns that [`Books::export`](crate::Books::export) writes and that no entry is made of: who wrote it when, and who signed.
 pub(super) const WRITTEN_ONLY: [&str; 5] =
     ["recorded_at", "recorded_by", "correction", "signed_key", "signed_sha256"];
 
@@ -61,7 +61,7 @@ pub(super) const WRITTEN_ONLY: [&str; 5] =
 /// `country`, `holder_licence`, `holder_name`, `made_on`, `acquired_on`, `source_licence`, `source_name`,
 /// `source_reference`, `disposed_on`, `to_licence`, `to_name`, `form_4473`, `government`, `export_country`, `permit`.
 ///
-/// A row whose `event` is not empty is one entry, with the columns that [`Books::export`] writes: such a table is taken
+/// A row whose `event` is not empty is one entry, with the columns that [`Books::export`](crate::Books::export) writes: such a table is taken
 /// without a mapping. A row that corrects another row of the same table is rejected, because the other stands beside
 /// it: take the corrected view.
 ///
