@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::json;
-use transparency::{FolderStore, StoreError};
+use transparency::{FolderStore, StoreError, VerifierKey};
 
 use crate::books::{Books, unit_counter};
 use crate::error::{BooksError, Refusal};
 use crate::folder::{Database, Folder, MANIFEST, make_private, private};
 use crate::import::sha256;
 use crate::names::Person;
+use crate::renewal::renew_log;
 use crate::store::Store;
 
 /// What the issuer's node keeps beside the books.
@@ -68,6 +69,14 @@ impl Books {
         }
         session.commit().await
     }
+
+    /// Enters in the new log which log ended.
+    async fn note_renewal(&self, ended: &VerifierKey, by: &Person, now: Timestamp) -> Result<(), BooksError> {
+        let mut ledger = self.ledger.lock().await;
+        let body = json!({"ended": ended.to_string(), "by": by});
+        let entered = self.enter(&mut ledger, "log-renewed", &body, now).await?;
+        self.effect(&entered).await?.commit().await
+    }
 }
 
 /// A folder under another name until it is whole; it goes when it is not finished.
@@ -112,6 +121,9 @@ pub struct Restore<'r> {
 
 /// Puts a copy back into a new folder after checking every file against the list, both ways, and books against log.
 /// Returns the number of files.
+///
+/// Unless the copy is the latest, the log goes on under another name and key: witnesses cosigned what was entered since, and sign
+/// nothing else under the old name.
 ///
 /// Until all of that is done, the blocks closed among it, the folder bears a mark under which it cannot be opened: what is
 /// left of an attempt that failed issues nothing.
@@ -170,10 +182,16 @@ pub async fn restore(
             found.faults.first().cloned().unwrap_or_else(|| "records were altered or removed".to_owned());
         return Err(BooksError::damaged(format!("the copy's books and log do not agree: {first}")));
     }
-    if !options.latest && !books.is_closed() {
-        books.close_blocks(options.by, now).await?;
-    }
+    let goes_on = !options.latest && !books.is_closed();
     books.close().await;
+    if goes_on {
+        // What was entered since the copy stands in the log as witnesses know it, and cannot be entered a second time.
+        let ended = renew_log(&folder)?;
+        let books = Books::open_restoring(to, now).await?;
+        books.close_blocks(options.by, now).await?;
+        books.note_renewal(&ended, options.by, now).await?;
+        books.close().await;
+    }
     folder.end_restoring()?;
     Ok(listed.len())
 }

@@ -98,7 +98,7 @@ impl Books {
         session.put_logged(record_id, log_index).await?;
         session.commit().await?;
         let proof = ledger.prove(&records[0], log_index as u64)?;
-        text.push_str(&place(&self.issuer.origin, log_index as u64));
+        text.push_str(&place(self.keys.log_verifier.name(), log_index as u64));
         let note = Note::sign(&text, &self.keys.own()?.signing);
         Ok(Certificate { note: note.map_err(|error| BooksError::Log(Box::new(error)))?, proof })
     }

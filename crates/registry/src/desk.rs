@@ -158,7 +158,7 @@ impl Books {
             answered_at: now,
             statement: wording::statement(&outcome, request),
             outcome,
-            log: self.issuer.origin.clone(),
+            log: self.keys.log_verifier.name().to_owned(),
             log_entries: [0, 0],
         };
         let record = ledger::new_record("answer", &answer_record(&answer)?, now)?;

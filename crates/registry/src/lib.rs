@@ -23,6 +23,7 @@ mod ledger;
 pub mod names;
 pub mod parts;
 mod print;
+mod renewal;
 mod rules;
 mod store;
 mod succession;

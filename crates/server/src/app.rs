@@ -92,7 +92,10 @@ impl Server {
         let clock = options.clock;
         // Boxed, as what opens a node is large and everything that waits for it would be too.
         // The door knows the peers that the node itself learns from its directory.
-        let (tls, (routes, work)) = match Node::open(data)?.config.role {
+        let node = Node::open(data)?;
+        // Without one everybody would be let in who sends nothing.
+        node.token()?;
+        let (tls, (routes, work)) = match node.config.role {
             NodeRole::Issuer => {
                 let node = Arc::new(Box::pin(Issuer::open(data, clock.clone(), options.fishing)).await?);
                 let tls = node.node.tls.clone();

@@ -11,6 +11,7 @@
 //! | `directory` | the newest directory seen |
 //! | `accounts.json` | accounts of people; its hash stands in the log; mode 0600 |
 //! | `cosigned` | the newest checkpoint of its log that a quorum cosigned |
+//! | `log-ended`, `ended/` | the note with which an earlier log ended, and what was cosigned of such logs |
 //!
 //! An issuer's node lives in the folder of its books, beside them.
 
@@ -25,7 +26,7 @@ use rand::Rng as _;
 use registry::names::{LicenceNumber, Ori};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use transparency::{KeyKind, SigningKey, VerifierKey};
+use transparency::{KeyKind, LogEnd, NoteError, SigningKey, VerifierKey};
 
 use crate::api::{NodeCard, NodeName, PublicKey};
 use crate::client::Client;
@@ -123,6 +124,9 @@ pub struct NodeConfig {
     /// Folders of books that an issuer took over from issuers that closed, relative to the folder of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken_over: Vec<String>,
+    /// Which log it keeps, where an earlier one ended: part of the log's name, and its key is derived with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
     /// Certificate and peers, for `https` between nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
@@ -141,6 +145,7 @@ impl NodeConfig {
             licence: None,
             programs_ask: false,
             taken_over: Vec::new(),
+            log: None,
             tls: None,
         }
     }
@@ -159,6 +164,8 @@ pub struct Node {
     pub statements: SigningKey,
     /// Key of its log.
     pub log: SigningKey,
+    /// The note with which the log before this one ended, where there was one.
+    pub(crate) log_ended: Option<String>,
     /// Key of a witness's cosignatures.
     pub witness: SigningKey,
     /// Key that opens answers.
@@ -196,9 +203,7 @@ impl Node {
         let folder = data.join("node");
         let path = folder.join("node.toml");
         let config = toml::from_str(&read(&path)?).map_err(|error| damaged(&path, &error.message()))?;
-        let path = folder.join("node.key");
-        let secret = hex::decode(read(&path)?.trim()).ok().and_then(|bytes| bytes.try_into().ok());
-        let secret: [u8; 32] = secret.ok_or_else(|| damaged(&path, &"it is not 64 hexadecimal digits"))?;
+        let secret = secret(&folder.join("node.key"))?;
         Self::assemble(config, folder, &secret)
     }
 
@@ -210,8 +215,34 @@ impl Node {
             signing: PublicKey::new(self.signing.verifying_key()),
             statements: self.statements.verifier().to_string(),
             log: self.log.verifier().to_string(),
+            log_ended: self.log_ended.clone(),
             tls: self.tls.as_ref().map(|tls| tls.pin().to_owned()),
         }
+    }
+
+    /// How an earlier log of this node ended, or is about to: what the note says, and the note.
+    pub(crate) fn log_end(&self) -> Option<(LogEnd, String)> {
+        ended(&self.folder.join("log-ended"))
+    }
+
+    /// The note with which an earlier log of an issuer's books ended.
+    pub fn books_log_ended(&self) -> Option<String> {
+        let (end, note) = ended(&self.folder.parent()?.join("keys/log.ended"))?;
+        Some(note).filter(|_| self.books_log().is_some_and(|key| key == end.new.to_string()))
+    }
+
+    /// The key of this node's log of a certain number.
+    pub(crate) fn log_key(&self, number: Option<&str>) -> Result<SigningKey, ConfigError> {
+        let path = self.folder.join("node.key");
+        log_key(&self.config.name, &secret(&path)?, number).map_err(|error| damaged(&path, &error))
+    }
+
+    /// Keeps another log from now on.
+    pub(crate) fn keep_log(&mut self, number: &str) -> Result<(), ConfigError> {
+        self.log = self.log_key(Some(number))?;
+        self.log_ended = self.log_end().map(|(_, note)| note);
+        self.config.log = Some(number.to_owned());
+        self.write()
     }
 
     /// The key of the log of an issuer's books, which lie in the folder around the node's.
@@ -338,13 +369,16 @@ impl Node {
                 .map_err(|error| damaged(&folder, &error))
         };
         let statements = key("/statements", KeyKind::Log, "statements")?;
-        let log = key("/log", KeyKind::Log, "log")?;
+        let log = log_key(&config.name, secret, config.log.as_deref());
+        let log = log.map_err(|error| damaged(&folder, &error))?;
         let witness = key("", KeyKind::Witness, "witness")?;
         let (opening, sealing) = OpeningKey::derive(&derive(secret, "sealing"));
         let signing = ed25519_dalek::SigningKey::from_bytes(&derive(secret, "signing"));
         let tls = config.tls.as_ref().map(|tls| Tls::open(&folder, tls).map(Arc::new)).transpose();
         let tls = tls.map_err(|error| damaged(&folder.join("node.toml"), &error))?;
-        Ok(Self { config, folder, signing, statements, log, witness, opening, sealing, tls })
+        let ended = ended(&folder.join("log-ended")).filter(|(end, _)| end.new == *log.verifier());
+        let log_ended = ended.map(|(_, note)| note);
+        Ok(Self { config, folder, signing, statements, log, log_ended, witness, opening, sealing, tls })
     }
 }
 
@@ -373,6 +407,28 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
         None => Ok(()),
     });
     kept.map_err(|source| at("cannot write", path, source))
+}
+
+/// The key of a node's log: the first, or one that goes on from an earlier one.
+fn log_key(name: &NodeName, secret: &[u8; 32], number: Option<&str>) -> Result<SigningKey, NoteError> {
+    match number {
+        None => SigningKey::log(&format!("{name}/log"), &derive(secret, "log")),
+        Some(number) => {
+            SigningKey::log(&format!("{name}/log/{number}"), &derive(secret, &format!("log {number}")))
+        }
+    }
+}
+
+/// The secret of which every key of a node is derived.
+fn secret(path: &Path) -> Result<[u8; 32], ConfigError> {
+    let secret = hex::decode(read(path)?.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+    secret.ok_or_else(|| damaged(path, &"it is not 64 hexadecimal digits"))
+}
+
+/// The end of a log, and the note that says so; none where there is no such file or it does not hold.
+fn ended(path: &Path) -> Option<(LogEnd, String)> {
+    let note = fs::read_to_string(path).ok()?;
+    Some((LogEnd::parse(&note).ok()?, note))
 }
 
 /// One secret, one key for each purpose.

@@ -3,15 +3,17 @@
 //!
 //! One thread writes. Whatever arrives while it flushes the disk goes into its next batch, so that many traces share one
 //! wait for the disk: the records travel in the journal of the log, so that one flush makes both durable, both or neither.
-//! A record file that is deleted takes the content with it; the log keeps the proof that something was there.
+//! Records of months that are over for a year can be erased, by an act that stands in the log; the log keeps the proof that
+//! something was there. What is missing without such an act is told.
 
+mod erasure;
 mod format;
 mod index;
 mod kept;
 mod records;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -126,12 +128,19 @@ pub(crate) struct LogState {
     longer: Arc<AtomicU64>,
     /// Whether a quorum of witnesses has cosigned it since this process began.
     heard: Arc<AtomicBool>,
+    /// Whether every entry had its record when the log was opened, but for those that an act erased.
+    complete: bool,
 }
 
 impl LogState {
     /// Whether the log took the last batch that it was given, and no older copy of it was put back.
     pub(crate) fn is_well(&self) -> bool {
         self.well.load(Ordering::Relaxed) && self.longer.load(Ordering::Relaxed) == 0
+    }
+
+    /// Whether no record was missing when the log was opened.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
     }
 
     /// Remembers that a quorum of witnesses knows the log as it is here.
@@ -152,7 +161,9 @@ pub struct LedgerCheck {
     pub entries: u64,
     /// Entries whose record is there and unaltered.
     pub agreed: u64,
-    /// Entries without a record: deleted on purpose after their time, or lost.
+    /// Entries whose records were erased after their time, by an act that stands in the log.
+    pub erased: u64,
+    /// Entries without a record of which no such act speaks: lost, or taken away.
     pub without_record: Vec<u64>,
     /// Records that the log does not vouch for: altered.
     pub not_in_log: u64,
@@ -185,7 +196,12 @@ impl Ledger {
         let log = writer::open_log(folder, key, new)?;
         not_rolled_back(folder, log.size())?;
         let (index, through) = fitting_index(&folder.join("index"), log.size()).map_err(failed)?;
+        let known = erasure::last_known(&index, log.size()).map_err(failed)?;
         let end = catch_up(folder, &index, (through, log.size())).map_err(failed)?;
+        let lost = erasure::first_lost(folder, (&index, log.size()), known).map_err(failed)?;
+        if let Some(entry) = lost {
+            tracing::error!(entry, "records are missing that no act erased: they were lost, or taken away");
+        }
         let (index, end) = (Arc::new(index), Arc::new(Mutex::new(end)));
         let (jobs, incoming) = mpsc::sync_channel(QUEUE);
         let (published, checkpoint) = watch::channel(log.checkpoint().clone());
@@ -200,7 +216,7 @@ impl Ledger {
             index,
             end,
             checkpoint,
-            state: LogState { well, longer: Arc::default(), heard: Arc::default() },
+            state: LogState { well, longer: Arc::default(), heard: Arc::default(), complete: lost.is_none() },
             thread,
         })
     }
@@ -277,11 +293,6 @@ impl Ledger {
         AddCheckpoint::new(&tree, signed, old_size).map_err(failed)
     }
 
-    /// Where the log lies, for serving it as it is.
-    pub fn log_folder(&self) -> PathBuf {
-        log_folder(&self.folder)
-    }
-
     /// The newest record of a key; `None` when there is none, or when it was deleted.
     ///
     /// # Errors
@@ -308,13 +319,21 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::Failed`] when the disk cannot be read.
-    pub fn after(&self, key: Key, most: usize) -> Result<Vec<(Uuid, Stored)>, LedgerError> {
+    pub fn after(&self, mut key: Key, most: usize) -> Result<Vec<(Uuid, Stored)>, LedgerError> {
         let mut found = Vec::new();
-        for (key, place) in self.index.after(key, most).map_err(failed)? {
-            if let records::Found::Record(stored) = records::at(&self.folder, (place, key)).map_err(failed)? {
-                found.push((key.number(), *stored));
+        // Those whose records were erased do not count.
+        while found.len() < most {
+            let next = self.index.after(key, most).map_err(failed)?;
+            let Some((last, _)) = next.last() else { break };
+            key = *last;
+            for (key, place) in next {
+                let record = records::at(&self.folder, (place, key)).map_err(failed)?;
+                if let records::Found::Record(stored) = record {
+                    found.push((key.number(), *stored));
+                }
             }
         }
+        found.truncate(most);
         Ok(found)
     }
 
@@ -332,6 +351,11 @@ impl Ledger {
         })
         .map_err(failed)?;
         Ok(found)
+    }
+
+    /// The number that the next entry will have, as far as its records say.
+    fn end_of_log(&self) -> u64 {
+        self.checkpoint.borrow().checkpoint.size
     }
 
     /// Behind the last record that stands. What happens between this and the next act is for the caller to prevent.
@@ -377,6 +401,7 @@ impl Ledger {
             entries.extend((256 * bundle..).zip(held).map(|(index, entry)| (entry, index)));
         }
         let mut found = LedgerCheck { entries: size, ..LedgerCheck::default() };
+        let (mut erased, mut altered) = (0, HashSet::new());
         Self::records(folder, |stored| {
             if stored.entered.index >= size {
                 found.behind += 1;
@@ -384,9 +409,17 @@ impl Ledger {
             }
             let commitment = stored.entered.commitment();
             let index = commitment.and_then(|one| entries.remove(one.as_bytes().as_slice()));
-            if index == Some(stored.entered.index) { found.agreed += 1 } else { found.not_in_log += 1 }
+            if index == Some(stored.entered.index) {
+                found.agreed += 1;
+                erased = erasure::said(&stored).map_or(erased, |entries| erased.max(entries));
+            } else {
+                found.not_in_log += 1;
+                altered.insert(stored.entered.index);
+            }
         })?;
-        found.without_record = entries.into_values().collect();
+        entries.retain(|_, index| !altered.contains(index));
+        let (gone, lost) = entries.into_values().partition::<Vec<u64>, _>(|index| *index < erased);
+        (found.erased, found.without_record) = (gone.len() as u64, lost);
         found.without_record.sort_unstable();
         Ok(found)
     }
@@ -441,7 +474,7 @@ fn not_rolled_back(folder: &Path, entries: u64) -> Result<(), LedgerError> {
 fn put_back(entries: u64) -> LedgerError {
     LedgerError::Failed(format!(
         "witnesses cosigned {entries} entries of the log, and it holds fewer: an older copy was put back\nhint: put the newest \
-         copy back; the witnesses will sign no other"
+         copy back; where there is none, `microstamp node renew-log` lets another log go on"
     ))
 }
 

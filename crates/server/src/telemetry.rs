@@ -52,7 +52,7 @@ impl Metrics {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).gauges.insert(name, value);
     }
 
-    /// Notes whether a part of the node does its work: `log`, `directory`, `books`.
+    /// Notes whether a part of the node does its work: `log`, `records`, `directory`, `books`.
     pub fn works(&self, part: &'static str, works: bool) {
         let impaired = &mut self.counts.lock().unwrap_or_else(PoisonError::into_inner).impaired;
         if works {
@@ -94,8 +94,8 @@ impl Metrics {
         for (name, value) in &counts.gauges {
             line(&mut text, format_args!("# TYPE microstamp_{name} gauge\nmicrostamp_{name} {value}"));
         }
-        let parts =
-            ["books", "directory", "log"].map(|part| (part, i64::from(counts.impaired.contains(part))));
+        let parts = ["books", "directory", "log", "records"]
+            .map(|part| (part, i64::from(counts.impaired.contains(part))));
         text.push_str("# TYPE microstamp_impaired gauge\n");
         for (part, impaired) in parts {
             line(&mut text, format_args!("microstamp_impaired{{part=\"{part}\"}} {impaired}"));

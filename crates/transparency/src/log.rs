@@ -119,6 +119,26 @@ impl<S: TileStore> Log<S> {
         Ok(Self { store, key, edge, signed, unsure: false })
     }
 
+    /// Goes on from these entries under another key of another name, and signs the checkpoint anew; nothing is appended. The
+    /// note that says so is [`crate::LogEnd`], to be made and kept before.
+    ///
+    /// # Errors
+    /// [`NoteError::BadName`] when the name is the same: two logs of one name are a fork. [`LogError::Store`] leaves open which
+    /// of the two stands.
+    pub fn go_on_as(mut self, key: SigningKey) -> Result<Self, LogError> {
+        if self.unsure {
+            return Err(LogError::MustReopen);
+        }
+        let name = key.verifier().name();
+        if name == self.origin() {
+            return Err(NoteError::BadName(name.to_owned()).into());
+        }
+        let signed = Checkpoint::new(name, self.edge.size, self.edge.root()).sign(&key)?;
+        self.swap(signed)?;
+        self.key = key;
+        Ok(self)
+    }
+
     /// Appends entries and returns their places once they are durable. An empty batch changes nothing.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! `trace --agency`: the question goes through the federation.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use registry::{Priority, TraceRequest};
@@ -15,6 +15,9 @@ use uuid::Uuid;
 use super::trace::Trace;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
+
+/// How long a node that runs takes to say so.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Asks every issuer of the reading's codes and prints what they answer.
 pub(super) async fn ask(folder: &Path, arguments: &Trace, request: TraceRequest) -> Result<Exit, Failure> {
@@ -58,13 +61,23 @@ fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failur
     })
 }
 
-/// A client, if the agency's node runs and answers under its name.
+/// A client, if the agency's node runs and answers under its name. One that is just starting takes the connection and answers in a
+/// moment.
 pub(super) async fn running(node: &Node) -> Option<Client> {
-    let (_, health) =
-        node.client(Duration::from_secs(1)).get(&format!("{}/healthz", node.config.url)).await.ok()?;
-    let health: Value = serde_json::from_slice(&health).ok()?;
-    let same = health["name"].as_str() == Some(node.config.name.as_str());
-    same.then(|| node.client(Duration::from_secs(20)))
+    let (client, url) = (node.client(PATIENCE), format!("{}/healthz", node.config.url));
+    for _ in 0..10 {
+        let begun = Instant::now();
+        match client.get(&url).await {
+            Ok((_, health)) => {
+                let health: Value = serde_json::from_slice(&health).ok()?;
+                let same = health["name"].as_str() == Some(node.config.name.as_str());
+                return same.then(|| node.client(Duration::from_secs(20)));
+            }
+            Err(_) if begun.elapsed() < PATIENCE => return None,
+            Err(_) => {}
+        }
+    }
+    None
 }
 
 async fn through_node(client: &Client, node: &Node, question: &Question) -> Result<Vec<Value>, Failure> {

@@ -265,17 +265,26 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
 }
 
 /// Compares a node's log with the records beside it, where there are some.
-fn against_records(log: &Path, signed: &SignedCheckpoint) -> Result<Option<String>, Failure> {
-    let Some(node) = log.parent().filter(|node| node.join("records").is_dir()) else { return Ok(None) };
+fn against_records(log: &Path, signed: &SignedCheckpoint) -> Result<Vec<String>, Failure> {
+    let Some(node) = log.parent().filter(|node| node.join("records").is_dir()) else { return Ok(Vec::new()) };
     let found = Ledger::check(node, signed).or_exit(Exit::Environment, "cannot compare log and records")?;
-    if !found.without_record.is_empty() {
+    if found.erased > 0 {
         files::remark(format!(
-            "{} entries have no record any more: deleted after their time, or lost",
-            found.without_record.len()
+            "the records of {} entries were erased, by an act that stands in the log",
+            found.erased
         ));
     }
-    let altered = found.not_in_log;
-    Ok((altered > 0).then(|| format!("records: {altered} are not what the log vouches for")))
+    let mut wrong = Vec::new();
+    if let Some(first) = found.without_record.first() {
+        let count = found.without_record.len();
+        wrong.push(format!(
+            "records: {count} are missing that no act erased, the first that of entry {first}"
+        ));
+    }
+    if found.not_in_log > 0 {
+        wrong.push(format!("records: {} are not what the log vouches for", found.not_in_log));
+    }
+    Ok(wrong)
 }
 
 /// What in the tables of an issuer's folder does not agree with its log.

@@ -16,12 +16,12 @@ use registry::{
     Part, Recipient, serial_run,
 };
 use serde_json::Value;
-use server::roles::DirectoryKeeper;
+use server::roles::{EnrolRules, enrol};
 use server::{Node, NodeConfig, NodeRole, validity};
 use symbology::Code;
 
 use super::books::{failure, wait};
-use super::node::card;
+use super::node::{card, enrol_own};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files::{self, remark};
 
@@ -163,9 +163,10 @@ async fn build(dir: &Path) -> Result<World, Failure> {
         node.trust_peer(&world.pin).or_exit(Exit::Environment, name)?;
         let prefixes: Vec<_> = prefix.parse().into_iter().collect();
         let entry = card(&node, &prefixes, validity(Timestamp::now(), 30))?;
-        DirectoryKeeper::enrol(&directory, entry).or_exit(Exit::Environment, name)?;
+        enrol_own(&directory, (&node, &entry), &EnrolRules::default())?;
     }
-    DirectoryKeeper::set_quorum(&directory, 2).or_exit(Exit::Environment, "the quorum")?;
+    let rules = EnrolRules { quorum: Some(2), ..EnrolRules::default() };
+    enrol(&directory, &[], &rules).or_exit(Exit::Environment, "the quorum")?;
     files::write(&dir.join("directory.pub"), format!("{}\n", world.key).as_bytes())?;
     remark(
         "1. Two synthetic makers have books; a directory lists them, an agency and three witnesses (two must cosign).",
@@ -358,6 +359,9 @@ fn run(words: &[&str]) -> Result<(i32, String), Failure> {
     let program = std::env::current_exe().or_exit(Exit::Environment, "this program")?;
     let output = Process::new(program).args(words).stdin(Stdio::null()).output();
     let output = output.or_exit(Exit::Environment, "cannot run this program")?;
+    if !output.status.success() && output.stdout.is_empty() {
+        String::from_utf8_lossy(&output.stderr).lines().for_each(|line| remark(format!("   {line}")));
+    }
     Ok((output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 

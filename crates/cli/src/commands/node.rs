@@ -1,5 +1,8 @@
 //! `node`: makes nodes of the federation and enrols them in a directory; a dealer answers from here.
 
+mod enrol;
+mod upkeep;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -7,16 +10,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{LicenceNumber, Ori, PartyName, Person, Reference};
 use serde_json::json;
-use server::api::{
-    AgencyCard, DealerCard, DealerDisposition, DealerStatement, IssuerCard, NodeCard, NodeName, WitnessCard,
-};
-use server::federation::delegate;
-use server::roles::{Dealer, DirectoryHolder, DirectoryKeeper, Enrolment};
+use server::api::{DealerDisposition, DealerStatement, NodeCard, NodeName};
+use server::roles::{Dealer, DirectoryHolder, check_url};
 use server::{Clock, Node, NodeConfig, NodeRole, validity};
-use symbology::Prefix;
 use uuid::Uuid;
 
-use super::books::{exact_prefix, wait};
+pub(super) use self::enrol::{card, enrol_own};
+use super::books::wait;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -32,7 +32,7 @@ enum What {
     /// Make a node's folder and keys. An issuer's node is made in the folder of its books.
     Init(Init),
     /// Print what the directory's operator needs to enrol the node.
-    Card(Card),
+    Card(enrol::CardCommand),
     /// Say which directory the node trusts.
     Trust(Trust),
     /// Make the node a certificate of its own for TLS between nodes, and print its pin: the SHA-256 of its public key.
@@ -40,7 +40,12 @@ enum What {
     /// Let an issuer's node answer from books that `issuer take-over` opened, besides its own.
     AnswerFor(AnswerFor),
     /// Enrol cards in a directory's folder; they stand in the next version that it signs.
-    Enrol(Enrol),
+    Enrol(enrol::Enrol),
+    /// After an older copy of a node's folder was put back: end its log, which witnesses know to be longer, and let another go on
+    /// from its entries. Prints the note of both keys; the node's new card must be enrolled.
+    RenewLog(upkeep::RenewLog),
+    /// Delete the records of months that are over for a year, by an act that stands in the log. The hashes stay.
+    Erase(upkeep::Erase),
     /// List what a dealer has to answer at an issuer.
     Waiting(AtIssuer),
     /// State what a dealer's book says of a firearm.
@@ -69,21 +74,6 @@ struct Init {
     /// Let programs that hold the agency's token ask through its node; whoever holds it speaks for requester and approver.
     #[arg(long)]
     programs_ask: bool,
-}
-
-#[derive(Debug, Args)]
-struct Card {
-    /// The node's folder.
-    dir: PathBuf,
-    /// An issuer's block; may be repeated.
-    #[arg(long, value_parser = exact_prefix)]
-    prefix: Vec<Prefix>,
-    /// Days for which the entry holds, and the delegation if there is one.
-    #[arg(long, default_value_t = 365)]
-    days: i64,
-    /// The issuer closes: the node of this name, in the same directory, answers for its blocks.
-    #[arg(long, value_name = "NAME")]
-    delegate_to: Option<NodeName>,
 }
 
 #[derive(Debug, Args)]
@@ -116,17 +106,6 @@ struct AnswerFor {
     dir: PathBuf,
     /// The folder of the books that were taken over. They are asked while the directory holds the closed issuer's delegation.
     books: PathBuf,
-}
-
-#[derive(Debug, Args)]
-struct Enrol {
-    /// The directory's folder.
-    dir: PathBuf,
-    /// Cards as `node card` printed them.
-    cards: Vec<PathBuf>,
-    /// How many witnesses must have cosigned a log.
-    #[arg(long, value_name = "N")]
-    quorum: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -169,7 +148,7 @@ struct State {
 pub(crate) fn node(arguments: &NodeCommand) -> Result<Exit, Failure> {
     match &arguments.what {
         What::Init(init) => make(init),
-        What::Card(card) => print_card(card),
+        What::Card(card) => enrol::print_card(card),
         What::Trust(trust) => {
             let mut node = open(&trust.dir)?;
             node.trust(&trust.directory, &trust.key).or_exit(Exit::Environment, "cannot write node.toml")?;
@@ -187,7 +166,9 @@ pub(crate) fn node(arguments: &NodeCommand) -> Result<Exit, Failure> {
             Ok(Exit::Done)
         }
         What::AnswerFor(answer) => answer_for(answer),
-        What::Enrol(enrol) => enrol_all(enrol),
+        What::Enrol(enrol) => enrol::enrol_all(enrol),
+        What::RenewLog(renew) => wait(upkeep::renew_log(renew)),
+        What::Erase(erase) => wait(upkeep::erase(erase)),
         What::Waiting(at) => wait(waiting(at)),
         What::State(state) => wait(answer(state)),
     }
@@ -198,6 +179,12 @@ fn open(folder: &Path) -> Result<Node, Failure> {
 }
 
 fn make(init: &Init) -> Result<Exit, Failure> {
+    if init.role != NodeRole::Dealer {
+        check_url(&init.url).or_exit(Exit::BadInput, "--url")?;
+    }
+    if init.role == NodeRole::Agency && init.ori.is_empty() {
+        return Err(Exit::BadInput.because("an agency asks under an ORI\nhint: give --ori, once for each"));
+    }
     let mut config = NodeConfig::new(init.role, init.name.clone(), &init.url);
     (config.oris, config.licence) = (init.ori.clone(), init.licence.clone());
     config.programs_ask = init.programs_ask;
@@ -207,67 +194,6 @@ fn make(init: &Init) -> Result<Exit, Failure> {
     }
     files::remark(format!("{}: node {} is made", init.dir.display(), init.name));
     Ok(Exit::Done)
-}
-
-fn print_card(arguments: &Card) -> Result<Exit, Failure> {
-    let node = open(&arguments.dir)?;
-    if node.config.role == NodeRole::Directory {
-        files::print_line(node.statements.verifier())?;
-        return Ok(Exit::Done);
-    }
-    let (from, until) = validity(Timestamp::now(), arguments.days);
-    let mut entry = card(&node, &arguments.prefix, (from, until))?;
-    if let Some(to) = &arguments.delegate_to {
-        let Enrolment::Issuer(card) = &mut entry else {
-            return Err(Exit::BadInput.because("only an issuer delegates its blocks"));
-        };
-        let note = delegate(&node.config.name, to, until, &node.statements);
-        card.delegation = Some(note.or_exit(Exit::BadInput, "--delegate-to")?);
-    }
-    files::print_line(serde_json::to_string_pretty(&entry).or_exit(Exit::BadInput, "the card")?)?;
-    Ok(Exit::Done)
-}
-
-/// What stands in the directory of a node.
-pub(super) fn card(
-    node: &Node,
-    prefixes: &[Prefix],
-    (valid_from, valid_until): (Timestamp, Timestamp),
-) -> Result<Enrolment, Failure> {
-    let (prefixes, sealing, oris) = (prefixes.to_vec(), node.sealing.clone(), node.config.oris.clone());
-    let card = node.card();
-    match node.config.role {
-        NodeRole::Issuer if prefixes.is_empty() => {
-            Err(Exit::BadInput.because("an issuer's card names its blocks\nhint: give --prefix for each"))
-        }
-        NodeRole::Issuer => {
-            let (delegation, books_log) = (None, node.books_log());
-            let card = IssuerCard { node: card, prefixes, delegation, books_log, valid_from, valid_until };
-            Ok(Enrolment::Issuer(Box::new(card)))
-        }
-        NodeRole::Agency => {
-            let card = AgencyCard { node: card, oris, sealing, valid_from, valid_until };
-            Ok(Enrolment::Agency(Box::new(card)))
-        }
-        NodeRole::Dealer => {
-            let licence = node.config.licence.clone();
-            let licence =
-                licence.ok_or_else(|| Exit::BadInput.because("the dealer's node has no licence"))?;
-            Ok(Enrolment::Dealer(Box::new(DealerCard {
-                node: card,
-                licence,
-                sealing,
-                valid_from,
-                valid_until,
-            })))
-        }
-        NodeRole::Witness => {
-            let key = node.witness.verifier().to_string();
-            let (name, url) = (node.config.name.clone(), node.config.url.clone());
-            Ok(Enrolment::Witness(WitnessCard { name, url, key, tls: card.tls }))
-        }
-        NodeRole::Directory => Err(Exit::BadInput.because("a directory is not enrolled in itself")),
-    }
 }
 
 fn answer_for(arguments: &AnswerFor) -> Result<Exit, Failure> {
@@ -285,18 +211,6 @@ fn answer_for(arguments: &AnswerFor) -> Result<Exit, Failure> {
     files::remark(
         "restart the node, and have the closed issuer's delegation enrolled: `node card DIR --delegate-to NAME`",
     );
-    Ok(Exit::Done)
-}
-
-fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
-    for path in &arguments.cards {
-        let entry: Enrolment = serde_json::from_slice(&files::read(path)?)
-            .or_exit(Exit::BadInput, format!("`{}` is no card", path.display()))?;
-        DirectoryKeeper::enrol(&arguments.dir, entry).or_exit(Exit::Environment, "cannot enrol")?;
-    }
-    if let Some(quorum) = arguments.quorum {
-        DirectoryKeeper::set_quorum(&arguments.dir, quorum).or_exit(Exit::Environment, "cannot enrol")?;
-    }
     Ok(Exit::Done)
 }
 

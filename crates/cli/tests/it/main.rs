@@ -12,6 +12,7 @@ mod faults;
 mod federation;
 mod help;
 mod kill;
+mod nodes;
 mod outputs;
 mod parts;
 mod print;

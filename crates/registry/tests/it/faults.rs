@@ -1,6 +1,7 @@
 //! What goes wrong on the way, and that it leaves books and log in agreement.
 
 use registry::{Books, Database, Part, Restore, restore};
+use transparency::LogEnd;
 
 use crate::place::{self, Place, now, run};
 
@@ -382,7 +383,13 @@ async fn a_copy_is_whole_or_refused_and_never_issues_twice() {
     // Whatever becomes of an attempt, codes are not issued twice: unless the copy is said to be the latest, its blocks end.
     std::fs::remove_dir_all(&again).unwrap();
     restore(&copy, &again, &Restore { latest: false, ..options }, now()).await.unwrap();
+    // Witnesses may know more of the log than the copy does: another goes on from its entries.
+    let key = |name: &str| std::fs::read_to_string(again.join("keys").join(name)).unwrap();
+    let end = LogEnd::parse(&key("log.ended")).unwrap();
+    assert_eq!(key("log.pub").trim(), end.new.to_string());
+    assert_ne!(end.old.name(), end.new.name());
     let restored = Books::open(&again, now()).await.unwrap();
+    assert!(restored.reconcile().await.unwrap().agrees());
     let refused = restored.issue(&run("AD0001", 1), &by, now(), |_| ()).await.unwrap_err().to_string();
     assert!(refused.contains("0 codes left"), "{refused}");
     restored.open_block("K8".parse().unwrap(), now()).await.unwrap();

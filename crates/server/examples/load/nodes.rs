@@ -192,6 +192,7 @@ fn enrol(content: &mut DirectoryContent, node: &Node, prefixes: &[symbology::Pre
             prefixes: prefixes.to_vec(),
             delegation: None,
             books_log: node.books_log(),
+            books_log_ended: None,
             valid_from,
             valid_until,
         }),
@@ -206,6 +207,7 @@ fn enrol(content: &mut DirectoryContent, node: &Node, prefixes: &[symbology::Pre
             name: node.config.name.clone(),
             url: node.config.url.clone(),
             key: node.witness.verifier().to_string(),
+            statements: None,
             tls: None,
         }),
     }

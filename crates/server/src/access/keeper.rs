@@ -130,18 +130,38 @@ impl Access {
     /// [`AccessError::File`] when the file is not that of the log.
     pub async fn reconcile(&self, ledger: &Ledger, now: Timestamp) -> Result<(), AccessError> {
         let mut state = self.state.lock().await;
-        let Some(last) = ledger.find(newest())? else { return Ok(()) };
+        let Some(last) = ledger.find(newest())? else {
+            // The act that speaks of the file may not be missing where there was one.
+            let gone = ledger.holds(newest())?;
+            return if gone { Err(state.not_of_the_log()) } else { Ok(()) };
+        };
         match state.file.agrees_with(&last.body) {
             Agreement::Holds => Ok(()),
             Agreement::OneBehind => {
                 let act = json!({"change": "not completed", "entry": last.entered.index});
                 state.keep(ledger, act, now).await
             }
-            Agreement::Broken => Err(AccessError::File(state.file.damaged(
-                "it is not the file that the log speaks of\nhint: put back the newest one; accounts are changed by \
-                 `microstamp account` and by operators only"
-                    .to_owned(),
-            ))),
+            Agreement::Broken => Err(state.not_of_the_log()),
+        }
+    }
+
+    /// Enters what the newest act says of the accounts once more, where its record is of an entry below a number: those are about
+    /// to be erased.
+    ///
+    /// # Errors
+    /// [`AccessError::Log`].
+    pub(crate) async fn carry_over(
+        &self,
+        ledger: &Ledger,
+        first: u64,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let mut state = self.state.lock().await;
+        match ledger.find(newest())? {
+            Some(last) if last.entered.index < first => {
+                state.keep(ledger, json!({"change": "carried over"}), now).await
+            }
+            _ => Ok(()),
         }
     }
 
@@ -434,6 +454,14 @@ impl Access {
 }
 
 impl State {
+    fn not_of_the_log(&self) -> AccessError {
+        AccessError::File(self.file.damaged(
+            "it is not the file that the log speaks of\nhint: put back the newest one; accounts are changed by \
+             `microstamp account` and by operators only"
+                .to_owned(),
+        ))
+    }
+
     fn account(&self, name: &Person) -> Result<&Account, AccessError> {
         self.accounts.get(name).ok_or_else(|| AccessError::Unknown(name.clone()))
     }

@@ -24,6 +24,10 @@ pub struct NodeCard {
     pub statements: String,
     /// Key of its log of questions and answers, in C2SP `vkey` notation.
     pub log: String,
+    /// Where an earlier log of this node ended and this one goes on from its entries: the note by both keys
+    /// ([`transparency::LogEnd`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_ended: Option<String>,
     /// SHA-256 of the public key of its certificate (`SubjectPublicKeyInfo`), 64 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,
@@ -48,6 +52,9 @@ pub struct IssuerCard {
     /// Key of the log of its books, in C2SP `vkey` notation: witnesses cosign it beside the node's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub books_log: Option<String>,
+    /// Where an earlier log of the books ended, as `log_ended` of a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub books_log_ended: Option<String>,
     /// From when the entry holds.
     pub valid_from: Timestamp,
     /// Until when the entry holds.
@@ -96,6 +103,9 @@ pub struct WitnessCard {
     pub url: String,
     /// Its key, in C2SP `vkey` notation.
     pub key: String,
+    /// Key of its signed statements, in C2SP `vkey` notation: its card is signed with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statements: Option<String>,
     /// SHA-256 of the public key of its certificate, 64 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// A name that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` cannot name a node\nhint: use 1 to 80 letters, digits, dots, hyphens and slashes, such as issuer.example"
+    "`{0}` cannot name a node\nhint: use 1 to 80 letters, digits, dots, hyphens and slashes, such as issuer.example; each part \
+     between slashes begins with a letter or digit"
 )]
 pub struct NodeNameError(String);
 
@@ -29,7 +30,9 @@ impl FromStr for NodeName {
 
     fn from_str(text: &str) -> Result<Self, NodeNameError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/' | '_');
-        if text.is_empty() || text.len() > 80 || !text.chars().all(fits) {
+        // `..` and the like would name a folder.
+        let begins = |part: &str| part.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if text.len() > 80 || !text.chars().all(fits) || !text.split('/').all(begins) {
             return Err(NodeNameError(text.chars().take(80).collect()));
         }
         Ok(Self(text.to_owned()))

@@ -48,6 +48,7 @@ impl Common {
     fn measured(&self) -> &Metrics {
         if let Some(log) = &self.log {
             self.metrics.works("log", log.is_well());
+            self.metrics.works("records", log.is_complete());
         }
         &self.metrics
     }
@@ -333,9 +334,22 @@ async fn card(State(common): State<Common>) -> Response {
     }
 }
 
-/// A file of the node's log, under the names of C2SP `tlog-tiles`; `cosigned` is the newest cosigned checkpoint.
+/// A file of the node's log, under the names of C2SP `tlog-tiles`; `cosigned` is the newest cosigned checkpoint, and `ended/HASH`
+/// the last one of an earlier log.
 async fn log_file(State(common): State<Common>, Named(path): Named) -> Response {
+    if let Some(log) = path.strip_prefix("ended/") {
+        return match ended(&common.node, log) {
+            Some(bytes) => plain(bytes),
+            None => ProblemKind::NotFound.because("no such log of this node ended").into_response(),
+        };
+    }
     file_of(common.node.folder.join("log"), common.cosigned.as_deref(), &path).await
+}
+
+/// What was cosigned last of a log that ended, by the hash in its key.
+fn ended(node: &Node, log: &str) -> Option<Vec<u8>> {
+    let plain = log.len() == 8 && log.bytes().all(|byte| byte.is_ascii_hexdigit());
+    plain.then(|| std::fs::read(node.folder.join("ended").join(log)).ok()).flatten()
 }
 
 /// The same of the log of the issuer's books.

@@ -3,7 +3,7 @@
 //! A directory file is one line of canonical JSON (schema `microstamp.directory/1`) followed by a signed note over its
 //! version and SHA-256. Nothing in it is believed before the note is verified under the directory's key.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use registry::names::LicenceNumber;
@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use symbology::Prefix;
 use transparency::{KeyKind, Note, Policy, SigningKey, VerifierKey, canonical_json};
 
+use super::entries;
 use crate::api::{AgencyCard, Answer, DealerCard, IssuerCard, NodeCard, NodeName, WitnessCard};
 
 /// Largest directory that is read, in bytes.
@@ -331,14 +332,7 @@ impl Directory {
                 }
             }
         }
-        let nodes = content.issuers.iter().map(|card| &card.node);
-        let nodes = nodes.chain(content.agencies.iter().map(|card| &card.node));
-        let mut known = BTreeSet::new();
-        for node in nodes.chain(content.dealers.iter().map(|card| &card.node)) {
-            if !known.insert(node.key_id()) {
-                return Err(DirectoryError::Contradiction(format!("two entries for {}", node.key_id())));
-            }
-        }
+        entries::check(&content)?;
         let successors = successors(&content)?;
         Ok(Self { content, bytes, owners, successors })
     }

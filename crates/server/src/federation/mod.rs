@@ -2,6 +2,7 @@
 
 mod digest;
 mod directory;
+mod entries;
 mod exchange;
 mod fields;
 mod limits;

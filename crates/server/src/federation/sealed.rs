@@ -65,6 +65,10 @@ impl OpeningKey {
 }
 
 impl SealingPublicKey {
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        self.0.to_vec()
+    }
+
     fn id(&self) -> String {
         hex::encode(&Sha256::digest(self.0)[..8])
     }

@@ -108,6 +108,18 @@ pub(super) fn at(folder: &Path, (place, key): (Place, Key)) -> io::Result<Found>
     })
 }
 
+/// The number of a line's entry.
+pub(super) fn number(line: &[u8]) -> Option<u64> {
+    serde_json::from_slice::<Line<'_>>(line).ok().map(|line| line.index)
+}
+
+/// Deletes the files of months.
+pub(super) fn remove(folder: &Path, months: &[u32]) -> io::Result<()> {
+    let records = folder.join("records");
+    months.iter().try_for_each(|month| fs::remove_file(path(&records, *month)))?;
+    File::open(&records)?.sync_all()
+}
+
 /// Whether a record can be found by a number.
 pub(super) fn has_keys(line: &[u8]) -> bool {
     serde_json::from_slice::<Line<'_>>(line).is_ok_and(|line| !line.keys.is_empty())

@@ -128,7 +128,7 @@ fn of_nodes() -> Value {
             "rounded_to": {"type": "integer"},
             "note": {"type": "string"}, "months": list(&every(&month))})),
         "Health": every(&json!({
-            "status": {"enum": ["ok", "impaired"]}, "impaired": list(&json!({"enum": ["books", "directory", "log"]})), "name": {"type": "string"}, "role": {"enum": ["issuer", "agency", "witness", "directory"]}})),
+            "status": {"enum": ["ok", "impaired"]}, "impaired": list(&json!({"enum": ["books", "directory", "log", "records"]})), "name": {"type": "string"}, "role": {"enum": ["issuer", "agency", "witness", "directory"]}})),
         "Card": object(&["name", "url", "signing", "statements", "log"], &card),
         "Anything": {"type": "object"},
     })

@@ -381,7 +381,8 @@ impl Desk {
     /// Takes a question for asking, until what it returns is dropped.
     fn asks(&self, id: Uuid) -> Result<Asking<'_>, Problem> {
         let new = self.asking.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        new.then_some(Asking { desk: self, id })
+        // Made only where the place was free: dropped, it gives the place back.
+        new.then(|| Asking { desk: self, id })
             .ok_or_else(|| ProblemKind::Conflict.because("this question is being asked at this moment"))
     }
 

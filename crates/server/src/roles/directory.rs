@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use transparency::{Bundle, SignedCheckpoint};
 
+use super::enrolment::workable;
 use super::issuer::StartError;
-use crate::api::{AgencyCard, DealerCard, IssuerCard, WitnessCard};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node, replace, validity};
 use crate::federation::{Directory, DirectoryContent};
@@ -35,20 +34,6 @@ pub struct DirectoryKeeper {
     published: Mutex<Option<Directory>>,
     /// Where the version that is published stands in the log.
     entry: Mutex<Option<Entered>>,
-}
-
-/// An entry to be enrolled; in files a JSON object whose `role` says which.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(tag = "role", rename_all = "kebab-case")]
-pub enum Enrolment {
-    /// An issuer.
-    Issuer(Box<IssuerCard>),
-    /// An agency.
-    Agency(Box<AgencyCard>),
-    /// A dealer.
-    Dealer(Box<DealerCard>),
-    /// A witness.
-    Witness(WitnessCard),
 }
 
 impl DirectoryKeeper {
@@ -84,46 +69,6 @@ impl DirectoryKeeper {
         Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published, entry })
     }
 
-    /// Puts an entry into the file of entries; it is published with the next version. An entry of the same name is
-    /// replaced.
-    ///
-    /// # Errors
-    /// [`LedgerError::Failed`] when the file cannot be read or written.
-    pub fn enrol(data: &Path, entry: Enrolment) -> Result<(), LedgerError> {
-        let path = entries_path(&data.join("node"));
-        let mut content = read_entries(&path)?;
-        match entry {
-            Enrolment::Issuer(card) => {
-                content.issuers.retain(|old| old.node.name != card.node.name);
-                content.issuers.push(*card);
-            }
-            Enrolment::Agency(card) => {
-                content.agencies.retain(|old| old.node.name != card.node.name);
-                content.agencies.push(*card);
-            }
-            Enrolment::Dealer(card) => {
-                content.dealers.retain(|old| old.node.name != card.node.name);
-                content.dealers.push(*card);
-            }
-            Enrolment::Witness(card) => {
-                content.witnesses.retain(|old| old.name != card.name);
-                content.witnesses.push(card);
-            }
-        }
-        write_entries(&path, &content)
-    }
-
-    /// Sets how many witnesses must cosign.
-    ///
-    /// # Errors
-    /// [`LedgerError::Failed`] when the file cannot be read or written.
-    pub fn set_quorum(data: &Path, quorum: usize) -> Result<(), LedgerError> {
-        let path = entries_path(&data.join("node"));
-        let mut content = read_entries(&path)?;
-        content.quorum = quorum;
-        write_entries(&path, &content)
-    }
-
     /// Publishes a new version when the entries changed or half of the time of the last one is over. The version is in
     /// the log before it is published. Returns the version that stands.
     ///
@@ -136,7 +81,7 @@ impl DirectoryKeeper {
         if let Some(tls) = &self.node.tls {
             tls.learn(&content);
         }
-        workable(&content).map_err(|reason| fault(&reason))?;
+        workable(&content).map_err(|reason| fault(&format_args!("{reason}; the version before stands")))?;
         content.log = Some(self.node.log.verifier().to_string());
         let (held, last) = (self.held(), self.last.load(Ordering::Relaxed));
         if let Some(held) = &held {
@@ -189,36 +134,17 @@ impl DirectoryKeeper {
     }
 }
 
-/// Whether a federation can work under these entries: a quorum that its witnesses can meet, each with a key of its own.
-fn workable(content: &DirectoryContent) -> Result<(), String> {
-    let witnesses = &content.witnesses;
-    if content.quorum > witnesses.len() {
-        let (quorum, count) = (content.quorum, witnesses.len());
-        return Err(format!(
-            "a quorum of {quorum} cannot be met by {count} witnesses; the version before stands"
-        ));
-    }
-    // A verifier key is name, hash and key; under another name the key is the same party's.
-    let key = |one: &WitnessCard| one.key.splitn(3, '+').nth(2).map(str::to_owned);
-    for (at, one) in witnesses.iter().enumerate() {
-        if let Some(twin) = witnesses[..at].iter().find(|other| key(other) == key(one)) {
-            return Err(format!("{} and {} have one key, so they are one witness", twin.name, one.name));
-        }
-    }
-    Ok(())
-}
-
 fn same_entries(a: &DirectoryContent, b: &DirectoryContent) -> bool {
     let mut b = b.clone();
     (b.version, b.issued_at, b.expires_at) = (a.version, a.issued_at, a.expires_at);
     *a == b
 }
 
-fn entries_path(folder: &Path) -> PathBuf {
+pub(super) fn entries_path(folder: &Path) -> PathBuf {
     folder.join("entries.json")
 }
 
-fn read_entries(path: &Path) -> Result<DirectoryContent, LedgerError> {
+pub(super) fn read_entries(path: &Path) -> Result<DirectoryContent, LedgerError> {
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| LedgerError::Failed(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -229,7 +155,7 @@ fn read_entries(path: &Path) -> Result<DirectoryContent, LedgerError> {
     }
 }
 
-fn write_entries(path: &Path, content: &DirectoryContent) -> Result<(), LedgerError> {
+pub(super) fn write_entries(path: &Path, content: &DirectoryContent) -> Result<(), LedgerError> {
     let bytes = serde_json::to_vec_pretty(content).map_err(|error| LedgerError::Failed(error.to_string()))?;
     replace(path, &bytes).map_err(|error| LedgerError::Failed(error.to_string()))
 }

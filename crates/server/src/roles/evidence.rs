@@ -2,15 +2,17 @@
 
 use jiff::Timestamp;
 use serde_json::json;
-use transparency::SignedCheckpoint;
+use transparency::{SignedCheckpoint, VerifierKey};
 use uuid::Uuid;
 
 use super::agency::{ANSWERED, Agency, answer_of};
 use super::desk::{FILED, READ};
 use super::witnessing::{Cosigned, Watched};
-use crate::api::{NodeName, SealedAnswer};
+use crate::api::{NodeCard, NodeName, SealedAnswer};
 use crate::court::{CourtBundle, CourtError, Exchange, remote_bundle};
+use crate::federation::Directory;
 use crate::ledger::{Act, Entered, Key, LedgerError};
+use crate::renewal::cosigned_of_ended;
 
 impl Agency {
     /// Makes the court bundle of an answered question; of several issuers that answered it, that of the one named or else of
@@ -34,11 +36,11 @@ impl Agency {
             .map_err(|error| wrong("statement", &error))?;
         let node = directory.node_of_log(&opened.evidence.log);
         let node = node.ok_or_else(|| wrong("issuer-log", &"the directory knows no such log"))?;
-        let signed = self.cosigned_of(&node.url).await?;
+        let signed = self.cosigned_of(node).await?;
         let evidence = [opened.evidence.question.clone(), opened.evidence.answer.clone()];
         covers("issuer-log", &signed, &evidence)?;
         let issuer_log = remote_bundle(&self.client, node, &signed, &evidence).await?;
-        let own = self.own_cosigned(now).await?;
+        let own = self.own_cosigned(&directory, now).await?;
         let mut entries = vec![exchange.question.clone(), exchange.answer.clone()];
         entries.extend_from_slice(&exchange.desk);
         covers("agency-log", &own, &entries)?;
@@ -51,21 +53,40 @@ impl Agency {
         Ok(bundle)
     }
 
-    async fn cosigned_of(&self, url: &str) -> Result<SignedCheckpoint, CourtError> {
-        let wrong = |reason: String| CourtError { part: "issuer-log", reason };
-        let answer = self.client.get(&format!("{url}/log/cosigned")).await;
-        let (status, bytes) = answer.map_err(|error| wrong(error.to_string()))?;
-        if status != 200 {
-            return Err(wrong("no quorum of witnesses has cosigned it yet".to_owned()));
+    /// The newest checkpoint of another node's log that a quorum cosigned; of a log that ended meanwhile, the last.
+    async fn cosigned_of(&self, node: &NodeCard) -> Result<SignedCheckpoint, CourtError> {
+        let wrong =
+            |reason: &dyn std::fmt::Display| CourtError { part: "issuer-log", reason: reason.to_string() };
+        let log: VerifierKey = node.log.parse().map_err(|error| wrong(&error))?;
+        for path in ["cosigned".to_owned(), format!("ended/{}", hex::encode(log.id()))] {
+            let answer = self.client.get(&format!("{}/log/{path}", node.url)).await;
+            let (status, bytes) = answer.map_err(|error| wrong(&error))?;
+            let signed = SignedCheckpoint::parse(&bytes).ok().filter(|_| status == 200);
+            if let Some(signed) = signed.filter(|signed| signed.verify(&log).is_ok()) {
+                return Ok(signed);
+            }
         }
-        SignedCheckpoint::parse(&bytes).map_err(|error| wrong(error.to_string()))
+        Err(wrong(&"no quorum of witnesses has cosigned it yet"))
     }
 
-    async fn own_cosigned(&self, now: Timestamp) -> Result<SignedCheckpoint, CourtError> {
+    /// The same of this agency's log, as the directory named it when it asked.
+    async fn own_cosigned(
+        &self,
+        asked_under: &Directory,
+        now: Timestamp,
+    ) -> Result<SignedCheckpoint, CourtError> {
         let wrong = |reason: &str| CourtError { part: "agency-log", reason: reason.to_owned() };
+        let (name, own) = (&self.node.config.name, self.node.log.verifier());
+        let card = asked_under.content().agencies.iter().find(|card| card.node.name == *name);
+        let log: Option<VerifierKey> = card.and_then(|card| card.node.log.parse().ok());
+        if let Some(ended) = log.filter(|log| log != own) {
+            let kept = std::fs::read(cosigned_of_ended(&self.node.folder, &ended)).ok();
+            let kept = kept.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
+            return kept.ok_or_else(|| wrong("it ended, and nothing is kept that witnesses cosigned of it"));
+        }
         let directory = self.directory.newest().ok_or_else(|| wrong("no directory"))?;
         let cosigned = Cosigned::new(&self.node);
-        cosigned.renew(&Watched::Node(&self.ledger), self.node.log.verifier(), &directory, now).await;
+        cosigned.renew(&Watched::Node(&self.ledger), own, &directory, now).await;
         cosigned.newest().await.ok_or_else(|| wrong("no quorum of witnesses cosigns this agency's log"))
     }
 

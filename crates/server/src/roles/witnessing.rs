@@ -8,7 +8,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 use transparency::{
-    AddCheckpoint, FolderStore, Hash, Resource, SignedCheckpoint, TileStore as _, Tree, VerifierKey, Witness,
+    AddCheckpoint, Checkpoint, ConsistencyProof, FolderStore, Resource, SignedCheckpoint, TileStore as _,
+    Tree, VerifierKey, Witness,
 };
 
 use crate::api::{NodeName, WitnessCard};
@@ -49,13 +50,15 @@ impl Watched<'_> {
         }
     }
 
-    /// The root of its first entries; `None` when it cannot be read.
-    fn root(&self, size: u64) -> Option<Hash> {
-        let folder = match self {
-            Self::Node(ledger) => ledger.log_folder(),
-            Self::Books(folder, _) => folder.clone(),
-        };
-        Tree::new(&FolderStore::read_only(&folder), size).root().ok()
+    /// Whether `signed` extends what a witness shows; `None` when it cannot be read.
+    fn extends(&self, shown: &Checkpoint, signed: &SignedCheckpoint) -> Option<bool> {
+        let new = &signed.checkpoint;
+        if shown.size == new.size {
+            return Some(shown.root == new.root);
+        }
+        let hashes = self.add_checkpoint(signed, shown.size).ok()?.proof;
+        let proof = ConsistencyProof { old_size: shown.size, new_size: new.size, hashes };
+        Some(proof.verify(&shown.root, &new.root).is_ok())
     }
 
     /// A witness has shown that the log had more entries, or others.
@@ -132,6 +135,14 @@ impl Cosigned {
         let mut state = self.state.lock().await;
         let Some(mut signed) = watched.newest() else { return (0, false) };
         let policy = directory.policy(&log.to_string());
+        // The directory does not name this log yet.
+        if signed.checkpoint.origin != log.name() {
+            return (0, false);
+        }
+        // What was cosigned of a log that ended says nothing of the one that goes on.
+        if state.newest.as_ref().is_some_and(|held| held.checkpoint.origin != log.name()) {
+            state.newest = None;
+        }
         // What was cosigned before is known here without any witness.
         let before = state.newest.as_ref().map_or(0, |held| held.checkpoint.size);
         if before > signed.checkpoint.size {
@@ -229,8 +240,8 @@ impl Cosigned {
             return "it disputes the log and shows nothing".to_owned();
         };
         let size = shown.checkpoint.size;
-        let forked = size <= signed.checkpoint.size
-            && watched.root(size).is_some_and(|root| root != shown.checkpoint.root);
+        let forked =
+            size <= signed.checkpoint.size && watched.extends(&shown.checkpoint, signed) == Some(false);
         if size > signed.checkpoint.size || forked {
             watched.was_put_back(size);
             return format!("it cosigned {size} entries that are not those of this log");

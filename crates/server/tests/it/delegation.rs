@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use registry::{Books, SuccessorIdentity, take_over};
 use server::api::{Answer, IssuerCard, OutcomeName};
 use server::federation::{Directory, DirectoryContent, DirectoryError, Route, delegate};
-use server::roles::{Agency, AskError, DirectoryHolder, DirectoryKeeper, Enrolment};
+use server::roles::{Agency, AskError, DirectoryHolder, Enrolment};
 use server::{Node, validity};
 use symbology::Code;
 
@@ -14,8 +14,8 @@ use crate::world::{World, question};
 fn closed(world: &World, delegation: String) -> IssuerCard {
     let (valid_from, valid_until) = validity(world.clock.now(), 30);
     let (card, prefixes) = (world.node("issuer").card(), vec!["K7".parse().unwrap()]);
-    let (delegation, books_log) = (Some(delegation), None);
-    IssuerCard { node: card, prefixes, delegation, books_log, valid_from, valid_until }
+    let (delegation, books_log, books_log_ended) = (Some(delegation), None, None);
+    IssuerCard { node: card, prefixes, delegation, books_log, books_log_ended, valid_from, valid_until }
 }
 
 /// The second issuer takes over the books of the first, which closes; its node is not told yet.
@@ -44,7 +44,7 @@ async fn the_successors_node_answers_from_the_books_that_it_took_over() {
     let until = world.clock.now() + SignedDuration::from_hours(24);
     let note = delegate(&old.config.name, &heir.config.name, until, &old.statements).unwrap();
     let card = closed(&world, note);
-    DirectoryKeeper::enrol(&world.path("directory"), Enrolment::Issuer(Box::new(card))).unwrap();
+    world.enrol_as(&old, &Enrolment::Issuer(Box::new(card)));
     published(&world).await;
     world.restart("second").await;
     let agency = world.agency().await;
@@ -132,10 +132,11 @@ async fn a_forged_or_expired_delegation_is_nobodys() {
         let (issued_at, expires_at) = validity(now, 7);
         let mut content = DirectoryContent::new(1, issued_at, expires_at);
         let (valid_from, valid_until) = validity(now, 30);
-        let (node, prefixes, delegation, books_log) = (heir.card(), vec![], None, None);
+        let (node, prefixes, delegation) = (heir.card(), vec![], None);
+        let (books_log, books_log_ended) = (None, None);
         content.issuers = vec![
             closed(&world, note),
-            IssuerCard { node, prefixes, delegation, books_log, valid_from, valid_until },
+            IssuerCard { node, prefixes, delegation, books_log, books_log_ended, valid_from, valid_until },
         ];
         Directory::parse(&content.sign(&root).unwrap(), root.verifier())
     };

@@ -5,15 +5,16 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use server::Ledger;
 use server::access::{Access, AccessError, Role};
 use server::api::QuestionKind;
-use server::federation::{Message, Unauthorised, authorise};
+use server::federation::{Message, Start, Unauthorised, authorise};
 use server::roles::DirectoryHolder;
+use server::{Ledger, NodeRole, ServeOptions, Server};
+use tokio::task::JoinSet;
 
 use crate::access::draft;
 use crate::people::{Office, PASSWORD, Someone, staffed};
-use crate::world::question;
+use crate::world::{listener, node, question};
 
 const WRONG: &str = "wrong but long enough";
 
@@ -21,6 +22,20 @@ async fn standing(office: &Office, operator: &Someone, name: &str) -> Value {
     let (_, list) = office.call("GET", "/access/v1/accounts", Some(&operator.session), &Value::Null).await;
     let accounts = list["accounts"].as_array().unwrap();
     accounts.iter().find(|one| one["name"] == name).unwrap()["standing"].clone()
+}
+
+/// Sends a request so many times at once; the statuses.
+async fn at_once(office: &Office, times: usize, message: &Message, body: &Value) -> Vec<u16> {
+    let mut all = JoinSet::new();
+    for _ in 0..times {
+        let (client, message, body) = (office.client.clone(), message.clone(), body.to_string());
+        all.spawn(async move {
+            let (answer, _) = client.send(&message, body.into_bytes()).await.unwrap();
+            let Start::Answer(status) = answer.start else { panic!("no answer") };
+            status
+        });
+    }
+    all.join_all().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,6 +75,58 @@ async fn a_token_is_looked_at_before_a_password_is_hashed() {
     let body = json!({"name": "op. example", "token": "none", "password": "short"});
     let (status, answer) = office.call("POST", "/access/v1/enrolment", None, &body).await;
     assert_eq!((status, &answer["title"]), (401, &json!("not signed in")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_sign_ins_at_once_are_turned_away_and_shut_the_door_for_nobody() {
+    let (office, _, [mut requester, ..]) = staffed().await;
+    let body = json!({"name": "nobody at all", "password": WRONG});
+    let message = Message::request("POST", &format!("{}/access/v1/sign-in", office.url));
+    let mut counts = std::collections::BTreeMap::new();
+    for status in at_once(&office, 300, &message, &body).await {
+        *counts.entry(status).or_insert(0) += 1;
+    }
+    let (heard, away) = (counts.remove(&401).unwrap_or(0), counts.remove(&429).unwrap_or(0));
+    assert!(counts.is_empty(), "neither a wrong password nor too many: {counts:?}");
+    assert!(heard >= 1 && away >= 100, "{heard} were heard, {away} turned away");
+    assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 200, "the door is open again at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_question_is_asked_once_however_often_its_approver_clicks() {
+    let (mut office, _, [requester, approver, _]) = staffed().await;
+    let (_, filed) =
+        office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft(&office)).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let seen = json!({"draft_sha256": filed["draft_sha256"]});
+    let message = Message::request("POST", &format!("{}{place}/approval", office.url))
+        .with("authorization", &format!("Bearer {}", approver.session));
+    let mut statuses = at_once(&office, 4, &message, &seen).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 409, 409, 409]);
+    office.world.stop("issuer").await;
+    let mut asked = 0;
+    Ledger::records(&office.world.path("issuer").join("node"), |stored| {
+        asked += usize::from(stored.kind == "question");
+    })
+    .unwrap();
+    assert_eq!(asked, 1, "it reached the issuer once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_without_a_whole_token_does_not_start() {
+    for role in [NodeRole::Agency, NodeRole::Witness] {
+        for token in ["", "\n", "ab", &"g".repeat(64)] {
+            let root = tempfile::tempdir().unwrap();
+            let parts = listener();
+            let mut made = node(root.path(), role, "police.example", &parts.url);
+            made.trust("none", &made.statements.verifier().to_string()).unwrap();
+            std::fs::write(made.folder.join("api.token"), token).unwrap();
+            let started = Server::start(root.path(), parts.listener, ServeOptions::default()).await;
+            let refused = started.map(|_| ()).unwrap_err().to_string();
+            assert!(refused.contains("64 hexadecimal digits"), "{token:?}: {refused}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

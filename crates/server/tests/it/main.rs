@@ -8,6 +8,8 @@ mod court;
 mod delegation;
 mod directory;
 mod door;
+mod enrolment;
+mod erasure;
 mod evasion;
 mod exchange;
 mod faults;
@@ -27,6 +29,7 @@ mod people;
 #[path = "../../../registry/tests/it/place.rs"]
 mod place;
 mod registrar;
+mod renewal;
 mod rollback;
 mod schemathesis;
 mod statistics;

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use registry::Books;
 use serde_json::{Value, json};
+use server::federation::{Message, Start};
 use server::roles::{Agency, AskError, Asked};
-use server::{ServeOptions, Server};
+use server::{Act, Ledger, ServeOptions, Server};
 use symbology::Code;
-use transparency::SignedCheckpoint;
+use transparency::{Finding, FolderStore, SignedCheckpoint, Witness, fsck};
 
 use crate::world::{World, question};
 
@@ -71,6 +72,63 @@ async fn a_node_whose_log_was_put_back_answers_nothing() {
     let (status, health) = world.client.get(&url).await.unwrap();
     let health: Value = serde_json::from_slice(&health).unwrap();
     assert_eq!((status, &health["impaired"]), (503, &json!(["log"])), "{health}");
+    let refused = ask(&agency, world.codes[0]).await.unwrap_err();
+    assert!(matches!(refused, AskError::Refused { status: 503, .. }), "{refused}");
+    assert!(world.metrics("issuer").await.contains("microstamp_impaired{part=\"log\"} 1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forked_log_is_refused_by_witnesses_and_stops_its_node() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let (folder, older) = (world.path("issuer").join("node"), world.path("older"));
+    ask(&agency, world.codes[0]).await.unwrap();
+    cosigned(&world, 2).await;
+    let listener = world.stop_for_a_while("issuer").await;
+    copy(&folder, &older);
+    world.serve("issuer", listener).await;
+    ask(&agency, world.codes[1]).await.unwrap();
+    cosigned(&world, 4).await;
+    let listener = world.stop_for_a_while("issuer").await;
+
+    // Whoever has the node's keys goes on from the older copy as if nothing had been answered since, and is longer in the end.
+    std::fs::remove_dir_all(&folder).unwrap();
+    copy(&older, &folder);
+    let node = world.node("issuer");
+    let ledger = Ledger::open(&node.folder, &node.log).unwrap();
+    let acts: Vec<Act> = (0..7).map(|at| Act::new("seen", json!({"at": at}))).collect();
+    ledger.enter(&acts, world.clock.now()).await.unwrap();
+    let fork = ledger.checkpoint().borrow().clone();
+    let mut fork = if fork.checkpoint.size == 9 { fork } else { ledger.shown(8).await.unwrap() };
+    fork.note.signatures.truncate(1);
+
+    // What the protocol says: a wrong size is told the right one, a proof that does not fit is no growth.
+    let witness = world.node("makers");
+    let target = format!("{}/add-checkpoint", witness.config.url);
+    let mut answers = Vec::new();
+    for old in [0, 2, 4] {
+        let body = ledger.add_checkpoint(&fork, old).unwrap().to_string();
+        let message = Message::request("POST", &target);
+        let (answer, content) = world.client.send(&message, body.into_bytes()).await.unwrap();
+        answers.push((answer.start, String::from_utf8(content).unwrap()));
+    }
+    assert_eq!(
+        answers[..2],
+        [(Start::Answer(409), "4\n".to_owned()), (Start::Answer(409), "4\n".to_owned())]
+    );
+    assert_eq!(answers[2].0, Start::Answer(422), "{}", answers[2].1);
+    drop(ledger);
+
+    // Checkpoint against checkpoint it is proved, by anybody.
+    let name = Witness::memory_name(node.log.verifier().name());
+    let (_, seen) = world.client.get(&format!("{}/{name}/checkpoint", witness.config.url)).await.unwrap();
+    let seen = SignedCheckpoint::parse(&seen).unwrap();
+    let store = FolderStore::read_only(&folder.join("log"));
+    let report = fsck(&store, node.log.verifier(), &[seen]).unwrap();
+    assert_eq!(report.findings, [Finding::Forked { size: 4 }]);
+
+    // And the node itself stops.
+    world.serve("issuer", listener).await;
     let refused = ask(&agency, world.codes[0]).await.unwrap_err();
     assert!(matches!(refused, AskError::Refused { status: 503, .. }), "{refused}");
     assert!(world.metrics("issuer").await.contains("microstamp_impaired{part=\"log\"} 1"));

@@ -1,5 +1,6 @@
 //! A trace through the federation, and every typed outcome.
 
+use registry::{Books, Event, FirearmKey, NewEntry, Part};
 use server::api::{DealerDisposition, DealerStatement, OutcomeName, QuestionKind};
 use server::roles::{AskError, Asked};
 use transparency::Policy;
@@ -46,6 +47,62 @@ async fn a_reference_is_told_of_the_firearm_whose_chain_was_told_and_of_no_other
         assert_eq!(asked.answer.outcome, OutcomeName::NotAuthorised, "{codes:?}");
         assert!(asked.answer.firearm.is_none() && asked.answer.statement[0].contains("after the chain"));
         assert!(!asked.sealed.statement.contains("2024-0811"), "another firearm's reference was told");
+    }
+}
+
+/// The code's parts go from the fourth pistol into the fifth, both at their maker.
+async fn moved(world: &World) {
+    let now = world.clock.now();
+    let books = Books::open(&world.path("issuer"), now).await.unwrap();
+    let (by, clerk) = (books.issuer(), "clerk".parse().unwrap());
+    let [code, other] = [world.codes[3], world.codes[4]];
+    let removed = |part, code| Event::PartRemoved { by: by.clone(), part, code };
+    let fitted = |part| Event::PartFitted { by: by.clone(), part, code };
+    let steps = [
+        ("AB10004", removed(Part::FiringPin, code), "2025-05-01"),
+        ("AB10004", removed(Part::BreechFace, code), "2025-05-01"),
+        ("AB10005", removed(Part::FiringPin, other), "2025-05-01"),
+        ("AB10005", removed(Part::BreechFace, other), "2025-05-01"),
+        ("AB10005", fitted(Part::FiringPin), "2025-05-02"),
+        ("AB10005", fitted(Part::BreechFace), "2025-05-02"),
+    ];
+    for (serial, event, on) in steps {
+        let firearm = FirearmKey {
+            licence: by.licence.clone(),
+            model: "M9".parse().unwrap(),
+            serial: serial.parse().unwrap(),
+        };
+        let entry = NewEntry { firearm, event, on: on.parse().unwrap(), description: None };
+        books.record(&entry, &clerk, now).await.unwrap();
+    }
+    books.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_whose_parts_moved_does_not_bring_the_reference_of_another_firearm() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    moved(&world).await;
+    let asked_of = |day: &str| {
+        let mut asked = question(&[(world.codes[3], 0.9999)]);
+        asked.recovered_on = Some(day.parse().unwrap());
+        asked
+    };
+    let chain = asked_of("2025-04-01");
+    let answer = only(agency.ask(&chain).await.unwrap()).answer;
+    assert_eq!(answer.firearm.as_ref().map(|firearm| firearm.serial.as_str()), Some("AB10004"), "{answer:?}");
+    let later = only(agency.ask(&asked_of("2025-06-01")).await.unwrap()).answer;
+    let serial = later.firearm.as_ref().map(|firearm| firearm.serial.as_str());
+    assert_eq!(serial, Some("AB10005"), "on that day they were in the other one: {later:?}");
+    for (day, outcome) in [("2025-06-01", OutcomeName::NotAuthorised), ("2025-04-02", OutcomeName::ChainEnds)]
+    {
+        let mut after = asked_of(day);
+        let second_approver = "lt. example".parse().unwrap();
+        after.kind = QuestionKind::RetailReference { after: chain.id, second_approver };
+        let answer = only(agency.ask(&after).await.unwrap()).answer;
+        assert_eq!(answer.outcome, outcome, "{day}: {:?}", answer.statement);
+        let told = answer.firearm.map(|firearm| firearm.serial);
+        assert_eq!(told.is_some(), outcome == OutcomeName::ChainEnds, "{day}: {told:?}");
     }
 }
 
@@ -186,6 +243,37 @@ async fn a_dealer_answers_its_own_part_and_the_clock_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reference_that_was_approved_before_the_dealer_spoke_is_told_once_it_has() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let issuer = world.node("issuer").card();
+    let chain = question(&[(world.codes[2], 1.0)]);
+    assert_eq!(only(agency.ask(&chain).await.unwrap()).answer.outcome, OutcomeName::ChainEnds);
+    let mut approved = question(&[(world.codes[2], 1.0)]);
+    let second_approver = "lt. example".parse().unwrap();
+    approved.kind = QuestionKind::RetailReference { after: chain.id, second_approver };
+    assert_eq!(only(agency.ask(&approved).await.unwrap()).answer.outcome, OutcomeName::ChainEnds);
+    let statement = DealerStatement {
+        schema: "microstamp.dealer-statement/1".to_owned(),
+        question: approved.id,
+        by: "clerk 7".parse().unwrap(),
+        disposition: DealerDisposition::RetailSale {
+            on: "2024-05-05".parse().unwrap(),
+            form_4473: "2024-0999".parse().unwrap(),
+        },
+    };
+    world.dealer().state(&issuer, &statement).await.unwrap();
+    let told = agency.ask_again(&issuer.name, approved.id).await.unwrap().answer;
+    let firearm = told.firearm.unwrap();
+    assert_eq!((told.outcome, firearm.reference_withheld), (OutcomeName::Found, false));
+    assert_eq!(firearm.form_4473().unwrap().as_str(), "2024-0999");
+    // The chain alone was approved for the first question.
+    let chain = agency.ask_again(&issuer.name, chain.id).await.unwrap();
+    assert_eq!(chain.answer.outcome, OutcomeName::Found, "stated once, it holds for the firearm");
+    assert!(!chain.sealed.statement.contains("2024-0999"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_of_the_books_is_shown_and_cosigned_too() {
     let mut world = World::start().await;
     let agency = world.agency().await;
@@ -202,9 +290,9 @@ async fn the_log_of_the_books_is_shown_and_cosigned_too() {
             if sizes.last() != Some(&signed.checkpoint.size) {
                 sizes.push(signed.checkpoint.size);
                 // An entry by one of the books' own commands, beside the running node.
-                let books = registry::Books::open(&world.path("issuer"), world.clock.now()).await.unwrap();
+                let books = Books::open(&world.path("issuer"), world.clock.now()).await.unwrap();
                 let by = "clerk".parse().unwrap();
-                books.issue_part(registry::Part::FiringPin, None, &by, world.clock.now()).await.unwrap();
+                books.issue_part(Part::FiringPin, None, &by, world.clock.now()).await.unwrap();
                 books.close().await;
             }
         }

@@ -13,7 +13,7 @@ use server::api::{
     AgencyCard, AskedCode, DealerCard, IssuerCard, Question, QuestionKind, Urgency, WitnessCard,
 };
 use server::federation::{FishingRules, Message};
-use server::roles::{Agency, Dealer, DirectoryKeeper, Enrolment};
+use server::roles::{Agency, Card, Dealer, EnrolRules, Enrolment, enrol};
 use server::{Client, Clock, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
 use sha2::{Digest as _, Sha256};
 use symbology::Code;
@@ -104,7 +104,8 @@ impl World {
         let mut dealer = node(&world.path("dealer"), NodeRole::Dealer, "dealer.example", "none");
         dealer.trust(&directory, &key).unwrap();
         world.enrol(&dealer);
-        DirectoryKeeper::set_quorum(&world.path("directory"), 2).unwrap();
+        let rules = EnrolRules { quorum: Some(2), ..EnrolRules::default() };
+        enrol(&world.path("directory"), &[], &rules).unwrap();
         for (name, _, parts) in listeners {
             world.serve(name, parts.listener).await;
         }
@@ -208,6 +209,7 @@ impl World {
                     prefixes,
                     delegation: None,
                     books_log: node.books_log(),
+                    books_log_ended: node.books_log_ended(),
                     valid_from,
                     valid_until,
                 }))
@@ -230,11 +232,19 @@ impl World {
                 name: node.config.name.clone(),
                 url: node.config.url.clone(),
                 key: node.witness.verifier().to_string(),
+                statements: Some(node.card().statements),
                 tls: node.card().tls,
             }),
             NodeRole::Directory => unreachable!("a directory does not enrol itself"),
         };
-        DirectoryKeeper::enrol(&self.path("directory"), entry).unwrap();
+        self.enrol_as(node, &entry);
+    }
+
+    /// Puts an entry that a node signs in the place of what stands.
+    pub(crate) fn enrol_as(&self, node: &Node, entry: &Enrolment) {
+        let card = Card::sign(entry, &node.statements, None).unwrap();
+        let rules = EnrolRules { replace: true, ..EnrolRules::default() };
+        enrol(&self.path("directory"), &[card], &rules).unwrap();
     }
 }
 

@@ -7,6 +7,7 @@ mod audit;
 mod bundle;
 mod canonical;
 mod crash;
+mod ending;
 mod independent;
 mod merkle;
 mod notes;

@@ -7,12 +7,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use registry::{Books, SuccessorIdentity, take_over};
 use server::federation::{Directory, delegate};
-use server::roles::{DirectoryHolder, DirectoryKeeper, Enrolment};
+use server::roles::{DirectoryHolder, EnrolRules, Enrolment};
 use server::{Node, validity};
 
 use super::{Running, World};
 use crate::commands::books::{failure, wait};
-use crate::commands::node::card;
+use crate::commands::node::{card, enrol_own};
 use crate::exit::{Exit, Failure, OrExit as _};
 
 const OLD: &str = "issuer-k7";
@@ -34,7 +34,8 @@ pub(super) fn close(dir: &Path, world: &World, running: &mut Running) -> Result<
         let note = delegate(&old.config.name, &new.config.name, until, &old.statements);
         card.delegation = Some(note.or_exit(Exit::Environment, "the delegation")?);
     }
-    DirectoryKeeper::enrol(&dir.join("directory"), entry).or_exit(Exit::Environment, "the directory")?;
+    let rules = EnrolRules { replace: true, ..EnrolRules::default() };
+    enrol_own(&dir.join("directory"), (&old, &entry), &rules)?;
     running.stop("agency");
     wait(published(dir))?;
     for name in [NEW, "agency"] {

@@ -1,0 +1,56 @@
+//! What a node's operator does while the node is stopped: another log after a copy was put back, and erasing.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use registry::names::{Person, Reason};
+use server::{erase_records, renew_log as renew};
+
+use crate::exit::{Exit, Failure, OrExit as _};
+use crate::files;
+
+#[derive(Debug, Args)]
+pub(super) struct RenewLog {
+    /// The node's folder; the node must not run.
+    dir: PathBuf,
+    /// Why its log ends; everybody can read it.
+    #[arg(long)]
+    reason: Reason,
+    /// Who does this, as it is written into the log.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    by: Person,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Erase {
+    /// The node's folder; the node must not run.
+    dir: PathBuf,
+    /// The first day of the first month whose records stay; it must lie a year back.
+    #[arg(long, value_name = "DATE")]
+    before: Date,
+    /// Who does this, as it is written into the log.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    by: Person,
+}
+
+pub(super) async fn renew_log(arguments: &RenewLog) -> Result<Exit, Failure> {
+    let who = (&arguments.by, &arguments.reason);
+    let end = renew(&arguments.dir, who, Timestamp::now()).await;
+    let end = end.or_exit(Exit::Environment, "the log does not go on")?;
+    files::print_line(format!("{} ended; {} goes on from its {} entries", end.old, end.new, end.size))?;
+    files::remark(
+        "hint: have the node's new card enrolled: `microstamp node card`, `microstamp node enrol --replace`",
+    );
+    Ok(Exit::Done)
+}
+
+pub(super) async fn erase(arguments: &Erase) -> Result<Exit, Failure> {
+    let erased = erase_records(&arguments.dir, (arguments.before, &arguments.by), Timestamp::now()).await;
+    let erased = erased.or_exit(Exit::Refused, "nothing was erased")?;
+    files::print_line(format!(
+        "the records of the first {erased} entries are erased; their hashes stay in the log"
+    ))?;
+    Ok(Exit::Done)
+}

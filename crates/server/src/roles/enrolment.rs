@@ -1,0 +1,338 @@
+//! How a node gets into a directory: by a card that it signed, after a look at what the card changes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use transparency::{Note, SigningKey, VerifierKey, canonical_json};
+
+use super::directory::{entries_path, read_entries, write_entries};
+use crate::api::{AgencyCard, DealerCard, IssuerCard, NodeName, WitnessCard};
+use crate::config::{ConfigError, Node, validity};
+use crate::federation::{Directory, DirectoryContent};
+use crate::ledger::LedgerError;
+
+const HEADER: &str = "microstamp card v1";
+/// Fields that change whenever a card is made again.
+const VALIDITY: [&str; 2] = ["valid_from", "valid_until"];
+
+/// An entry to be enrolled; in files a JSON object whose `role` says which.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "kebab-case")]
+pub enum Enrolment {
+    /// An issuer.
+    Issuer(Box<IssuerCard>),
+    /// An agency.
+    Agency(Box<AgencyCard>),
+    /// A dealer.
+    Dealer(Box<DealerCard>),
+    /// A witness.
+    Witness(WitnessCard),
+}
+
+/// A card as it travels: an entry in a note that the node's statement key signed, and perhaps the one that it had before.
+#[derive(Debug, Clone)]
+pub struct Card {
+    entry: Enrolment,
+    note: Note,
+}
+
+/// What an operator allows when cards are enrolled.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EnrolRules {
+    /// How many witnesses must have cosigned a log from now on.
+    pub quorum: Option<usize>,
+    /// Cards may take the place of what stands.
+    pub replace: bool,
+    /// Also where the key that stands did not sign the new card: it was lost, and the operator asked the house itself.
+    pub without_old_key: bool,
+}
+
+/// Why nothing was enrolled.
+#[derive(Debug, thiserror::Error)]
+pub enum EnrolError {
+    /// The folder.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The file of entries.
+    #[error(transparent)]
+    Entries(#[from] LedgerError),
+    /// It is no card, or not as it was signed.
+    #[error("this is no card as its node signed it: {0}")]
+    Card(String),
+    /// Something else stands there.
+    #[error("this would change what stands:\n{0}\nhint: if that is meant, say --replace")]
+    Stands(String),
+    /// Another key, which the one that stands does not vouch for.
+    #[error(
+        "{0} has another key than the one that stands, which did not sign the card\nhint: print the card with --also-by; where \
+         the old key was lost, ask the house, compare the fingerprint, and say --without-old-key"
+    )]
+    OldKey(NodeName),
+    /// No federation could work with the entries.
+    #[error("no federation can work with these entries: {0}")]
+    Unworkable(String),
+}
+
+impl Enrolment {
+    /// Whose entry it is.
+    pub fn name(&self) -> &NodeName {
+        match self {
+            Self::Issuer(card) => &card.node.name,
+            Self::Agency(card) => &card.node.name,
+            Self::Dealer(card) => &card.node.name,
+            Self::Witness(card) => &card.name,
+        }
+    }
+
+    /// The key that signs its card, C2SP `vkey`.
+    fn statements(&self) -> Option<&str> {
+        match self {
+            Self::Issuer(card) => Some(&card.node.statements),
+            Self::Agency(card) => Some(&card.node.statements),
+            Self::Dealer(card) => Some(&card.node.statements),
+            Self::Witness(card) => card.statements.as_deref(),
+        }
+    }
+
+    fn put(self, content: &mut DirectoryContent) {
+        let name = self.name().clone();
+        match self {
+            Self::Issuer(card) => put(&mut content.issuers, *card, |card| card.node.name == name),
+            Self::Agency(card) => put(&mut content.agencies, *card, |card| card.node.name == name),
+            Self::Dealer(card) => put(&mut content.dealers, *card, |card| card.node.name == name),
+            Self::Witness(card) => put(&mut content.witnesses, card, |card| card.name == name),
+        }
+    }
+
+    /// What stands under the same name, in whatever role.
+    fn standing(&self, content: &DirectoryContent) -> Option<Self> {
+        let name = self.name();
+        let issuers = content.issuers.iter().cloned().map(|card| Self::Issuer(Box::new(card)));
+        let agencies = content.agencies.iter().cloned().map(|card| Self::Agency(Box::new(card)));
+        let dealers = content.dealers.iter().cloned().map(|card| Self::Dealer(Box::new(card)));
+        let witnesses = content.witnesses.iter().cloned().map(Self::Witness);
+        let mut all = issuers.chain(agencies).chain(dealers).chain(witnesses);
+        all.find(|entry| entry.name() == name)
+    }
+}
+
+impl Card {
+    /// Signs an entry with the node's statement key, and with the one that it had before, if that is at hand.
+    ///
+    /// # Errors
+    /// [`EnrolError::Card`] when a key is no key of notes.
+    pub fn sign(
+        entry: &Enrolment,
+        node: &SigningKey,
+        before: Option<&SigningKey>,
+    ) -> Result<Self, EnrolError> {
+        let wrong = |error: &dyn std::fmt::Display| EnrolError::Card(error.to_string());
+        let value = serde_json::to_value(entry).map_err(|error| wrong(&error))?;
+        let line = canonical_json(&value).map_err(|error| wrong(&error))?;
+        let text = format!("{HEADER}\n{}\n", String::from_utf8_lossy(&line));
+        let mut note = Note::sign(&text, node).map_err(|error| wrong(&error))?;
+        if let Some(before) = before {
+            note.signatures.extend(Note::sign(&text, before).map_err(|error| wrong(&error))?.signatures);
+        }
+        Ok(Self { entry: entry.clone(), note })
+    }
+
+    /// Reads a card and verifies that its own key signed it.
+    ///
+    /// # Errors
+    /// [`EnrolError::Card`].
+    pub fn parse(bytes: &[u8]) -> Result<Self, EnrolError> {
+        let wrong = |error: &dyn std::fmt::Display| EnrolError::Card(error.to_string());
+        if bytes.starts_with(b"{") {
+            return Err(wrong(&"it is not signed\nhint: print it anew with `microstamp node card`"));
+        }
+        let note = Note::parse(bytes).map_err(|error| wrong(&error))?;
+        let line = note.text.strip_prefix(HEADER).and_then(|rest| rest.strip_prefix('\n'));
+        let line = line.ok_or_else(|| wrong(&format_args!("it does not begin with `{HEADER}`")))?;
+        let entry: Enrolment = serde_json::from_str(line).map_err(|error| wrong(&error))?;
+        let key = entry.statements().ok_or_else(|| wrong(&"it names no statement key"))?;
+        let key: VerifierKey = key.parse().map_err(|error| wrong(&error))?;
+        note.verify(&key).map_err(|error| wrong(&error))?;
+        Ok(Self { entry, note })
+    }
+
+    /// What it enrols.
+    pub fn entry(&self) -> &Enrolment {
+        &self.entry
+    }
+
+    /// What to compare over the telephone: the first half of the SHA-256 of its statement key, in groups of four digits.
+    pub fn fingerprint(&self) -> String {
+        let hash = hex::encode(&Sha256::digest(self.entry.statements().unwrap_or_default())[..16]);
+        let groups: Vec<&str> = (0..hash.len()).step_by(4).map(|at| &hash[at..at + 4]).collect();
+        groups.join(" ")
+    }
+
+    /// Whether the key that stands vouches for it.
+    fn is_signed_by(&self, standing: &Enrolment) -> bool {
+        let key = standing.statements().and_then(|key| key.parse::<VerifierKey>().ok());
+        key.is_some_and(|key| self.note.verify(&key).is_ok())
+    }
+}
+
+impl std::fmt::Display for Card {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.note.fmt(f)
+    }
+}
+
+/// Puts cards into a directory's file of entries, all or none; they are published with the next version. Nothing is written
+/// unless the whole directory that they make can be signed, read, and worked with. Returns what changes, a line each.
+///
+/// # Errors
+/// [`EnrolError`]; nothing was written.
+pub fn enrol(data: &Path, cards: &[Card], rules: &EnrolRules) -> Result<Vec<String>, EnrolError> {
+    let node = Node::open(data)?;
+    let path = entries_path(&node.folder);
+    let mut content = read_entries(&path)?;
+    let (mut changes, mut replaced) = (Vec::new(), Vec::new());
+    for card in cards {
+        let Some(standing) = card.entry.standing(&content) else {
+            let (role, name) = (role_of(&card.entry), card.entry.name());
+            changes.push(format!("{name}: new, {role}, fingerprint {}", card.fingerprint()));
+            card.entry.clone().put(&mut content);
+            continue;
+        };
+        let vouched = card.is_signed_by(&standing) || (standing.statements().is_none() && rules.replace);
+        if !vouched && !rules.without_old_key {
+            return Err(EnrolError::OldKey(card.entry.name().clone()));
+        }
+        let differences = differences(&standing, &card.entry);
+        if !vouched {
+            changes.push(format!(
+                "{}: the key before did not sign; fingerprint {}",
+                card.entry.name(),
+                card.fingerprint()
+            ));
+        }
+        replaced.extend(
+            differences
+                .iter()
+                .filter(|(field, _)| !VALIDITY.contains(&field.as_str()))
+                .map(|(_, line)| line.clone()),
+        );
+        changes.extend(differences.into_iter().map(|(_, line)| line));
+        card.entry.clone().put(&mut content);
+    }
+    if let Some(quorum) = rules.quorum.filter(|quorum| *quorum != content.quorum) {
+        changes.push(format!("quorum {} → {quorum}", content.quorum));
+        content.quorum = quorum;
+    }
+    if !replaced.is_empty() && !rules.replace {
+        return Err(EnrolError::Stands(replaced.join("\n")));
+    }
+    if rules.quorum == Some(0) {
+        return Err(EnrolError::Unworkable("without a witness no court bundle can be made".to_owned()));
+    }
+    readable(&content, &node).map_err(EnrolError::Unworkable)?;
+    write_entries(&path, &content)?;
+    Ok(changes)
+}
+
+/// Whether a federation can work under these entries: a quorum that its witnesses can meet, addresses that can be asked, agencies
+/// that may ask.
+///
+/// # Errors
+/// The reason in words.
+pub(super) fn workable(content: &DirectoryContent) -> Result<(), String> {
+    let (quorum, witnesses) = (content.quorum, content.witnesses.len());
+    if quorum > witnesses {
+        return Err(format!("a quorum of {quorum} cannot be met by {witnesses} witnesses"));
+    }
+    let issuers = content.issuers.iter().map(|card| (&card.node.name, &card.node.url));
+    let agencies = content.agencies.iter().map(|card| (&card.node.name, &card.node.url));
+    for (name, url) in
+        issuers.chain(agencies).chain(content.witnesses.iter().map(|card| (&card.name, &card.url)))
+    {
+        check_url(url).map_err(|reason| format!("{name}: {reason}"))?;
+    }
+    match content.agencies.iter().find(|card| card.oris.is_empty()) {
+        Some(card) => Err(format!("{} has no ORI, so it can never ask", card.node.name)),
+        None => Ok(()),
+    }
+}
+
+/// Whether others can reach a node under an address.
+///
+/// # Errors
+/// The reason in words.
+pub fn check_url(url: &str) -> Result<(), String> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.split('/').next().unwrap_or_default());
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '@' | '"' | '<' | '>' | '\\');
+    if host.is_some_and(|host| !host.is_empty() && !host.starts_with(':')) && url.chars().all(plain) {
+        return Ok(());
+    }
+    Err(format!(
+        "`{url}` is no address of a node\nhint: write http:// or https://, a host, and perhaps a port"
+    ))
+}
+
+/// Whether the directory that these entries make would be taken by those who read it.
+fn readable(content: &DirectoryContent, node: &Node) -> Result<(), String> {
+    workable(content)?;
+    let mut content = content.clone();
+    content.log = Some(node.log.verifier().to_string());
+    (content.version, (content.issued_at, content.expires_at)) = (1, validity(Timestamp::now(), 1));
+    let bytes = content.sign(&node.statements).map_err(|error| error.to_string())?;
+    Directory::parse(&bytes, node.statements.verifier()).map(drop).map_err(|error| error.to_string())
+}
+
+/// The fields in which two entries differ, and a line for each.
+fn differences(standing: &Enrolment, new: &Enrolment) -> Vec<(String, String)> {
+    let fields = |entry: &Enrolment| {
+        let mut all = BTreeMap::new();
+        flatten("", &serde_json::to_value(entry).unwrap_or_default(), &mut all);
+        all
+    };
+    let (before, after) = (fields(standing), fields(new));
+    let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+    names.sort();
+    names.dedup();
+    let none = || "nothing".to_owned();
+    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    let line = |name: &String| {
+        let (old, now) = (before.get(name).cloned(), after.get(name).cloned());
+        format!("{}: {name} {} → {}", new.name(), old.unwrap_or_else(none), now.unwrap_or_else(none))
+    };
+    changed.map(|name| (name.clone(), line(name))).collect()
+}
+
+fn flatten(name: &str, value: &Value, into: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(members) => {
+            for (key, value) in members {
+                let inner = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+                flatten(&inner, value, into);
+            }
+        }
+        Value::String(text) => drop(into.insert(name.to_owned(), text.replace('\n', " "))),
+        other => drop(into.insert(name.to_owned(), other.to_string())),
+    }
+}
+
+fn role_of(entry: &Enrolment) -> &'static str {
+    match entry {
+        Enrolment::Issuer(_) => "issuer",
+        Enrolment::Agency(_) => "agency",
+        Enrolment::Dealer(_) => "dealer",
+        Enrolment::Witness(_) => "witness",
+    }
+}
+
+/// In the place of the one that stands, or at the end.
+fn put<T>(cards: &mut Vec<T>, card: T, is_same: impl Fn(&T) -> bool) {
+    match cards.iter().position(is_same) {
+        Some(at) => cards[at] = card,
+        None => cards.push(card),
+    }
+}

@@ -1,0 +1,233 @@
+//! Cards: signed by the node, compared with what stands, taken all or none.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use server::api::{AgencyCard, IssuerCard, WitnessCard};
+use server::roles::{Card, EnrolError, EnrolRules, Enrolment, check_url, enrol};
+use server::{Node, NodeConfig, NodeRole, validity};
+use tempfile::TempDir;
+
+use crate::world::node;
+
+/// A directory's folder, and others beside it.
+struct House {
+    root: TempDir,
+    directory: Node,
+}
+
+impl House {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("directory");
+        let directory = node(&path, NodeRole::Directory, "directory.example", "http://directory.example");
+        Self { root, directory }
+    }
+
+    fn node(&self, folder: &str, role: NodeRole, name: &str) -> Node {
+        let url = format!("http://{folder}.example");
+        node(&self.root.path().join(folder), role, name, &url)
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.folder.parent().unwrap()
+    }
+
+    fn enrol(&self, cards: &[Card], rules: EnrolRules) -> Result<Vec<String>, EnrolError> {
+        enrol(self.path(), cards, &rules)
+    }
+
+    fn entries(&self) -> Option<String> {
+        std::fs::read_to_string(self.directory.folder.join("entries.json")).ok()
+    }
+}
+
+fn days() -> (Timestamp, Timestamp) {
+    validity(Timestamp::now(), 30)
+}
+
+fn agency(node: &Node) -> Enrolment {
+    let (valid_from, valid_until) = days();
+    let (oris, sealing) = (vec!["CA0194200".parse().unwrap()], node.sealing.clone());
+    Enrolment::Agency(Box::new(AgencyCard { node: node.card(), oris, sealing, valid_from, valid_until }))
+}
+
+fn issuer(node: &Node, block: &str) -> Enrolment {
+    let (valid_from, valid_until) = days();
+    Enrolment::Issuer(Box::new(IssuerCard {
+        node: node.card(),
+        prefixes: vec![block.parse().unwrap()],
+        delegation: None,
+        books_log: None,
+        books_log_ended: None,
+        valid_from,
+        valid_until,
+    }))
+}
+
+fn witness(node: &Node) -> WitnessCard {
+    WitnessCard {
+        name: node.config.name.clone(),
+        url: node.config.url.clone(),
+        key: node.witness.verifier().to_string(),
+        statements: Some(node.statements.verifier().to_string()),
+        tls: None,
+    }
+}
+
+fn signed(entry: &Enrolment, by: &Node) -> Card {
+    Card::sign(entry, &by.statements, None).unwrap()
+}
+
+const NONE: EnrolRules = EnrolRules { quorum: None, replace: false, without_old_key: false };
+const REPLACE: EnrolRules = EnrolRules { replace: true, ..NONE };
+
+#[test]
+fn a_card_that_was_altered_on_the_way_is_no_card() {
+    let house = House::new();
+    let police = house.node("police", NodeRole::Agency, "police.example");
+    let card = signed(&agency(&police), &police).to_string();
+    let read = Card::parse(card.as_bytes()).unwrap();
+    assert_eq!((read.to_string(), read.fingerprint().len()), (card.clone(), 39));
+    for at in 0..card.len() {
+        let mut bytes = card.clone().into_bytes();
+        bytes[at] ^= 1;
+        assert!(Card::parse(&bytes).is_err(), "byte {at}");
+    }
+    let other = house.node("other", NodeRole::Agency, "other.example");
+    let foreign = signed(&agency(&police), &other).to_string();
+    assert!(Card::parse(foreign.as_bytes()).is_err(), "signed by somebody else");
+    let unsigned = serde_json::to_string(&agency(&police)).unwrap();
+    assert!(Card::parse(unsigned.as_bytes()).unwrap_err().to_string().contains("not signed"));
+}
+
+#[test]
+fn what_stands_is_replaced_only_when_that_is_said_and_its_key_agrees() {
+    let house = House::new();
+    let police = house.node("police", NodeRole::Agency, "police.example");
+    let first = signed(&agency(&police), &police);
+    let changes = house.enrol(std::slice::from_ref(&first), NONE).unwrap();
+    assert_eq!(changes, [format!("police.example: new, agency, fingerprint {}", first.fingerprint())]);
+    // The same again with other days is routine.
+    house.enrol(&[signed(&agency(&police), &police)], NONE).unwrap();
+
+    let Enrolment::Agency(mut moved) = agency(&police) else { unreachable!() };
+    moved.node.url = "http://elsewhere.example".to_owned();
+    let moved = signed(&Enrolment::Agency(moved), &police);
+    let before = house.entries();
+    let refused = house.enrol(std::slice::from_ref(&moved), NONE).unwrap_err();
+    let line = "police.example: node.url http://police.example → http://elsewhere.example";
+    assert!(matches!(&refused, EnrolError::Stands(what) if what == line), "{refused}");
+    assert_eq!(house.entries(), before, "nothing was written");
+    let changes = house.enrol(&[moved], REPLACE).unwrap();
+    assert!(changes.iter().any(|change| change == line), "{changes:?}");
+
+    // Other keys under the same name: the old one signs, or the operator takes it on.
+    let anew = house.node("anew", NodeRole::Agency, "police.example");
+    let usurped = signed(&agency(&anew), &anew);
+    let refused = house.enrol(std::slice::from_ref(&usurped), REPLACE).unwrap_err();
+    assert!(matches!(refused, EnrolError::OldKey(_)), "{refused}");
+    let lost = EnrolRules { without_old_key: true, ..REPLACE };
+    let changes = house.enrol(std::slice::from_ref(&usurped), lost).unwrap();
+    assert!(changes[0].contains("did not sign; fingerprint"), "{changes:?}");
+    let vouched = Card::sign(&agency(&police), &police.statements, Some(&anew.statements)).unwrap();
+    let vouched = Card::parse(vouched.to_string().as_bytes()).unwrap();
+    house.enrol(&[vouched], REPLACE).unwrap();
+}
+
+#[test]
+fn nothing_is_enrolled_with_which_no_federation_could_work() {
+    let house = House::new();
+    let maker = house.node("maker", NodeRole::Issuer, "maker.example");
+    let police = house.node("police", NodeRole::Agency, "police.example");
+    let [one, two] =
+        ["one", "two"].map(|name| house.node(name, NodeRole::Witness, &format!("{name}.example")));
+    let cards = [
+        signed(&issuer(&maker, "K7"), &maker),
+        signed(&agency(&police), &police),
+        signed(&Enrolment::Witness(witness(&one)), &one),
+        signed(&Enrolment::Witness(witness(&two)), &two),
+    ];
+    house.enrol(&cards, EnrolRules { quorum: Some(2), ..NONE }).unwrap();
+    let before = house.entries().unwrap();
+    let refused = |what: &str, cards: &[Card], quorum: Option<usize>| {
+        let refused = house.enrol(cards, EnrolRules { quorum, ..REPLACE }).unwrap_err().to_string();
+        assert!(refused.contains(what), "{what}: {refused}");
+        assert_eq!(house.entries().unwrap(), before, "{what}: nothing was written");
+    };
+    refused("cannot be met", &[], Some(3));
+    refused("no court bundle", &[], Some(0));
+    let rival = house.node("rival", NodeRole::Issuer, "rival.example");
+    refused("block K7 has two issuers", &[signed(&issuer(&rival, "K7"), &rival)], None);
+    let twofold = house.node("twofold", NodeRole::Agency, "maker.example");
+    let twofold = Card::sign(&agency(&twofold), &twofold.statements, Some(&maker.statements)).unwrap();
+    refused("maker.example is an issuer and an agency", &[twofold], None);
+
+    // One secret under another name: a witness, and an agency, that count twice.
+    let copied = |from: &Node, role: NodeRole, name: &str| {
+        let mut config = NodeConfig::new(role, name.parse().unwrap(), &format!("http://{name}"));
+        config.oris = from.config.oris.clone();
+        let copy = node(&house.root.path().join(name), role, name, &config.url);
+        std::fs::copy(from.folder.join("node.key"), copy.folder.join("node.key")).unwrap();
+        Node::open(copy.folder.parent().unwrap()).unwrap()
+    };
+    let twin = copied(&one, NodeRole::Witness, "twin.example");
+    refused(
+        "one.example and twin.example have one key",
+        &[signed(&Enrolment::Witness(witness(&twin)), &twin)],
+        None,
+    );
+    let double = copied(&police, NodeRole::Agency, "double.example");
+    refused("police.example and double.example have one key", &[signed(&agency(&double), &double)], None);
+    let shadow = copied(&maker, NodeRole::Issuer, "shadow.example");
+    refused(
+        "maker.example and shadow.example have one key",
+        &[signed(&issuer(&shadow, "K8"), &shadow)],
+        None,
+    );
+    let third = house.node("third", NodeRole::Witness, "third.example");
+    let mut same = witness(&third);
+    same.url.clone_from(&one.config.url);
+    refused("have one address", &[signed(&Enrolment::Witness(same), &third)], None);
+
+    let Enrolment::Agency(mut mute) = agency(&rival) else { unreachable!() };
+    mute.oris.clear();
+    refused("no ORI", &[signed(&Enrolment::Agency(mute), &rival)], None);
+    let mut far = witness(&third);
+    far.url = "ftp://third.example".to_owned();
+    refused("no address of a node", &[signed(&Enrolment::Witness(far), &third)], None);
+    let Enrolment::Issuer(mut foreign) = issuer(&rival, "K8") else { unreachable!() };
+    foreign.node.log = third.log.verifier().to_string();
+    refused("has a key of the name third.example/log", &[signed(&Enrolment::Issuer(foreign), &rival)], None);
+    // Of several cards one that cannot be keeps all out.
+    let good = signed(&Enrolment::Witness(witness(&third)), &third);
+    refused("block K7 has two issuers", &[good.clone(), signed(&issuer(&rival, "K7"), &rival)], None);
+    house.enrol(&[good], NONE).unwrap();
+}
+
+#[test]
+fn addresses_and_names_are_such_as_nodes_have() {
+    for good in
+        ["http://127.0.0.1:8401", "https://maker.example", "https://a.example/node", "http://[::1]:80"]
+    {
+        assert_eq!(check_url(good), Ok(()), "{good}");
+    }
+    for bad in [
+        "ftp://x",
+        "maker.example",
+        "https://",
+        "http://:80",
+        "http://a b",
+        "https://a.example/?x",
+        "",
+        "file:///etc",
+    ] {
+        assert!(check_url(bad).is_err(), "{bad}");
+    }
+    for bad in ["../../x", "a/../b", "/a", "a//b", "a/", ".", "-a", ""] {
+        assert!(bad.parse::<server::api::NodeName>().is_err(), "{bad}");
+    }
+    for good in ["maker.example", "state/lab-2", "W1"] {
+        assert!(good.parse::<server::api::NodeName>().is_ok(), "{good}");
+    }
+}
