@@ -42,11 +42,28 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(usage) => return exit::report_usage(&usage),
     };
+    outlive_full_files();
     match limit_threads(arguments.threads).and_then(|()| commands::run(arguments.command)) {
         Ok(done) => done.code(),
         Err(failure) => failure.report().code(),
     }
 }
+
+/// Where a file must not grow any more (`ulimit -f`) the system sends a signal of which a program dies without a word. With a
+/// handler the write fails instead and is told like that on a full disk. The handler stays when its stream is dropped.
+#[cfg(unix)]
+fn outlive_full_files() {
+    /// SIGXFSZ on Linux, macOS and the BSDs.
+    const FILE_TOO_LARGE: i32 = 25;
+    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() {
+        let _inside = runtime.enter();
+        // Without the handler everything works but that one message.
+        let _ = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::from_raw(FILE_TOO_LARGE));
+    }
+}
+
+#[cfg(not(unix))]
+fn outlive_full_files() {}
 
 fn limit_threads(threads: Option<usize>) -> Result<(), Failure> {
     let Some(threads) = threads else { return Ok(()) };

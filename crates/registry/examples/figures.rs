@@ -14,8 +14,7 @@ use jiff::Timestamp;
 use registry::{
     Books, Database, Description, FirearmKind, ImportOptions, IssueRun, NewIssuer, Part, serial_run,
 };
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use symbology::{Code, Symbol};
 
 type Done<T> = Result<T, Box<dyn std::error::Error>>;
@@ -74,25 +73,25 @@ async fn issue(books: &Books, folder: &Path, count: u32) -> Done<()> {
     look(folder).await
 }
 
-/// Look-ups beside bare reads of the same row by its primary key, through the same driver, in turn, in one run.
+/// Look-ups beside bare reads of the same row by its primary key: a prepared statement on this thread, in turn, in one run.
 async fn look(folder: &Path) -> Done<()> {
     const READS: usize = 20_000;
     let books = Books::open(folder, Timestamp::now()).await?;
-    let file = SqliteConnectOptions::new().filename(folder.join("books.sqlite")).read_only(true);
-    let mut bare = file.pragma("cache_size", "-16384").connect().await?;
-    let numbers = some_codes(&mut bare, READS).await?;
+    let bare = Connection::open_with_flags(folder.join("books.sqlite"), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    bare.pragma_update(None, "cache_size", -16_384)?;
+    let numbers = some_codes(&bare, READS)?;
+    let mut read =
+        bare.prepare("SELECT parts, firearm_id, record_id, issued_at FROM code WHERE code = ?1")?;
     let (mut ours, mut theirs) = (Vec::with_capacity(READS), Vec::with_capacity(READS));
     for (at, number) in numbers.iter().enumerate() {
         // Whoever comes second finds the page in memory, so they take turns.
         for turn in [at, at + 1] {
             let begun = Instant::now();
             if turn % 2 == 0 {
-                let row = sqlx::query(BARE_READ).bind(number).fetch_one(&mut bare).await?;
-                std::hint::black_box((
-                    row.get::<i64, _>(0),
-                    row.get::<Option<i64>, _>(1),
-                    row.get::<i64, _>(3),
-                ));
+                let row = read.query_row([number], |row| {
+                    Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?, row.get::<_, i64>(3)?))
+                })?;
+                std::hint::black_box(row);
                 theirs.push(begun.elapsed());
             } else {
                 books.issued(code(*number)?).await?.ok_or("an issued code is not found")?;
@@ -117,18 +116,15 @@ async fn look(folder: &Path) -> Done<()> {
     Ok(())
 }
 
-/// The row that a look-up reads, by its primary key.
-const BARE_READ: &str = "SELECT parts, firearm_id, record_id, issued_at FROM code WHERE code = $1";
-
 /// Codes from all over the blocks, in no order.
-async fn some_codes(bare: &mut SqliteConnection, count: usize) -> Result<Vec<i64>, sqlx::Error> {
-    let units = sqlx::query("SELECT MIN(unit), MAX(unit) FROM code").fetch_one(&mut *bare).await?;
-    let (low, high): (i64, i64) = (units.get(0), units.get(1));
+fn some_codes(bare: &Connection, count: usize) -> rusqlite::Result<Vec<i64>> {
+    let (low, high): (i64, i64) =
+        bare.query_row("SELECT MIN(unit), MAX(unit) FROM code", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut next = bare.prepare("SELECT code FROM code WHERE unit >= ?1 ORDER BY unit LIMIT 1")?;
     let (mut codes, mut unit) = (Vec::with_capacity(count), low);
     while codes.len() < count {
         unit = low + (unit - low + 2_654_435_761) % (high - low + 1);
-        let found = sqlx::query("SELECT code FROM code WHERE unit >= $1 ORDER BY unit LIMIT 1").bind(unit);
-        codes.extend(found.fetch_optional(&mut *bare).await?.map(|row| row.get::<i64, _>(0)));
+        codes.extend(next.query_row([unit], |row| row.get::<_, i64>(0)).optional()?);
     }
     Ok(codes)
 }

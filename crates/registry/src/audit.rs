@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use symbology::{Code, Prefix, UnitNumber};
-use transparency::{Commitment, FolderStore, Tree};
+use transparency::{Commitment, FolderStore, Salt, Tree};
 
 use crate::books::{Books, History, history, unit_counter};
 use crate::digest::{Range, Rows, Written};
@@ -16,7 +16,7 @@ use crate::error::BooksError;
 use crate::event::Entry;
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
 use crate::issue::digest;
-use crate::ledger::{against_witnesses, checkpoint, commitment};
+use crate::ledger::{against_witnesses, checkpoint, commitment, salt};
 use crate::names::{LicenceNumber, Model, Person};
 use crate::parts::{SignedChange, Work, registered};
 use crate::store::{IssuedAs, RecordRow, Session};
@@ -51,6 +51,18 @@ impl Reconciliation {
 }
 
 impl Books {
+    /// Salt and canonical bytes of what was entered under a number of the log: with the log they prove it. `None` when there is no
+    /// such entry, and when its text was erased.
+    ///
+    /// # Errors
+    /// [`BooksError::Database`], [`BooksError::Damaged`].
+    pub async fn opening(&self, log_index: u64) -> Result<Option<(Salt, Vec<u8>)>, BooksError> {
+        let Ok(index) = i64::try_from(log_index) else { return Ok(None) };
+        let record = self.store.read().await?.record_at(index).await?;
+        let record = record.filter(|record| !is_erased(record));
+        record.map(|record| Ok((salt(&record)?, record.body.into_bytes()))).transpose()
+    }
+
     /// Compares every record with the log, and what stands in the tables with what the records say was done. Tree and
     /// signatures are `transparency`'s to check; this tells whether the log speaks of these tables.
     ///

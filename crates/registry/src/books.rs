@@ -302,29 +302,26 @@ impl Books {
         session.commit().await
     }
 
-    /// Enters that acts were dated ahead by a wrong clock, so that the books go on at the right time. Nothing of those acts is
-    /// changed; from this entry on everybody sees that their times were wrong.
+    /// Enters that the clock is right although it lies behind the last act or far ahead of it, so that the books go on. Where acts
+    /// were dated ahead by a wrong clock nothing of them is changed; from this entry on everybody sees that their times were wrong.
     ///
     /// # Errors
-    /// [`Refusal::Request`] when the clock is not behind the last act.
-    pub async fn clock_was_ahead(
-        &self,
-        reason: &Reason,
-        by: &Person,
-        now: Timestamp,
-    ) -> Result<(), BooksError> {
+    /// [`Refusal::Request`] when nothing speaks against the clock.
+    pub async fn affirm_clock(&self, reason: &Reason, by: &Person, now: Timestamp) -> Result<(), BooksError> {
         let mut ledger = self.ledger.lock().await;
         let mut session = self.store.read().await?;
         let newest = session.numbers_taken("record").await?;
         let last = session.recorded_at(newest).await?.map(encode::time).transpose()?;
         drop(session);
-        let Some(last) = last.filter(|last| not_behind(now.as_microsecond(), last.as_microsecond()).is_err())
+        let Some(last) =
+            last.filter(|last| plausible(now.as_microsecond(), last.as_microsecond(), REST).is_err())
         else {
-            let what = "this machine's clock is not behind the last act in the books".to_owned();
-            return Err(Refusal::Request { what, hint: "nothing has to be done" }.into());
+            let what = "this machine's clock is neither behind the last act in the books nor far ahead of it";
+            return Err(Refusal::Request { what: what.to_owned(), hint: "nothing has to be done" }.into());
         };
+        let kind = if now < last { CLOCK_WAS_AHEAD } else { CLOCK_IS_RIGHT };
         let body = json!({"by": by, "reason": reason, "last": last});
-        let entered = self.enter(&mut ledger, CLOCK, &body, now).await?;
+        let entered = self.enter(&mut ledger, kind, &body, now).await?;
         self.effect(&entered).await?.commit().await
     }
 
@@ -382,9 +379,11 @@ impl Books {
             return Err(occupied().into());
         }
         if let (Some(last), Some(record)) = (session.recorded_at(first - 1).await?, records.first())
-            && record.kind != CLOCK
+            && !matches!(record.kind.as_str(), CLOCK_WAS_AHEAD | CLOCK_IS_RIGHT)
         {
-            not_behind(record.recorded_at, last)?;
+            // A copy can be put back however old it is.
+            let rest = if self.issuer.restoring { i64::MAX } else { REST };
+            plausible(record.recorded_at, last, rest)?;
         }
         for (number, record) in (first..).zip(records.iter_mut()) {
             record.record_id = number;
@@ -440,15 +439,21 @@ pub(crate) fn unit_counter(prefix: Prefix) -> String {
     format!("unit:{prefix}")
 }
 
-/// The act that says that the times of those before it were wrong.
-const CLOCK: &str = "clock-was-ahead";
+/// The acts that say of the times of those before that they were wrong, and of the own that it is right.
+const CLOCK_WAS_AHEAD: &str = "clock-was-ahead";
+const CLOCK_IS_RIGHT: &str = "clock-is-right";
 
 /// How far a clock may be set back, in microseconds, before its times are worse than none: time services correct
 /// seconds.
 const SET_BACK: i64 = 300_000_000;
 
-fn not_behind(now: i64, last: i64) -> Result<(), BooksError> {
-    if now >= last - SET_BACK {
+/// How long books rest before somebody must say that the clock is right, in microseconds: a quarter of a year. One act under a clock
+/// that is years ahead would close the books until then.
+const REST: i64 = 92 * 24 * 3_600 * 1_000_000;
+
+/// Whether an act can be at this time, after the last one.
+fn plausible(now: i64, last: i64, rest: i64) -> Result<(), BooksError> {
+    if (last - SET_BACK..last.saturating_add(rest)).contains(&now) {
         return Ok(());
     }
     Err(BooksError::Clock { now: encode::time(now)?, last: encode::time(last)? })

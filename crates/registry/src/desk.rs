@@ -7,13 +7,14 @@
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::books::Books;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::ledger::{self, Ledger};
+use crate::second_step::{SecondStep, step_record};
 use crate::store::RecordRow;
 use crate::trace::{TraceAnswer, TraceOutcome, TraceRequest, answer_record, question_record};
 use crate::wording;
@@ -29,6 +30,7 @@ pub(crate) struct Desk {
 
 struct Question {
     request: TraceRequest,
+    step: Option<SecondStep>,
     now: Timestamp,
     tell: oneshot::Sender<Result<TraceAnswer, BooksError>>,
 }
@@ -37,10 +39,11 @@ impl Desk {
     fn put(
         &self,
         request: &TraceRequest,
+        step: Option<&SecondStep>,
         now: Timestamp,
     ) -> oneshot::Receiver<Result<TraceAnswer, BooksError>> {
         let (tell, told) = oneshot::channel();
-        let question = Question { request: request.clone(), now, tell };
+        let question = Question { request: request.clone(), step: step.cloned(), now, tell };
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(question);
         told
     }
@@ -61,15 +64,16 @@ impl Books {
     pub(crate) async fn ask(
         &self,
         request: &TraceRequest,
+        step: Option<&SecondStep>,
         now: Timestamp,
     ) -> Result<TraceAnswer, BooksError> {
-        let mut told = self.desk.put(request, now);
+        let mut told = self.desk.put(request, step, now);
         loop {
             tokio::select! {
                 biased;
                 answer = &mut told => match answer {
                     Ok(answer) => return answer,
-                    Err(_) => told = self.desk.put(request, now),
+                    Err(_) => told = self.desk.put(request, step, now),
                 },
                 mut ledger = self.ledger.lock() => self.serve(&mut ledger).await,
             }
@@ -81,8 +85,7 @@ impl Books {
         if questions.is_empty() {
             return;
         }
-        let requests: Vec<_> = questions.iter().map(|question| (&question.request, question.now)).collect();
-        match self.answer_all(ledger, &requests).await {
+        match self.answer_all(ledger, &questions).await {
             Ok(answers) => {
                 for (question, answer) in questions.into_iter().zip(answers) {
                     // Whoever went away has its answer in the log.
@@ -101,24 +104,28 @@ impl Books {
     async fn answer_all(
         &self,
         ledger: &mut Ledger,
-        requests: &[(&TraceRequest, Timestamp)],
+        questions: &[Question],
     ) -> Result<Vec<Result<TraceAnswer, BooksError>>, BooksError> {
-        let new = |(request, now): &(&TraceRequest, Timestamp)| {
-            ledger::new_record("trace", &question_record(request), *now)
+        let new = |question: &Question| {
+            let mut body = question_record(&question.request);
+            if let (Some(step), Value::Object(body)) = (&question.step, &mut body) {
+                body.insert("second_step".to_owned(), step_record(step));
+            }
+            ledger::new_record("trace", &body, question.now)
         };
-        let mut records = requests.iter().map(new).collect::<Result<Vec<_>, _>>()?;
+        let mut records = questions.iter().map(new).collect::<Result<Vec<_>, _>>()?;
         let asked = self.enter_all(ledger, &mut records, &[]).await?;
-        let mut outcomes = Vec::with_capacity(requests.len());
-        for (request, now) in requests {
-            outcomes.push(match self.resolve(request, encode::today(*now)).await {
+        let mut outcomes = Vec::with_capacity(questions.len());
+        for question in questions {
+            outcomes.push(match self.outcome(question).await {
                 Err(BooksError::Refused(refusal)) => Err(refusal),
                 done => Ok(done?),
             });
         }
-        let mut answers = Vec::with_capacity(requests.len());
-        let mut answer_records = Vec::with_capacity(requests.len());
-        for (((request, now), record), outcome) in requests.iter().zip(&records).zip(outcomes) {
-            let (answer, record) = self.answer(request, *now, record, outcome)?;
+        let mut answers = Vec::with_capacity(questions.len());
+        let mut answer_records = Vec::with_capacity(questions.len());
+        for ((question, record), outcome) in questions.iter().zip(&records).zip(outcomes) {
+            let (answer, record) = self.answer(&question.request, question.now, record, outcome)?;
             answers.push(answer);
             answer_records.push(record);
         }
@@ -135,6 +142,16 @@ impl Books {
             }
         }
         Ok(answers)
+    }
+
+    /// What the books say to one question; a reference only in the second step.
+    async fn outcome(&self, question: &Question) -> Result<TraceOutcome, BooksError> {
+        let Question { request, step, now, .. } = question;
+        let outcome = self.resolve(request, encode::today(*now), step.is_some()).await?;
+        if let Some(step) = step {
+            self.was_told_before(request, step, &outcome).await?;
+        }
+        Ok(outcome)
     }
 
     /// The answer to one question and its record; log entries are still to come.

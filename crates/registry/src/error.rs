@@ -53,9 +53,9 @@ pub enum BooksError {
     /// The log did not take the entry, so nothing was done: no log, no answer.
     #[error("the log did not take the entry, so nothing was done: {0}")]
     Log(Box<dyn std::error::Error + Send + Sync>),
-    /// This machine's clock lies behind the last act in the books, so that nothing would be dated rightly.
+    /// This machine's clock lies behind the last act in the books, or far ahead of it, so that nothing would be dated rightly.
     #[error(
-        "this machine's clock says {now}, but the last act in the books is of {last}; nothing was done\nhint: set the clock; if it is right and was ahead before, enter that with `issuer clock`"
+        "this machine's clock says {now}, but the last act in the books is of {last}; nothing was done\nhint: set the clock; if it is right, enter that with `issuer clock`"
     )]
     Clock {
         /// What the clock says.
@@ -63,9 +63,12 @@ pub enum BooksError {
         /// When the last act was entered.
         last: Timestamp,
     },
-    /// A table could not be read or written as CSV.
+    /// A table that is none: what was read is no CSV or no document, or lacks what it must have.
     #[error("the table cannot be used: {0}")]
     Table(String),
+    /// Where a table is read from or written to failed: the disk is full, or a file cannot be read to its end.
+    #[error("the table cannot be read or written: {0}")]
+    Stream(std::io::Error),
     /// A file that should be a signed change of parts or a certificate and is none, or does not hold.
     #[error("the signed text cannot be taken: {0}")]
     Statement(String),
@@ -183,9 +186,22 @@ impl BooksError {
             Self::Database { what, source } => Self::Database { what, source: source.to_string().into() },
             Self::Log(error) => Self::Log(error.to_string().into()),
             Self::Table(what) => Self::Table(what.clone()),
+            Self::Stream(error) => Self::Stream(std::io::Error::new(error.kind(), error.to_string())),
             Self::Statement(what) => Self::Statement(what.clone()),
             Self::Bundle(what) => Self::Bundle(what.clone()),
             Self::Clock { now, last } => Self::Clock { now: *now, last: *last },
+        }
+    }
+
+    /// What the CSV reader or writer says: of the table, or of where it lies.
+    pub(crate) fn table(error: csv::Error) -> Self {
+        let what = error.to_string();
+        match error.into_kind() {
+            // A row without end is a fault of the table.
+            csv::ErrorKind::Io(error) if error.kind() != std::io::ErrorKind::InvalidData => {
+                Self::Stream(error)
+            }
+            _ => Self::Table(what),
         }
     }
 

@@ -59,7 +59,7 @@ impl Books {
     /// the text.
     ///
     /// # Errors
-    /// [`BooksError::Table`] when `out` does not take a line; [`BooksError::Log`] when the log does not take the
+    /// [`BooksError::Stream`] when `out` does not take a line; [`BooksError::Log`] when the log does not take the
     /// export, which then does not happen.
     pub async fn export(
         &self,
@@ -73,7 +73,7 @@ impl Books {
         self.effect(&entered).await?.commit().await?;
         drop(ledger);
         let mut table = csv::Writer::from_writer(out);
-        table.write_record(COLUMNS).map_err(|error| table_error(&error))?;
+        table.write_record(COLUMNS).map_err(BooksError::table)?;
         let mut session = self.store.read().await?;
         let (mut after, mut written) = (0, 0);
         loop {
@@ -82,13 +82,11 @@ impl Books {
             after = last.entry.entry_id;
             for row in page {
                 let key = encode::key(row.key)?;
-                table
-                    .write_record(cells(&key, &encode::entry(row.entry)?)?)
-                    .map_err(|error| table_error(&error))?;
+                table.write_record(cells(&key, &encode::entry(row.entry)?)?).map_err(BooksError::table)?;
                 written += 1;
             }
         }
-        table.flush().map_err(|error| table_error(&error))?;
+        table.flush().map_err(BooksError::Stream)?;
         Ok(written)
     }
 }
@@ -160,8 +158,4 @@ fn other(event: &Event) -> Option<&Licensee> {
         | Event::Disposed { to: Recipient::Licensee(other), .. } => Some(other),
         _ => None,
     }
-}
-
-fn table_error(error: &dyn std::fmt::Display) -> BooksError {
-    BooksError::Table(error.to_string())
 }

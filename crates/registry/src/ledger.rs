@@ -169,7 +169,7 @@ pub(crate) fn commitment(record: &RecordRow) -> Result<Commitment, BooksError> {
 }
 
 /// The salt of a record.
-fn salt(record: &RecordRow) -> Result<Salt, BooksError> {
+pub(crate) fn salt(record: &RecordRow) -> Result<Salt, BooksError> {
     let salt: [u8; 32] = record.salt.as_slice().try_into().map_err(|_| {
         BooksError::damaged(format!(
             "the salt of record {} has {} bytes",

@@ -22,9 +22,11 @@ mod issue;
 mod ledger;
 pub mod names;
 pub mod parts;
+mod placement;
 mod print;
 mod renewal;
 mod rules;
+mod second_step;
 mod store;
 mod succession;
 #[cfg(feature = "synthetic")]
@@ -46,6 +48,7 @@ pub use folder::{Database, NewIssuer};
 pub use import::{ImportOptions, Imported, Mapping, Rejected};
 pub use issue::{IssueRun, Issued, serial_run};
 pub use print::{BookLine, BookPrint, BookSide, PrintOptions};
+pub use second_step::SecondStep;
 pub use succession::{HandedOver, SuccessionManifest, SuccessorIdentity, SuccessorKey, take_over};
 pub use trace::{
     CERTAIN, CandidateCode, MAX_CANDIDATES, PartState, Priority, TraceAnswer, TraceOutcome, TraceRequest,

@@ -19,6 +19,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
+use unicode_security::skeleton;
 
 /// A word that does not have the form its field demands; the text names the field, what was seen and what is expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -134,9 +135,10 @@ names! {
 }
 
 impl Person {
-    /// Whether two names are one person's: they differ in nothing but case, spaces, punctuation, marks that cannot be seen, or
-    /// the form of their letters (Unicode NFKC). Letters of different scripts that look alike are told apart: accounts are made by an
-    /// operator, who sees to that.
+    /// Whether two names are one person's, as far as whoever reads them can tell: they differ in nothing but case, spaces,
+    /// punctuation, marks that cannot be seen, the form of their letters (Unicode NFKC), or letters that look alike (the skeletons of
+    /// Unicode Technical Standard 39), such as those of the Cyrillic script, `0` and `O`, or `rn` and `m`. So two people whose names
+    /// look alike cannot approve each other's questions before one of them is written in another way.
     ///
     /// ```
     /// let person: registry::names::Person = "det. example".parse()?;
@@ -144,13 +146,22 @@ impl Person {
     /// # Ok::<(), registry::names::NameError>(())
     /// ```
     pub fn is(&self, other: &Self) -> bool {
-        self.folded() == other.folded()
+        let (one, other) = (self.folded(), other.folded());
+        one.iter().zip(&other).any(|(one, other)| one == other)
     }
 
-    fn folded(&self) -> String {
-        let whole: String = self.as_str().nfkc().flat_map(char::to_lowercase).collect();
-        whole.nfkc().filter(|letter| letter.is_alphanumeric()).collect()
+    /// What is left of a name: as small letters look, and as its letters look. Some letters are alike only when they are capitals.
+    fn folded(&self) -> [String; 2] {
+        let plain: String = self.as_str().nfkc().collect();
+        // The second time, because what a capital looks like may as a small letter look like something else.
+        [plain.to_lowercase(), plain].map(|name| seen(&seen(&name)))
     }
+}
+
+/// Letters and digits as they look, in small letters.
+fn seen(name: &str) -> String {
+    let looks: String = skeleton(&name.nfkc().collect::<String>()).collect();
+    looks.to_lowercase().nfkc().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
 fn printable(text: &str, most: usize) -> Result<String, &'static str> {

@@ -232,7 +232,6 @@ impl<'e> State<'e> {
             }
             Event::PartFitted { by, .. } | Event::PartRemoved { by, .. } => {
                 if let Place::With(other) = self.place
-                    && self.moved
                     && !other.is(by)
                 {
                     let what =

@@ -1,6 +1,6 @@
 //! From a reading to a firearm and its chain: the question, the answer, and the typed outcomes between.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,10 +13,12 @@ use crate::chain::{Chain, ChainEnd, TimeToCrime, chain, time_to_crime};
 use crate::encode;
 use crate::entries::lies_ahead;
 use crate::error::{BooksError, Refusal};
-use crate::event::{Entry, Event, View};
-use crate::firearm::{Firearm, Part};
+use crate::event::{Entry, View};
+use crate::firearm::{Firearm, FirearmKey, Licensee, Part};
 use crate::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
+use crate::placement::{Place, places};
 use crate::rules;
+use crate::second_step::one_person;
 use crate::store::{Session, StoredCode};
 use crate::wording;
 
@@ -48,8 +50,8 @@ pub struct TraceRequest {
     pub reason: Reason,
     /// Who asks.
     pub requester: Person,
-    /// Who approved that the retail sale's reference is told; another person than the requester. Without approval
-    /// the chain is answered and the reference withheld.
+    /// Who approved the question; another person than the requester. The reference of a retail sale is told in a second step,
+    /// which is approved as well, see [`Books::trace_reference`]; [`Books::weigh`] leaves that to the node.
     pub approver: Option<Person>,
     /// The day on which the case was recovered.
     pub recovered_on: Option<Date>,
@@ -159,7 +161,8 @@ pub struct Traced {
     pub chain: Chain,
     /// Days from first retail sale to recovery, where that may be told.
     pub time_to_crime: TimeToCrime,
-    /// True when the reference of a retail sale is withheld until someone else than the requester approves.
+    /// True when the reference of a retail sale is withheld until it is asked for in a second step, see
+    /// [`Books::trace_reference`].
     pub reference_withheld: bool,
 }
 
@@ -175,10 +178,18 @@ pub struct PartState {
     /// Whether it was in another firearm than the one that the answer names, or was last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,
+    /// Who fitted or removed it last, where by these books that house never had the firearm: its signature stands, and nothing
+    /// else vouches for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_by: Option<Licensee>,
+    /// The other firearm in which it was before that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<FirearmKey>,
 }
 
 impl Books {
-    /// Answers a question: the question is in the log before the books are opened, the answer before it is given.
+    /// Answers a question: the question is in the log before the books are opened, the answer before it is given. The chain is
+    /// told, the reference of a retail sale withheld.
     ///
     /// Questions asked at the same time share their flushes of table and log: ask from many tasks at once.
     ///
@@ -187,11 +198,12 @@ impl Books {
     /// take question or answer, in which case nothing is answered.
     pub async fn trace(&self, request: &TraceRequest, now: Timestamp) -> Result<TraceAnswer, BooksError> {
         check(request, encode::today(now))?;
-        self.ask(request, now).await
+        self.ask(request, None, now).await
     }
 
     /// The answer that [`Books::trace`] would give and its sentences, without a log entry: for a node that keeps
-    /// questions and answers in a log of its own. It must enter both there before it tells anyone.
+    /// questions and answers in a log of its own. It must enter both there before it tells anyone, and give an approver only in
+    /// the second step: with one the reference of a retail sale is told.
     ///
     /// # Errors
     /// [`Refusal::Request`] for a question without what the house demands; [`BooksError::Database`].
@@ -201,7 +213,7 @@ impl Books {
         today: Date,
     ) -> Result<(TraceOutcome, Vec<String>), BooksError> {
         check(request, today)?;
-        let outcome = self.resolve(request, today).await?;
+        let outcome = self.resolve(request, today, request.approver.is_some()).await?;
         let statement = wording::statement(&outcome, request);
         Ok((outcome, statement))
     }
@@ -221,6 +233,7 @@ impl Books {
         &self,
         request: &TraceRequest,
         today: Date,
+        with_reference: bool,
     ) -> Result<TraceOutcome, BooksError> {
         let mut session = self.store.read().await?;
         let blocks = session.blocks().await?;
@@ -248,7 +261,7 @@ impl Books {
             Some(id) => made_on(&history(&mut session, id).await?.entries),
             None => None,
         };
-        let places = places(&mut session, best.code, &stored, (day, made)).await?;
+        let places = places(&mut session, (best.code, &stored), (day, made), &self.issuer()).await?;
         let meant = |place: &&Place| request.parts.is_empty() || request.parts.contains(&place.part);
         let firearms: BTreeSet<i64> = places.iter().filter(meant).filter_map(Place::firearm).collect();
         let Some(&firearm_id) = firearms.first() else {
@@ -261,6 +274,7 @@ impl Books {
         }
         let parts = places.iter().map(|place| place.state(firearm_id)).collect();
         let mut traced = self.traced(&mut session, firearm_id, request).await?;
+        traced.reference_withheld = !with_reference && withhold(&mut traced.chain);
         (traced.code, traced.posterior, traced.posterior_given_issued) = (best.code, best.posterior, share);
         traced.parts = parts;
         Ok(match traced.chain.end {
@@ -292,7 +306,6 @@ impl Books {
             chain.end = ChainEnd::OutOfBusiness { holder, closed_on, records_at };
         }
         let time_to_crime = time_to_crime(&chain, request.recovered_on);
-        let reference_withheld = request.approver.is_none() && withhold(&mut chain);
         Ok(Traced {
             code: request.codes[0].code,
             posterior: 0.0,
@@ -301,7 +314,7 @@ impl Books {
             parts: Vec::new(),
             chain,
             time_to_crime,
-            reference_withheld,
+            reference_withheld: false,
         })
     }
 }
@@ -342,92 +355,6 @@ impl Sorted {
     }
 }
 
-/// Where one part was up to a day.
-struct Place {
-    part: Part,
-    issued: Date,
-    /// The firearm it is in, or was in last, whether it is in it, and since when; `None` for a part never fitted.
-    now: Option<(i64, bool, Date)>,
-    /// Since when it is out of firearms in which it was before.
-    left: HashMap<i64, Date>,
-}
-
-impl Place {
-    fn firearm(&self) -> Option<i64> {
-        self.now.map(|(firearm, ..)| firearm)
-    }
-
-    /// Goes on by a fitting or a removal. A part is where it was fitted last, whatever is said later of where it was before.
-    fn take(&mut self, firearm: i64, fitted: bool, on: Date) {
-        match self.now {
-            Some((before, ..)) if before != firearm && !fitted => {
-                self.left.insert(firearm, on);
-                return;
-            }
-            Some((before, ..)) if before != firearm => {
-                self.left.entry(before).or_insert(on);
-            }
-            _ => {}
-        }
-        if fitted {
-            self.left.remove(&firearm);
-        } else {
-            self.left.insert(firearm, on);
-        }
-        self.now = Some((firearm, fitted, on));
-    }
-
-    /// What is told of it beside a firearm.
-    fn state(&self, firearm: i64) -> PartState {
-        let out = || self.left.get(&firearm).copied().unwrap_or(self.issued);
-        match self.now {
-            Some((here, true, since)) if here == firearm => {
-                PartState { part: self.part, fitted: true, since, elsewhere: false }
-            }
-            Some((here, ..)) => {
-                PartState { part: self.part, fitted: false, since: out(), elsewhere: here != firearm }
-            }
-            None => PartState { part: self.part, fitted: false, since: self.issued, elsewhere: false },
-        }
-    }
-
-    /// What is told of it where no firearm is named.
-    fn alone(&self) -> PartState {
-        let (fitted, since) = self.now.map_or((false, self.issued), |(_, fitted, since)| (fitted, since));
-        PartState { part: self.part, fitted, since, elsewhere: false }
-    }
-}
-
-/// Follows every part that carries a code to the firearm in which it was on a day.
-async fn places(
-    session: &mut Session,
-    code: Code,
-    stored: &StoredCode,
-    (day, made): (Date, Option<Date>),
-) -> Result<Vec<Place>, BooksError> {
-    let issued = encode::today(encode::time(stored.issued_at)?);
-    let now = stored.firearm_id.zip(made).map(|(firearm, made)| (firearm, true, made));
-    let start = |part| Place { part, issued, now, left: HashMap::new() };
-    let mut places: Vec<Place> = encode::parts(stored.parts).into_iter().map(start).collect();
-    let mut moves = Vec::new();
-    for row in session.entries_of_code(encode::code_number(code)).await? {
-        let firearm = row.firearm_id;
-        moves.push((encode::entry(row)?, firearm));
-    }
-    moves.sort_by_key(|(entry, _)| (entry.on, entry.number));
-    for (entry, firearm) in moves.iter().filter(|(entry, _)| entry.on <= day) {
-        let (moved, fitted) = match &entry.event {
-            Event::PartFitted { part, .. } => (*part, true),
-            Event::PartRemoved { part, .. } => (*part, false),
-            _ => continue,
-        };
-        for place in places.iter_mut().filter(|place| place.part == moved) {
-            place.take(*firearm, fitted, entry.on);
-        }
-    }
-    Ok(places)
-}
-
 /// The day on which a firearm was made or imported; none when that was entered in error and withdrawn.
 pub(crate) fn made_on(entries: &[Entry]) -> Option<Date> {
     let mut standing = View::Corrected.of(entries).into_iter();
@@ -462,7 +389,7 @@ fn not_before_it_was_made(entries: &[Entry], recovered_on: Option<Date>) -> Resu
     }
 }
 
-fn check(request: &TraceRequest, today: Date) -> Result<(), Refusal> {
+pub(crate) fn check(request: &TraceRequest, today: Date) -> Result<(), Refusal> {
     let refuse = |what: &str, hint| Err(Refusal::Request { what: what.to_owned(), hint });
     if let Some(day) = request.recovered_on
         && lies_ahead(day, today)
@@ -486,7 +413,7 @@ fn check(request: &TraceRequest, today: Date) -> Result<(), Refusal> {
         return refuse("a code stands twice in the question", "ask with the candidates of one reading");
     }
     if request.approver.as_ref().is_some_and(|approver| approver.is(&request.requester)) {
-        return refuse("requester and approver are the same person", "someone else must approve");
+        return Err(one_person());
     }
     let hash = request.reading_sha256.as_ref();
     if hash.is_some_and(|hash| hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit())) {

@@ -55,12 +55,14 @@ fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
         firearm.description.calibre,
     )];
     lines.extend(traced.parts.iter().filter(|part| !part.fitted).map(removed));
+    lines.extend(traced.parts.iter().filter_map(by_a_stranger));
     lines.push(end(&traced.chain));
     if let Some(sale) = &traced.chain.first_sale {
         lines.push("The first retail purchaser is not thereby a suspect.".to_owned());
         if sale.form_4473.is_none() && traced.reference_withheld {
             lines.push(
-                "the Form 4473 reference is withheld until someone other than the requester approves"
+                "the Form 4473 reference is withheld until it is asked for in a second step, which someone other than the \
+                 requester approves"
                     .to_owned(),
             );
         }
@@ -83,7 +85,10 @@ fn box_lines(traced: &Traced) -> Vec<String> {
         _ => end(&traced.chain),
     });
     if traced.reference_withheld {
-        lines.push("the sale record is withheld until someone other than the requester approves".to_owned());
+        lines.push(
+            "the sale record is withheld until it is asked for in a second step, which someone other than the requester approves"
+                .to_owned(),
+        );
     }
     lines.push("Every round of a box carries its code, and rounds are lent, lost and given away.".to_owned());
     lines
@@ -118,6 +123,17 @@ fn removed(part: &PartState) -> String {
         "the {} with this code was not in this firearm: taken out or replaced on {}",
         part.part, part.since
     )
+}
+
+/// A change that nothing vouches for but the signature of whoever says to have made it.
+fn by_a_stranger(part: &PartState) -> Option<String> {
+    let by = part.moved_by.as_ref()?;
+    let before = part.before.as_ref().map(|key| format!("; before, it was in {key}: look at both"));
+    Some(format!(
+        "the {} with this code was last changed by {by}, who by these books never had the firearm{}",
+        part.part,
+        before.unwrap_or_default()
+    ))
 }
 
 fn end(chain: &Chain) -> String {

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioExecutor;
 
 use crate::federation::{Message, Start};
-use crate::tls::{Connector, Tls, connector};
+use crate::tls::{Connector, Speaker, Tls, connector};
 
 /// Largest answer that is read, in bytes.
 const LIMIT: usize = 16 << 20;
@@ -43,8 +43,18 @@ impl Client {
         Self::with(None, timeout)
     }
 
+    /// The same for somebody who is no node and knows the key of one server: the SHA-256 of the public key of its certificate,
+    /// hexadecimal, as the node's card and the directory say it.
+    pub fn pinned(pin: &str, timeout: Duration) -> Self {
+        Self::through(Some(Speaker::outsider(pin)), timeout)
+    }
+
     /// The same for a node that has a certificate.
     pub(crate) fn with(tls: Option<Arc<Tls>>, timeout: Duration) -> Self {
+        Self::through(tls.map(Speaker::Node), timeout)
+    }
+
+    fn through(tls: Option<Speaker>, timeout: Duration) -> Self {
         let inner = hyper_util::client::legacy::Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(30))
             .build(connector(tls, timeout));

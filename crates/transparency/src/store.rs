@@ -19,6 +19,14 @@ pub enum StoreError {
         /// The system's answer.
         source: io::Error,
     },
+    /// The server that has the log.
+    #[error("cannot fetch `{url}`: {reason}")]
+    Unreachable {
+        /// Where it was asked for.
+        url: String,
+        /// What was answered, or why nothing was.
+        reason: String,
+    },
     /// Somebody else moved the checkpoint since it was read.
     #[error(
         "the checkpoint changed under this writer\nhint: open the log again; only one process may write it"

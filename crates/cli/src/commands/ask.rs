@@ -1,7 +1,7 @@
 //! `trace --agency`: the question goes through the federation.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use registry::{Priority, TraceRequest};
@@ -12,12 +12,12 @@ use server::roles::{Agency, answer_json};
 use server::{Client, Clock, Node};
 use uuid::Uuid;
 
-use super::trace::Trace;
+use super::trace::{Earlier, Trace};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
-/// How long a node that runs takes to say so.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a busy node may take to say that it runs.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks every issuer of the reading's codes and prints what they answer.
 pub(super) async fn ask(folder: &Path, arguments: &Trace, request: TraceRequest) -> Result<Exit, Failure> {
@@ -32,9 +32,12 @@ pub(super) async fn ask(folder: &Path, arguments: &Trace, request: TraceRequest)
 
 fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failure> {
     let missing = || Exit::BadInput.because("a question to other nodes needs --crime-code and --approver");
-    let kind = match (&arguments.after, &arguments.second_approver) {
-        (Some(after), Some(second)) => {
-            QuestionKind::RetailReference { after: *after, second_approver: second.clone() }
+    let kind = match (arguments.after, &arguments.second_approver) {
+        (Some(Earlier::Node(after)), Some(second)) => {
+            QuestionKind::RetailReference { after, second_approver: second.clone() }
+        }
+        (Some(Earlier::Books(_)), _) => {
+            return Err(Exit::BadInput.because("a question through a node has a UUID, as `trace` told it"));
         }
         _ => QuestionKind::Chain {},
     };
@@ -61,23 +64,13 @@ fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failur
     })
 }
 
-/// A client, if the agency's node runs and answers under its name. One that is just starting takes the connection and answers in a
-/// moment.
+/// A client, if the agency's node runs and answers under its name. Where nothing listens that is told at once; a busy node is
+/// waited for, because its log is its own.
 pub(super) async fn running(node: &Node) -> Option<Client> {
-    let (client, url) = (node.client(PATIENCE), format!("{}/healthz", node.config.url));
-    for _ in 0..10 {
-        let begun = Instant::now();
-        match client.get(&url).await {
-            Ok((_, health)) => {
-                let health: Value = serde_json::from_slice(&health).ok()?;
-                let same = health["name"].as_str() == Some(node.config.name.as_str());
-                return same.then(|| node.client(Duration::from_secs(20)));
-            }
-            Err(_) if begun.elapsed() < PATIENCE => return None,
-            Err(_) => {}
-        }
-    }
-    None
+    let (_, health) = node.client(PATIENCE).get(&format!("{}/healthz", node.config.url)).await.ok()?;
+    let health: Value = serde_json::from_slice(&health).ok()?;
+    let same = health["name"].as_str() == Some(node.config.name.as_str());
+    same.then(|| node.client(Duration::from_secs(20)))
 }
 
 async fn through_node(client: &Client, node: &Node, question: &Question) -> Result<Vec<Value>, Failure> {

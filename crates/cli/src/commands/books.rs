@@ -165,7 +165,8 @@ pub(crate) fn failure(error: BooksError) -> Failure {
         BooksError::Refused(_) => Exit::Refused,
         BooksError::Folder { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Exit::BadInput,
         BooksError::Folder { source, .. } if source.kind() == std::io::ErrorKind::AlreadyExists => {
-            Exit::Refused
+            return Exit::BadInput
+                .because(format!("{error}\nhint: name what is not there yet; nothing was touched"));
         }
         _ => Exit::Environment,
     };

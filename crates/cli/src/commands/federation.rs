@@ -1,6 +1,7 @@
 //! `federation demo`: two issuers, one agency, three witnesses and one directory as processes of their own on this
 //! machine; a trace goes through them, then an auditor checks everything.
 
+mod auditor;
 mod closing;
 
 use std::fs::File;
@@ -107,6 +108,10 @@ impl Running {
         let role = role.ok_or_else(|| Exit::BadInput.because(name))?;
         self.0.push((name.to_owned(), spawn(dir, name, role, address)?));
         listens(address)
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
     }
 
     fn stop(&mut self, name: &str) {
@@ -303,7 +308,7 @@ fn story(dir: &Path, world: &World, running: &mut Running) -> Result<Exit, Failu
         &parse(&after.1)?,
     );
     let answered = parse(&after.1)?["answers"][0]["answer"]["delegated_by"] == "issuer-k7.example";
-    let verified = audit(dir, world, &file)?;
+    let verified = auditor::audit(dir, world, running, &file)?;
     Ok(if answered { verified } else { Exit::Negative })
 }
 
@@ -318,40 +323,6 @@ fn evidence(agency: &str, question: &str, file: &Path) -> Result<(), Failure> {
         std::thread::sleep(Duration::from_millis(250));
     }
     Err(Exit::Environment.because("the witnesses did not cosign in time\nhint: look into the folder `logs`"))
-}
-
-fn audit(dir: &Path, world: &World, file: &Path) -> Result<Exit, Failure> {
-    remark("7. An auditor verifies the court bundle offline, trusting the directory's key alone:");
-    let path = file.display().to_string();
-    let (whole, words) = run(&["audit", "verify", &path, "--key", &world.key])?;
-    words.lines().for_each(|line| remark(format!("     {line}")));
-    let mut bytes = files::read(file)?;
-    let middle = bytes.len() / 2;
-    bytes[middle] ^= 1;
-    let altered = dir.join("court.altered");
-    files::write(&altered, &bytes)?;
-    let (caught, words) = run(&["audit", "verify", &altered.display().to_string(), "--key", &world.key])?;
-    remark(format!("8. With byte {middle} changed: {}", words.trim()));
-    let mut broken = Vec::new();
-    for (name, role, _) in NODES {
-        if role == NodeRole::Witness {
-            continue;
-        }
-        let node = Node::open(&dir.join(name)).or_exit(Exit::Environment, name)?;
-        let log = dir.join(name).join("node/log").display().to_string();
-        let (code, words) = run(&["audit", "fsck", &log, "--key", &node.log.verifier().to_string()])?;
-        remark(format!("   {name}: {}", words.trim()));
-        broken.extend((code != 0).then_some(name));
-    }
-    let done = whole == 0 && caught == 1 && broken.is_empty();
-    files::print_line(format!(
-        "{}: {}",
-        if done { "everything verifies" } else { "something does not verify" },
-        dir.display()
-    ))?;
-    remark(format!("   Look at {path}, and check it again with:"));
-    remark(format!("   microstamp audit verify {path} --key {}", dir.join("directory.pub").display()));
-    Ok(if done { Exit::Done } else { Exit::Negative })
 }
 
 /// Runs this program and gives exit code and standard output.

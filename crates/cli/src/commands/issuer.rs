@@ -35,7 +35,7 @@ enum What {
     Check(Show),
     /// Erase the text of questions and answers whose time is over; that they were there stays in the log.
     Erase(Erase),
-    /// Enter that acts were dated ahead by a wrong clock, so that the books go on at the right time.
+    /// Enter that the clock is right although it lies behind the last act in the books, or far ahead of it, so that they go on.
     Clock(Clock),
     /// Write a copy of books, log, keys and node into a new folder, with a list of hashes. The node must not run.
     Backup(Backup),
@@ -79,7 +79,7 @@ struct Erase {
 struct Clock {
     /// The issuer's folder.
     dir: PathBuf,
-    /// How it came about, in words that another person can check.
+    /// How it came about, in words that another person can check: a clock that was ahead, or books that rested.
     #[arg(long)]
     reason: Reason,
     /// Who does this, as it is written into the books.
@@ -157,7 +157,7 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
         What::Erase(arguments) => wait(erase(arguments)),
         What::Clock(clock) => wait(async {
             let books = open(&clock.dir).await?;
-            books.clock_was_ahead(&clock.reason, &clock.by, Timestamp::now()).await.map_err(failure)?;
+            books.affirm_clock(&clock.reason, &clock.by, Timestamp::now()).await.map_err(failure)?;
             books.close().await;
             Ok(Exit::Done)
         }),

@@ -1,19 +1,21 @@
 //! `trace`: a reading becomes a firearm and its chain.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
 use registry::{
-    Books, CandidateCode, Link, Part, Priority, RetailSale, TimeToCrime, TraceAnswer, TraceOutcome,
-    TraceRequest, Traced,
+    Books, CandidateCode, Link, Part, Priority, RetailSale, SecondStep, TimeToCrime, TraceAnswer,
+    TraceOutcome, TraceRequest, Traced,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Scheme};
+use uuid::Uuid;
 
 use super::books::{failure, open, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
@@ -41,9 +43,9 @@ pub(crate) struct Trace {
     /// Take the directory from this file or address instead of where the node usually does.
     #[arg(long, value_name = "FILE|URL", requires = "agency")]
     pub(super) directory: Option<String>,
-    /// Ask for the Form 4473 reference of the sale that this question ended at.
-    #[arg(long, value_name = "QUESTION", requires_all = ["agency", "second_approver"])]
-    pub(super) after: Option<uuid::Uuid>,
+    /// Ask for the Form 4473 reference of the sale at which this question ended, by its number as `trace` told it.
+    #[arg(long, value_name = "QUESTION", requires_all = ["approver", "second_approver"])]
+    pub(super) after: Option<Earlier>,
     /// Who approved that step, in a second approval.
     #[arg(long, value_name = "PERSON", requires = "after")]
     pub(super) second_approver: Option<Person>,
@@ -59,7 +61,7 @@ pub(crate) struct Trace {
     /// Who asks.
     #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
     requester: Person,
-    /// Who approved that the Form 4473 reference is told; another person than the requester.
+    /// Who approved the question; another person than the requester. Without approval the chain alone is told.
     #[arg(long, value_name = "PERSON")]
     approver: Option<Person>,
     /// NCIC code of the crime, four digits.
@@ -78,6 +80,26 @@ pub(crate) struct Trace {
     /// Print JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// The question to which another is the second step.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Earlier {
+    /// One that went through a federation.
+    Node(Uuid),
+    /// A record of books on this machine.
+    Books(u64),
+}
+
+impl FromStr for Earlier {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.parse().map(Self::Books).ok();
+        number
+            .or_else(|| text.parse().map(Self::Node).ok())
+            .ok_or("a question is named by its number or its UUID")
+    }
 }
 
 /// How far the printed probabilities of a reading may be from 1 together.
@@ -107,7 +129,11 @@ pub(crate) fn trace(arguments: &Trace) -> Result<Exit, Failure> {
             return super::ask::ask(folder, arguments, request).await;
         }
         let books = owner(arguments, &request).await?;
-        let answer = books.trace(&request, Timestamp::now()).await.map_err(failure)?;
+        let answer = match second_step(arguments)? {
+            Some(step) => books.trace_reference(&request, &step, Timestamp::now()).await,
+            None => books.trace(&request, Timestamp::now()).await,
+        };
+        let answer = answer.map_err(failure)?;
         books.close().await;
         if arguments.json {
             files::print_line(answer_json(&answer))?;
@@ -115,12 +141,25 @@ pub(crate) fn trace(arguments: &Trace) -> Result<Exit, Failure> {
             for line in &answer.statement {
                 files::print_line(line)?;
             }
+            files::remark(format!("question {} of {}", answer.question, answer.log));
         }
         Ok(match answer.outcome {
             TraceOutcome::Found(_) | TraceOutcome::ChainEnds(_) => Exit::Done,
             _ => Exit::Negative,
         })
     })
+}
+
+/// The second step, where it is one.
+fn second_step(arguments: &Trace) -> Result<Option<SecondStep>, Failure> {
+    match (arguments.after, &arguments.second_approver) {
+        (Some(Earlier::Books(after)), Some(second)) => {
+            Ok(Some(SecondStep { after, approver: second.clone() }))
+        }
+        (Some(Earlier::Node(_)), _) => Err(Exit::BadInput
+            .because("a question to books on this machine has a plain number, as `trace` told it")),
+        _ => Ok(None),
+    }
 }
 
 fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {

@@ -5,7 +5,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use reader::{Outcome, ReadOptions, Reading};
 use registry::{
-    CandidateCode, ChainEnd, Priority, TimeToCrime, TraceAnswer, TraceOutcome, TraceRequest, Traced,
+    Books, BooksError, CandidateCode, ChainEnd, Priority, SecondStep, TimeToCrime, TraceAnswer, TraceOutcome,
+    TraceRequest, Traced,
 };
 use symbology::{Code, Scheme};
 
@@ -105,7 +106,7 @@ pub(crate) async fn trace(
     let request = request(reading)?;
     let mut last = None;
     for maker in makers {
-        let answer = maker.books.trace(&request, now).await.or_exit(Exit::Environment, "cannot trace")?;
+        let answer = ask(&maker.books, &request, now).await.or_exit(Exit::Environment, "cannot trace")?;
         let elsewhere = matches!(answer.outcome, TraceOutcome::NotOurs { .. });
         last = Some(answer);
         if !elsewhere {
@@ -117,6 +118,18 @@ pub(crate) async fn trace(
         files::write(file, json.as_bytes())?;
     }
     Ok(last)
+}
+
+/// The chain, and in a second step the reference of the sale at which it ended.
+async fn ask(books: &Books, request: &TraceRequest, now: Timestamp) -> Result<TraceAnswer, BooksError> {
+    let answer = books.trace(request, now).await?;
+    let withheld = traced(&answer.outcome).is_some_and(|traced| traced.reference_withheld);
+    match request.approver.clone().filter(|_| withheld) {
+        Some(approver) => {
+            books.trace_reference(request, &SecondStep { after: answer.question, approver }, now).await
+        }
+        None => Ok(answer),
+    }
 }
 
 fn request(reading: &Reading) -> Result<TraceRequest, Failure> {

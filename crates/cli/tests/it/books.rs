@@ -83,7 +83,11 @@ fn a_code_leads_to_the_chain() {
     assert_eq!((exit, &answer["outcome"]), (0, &"found".into()));
     assert_eq!(answer["firearm"]["serial"], "AB10001");
     assert_eq!(answer["time_to_crime_days"], 365);
-    assert_eq!(answer["chain_end"]["form_4473"], "T-0815");
+    assert_eq!(answer["chain_end"]["form_4473"], Value::Null, "told in a second step");
+    let question = answer["question"].to_string();
+    let second = ["--approver", "sgt. example", "--after", &question, "--second-approver", "lt. example"];
+    let (exit, answer) = shell.trace(&code, &second);
+    assert_eq!((exit, &answer["chain_end"]["form_4473"]), (0, &"T-0815".into()));
     let (_, withheld) = shell.trace(&code, &[]);
     assert_eq!(
         (&withheld["reference_withheld"], &withheld["chain_end"]["form_4473"]),
@@ -103,7 +107,7 @@ fn a_code_leads_to_the_chain() {
     assert_eq!(table.lines().count(), 7, "a heading and six entries");
     let note = shell.done(&[&["certificate"], FIRST].concat());
     assert!(note.contains(&format!("firing-pin: {code}")), "{note}");
-    assert_eq!(shell.done(&["issuer", "check", "k7"]), "13 of 13 log entries agree with the books\n");
+    assert_eq!(shell.done(&["issuer", "check", "k7"]), "15 of 15 log entries agree with the books\n");
 }
 
 #[test]
@@ -129,7 +133,7 @@ fn exit_codes_say_who_must_act() {
         (&none, 2),
         (&[&trace[..], &[early]].concat(), 4),
         (&["issuer", "show", "nowhere"], 2),
-        (&["issuer", "init", "k7", "--prefix", "K7", "--name", "Example Arms"], 4),
+        (&["issuer", "init", "k7", "--prefix", "K7", "--name", "Example Arms"], 2),
         (&["trace", &code, "--local", "k7", "--ori", "CA", "--case", "1", "--reason", "at a scene"], 2),
         (&["dispose", "--registry", "k7", "--model", "M9", "--serial", "ZZ1", "--form-4473", "1"], 2),
     ];

@@ -40,8 +40,8 @@ fn books() -> tempfile::TempDir {
 fn a_full_disk_refuses_and_loses_nothing() {
     let folder = books();
     let folder = folder.path();
-    // No file may grow past 1 MiB; the program is told with an error, as it is by a full disk.
-    let full = format!("trap '' XFSZ; ulimit -f 2048; exec microstamp {ISSUE} --first B00001 --count 30000");
+    // No file may grow past 1 MiB; the program does not die of the signal, but is told as it is by a full disk.
+    let full = format!("ulimit -f 2048; exec microstamp {ISSUE} --first B00001 --count 30000");
     refused(folder, &full);
     done(folder, "microstamp issuer check k7");
     let shown: Value = serde_json::from_str(&done(folder, "microstamp issuer show k7 --json")).unwrap();
@@ -49,6 +49,40 @@ fn a_full_disk_refuses_and_loses_nothing() {
     let again = done(folder, &format!("microstamp {ISSUE} --first B00001 --count 100"));
     assert_eq!(again.lines().count(), 100);
     done(folder, "microstamp issuer check k7");
+}
+
+#[test]
+fn where_nothing_can_be_written_that_is_said() {
+    let folder = books();
+    let folder = folder.path();
+    for format in ["csv", "epcis"] {
+        let full =
+            refused(folder, &format!("microstamp export --registry k7 --format {format} -o - > /dev/full"));
+        assert!(full.contains("the table cannot be read or written: No space left on device"), "{full}");
+    }
+    // No file may grow past 2 KiB: neither the books nor a table.
+    let which = "--registry k7 --model M9 --serial A0001 --form-4473 T-1";
+    let full = refused(folder, &format!("ulimit -f 4; exec microstamp dispose {which}"));
+    assert!(full.contains("nothing was done") || full.contains("failed while trying"), "{full}");
+    done(folder, "microstamp issuer check k7");
+    done(folder, &format!("microstamp dispose {which}"));
+}
+
+#[test]
+fn what_is_there_already_is_not_made() {
+    let folder = books();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("copy")).unwrap();
+    let again = ["issuer init k7 --prefix K8 --name Other", "issuer backup k7 copy"];
+    done(folder, "microstamp issuer backup k7 first");
+    for command in again.into_iter().chain(["issuer restore first k7"]) {
+        let output = shell(folder, &format!("microstamp {command}"));
+        let remarks = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{command}: {remarks}");
+        assert!(remarks.contains("name what is not there yet"), "{remarks}");
+    }
+    done(folder, "microstamp issuer check k7");
+    assert_eq!(done(folder, "ls copy"), "");
 }
 
 #[test]
@@ -102,7 +136,10 @@ fn a_round_leads_to_the_sale_of_its_box() {
     let code = first["code"].as_str().unwrap();
     let question = "--local k7 --ori CA0194200 --case 26-0001 --reason 'round recovered at a scene'";
     let approved = "--requester 'det. example' --approver 'sgt. example'";
-    let text = done(folder, &format!("microstamp trace '{code}' --scheme round-1 {question} {approved}"));
+    let asking = format!("microstamp trace '{code}' --scheme round-1 {question} {approved}");
+    let first: Value = serde_json::from_str(&done(folder, &format!("{asking} --json"))).unwrap();
+    let text =
+        done(folder, &format!("{asking} --after {} --second-approver 'lt. example'", first["question"]));
     assert!(
         text.contains("box BX0001 of Range 124 gr lot 24-117") && text.contains("sale record S-17"),
         "{text}"

@@ -65,7 +65,10 @@ fn a_gunsmith_signs_and_the_clerk_enters() {
     );
     std::fs::write(folder.join("broken.note"), &note[1..]).unwrap();
     assert!(refused(folder, "part enter --registry k7 broken.note", 2).contains("cannot be taken"));
-    assert_eq!(done(folder, enter), "entry 3\nentry 4\n");
+    // By the book the firearm never left its maker.
+    assert!(refused(folder, enter, 4).contains("the book has it with Example Arms"));
+    done(folder, &format!("dispose {FIRST} --to-licence {DEALER} --to-name Corner_Guns --on 2024-02-01"));
+    assert_eq!(done(folder, enter), "entry 4\nentry 5\n");
     assert!(refused(folder, enter, 4).contains("entered before"));
     let book = done(folder, &format!("book {FIRST}"));
     assert_eq!(book.matches("[signed corner-guns.example/bench+").count(), 2, "{book}");

@@ -41,7 +41,7 @@ impl Books {
     /// carries an error declaration that names the event in its place; an entry that only voids another is no event.
     ///
     /// # Errors
-    /// [`BooksError::Table`] when `out` does not take a line; [`BooksError::Log`] when the log does not take the
+    /// [`BooksError::Stream`] when `out` does not take a line; [`BooksError::Log`] when the log does not take the
     /// export, which then does not happen.
     pub async fn export_epcis(
         &self,
@@ -56,10 +56,10 @@ impl Books {
         self.effect(&entered).await?.commit().await?;
         drop(ledger);
         let withdrawn = if view == View::Both { self.withdrawn().await? } else { HashMap::new() };
-        let full = |error: std::io::Error| BooksError::Table(error.to_string());
         let head = json!({"@context": context(), "type": "EPCISDocument", "schemaVersion": "2.0", "creationDate": now});
         let head = head.to_string();
-        write!(out, "{},\"epcisBody\":{{\"eventList\":[", &head[..head.len() - 1]).map_err(full)?;
+        write!(out, "{},\"epcisBody\":{{\"eventList\":[", &head[..head.len() - 1])
+            .map_err(BooksError::Stream)?;
         let mut session = self.store.read().await?;
         let (mut after, mut written) = (0, 0);
         loop {
@@ -74,11 +74,11 @@ impl Books {
                 }
                 let event = document_event(&key, &entry, withdrawn.get(&entry.number))?;
                 let comma = if written == 0 { "\n" } else { ",\n" };
-                write!(out, "{comma}{event}").map_err(full)?;
+                write!(out, "{comma}{event}").map_err(BooksError::Stream)?;
                 written += 1;
             }
         }
-        out.write_all(b"\n]}}\n").and_then(|()| out.flush()).map_err(full)?;
+        out.write_all(b"\n]}}\n").and_then(|()| out.flush()).map_err(BooksError::Stream)?;
         Ok(written)
     }
 
@@ -116,7 +116,7 @@ impl Books {
     ) -> Result<Imported, BooksError> {
         let mut bytes = Vec::new();
         let read = document.take(MAX_BYTES + 1).read_to_end(&mut bytes);
-        read.map_err(|error| BooksError::Table(error.to_string()))?;
+        read.map_err(BooksError::Stream)?;
         let (events, spaces) = events_of(&bytes)?;
         let mut imported = Imported { rows: events.len() as u64, ..Imported::default() };
         let (mut places, mut groups) = (Vec::new(), Vec::new());
@@ -164,7 +164,7 @@ impl Books {
             .filter(|(at, _)| !refused.contains(at))
             .map(|(_, one)| one)
             .collect();
-        let sha256 = sha256(bytes.as_slice()).map_err(|error| BooksError::Table(error.to_string()))?;
+        let sha256 = sha256(bytes.as_slice()).map_err(BooksError::Stream)?;
         let body = json!({
             "document_sha256": sha256, "format": "epcis", "skip_rejected": options.skip_rejected, "by": by,
         });

@@ -64,7 +64,8 @@ impl Books {
     ///
     /// # Errors
     /// [`Refusal::Rows`] when rows were rejected and `skip_rejected` is not set: nothing was taken.
-    /// [`BooksError::Table`] when the table is no CSV or lacks the columns of a firearm's key.
+    /// [`BooksError::Table`] when the table is no CSV or lacks the columns of a firearm's key; [`BooksError::Stream`] when it cannot
+    /// be read to its end.
     pub async fn import(
         &self,
         mut table: impl Read + Seek,
@@ -111,7 +112,7 @@ impl Books {
         (by, now): (&Person, Timestamp),
         rejected: &mut impl FnMut(Rejected),
     ) -> Result<(Imported, Written), BooksError> {
-        table.rewind().map_err(|error| BooksError::Table(error.to_string()))?;
+        table.rewind().map_err(BooksError::Stream)?;
         let mut rows = Rows::open(table, &options.mapping, self.issuer())?;
         let mut batch = Batch::new(Hand::Issuer(self), by, now);
         let mut imported = Imported::default();
@@ -144,9 +145,8 @@ async fn take(
 
 /// SHA-256 of a table.
 fn hash(table: &mut (impl Read + Seek)) -> Result<String, BooksError> {
-    let unreadable = |error: io::Error| BooksError::Table(error.to_string());
-    table.rewind().map_err(unreadable)?;
-    sha256(table).map_err(unreadable)
+    table.rewind().map_err(BooksError::Stream)?;
+    sha256(table).map_err(BooksError::Stream)
 }
 
 /// SHA-256 of everything that a reader gives.

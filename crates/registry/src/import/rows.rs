@@ -74,7 +74,7 @@ impl<R: Read> Rows<R> {
         let limited = Limited { inner: table, left: MAX_ROW };
         let mut reader =
             csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::Headers).from_reader(limited);
-        let heading = reader.headers().map_err(|error| BooksError::Table(error.to_string()))?;
+        let heading = reader.headers().map_err(BooksError::table)?;
         let heading: Vec<String> =
             heading.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
         let column = |field: &str| {
@@ -124,11 +124,7 @@ impl<R: Read> Rows<R> {
         let (mut lines, mut groups) = (Vec::new(), Vec::new());
         while groups.len() < CHUNK {
             self.reader.get_mut().left = MAX_ROW;
-            if !self
-                .reader
-                .read_byte_record(&mut self.record)
-                .map_err(|error| BooksError::Table(error.to_string()))?
-            {
+            if !self.reader.read_byte_record(&mut self.record).map_err(BooksError::table)? {
                 self.done = true;
                 break;
             }

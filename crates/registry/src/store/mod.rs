@@ -3,6 +3,7 @@
 //! A [`Session`] is one transaction. Writing sessions exclude each other: in SQLite through `BEGIN IMMEDIATE`, in
 //! PostgreSQL through the row lock that taking numbers from a counter holds until the commit.
 
+mod look_up;
 #[expect(clippy::duplicate_mod, reason = "the same statements are compiled once for each database")]
 mod postgres;
 mod rows;
@@ -16,11 +17,9 @@ use std::time::{Duration, Instant};
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{
-    ConnectOptions as _, Connection as _, PgPool, Postgres, Sqlite, SqliteConnection, SqlitePool, Transaction,
-};
-use tokio::sync::Mutex;
+use sqlx::{PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
+use self::look_up::LookUps;
 #[cfg(feature = "synthetic")]
 pub(crate) use self::rows::Invented;
 pub(crate) use self::rows::{
@@ -51,17 +50,10 @@ pub(crate) enum Store {
     Sqlite {
         writer: SqlitePool,
         readers: SqlitePool,
-        look_ups: Arc<LookUps>,
+        /// None where even the files beside the books must stay as they are.
+        look_ups: Option<Arc<LookUps>>,
     },
     Postgres(PgPool),
-}
-
-/// Connections for single reads. A pool asks a connection whether it lives each time that it lends it and each time
-/// that it comes back, which costs more than the read.
-#[derive(Debug)]
-pub(crate) struct LookUps {
-    options: SqliteConnectOptions,
-    connections: [Mutex<Option<SqliteConnection>>; READERS as usize],
 }
 
 /// Attempts at something that the database was too busy for, or gave up because of another transaction.
@@ -133,7 +125,7 @@ impl Store {
             .await;
         let writer = writer.map_err(|error| BooksError::database("open the file", error))?;
         let reading = options.pragma("query_only", "ON").pragma("cache_size", "-16384");
-        let look_ups = Arc::new(LookUps { options: reading.clone(), connections: Default::default() });
+        let look_ups = Some(Arc::new(LookUps::new(file)));
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(PATIENCE)
@@ -153,10 +145,9 @@ impl Store {
         let closed = std::fs::metadata(journal).map_or(true, |journal| journal.len() == 0);
         let options = SqliteConnectOptions::new().filename(file).busy_timeout(BUSY_WAIT);
         let options = options.read_only(true).immutable(closed).pragma("cache_size", "-16384");
-        let look_ups = Arc::new(LookUps { options: options.clone(), connections: Default::default() });
         let pool = || SqlitePoolOptions::new().max_connections(READERS).acquire_timeout(PATIENCE);
         let readers = pool().connect_lazy_with(options.clone());
-        Ok(Self::Sqlite { writer: pool().connect_lazy_with(options), readers, look_ups })
+        Ok(Self::Sqlite { writer: pool().connect_lazy_with(options), readers, look_ups: None })
     }
 
     /// Refuses tables of another version, where they cannot be renewed.
@@ -241,8 +232,16 @@ impl Store {
 
     /// What the books know of a code, without a transaction around it: one statement is consistent by itself.
     pub(crate) async fn look_up(&self, code: i64) -> Result<Option<StoredCode>, BooksError> {
+        if let Self::Sqlite { look_ups: Some(look_ups), .. } = self
+            && let Ok(found) = look_ups.code(code)
+        {
+            return Ok(found);
+        }
         let found = match self {
-            Self::Sqlite { look_ups, .. } => look_ups.code(code).await,
+            Self::Sqlite { readers, .. } => match readers.acquire().await {
+                Ok(mut conn) => sqlite::queries::code(&mut conn, code).await,
+                Err(error) => Err(error),
+            },
             Self::Postgres(pool) => match pool.acquire().await {
                 Ok(mut conn) => postgres::queries::code(&mut conn, code).await,
                 Err(error) => Err(error),
@@ -287,7 +286,9 @@ impl Store {
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite { writer, readers, look_ups } => {
-                look_ups.close().await;
+                if let Some(look_ups) = look_ups {
+                    look_ups.close();
+                }
                 readers.close().await;
                 writer.close().await;
             }
@@ -309,35 +310,6 @@ fn make_file(file: &Path) -> Result<(), BooksError> {
             Err(BooksError::folder("cannot make", file, error))
         }
         _ => Ok(()),
-    }
-}
-
-impl LookUps {
-    async fn code(&self, code: i64) -> Result<Option<StoredCode>, sqlx::Error> {
-        let free = self.connections.iter().find_map(|connection| connection.try_lock().ok());
-        let mut place = match free {
-            Some(place) => place,
-            None => self.connections[code as usize % self.connections.len()].lock().await,
-        };
-        let connection = match place.take() {
-            Some(connection) => place.insert(connection),
-            None => place.insert(self.options.connect().await?),
-        };
-        let found = sqlite::queries::code(connection, code).await;
-        if found.is_err() {
-            // Whatever was wrong with it, the next look-up opens another.
-            *place = None;
-        }
-        found
-    }
-
-    async fn close(&self) {
-        for connection in &self.connections {
-            if let Some(connection) = connection.lock().await.take() {
-                // It can only read: there is nothing that closing could fail to keep.
-                let _ = connection.close().await;
-            }
-        }
     }
 }
 
@@ -384,6 +356,7 @@ session_calls! {
     "find a spelling of a model": spelling(licence: &str, model: &str) -> Option<String>;
     "read a log index": log_index(record: i64) -> Option<i64>;
     "read the records": records(after: i64, limit: i64) -> Vec<RecordRow>;
+    "read a record": record_at(log_index: i64) -> Option<RecordRow>;
     "erase records": erase_records(before: i64) -> u64;
     "write a licensee": party(licence: &str, name: &str) -> i64;
     "write a model": line(licence: &str, model: &str) -> i64;

@@ -107,17 +107,24 @@ pub(crate) async fn log_index(conn: &mut Connection, record: i64) -> Done<Option
 
 pub(crate) async fn records(conn: &mut Connection, after: i64, limit: i64) -> Done<Vec<RecordRow>> {
     let rows = sqlx::query::<Db>(sql::RECORDS).bind(after).bind(limit).fetch_all(&mut *conn).await?;
-    let record = |row: &Row| {
-        Ok(RecordRow {
-            record_id: row.try_get(0)?,
-            kind: row.try_get(1)?,
-            recorded_at: row.try_get(2)?,
-            salt: row.try_get(3)?,
-            body: row.try_get(4)?,
-            log_index: row.try_get(5)?,
-        })
-    };
     rows.iter().map(record).collect()
+}
+
+/// The record behind an entry of the log.
+pub(crate) async fn record_at(conn: &mut Connection, log_index: i64) -> Done<Option<RecordRow>> {
+    let row = sqlx::query::<Db>(sql::RECORD_AT).bind(log_index).fetch_optional(&mut *conn).await?;
+    row.as_ref().map(record).transpose()
+}
+
+fn record(row: &Row) -> Done<RecordRow> {
+    Ok(RecordRow {
+        record_id: row.try_get(0)?,
+        kind: row.try_get(1)?,
+        recorded_at: row.try_get(2)?,
+        salt: row.try_get(3)?,
+        body: row.try_get(4)?,
+        log_index: row.try_get(5)?,
+    })
 }
 
 /// Takes salt and text out of questions and answers; the rows stay.

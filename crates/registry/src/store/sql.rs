@@ -47,6 +47,8 @@ pub(super) const LOG_INDEX: &str = "SELECT log_index FROM logged WHERE record_id
 pub(super) const RECORDS: &str = "SELECT r.record_id, r.kind, r.recorded_at, r.salt, r.body, g.log_index
     FROM record r LEFT JOIN logged g ON g.record_id = r.record_id
     WHERE r.record_id > $1 ORDER BY r.record_id LIMIT $2";
+pub(super) const RECORD_AT: &str = "SELECT r.record_id, r.kind, r.recorded_at, r.salt, r.body, g.log_index
+    FROM logged g JOIN record r ON r.record_id = g.record_id WHERE g.log_index = $1";
 
 /// SQLite only.
 pub(super) const SETTLE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";

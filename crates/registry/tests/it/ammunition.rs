@@ -20,11 +20,12 @@ async fn a_box_of_ammunition_is_traced_to_its_sale() {
     assert!(text.contains("is that of box BOX0001 of M9 (synthetic)") && !text.contains("4473"), "{text}");
     assert!(text.contains("the sale record is withheld") && !text.contains("T-0815"), "{text}");
     let approved = registry::TraceRequest { approver: Some("sgt. example".parse().unwrap()), ..request };
-    let text = place.books.trace(&approved, now()).await.unwrap().statement.join("\n");
+    let first = place.books.trace(&approved, now()).await.unwrap();
+    assert!(!first.statement.join("\n").contains("T-0815"), "{first:?}");
+    let step = registry::SecondStep { after: first.question, approver: "lt. example".parse().unwrap() };
+    let second = place.books.trace_reference(&approved, &step, now()).await.unwrap();
+    let text = second.statement.join("\n");
     assert!(text.contains("sale record T-0815 of 2024-04-01"), "{text}");
-    let registry::TraceOutcome::Found(traced) = place.books.trace(&approved, now()).await.unwrap().outcome
-    else {
-        panic!()
-    };
+    let registry::TraceOutcome::Found(traced) = second.outcome else { panic!() };
     assert_eq!(traced.parts[0].part, Part::Round);
 }

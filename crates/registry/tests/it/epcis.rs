@@ -50,7 +50,7 @@ async fn eventful() -> Place {
             Event::Recovered { holder: dealer(), incident: "I-77/1".parse().unwrap(), reported_by: None },
         ),
         ("AB0001", Event::PartRemoved { by: dealer(), part: Part::FiringPin, code: codes[0].code }),
-        ("AB0002", Event::PartRemoved { by: dealer(), part: Part::FiringPin, code: codes[1].code }),
+        ("AB0002", Event::PartRemoved { by: maker.clone(), part: Part::FiringPin, code: codes[1].code }),
         ("AB0001", Event::PartFitted { by: dealer(), part: Part::FiringPin, code: codes[1].code }),
         ("AB0001", Event::Destroyed { holder: dealer(), reason: "crushed, two witnesses".parse().unwrap() }),
         ("AB0002", to(export)),

@@ -1,6 +1,6 @@
 //! Forms of names.
 
-use registry::names::{CaseNumber, Country, CrimeCode, LicenceNumber, Ori, Reason, Serial};
+use registry::names::{CaseNumber, Country, CrimeCode, LicenceNumber, Ori, Person, Reason, Serial};
 
 fn check<T: std::str::FromStr + std::fmt::Display>(input: &str, expected: Option<&str>) {
     let got = input.parse::<T>().ok().map(|value| value.to_string());
@@ -37,4 +37,25 @@ fn errors_name_the_field_and_help() {
         error.to_string(),
         "ORI `x` does not have nine places\nhint: an ORI has nine places, such as CA0194200"
     );
+}
+
+#[test]
+fn letters_that_look_alike_do_not_make_people() {
+    let person = |name: &str| name.parse::<Person>().unwrap();
+    // Cyrillic and Greek letters among Latin ones, in both cases; digits; two letters that look like one.
+    let alike = [
+        ("det. example", "dеt. eхamplе"),
+        ("det. example", "DЕТ. EХAMPLE"),
+        ("det. Boras", "dеt. ВΟRАS"),
+        ("badge 1O7", "badge 107"),
+        ("p.o. Ill", "p.o. 111"),
+        ("j. barnes", "j. bames"),
+    ];
+    for (one, other) in alike {
+        assert!(person(one).is(&person(other)) && person(other).is(&person(one)), "{one} {other}");
+    }
+    for (one, other) in [("badge 107", "badge 108"), ("иванов", "петров"), ("j. barnes", "j. baines")]
+    {
+        assert!(!person(one).is(&person(other)), "{one} {other}");
+    }
 }

@@ -30,17 +30,18 @@ async fn signed_changes_are_entered_and_shown(place: Place) {
     let old = place.issue(&place::run("AB0001", 1)).await[0].code;
     let new = place.books.issue_part(PIN, None, &"line 1".parse().unwrap(), now()).await.unwrap();
     place.registered(&dealer()).await;
+    place.ship("AB0001").await;
     let work = Work::Replaced { part: PIN, removed: old, fitted: new };
     let signed = place.change("AB0001", work, &dealer(), "2026-01-10").sign(&bench(&dealer())).unwrap();
     // As a file, to the issuer and back.
     let signed = SignedChange::parse(signed.to_string().as_bytes()).unwrap();
     let by = "clerk".parse().unwrap();
-    assert_eq!(place.books.enter_change(&signed, &by, now()).await.unwrap(), [2, 3]);
+    assert_eq!(place.books.enter_change(&signed, &by, now()).await.unwrap(), [3, 4]);
     let place = place.reopened().await;
     let history = place.books.history(&place.key("AB0001")).await.unwrap().unwrap();
     let kinds: Vec<_> = history.entries.iter().map(|entry| entry.event.kind()).collect();
-    assert_eq!(kinds, ["manufactured", "part-removed", "part-fitted"]);
-    for entry in &history.entries[1..] {
+    assert_eq!(kinds, ["manufactured", "disposed", "part-removed", "part-fitted"]);
+    for entry in &history.entries[2..] {
         let signer = entry.signed.as_ref().unwrap();
         assert!(signer.key.starts_with("1-23-456-01-9A-33333/bench+"), "{signer:?}");
         assert_eq!(signer.kind, PartyKind::Dealer);
@@ -55,7 +56,7 @@ async fn signed_changes_are_entered_and_shown(place: Place) {
     let mut table = Vec::new();
     place.books.export(View::Corrected, &by, now(), &mut table).await.unwrap();
     let row = String::from_utf8(table).unwrap().lines().last().unwrap().to_owned();
-    assert!(row.contains(&history.entries[2].signed.as_ref().unwrap().statement), "{row}");
+    assert!(row.contains(&history.entries[3].signed.as_ref().unwrap().statement), "{row}");
 }
 
 /// Lets a valid change be altered in its text while its signature stays.
@@ -66,6 +67,7 @@ fn altered(signed: &SignedChange) -> SignedChange {
 async fn changes_that_do_not_hold_are_refused(place: Place) {
     let codes = place.issue(&place::run("AB0001", 2)).await;
     let (first, second) = (codes[0].code, codes[1].code);
+    place.ship("AB0001").await;
     place.registered(&dealer()).await;
     place.registered(&wholesaler()).await;
     let change = |work| place.change("AB0001", work, &dealer(), "2026-01-10");
@@ -133,6 +135,7 @@ async fn changes_that_do_not_hold_are_refused(place: Place) {
 
 async fn a_change_holds_once_and_while_its_key_does(place: Place) {
     let first = place.issue(&place::run("AB0001", 2)).await[0].code;
+    place.ship("AB0001").await;
     place.registered(&dealer()).await;
     let change = |work| place.change("AB0001", work, &dealer(), "2026-01-10");
     let by_dealer = |change: Change| change.sign(&bench(&dealer())).unwrap();
@@ -262,6 +265,7 @@ async fn every_byte_of_a_signed_change_counts() {
     let place = Place::sqlite().await.unwrap();
     let code = place.issue(&place::run("AB0001", 1)).await[0].code;
     place.registered(&dealer()).await;
+    place.ship("AB0001").await;
     let change = place.change("AB0001", removed(code), &dealer(), "2026-01-10");
     let bytes = change.sign(&bench(&dealer())).unwrap().to_string().into_bytes();
     let mut read = 0;
@@ -286,6 +290,7 @@ async fn every_byte_of_a_signed_change_counts() {
 async fn what_was_done_to_keys_and_statements_behind_the_log_shows() {
     let place = Place::sqlite().await.unwrap();
     let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    place.ship("AB0001").await;
     let gone = Event::PartRemoved { by: dealer(), part: PIN, code };
     place.record("AB0001", gone, "2026-01-10").await.unwrap();
     assert!(place.books.reconcile().await.unwrap().agrees());

@@ -203,6 +203,12 @@ impl Place {
         done.map(|numbers| numbers[0]).map_err(|error| error.to_string())
     }
 
+    /// Manufacturer to dealer.
+    pub(crate) async fn ship(&self, serial: &str) {
+        let event = Event::Disposed { holder: self.books.issuer(), to: Recipient::Licensee(dealer()) };
+        self.record(serial, event, "2024-02-01").await.unwrap();
+    }
+
     /// Manufacturer to wholesaler to dealer to a buyer.
     pub(crate) async fn ship_and_sell(&self, serial: &str) {
         let maker = self.books.issuer();

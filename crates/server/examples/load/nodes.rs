@@ -44,7 +44,7 @@ impl Federation {
         let books = Books::open(&issuer, Timestamp::now()).await?;
         let prefixes: Vec<_> = books.blocks().await?.iter().map(|block| block.prefix).collect();
         books.close().await;
-        let codes = some_codes(&issuer).await?;
+        let codes = some_codes(&issuer)?;
         let _ = std::fs::remove_dir_all(issuer.join("node"));
         let _ = std::fs::remove_dir_all(dir.join("nodes"));
         let directory = create(&dir.join("nodes/directory"), NodeRole::Directory, "directory", "none")?;

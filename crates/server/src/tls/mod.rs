@@ -15,10 +15,11 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
+use rustls::client::WantsClientCert;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::certificate::{Certificate, self_signed};
@@ -139,14 +140,46 @@ impl Tls {
 
     /// How this node speaks to the server at a host and port.
     pub(crate) fn client(&self, authority: &str) -> Result<Arc<ClientConfig>, rustls::Error> {
-        let verifier = OfServer::new(&self.trust, &self.provider, authority)?;
-        let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_protocol_versions(&[&rustls::version::TLS13])?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
-        Ok(Arc::new(config))
+        let speaking = speaking(&self.trust, &self.provider, authority)?;
+        Ok(Arc::new(speaking.with_client_auth_cert(self.chain.clone(), self.key.clone_key())?))
     }
+}
+
+/// Who speaks to a server: a node, or somebody who has no certificate and knows one server's key.
+#[derive(Debug, Clone)]
+pub(crate) enum Speaker {
+    Node(Arc<Tls>),
+    Outsider(Arc<Trust>),
+}
+
+impl Speaker {
+    /// Whoever knows the SHA-256 of one server's public key, hexadecimal.
+    pub(crate) fn outsider(pin: &str) -> Self {
+        let fixed = HashSet::from([pin.to_ascii_lowercase()]);
+        Self::Outsider(Arc::new(Trust { fixed, roots: None, directory: RwLock::default() }))
+    }
+
+    fn client(&self, authority: &str) -> Result<Arc<ClientConfig>, rustls::Error> {
+        match self {
+            Self::Node(tls) => tls.client(authority),
+            Self::Outsider(trust) => {
+                let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+                Ok(Arc::new(speaking(trust, &provider, authority)?.with_no_client_auth()))
+            }
+        }
+    }
+}
+
+/// What every client asks of the server at a host and port.
+fn speaking(
+    trust: &Arc<Trust>,
+    provider: &Arc<CryptoProvider>,
+    authority: &str,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
+    let verifier = OfServer::new(trust, provider, authority)?;
+    let config = ClientConfig::builder_with_provider(Arc::clone(provider))
+        .with_protocol_versions(&[&rustls::version::TLS13])?;
+    Ok(config.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 impl Trust {

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower::util::BoxCloneSyncService;
 
-use super::Tls;
+use super::Speaker;
 
 /// Makes connections for the client's pool.
 pub(crate) type Connector = BoxCloneSyncService<Uri, Stream, io::Error>;
@@ -28,15 +27,15 @@ pub(crate) enum Stream {
     Secure(Box<TokioIo<TlsStream<TcpStream>>>),
 }
 
-/// A maker of connections; without a certificate it makes plain ones only.
-pub(crate) fn connector(tls: Option<Arc<Tls>>, timeout: Duration) -> Connector {
+/// A maker of connections; without a speaker it makes plain ones only.
+pub(crate) fn connector(tls: Option<Speaker>, timeout: Duration) -> Connector {
     BoxCloneSyncService::new(tower::service_fn(move |uri: Uri| {
         let tls = tls.clone();
         async move { tokio::time::timeout(timeout, connect(uri, tls)).await? }
     }))
 }
 
-async fn connect(uri: Uri, tls: Option<Arc<Tls>>) -> io::Result<Stream> {
+async fn connect(uri: Uri, tls: Option<Speaker>) -> io::Result<Stream> {
     let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
     let secure = uri.scheme_str() == Some("https");
     let authority = uri.authority().ok_or_else(|| wrong("the address names no host"))?;

@@ -1,15 +1,18 @@
 //! `audit`: checks a log and the evidence out of it, trusting nobody but the keys that are given.
 
+mod pack;
+mod source;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use server::Ledger;
 use transparency::{
-    Approval, Bundle, EntryProof, Finding, FolderStore, LogError, Policy, Resource, Salt, SignedCheckpoint,
-    TileStore as _, Tree, VerifierKey, fsck, watch,
+    Approval, Bundle, EntryProof, Finding, LogError, Policy, SignedCheckpoint, VerifierKey, fsck, watch,
 };
 
+use self::source::Place;
 use super::books::{failure, open_to_read, wait};
 use super::{court, statement};
 use crate::exit::{Exit, Failure, OrExit as _};
@@ -24,7 +27,7 @@ pub(crate) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Check evidence offline (a bundle, a proof, a certificate, a signed statement), or the newest checkpoint of a log folder.
+    /// Check evidence offline (a bundle, a proof, a certificate, a signed statement), or the newest checkpoint of a log.
     Verify(Verify),
     /// Check that a log extends what was seen before, and remember what was seen now.
     Watch(Watch),
@@ -32,7 +35,7 @@ enum What {
     /// beside a node's log.
     Fsck(Fsck),
     /// Pack entries with their records, salts and proofs into one file that verifies offline.
-    Bundle(Pack),
+    Bundle(pack::Pack),
     /// Collect what a court needs of a question that went through the federation, from both logs, into one file.
     Court(court::Court),
 }
@@ -47,13 +50,17 @@ pub(super) struct Trust {
     /// the directory's key, whose witnesses and quorum then count.
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// For an https address: SHA-256 of the public key of the server's certificate, 64 hexadecimal digits, as the node's card and
+    /// the directory say it (`tls`).
+    #[arg(long, value_name = "PIN", value_parser = pin)]
+    pin: Option<String>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// A bundle, a court bundle, a `.tlog-proof`, a certificate, a signed change of parts, or the folder of a log. For the
-    /// signed ones --key is the signer's.
-    #[arg(value_name = "FILE|DIR")]
+    /// A bundle, a court bundle, a `.tlog-proof`, a certificate, a signed change of parts, the folder of a log, or the address
+    /// under which a node serves it. For the signed ones --key is the signer's.
+    #[arg(value_name = "FILE|DIR|URL")]
     pub(super) path: PathBuf,
     /// For a certificate: the issuer's log key, to check the proof as well.
     #[arg(long, value_name = "KEY", requires = "key")]
@@ -70,9 +77,9 @@ pub(super) struct Verify {
 
 #[derive(Debug, Args)]
 struct Watch {
-    /// The folder of a log, or an issuer's folder.
-    #[arg(value_name = "DIR")]
-    log: PathBuf,
+    /// The folder of a log, an issuer's folder, or the address under which a node serves its log, such as https://host/log.
+    #[arg(value_name = "DIR|URL")]
+    log: Place,
     /// Where the last checkpoint seen is kept. Keep it out of the log's reach.
     #[arg(long, value_name = "FILE")]
     state: PathBuf,
@@ -85,9 +92,10 @@ struct Watch {
 
 #[derive(Debug, Args)]
 struct Fsck {
-    /// The folder of a log, or an issuer's folder, whose tables are then compared with the log as well.
-    #[arg(value_name = "DIR")]
-    log: PathBuf,
+    /// The folder of a log, an issuer's folder, whose tables are then compared with the log as well, or the address under which
+    /// a node serves its log, such as https://host/log.
+    #[arg(value_name = "DIR|URL")]
+    log: Place,
     /// A checkpoint seen before, one's own or a witness's; may be repeated.
     #[arg(long, value_name = "FILE")]
     remembered: Vec<PathBuf>,
@@ -98,32 +106,13 @@ struct Fsck {
     json: bool,
 }
 
-#[derive(Debug, Args)]
-struct Pack {
-    /// The folder of a log, or an issuer's folder.
-    #[arg(value_name = "DIR")]
-    log: PathBuf,
-    /// Number of the entry; may be repeated, each with its salt and its record in the same order.
-    #[arg(long, value_name = "N", required = true)]
-    entry: Vec<u64>,
-    /// The record's salt, 64 hexadecimal digits.
-    #[arg(long, value_name = "HEX", required = true)]
-    salt: Vec<String>,
-    /// The record's canonical bytes.
-    #[arg(long, value_name = "FILE", required = true)]
-    record: Vec<PathBuf>,
-    /// The bundle; `-` for standard output.
-    #[arg(short, long, value_name = "FILE")]
-    output: PathBuf,
-}
-
 /// Runs `audit`.
 pub(crate) fn audit(arguments: &Audit) -> Result<Exit, Failure> {
     match &arguments.what {
         What::Verify(arguments) => verify(arguments),
         What::Watch(arguments) => watch_log(arguments),
         What::Fsck(arguments) => check_all(arguments),
-        What::Bundle(arguments) => pack(arguments),
+        What::Bundle(arguments) => pack::pack(arguments),
         What::Court(arguments) => court::court(arguments),
     }
 }
@@ -138,10 +127,10 @@ fn verify(arguments: &Verify) -> Result<Exit, Failure> {
             return statement::verify(&bytes, arguments);
         }
     }
-    let policy = arguments.trust.policy(&arguments.path)?;
-    let checked = if arguments.path.is_dir() {
-        let signed = newest(&log_folder(&arguments.path))?;
-        policy.check(&signed).map(|approval| (approval, vec![], signed)).map_err(|error| error.to_string())
+    let place: Place = arguments.path.to_string_lossy().parse().expect("every text names a place");
+    let policy = arguments.trust.policy(&place)?;
+    let checked = if arguments.path.is_dir() || place.folder().is_none() {
+        verify_log(&place, &policy, arguments.trust.pin.as_deref())?
     } else {
         verify_evidence(&files::read(&arguments.path)?, &policy)
     };
@@ -161,6 +150,18 @@ fn verify(arguments: &Verify) -> Result<Exit, Failure> {
 }
 
 type Verified = (Approval, Vec<EntryProof>, SignedCheckpoint);
+
+/// Checks the newest checkpoint of a log, or the newest that witnesses cosigned.
+fn verify_log(
+    place: &Place,
+    policy: &Policy,
+    pin: Option<&str>,
+) -> Result<Result<Verified, String>, Failure> {
+    let source = place.open(pin)?;
+    let newest = source.newest()?.ok_or_else(|| no_log(place))?;
+    let seen = source.approved(policy, &key_of(policy, &newest)?)?;
+    Ok(seen.map(|seen| (seen.approval, vec![], seen.approved)))
+}
 
 /// Checks a bundle or a single proof; the reason in words if it does not hold.
 fn verify_evidence(bytes: &[u8], policy: &Policy) -> Result<Verified, String> {
@@ -183,12 +184,15 @@ fn verified(approval: &Approval, entries: &[EntryProof], signed: &SignedCheckpoi
             json!({"index": entry.inclusion.index, "record": serde_json::from_str(&record).unwrap_or(json!(record))})
         })
         .collect();
-    let witnesses: Vec<_> =
-        approval.witnesses.iter().map(|(name, time)| json!({"name": name, "time": time})).collect();
     json!({
         "schema": "microstamp.audit/1", "ok": true, "log": approval.log, "size": signed.checkpoint.size,
-        "root": signed.checkpoint.root.to_string(), "witnesses": witnesses, "entries": entries, "findings": [],
+        "root": signed.checkpoint.root.to_string(), "witnesses": witnesses(approval), "entries": entries,
+        "findings": [],
     })
+}
+
+fn witnesses(approval: &Approval) -> Vec<Value> {
+    approval.witnesses.iter().map(|(name, time)| json!({"name": name, "time": time})).collect()
 }
 
 fn tell_verified(
@@ -201,13 +205,18 @@ fn tell_verified(
         "verified: log {}, {} entries, root {}",
         approval.log, checkpoint.size, checkpoint.root
     ))?;
+    tell_witnesses(approval)?;
+    for entry in entries {
+        files::print_line(format!("entry {}: {}", entry.inclusion.index, printable(&entry.record)))?;
+    }
+    Ok(())
+}
+
+fn tell_witnesses(approval: &Approval) -> Result<(), Failure> {
     for (name, time) in &approval.witnesses {
         let time = i64::try_from(*time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
         let time = time.map_or_else(|| "at an impossible time".to_owned(), |time| time.to_string());
         files::print_line(format!("witness {name}: {time}"))?;
-    }
-    for entry in entries {
-        files::print_line(format!("entry {}: {}", entry.inclusion.index, printable(&entry.record)))?;
     }
     Ok(())
 }
@@ -220,47 +229,75 @@ fn printable(record: &[u8]) -> String {
 
 fn watch_log(arguments: &Watch) -> Result<Exit, Failure> {
     let policy = arguments.trust.policy(&arguments.log)?;
-    let folder = log_folder(&arguments.log);
-    let key = key_of(&policy, &newest(&folder)?)?;
     let remembered = if arguments.state.exists() {
         Some(checkpoint_in(&arguments.state)?)
     } else {
         files::remark("nothing is remembered yet: this first look is taken on trust");
         None
     };
-    let seen = watch(&FolderStore::read_only(&folder), &key, remembered.as_ref()).map_err(broken)?;
-    let seen = seen.map_err(|finding| finding.to_string());
-    let seen = seen.and_then(|new| policy.check(&new).map(|_| new).map_err(|error| error.to_string()));
+    let source = arguments.log.open(arguments.trust.pin.as_deref())?;
+    let newest = source.newest()?;
+    let known = newest.as_ref().or(remembered.as_ref()).ok_or_else(|| no_log(&arguments.log))?;
+    let key = key_of(&policy, known)?;
+    let seen = match (&newest, &remembered) {
+        // It was there: who took it away went back behind everything that it signed.
+        (None, Some(before)) => Err(gone(before)),
+        _ => match watch(&source, &key, remembered.as_ref()).map_err(broken)? {
+            Ok(_) => source.approved(&policy, &key)?,
+            Err(finding) => Err(finding.to_string()),
+        },
+    };
     let findings: Vec<_> = seen.as_ref().err().cloned().into_iter().collect();
-    report(arguments.json, seen.as_ref().ok(), None, &findings)?;
+    let shown = seen.as_ref().ok().map(|seen| Shown { newest: &seen.newest, approval: Some(&seen.approval) });
+    report(arguments.json, shown, None, &findings)?;
     match seen {
-        Ok(new) => {
-            files::write(&arguments.state, new.to_string().as_bytes())?;
+        Ok(seen) => {
+            files::write(&arguments.state, seen.newest.to_string().as_bytes())?;
             Ok(Exit::Done)
         }
         Err(_) => Ok(Exit::Negative),
     }
 }
 
+/// What is said of a log without a checkpoint that had one.
+fn gone(before: &SignedCheckpoint) -> String {
+    let rolled_back = Finding::RolledBack { remembered: before.checkpoint.size, found: 0 };
+    format!("{rolled_back}; the checkpoint is gone")
+}
+
 fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
     let policy = arguments.trust.policy(&arguments.log)?;
-    let folder = log_folder(&arguments.log);
     let remembered =
         arguments.remembered.iter().map(|path| checkpoint_in(path)).collect::<Result<Vec<_>, _>>()?;
     let [key, ..] = policy.logs() else {
         return Err(Exit::BadInput.because("the policy names no log"));
     };
-    let key = newest(&folder).ok().and_then(|signed| key_of(&policy, &signed).ok()).unwrap_or(key.clone());
-    let found = fsck(&FolderStore::read_only(&folder), &key, &remembered).map_err(broken)?;
+    let source = arguments.log.open(arguments.trust.pin.as_deref())?;
+    let newest = source.newest();
+    let signed = newest.as_ref().ok().and_then(Option::as_ref);
+    let key = signed.and_then(|signed| key_of(&policy, signed).ok()).unwrap_or_else(|| key.clone());
+    let found = fsck(&source, &key, &remembered).map_err(broken)?;
     let mut findings: Vec<_> = found.findings.iter().map(Finding::to_string).collect();
-    if let Some(signed) = &found.checkpoint {
-        findings.extend(policy.check(signed).err().map(|error| error.to_string()));
-        findings.extend(against_records(&folder, signed)?);
+    let mut approval = None;
+    match &found.checkpoint {
+        Some(signed) => {
+            match source.approved(&policy, &key)? {
+                Ok(seen) => approval = Some(seen.approval),
+                Err(reason) => findings.push(reason),
+            }
+            findings.extend(match arguments.log.folder() {
+                Some(folder) => against_records(&source::log_folder(folder), signed)?,
+                None => None,
+            });
+        }
+        None if matches!(newest, Ok(None)) => findings.extend(remembered.iter().map(gone)),
+        None => {}
     }
-    if arguments.log.join("issuer.toml").exists() {
-        findings.extend(books_beside(&arguments.log)?);
+    if let Some(folder) = arguments.log.folder().filter(|folder| folder.join("issuer.toml").exists()) {
+        findings.extend(books_beside(folder)?);
     }
-    report(arguments.json, found.checkpoint.as_ref(), Some(found.entries), &findings)?;
+    let shown = found.checkpoint.as_ref().map(|newest| Shown { newest, approval: approval.as_ref() });
+    report(arguments.json, shown, Some(found.entries), &findings)?;
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Negative })
 }
 
@@ -300,19 +337,27 @@ fn books_beside(folder: &Path) -> Result<Vec<String>, Failure> {
     Ok(altered.chain(unexplained).chain(found.faults).collect())
 }
 
+/// A checkpoint that is reported, and who vouches for it.
+struct Shown<'s> {
+    newest: &'s SignedCheckpoint,
+    approval: Option<&'s Approval>,
+}
+
 fn report(
     json: bool,
-    signed: Option<&SignedCheckpoint>,
+    shown: Option<Shown<'_>>,
     read: Option<u64>,
     findings: &[String],
 ) -> Result<(), Failure> {
-    let checkpoint = signed.map(|signed| &signed.checkpoint);
+    let checkpoint = shown.as_ref().map(|shown| &shown.newest.checkpoint);
+    let approval = shown.as_ref().and_then(|shown| shown.approval);
     if json {
         return files::print_line(json!({
             "schema": "microstamp.audit/1", "ok": findings.is_empty(),
             "log": checkpoint.map(|checkpoint| &checkpoint.origin),
             "size": checkpoint.map(|checkpoint| checkpoint.size),
             "root": checkpoint.map(|checkpoint| checkpoint.root.to_string()),
+            "witnesses": approval.map(witnesses).unwrap_or_default(),
             "entries_read": read, "findings": findings,
         }));
     }
@@ -322,33 +367,11 @@ fn report(
     match checkpoint {
         Some(checkpoint) if findings.is_empty() => {
             let (origin, size, root) = (&checkpoint.origin, checkpoint.size, checkpoint.root);
-            files::print_line(format!("whole: log {origin}, {size} entries, root {root}"))
+            files::print_line(format!("whole: log {origin}, {size} entries, root {root}"))?;
+            approval.map_or(Ok(()), tell_witnesses)
         }
         _ => files::print_line(format!("{} finding(s)", findings.len())),
     }
-}
-
-fn pack(arguments: &Pack) -> Result<Exit, Failure> {
-    let Pack { entry, salt, record, .. } = arguments;
-    if entry.len() != salt.len() || entry.len() != record.len() {
-        return Err(Exit::BadInput.because(
-            "the numbers of --entry, --salt and --record differ\nhint: give all three for each entry, in the same order",
-        ));
-    }
-    let folder = log_folder(&arguments.log);
-    let signed = newest(&folder)?;
-    let store = FolderStore::read_only(&folder);
-    let tree = Tree::new(&store, signed.checkpoint.size);
-    let mut entries = Vec::new();
-    for ((index, salt), record) in entry.iter().zip(salt).zip(record) {
-        let bytes = hex::decode(salt).ok().and_then(|bytes| bytes.try_into().ok());
-        let bytes = bytes.ok_or_else(|| Exit::BadInput.because("a salt is not 64 hexadecimal digits"))?;
-        let opening = (&Salt::from_bytes(bytes), files::read(record)?);
-        let proof = EntryProof::new(&tree, &signed, *index, (opening.0, &opening.1));
-        entries.push(proof.or_exit(Exit::BadInput, format!("entry {index}"))?);
-    }
-    files::write(&arguments.output, Bundle { entries }.to_string().as_bytes())?;
-    Ok(Exit::Done)
 }
 
 impl Trust {
@@ -371,7 +394,7 @@ impl Trust {
         key_or_file(key)
     }
 
-    fn policy(&self, place: &Path) -> Result<Policy, Failure> {
+    fn policy(&self, place: &Place) -> Result<Policy, Failure> {
         if let Some(path) = &self.policy {
             let text = files::read_text(path)?;
             return text.parse().or_exit(Exit::BadInput, format!("policy `{}`", path.display()));
@@ -382,6 +405,12 @@ impl Trust {
         };
         Policy::log_alone(key).or_exit(Exit::BadInput, "--key")
     }
+}
+
+/// SHA-256 of a public key, in small letters.
+fn pin(text: &str) -> Result<String, &'static str> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_hash { Ok(text.to_lowercase()) } else { Err("a pin has 64 hexadecimal digits") }
 }
 
 /// A key, or a file that holds it.
@@ -395,34 +424,18 @@ fn parse_key(text: &str) -> Result<VerifierKey, Failure> {
 }
 
 /// The public key in an issuer's own folder.
-fn own_key(place: &Path) -> Result<VerifierKey, Failure> {
-    let path = place.join("keys/log.pub");
-    if !path.is_file() {
-        return Err(Exit::BadInput.because(
+fn own_key(place: &Place) -> Result<VerifierKey, Failure> {
+    let path = place.folder().map(|folder| folder.join("keys/log.pub")).filter(|path| path.is_file());
+    let path = path.ok_or_else(|| {
+        Exit::BadInput.because(
             "whom to trust is not said\nhint: give --policy FILE or --key KEY, from a source other than the log itself",
-        ));
-    }
+        )
+    })?;
     files::read_text(&path)?.trim().parse().or_exit(Exit::BadInput, path.display())
 }
 
-/// An issuer's folder holds its log in `log`.
-fn log_folder(path: &Path) -> PathBuf {
-    let inner = path.join("log");
-    if !path.join("checkpoint").exists() && inner.join("checkpoint").exists() {
-        inner
-    } else {
-        path.to_owned()
-    }
-}
-
-fn newest(folder: &Path) -> Result<SignedCheckpoint, Failure> {
-    let store = FolderStore::read_only(folder);
-    let bytes = store.read(&Resource::Checkpoint).or_exit(Exit::Environment, folder.display())?;
-    let bytes = bytes.ok_or_else(|| {
-        Exit::BadInput.because(format!("`{}` holds no log: there is no checkpoint", folder.display()))
-    })?;
-    SignedCheckpoint::parse(&bytes)
-        .map_err(|error| Exit::Negative.because(format!("`{}`: checkpoint: {error}", folder.display())))
+fn no_log(place: &Place) -> Failure {
+    Exit::BadInput.because(format!("`{place}` holds no log: there is no checkpoint"))
 }
 
 fn checkpoint_in(path: &Path) -> Result<SignedCheckpoint, Failure> {
@@ -439,7 +452,7 @@ fn key_of(policy: &Policy, signed: &SignedCheckpoint) -> Result<VerifierKey, Fai
     })
 }
 
-/// The disk failed, not the log.
+/// The disk or the network failed, not the log.
 fn broken(error: LogError) -> Failure {
     Exit::Environment.because(error)
 }
