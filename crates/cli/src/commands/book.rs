@@ -10,7 +10,7 @@ use registry::names::{LicenceNumber, Model, PartyName, Reason, Serial};
 use registry::{Books, Correction, Entry, Event, FirearmKey, History, PrintOptions, Recipient, Source, View};
 use serde_json::{Value, json};
 
-use super::books::{Described, InBooks, WhichFirearm, day, entered, failure, open, wait};
+use super::books::{Described, InBooks, WhichFirearm, day, entered, failure, open, open_to_read, wait};
 use super::print;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -148,7 +148,11 @@ pub(crate) fn correct(arguments: &Correct) -> Result<Exit, Failure> {
 /// Shows what is written about one firearm.
 pub(crate) fn book(arguments: &Book) -> Result<Exit, Failure> {
     wait(async {
-        let books = open(&arguments.books.registry).await?;
+        // What goes on paper is an act that is entered; who only looks needs no right to write.
+        let books = match &arguments.pdf {
+            Some(_) => open(&arguments.books.registry).await?,
+            None => open_to_read(&arguments.books.registry).await?,
+        };
         let key = match (&arguments.model, &arguments.serial) {
             (Some(model), Some(serial)) => {
                 let licence = arguments.licence.clone().unwrap_or_else(|| books.issuer().licence);

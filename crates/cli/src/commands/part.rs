@@ -13,7 +13,7 @@ use serde_json::json;
 use symbology::Code;
 use transparency::{KeyKind, SigningKey, VerifierKey};
 
-use super::books::{Holder, InBooks, WhichFirearm, day, entered, failure, open, wait};
+use super::books::{Holder, InBooks, WhichFirearm, day, entered, failure, open, open_to_read, wait};
 use super::entries::enter;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -320,7 +320,7 @@ async fn revoke_key(arguments: &RevokeKey) -> Result<Exit, Failure> {
 }
 
 async fn list_keys(arguments: &ListKeys) -> Result<Exit, Failure> {
-    let books = open(&arguments.registry).await?;
+    let books = open_to_read(&arguments.registry).await?;
     for RegisteredKey { key, registered_at, revoked } in books.party_keys().await.map_err(failure)? {
         let (at, reason) = revoked.unzip();
         if arguments.json {

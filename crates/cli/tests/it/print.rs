@@ -135,6 +135,9 @@ fn books_are_checked_without_their_secret_keys() {
     assert!(done(folder, "issuer check k7").contains("log entries agree with the books"));
     assert!(done(folder, "issuer show k7").starts_with("K7  2 issued"));
     assert!(done(folder, "audit fsck k7").starts_with("whole: log microstamp/issuer/K7"));
+    assert_eq!(done(folder, "part key list --registry k7"), "");
+    let shown = done(folder, "book --registry k7 --model M9 --serial A00002");
+    assert!(shown.contains("manufactured  Example"), "{shown}");
     let refused = run(folder, "issue --registry k7 --model M9 --calibre 9mm --first B1 --count 1");
     assert!(!refused.status.success());
 }

@@ -338,6 +338,7 @@ fn books_beside(folder: &Path) -> Result<Vec<String>, Failure> {
 }
 
 /// A checkpoint that is reported, and who vouches for it.
+#[derive(Clone, Copy)]
 struct Shown<'s> {
     newest: &'s SignedCheckpoint,
     approval: Option<&'s Approval>,
@@ -349,8 +350,8 @@ fn report(
     read: Option<u64>,
     findings: &[String],
 ) -> Result<(), Failure> {
-    let checkpoint = shown.as_ref().map(|shown| &shown.newest.checkpoint);
-    let approval = shown.as_ref().and_then(|shown| shown.approval);
+    let checkpoint = shown.map(|shown| &shown.newest.checkpoint);
+    let approval = shown.and_then(|shown| shown.approval);
     if json {
         return files::print_line(json!({
             "schema": "microstamp.audit/1", "ok": findings.is_empty(),

@@ -70,7 +70,7 @@ impl Place {
     pub(super) fn open(&self, pin: Option<&str>) -> Result<Source, Failure> {
         Ok(match self {
             Self::Folder(path) => Source::Folder(log_folder(path)),
-            Self::Address(address) => Source::Node(Remote::new(address, pin)?),
+            Self::Address(address) => Source::Node(Box::new(Remote::new(address, pin)?)),
         })
     }
 }
@@ -78,7 +78,7 @@ impl Place {
 /// A log that is read.
 pub(super) enum Source {
     Folder(PathBuf),
-    Node(Remote),
+    Node(Box<Remote>),
 }
 
 /// A log that a node serves. Only what fits the names and sizes of C2SP `tlog-tiles` is fetched.
