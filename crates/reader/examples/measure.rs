@@ -1,8 +1,10 @@
 //! Reads simulated cases, keeps every result in a table that a later run goes on with, and tells what they show.
 //!
 //! `cargo run -p reader --example measure -- read TABLE.csv COUNT SEED [INSTRUMENTS] [CONDITIONS] [GENERATORS]`
+//! `cargo run -p reader --example measure -- mixed TABLE.csv COUNT SEED`
 //! `cargo run -p reader --example measure -- tell TABLE.csv…`
 //!
+//! `mixed` draws for every read what it reads: marks, scheme, level, light, or things that are no code at all.
 //! COUNT reads for every instrument, condition and generator; lists have commas. Instruments: `topography`, `oblique`,
 //! `ring`, `lights` (four, one view), and with a number before them as many cases of one firearm fused, such as
 //! `3xtopography`. Generators: `impression` (the simulator) and `rough` (that of this crate's tests: any turn, either
@@ -17,6 +19,8 @@
 
 #[path = "../tests/it/generator.rs"]
 mod generator;
+#[path = "measure/mixed.rs"]
+mod mixed;
 #[path = "measure/tell.rs"]
 mod tell;
 
@@ -30,7 +34,8 @@ use marking::{Form, LayoutOptions, Relief, View};
 use rand::RngExt as _;
 use rand::rngs::ChaCha8Rng;
 use reader::{Observation, Outcome, ReadOptions, Reading, fuse, observe_lights, observe_topography};
-use symbology::{Mark, Scheme, geometry};
+use symbology::geometry::{self, Element};
+use symbology::{Mark, Scheme};
 use topography::{Angle, Length, Micrograph, Topography};
 
 const CONDITIONS: &str = "level-0,level-1,level-2,level-3,level-4,blur,missing,drag,double,worn,rough";
@@ -41,9 +46,11 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("read") if arguments.len() >= 4 => read(&arguments[1..]),
+        Some("mixed") if arguments.len() == 4 => mixed::read(&arguments[1..]),
         Some("tell") if arguments.len() >= 2 => tell::tell(&arguments[1..]),
         _ => println!(
-            "usage: measure read TABLE.csv COUNT SEED [INSTRUMENTS] [CONDITIONS] [GENERATORS] | tell TABLE.csv…"
+            "usage: measure read TABLE.csv COUNT SEED [INSTRUMENTS] [CONDITIONS] [GENERATORS] | mixed TABLE.csv COUNT SEED \
+             | tell TABLE.csv…"
         ),
     }
 }
@@ -99,7 +106,7 @@ fn one(generator: &str, instrument: &str, condition: &str, seed: u64) -> String 
     let start = processor_seconds();
     let reading = fuse(&observations, &options).unwrap();
     seconds += processor_seconds() - start;
-    line(&reading, &word, seconds)
+    line(&reading, (&Scheme::open_1(), Some(&word)), seconds)
 }
 
 /// Seconds that a processor spent on the threads of this process, as far as the system tells; 0 elsewhere.
@@ -134,9 +141,20 @@ impl Seen {
         let elements: Vec<_> =
             marks.iter().flat_map(|&mark| geometry::draw(&Scheme::open_1(), mark, word)).collect();
         let elements = if condition == "blank" { Vec::new() } else { elements };
-        let damage = Damage::named(if condition == "blank" { "level-3" } else { condition });
+        let condition = if condition == "blank" { "level-3" } else { condition };
         let view = Pose::anyhow(rng);
-        let surface = generator::strike(&elements, &damage, &view, rng);
+        Self::of(&elements, (instrument, condition), &view, rng)
+    }
+
+    /// What an instrument shows of elements struck by the rough generator.
+    fn of(
+        elements: &[Element],
+        (instrument, condition): (&str, &str),
+        view: &Pose,
+        rng: &mut ChaCha8Rng,
+    ) -> Self {
+        let damage = Damage::named(condition);
+        let surface = generator::strike(elements, &damage, view, rng);
         match instrument {
             "topography" => Self::Heights(surface),
             "lights" => Self::Pictures(generator::four_lights(&surface, &damage, rng)),
@@ -173,20 +191,21 @@ impl Seen {
     }
 }
 
-fn line(reading: &Reading, word: &[u8], seconds: f64) -> String {
-    let text = Scheme::open_1().text(word);
+/// What became of a question; without a word there was none to read.
+fn line(reading: &Reading, (scheme, word): (&Scheme, Option<&[u8]>), seconds: f64) -> String {
+    let text = word.map(|word| scheme.text(word));
     let outcome = match reading.outcome {
         Outcome::Accepted => "accepted",
         Outcome::Candidates => "candidates",
         Outcome::Unreadable => "unreadable",
         Outcome::NoMark => "no_mark",
     };
-    let wrong = reading.code.as_ref().is_some_and(|code| *code != text);
+    let wrong = reading.code.as_ref().is_some_and(|code| Some(code) != text.as_ref());
     let first = reading.candidates.first();
-    let right = first.is_some_and(|best| best.code == text);
+    let right = first.is_some_and(|best| Some(&best.code) == text.as_ref());
     let mut scores = [0.0; POWERS.len()];
     let (mut inside, mut symbols, mut surest) = (0u32, 0u32, 0u32);
-    for symbol in &reading.symbols {
+    for (symbol, word) in reading.symbols.iter().filter_map(|symbol| Some((symbol, word?))) {
         let truth = usize::from(word[symbol.index]);
         for (score, power) in scores.iter_mut().zip(POWERS) {
             *score += posteriors(&symbol.log_likelihoods, power)[truth].max(1e-30).log2();

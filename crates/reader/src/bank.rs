@@ -1,9 +1,10 @@
 //! Every shape that a symbol of a mark can take, drawn once.
 
-use symbology::geometry::{self, Element, MarkLayout, Place};
+use symbology::geometry::{self, Element, MarkLayout, Place, Point};
 use symbology::{Mark, Scheme};
 
 use crate::foil::Foil;
+use crate::letters::{CAP, Style};
 use crate::raster::{Canvas, bounds};
 
 /// A rectangle of canvas samples.
@@ -29,6 +30,14 @@ pub(crate) struct Part {
     pub(crate) window: Window,
     /// Coverage of each shape over the window, row by row.
     pub(crate) shapes: Vec<Vec<f32>>,
+    /// The value that each shape shows: several may show one.
+    pub(crate) values: Vec<usize>,
+}
+
+/// Where characters lie in a mark of an unknown layout, in modules; capitals are [`CAP`] modules high.
+#[derive(Clone, Debug)]
+pub(crate) struct Lettering {
+    pub(crate) places: Vec<[f32; 2]>,
 }
 
 /// All parts of the marks that are looked for, on one canvas.
@@ -51,11 +60,8 @@ impl Bank {
         let layouts: Vec<MarkLayout> =
             marks.iter().filter_map(|&mark| geometry::layout(scheme, mark)).collect();
         let extent = layouts.iter().map(|layout| layout.extent() as f32).fold(0.0, f32::max);
-        // Fine canvases are cut into blocks; coarse ones need only suit the transform.
-        let unit = if per_module < 3.0 { 16 } else { 48 };
-        let size = (2.0 * (extent + 3.0) * per_module / unit as f32).ceil() as usize * unit;
-        let canvas = Canvas { size, per_module };
-        let mut fixed = vec![0.0; size * size];
+        let canvas = canvas_of(extent, per_module);
+        let mut fixed = vec![0.0; canvas.size * canvas.size];
         let mut parts = Vec::new();
         let mut fixtures = Vec::new();
         for layout in &layouts {
@@ -66,6 +72,40 @@ impl Bank {
             parts.extend(layout.places().iter().flat_map(|place| parts_of(place, mark, (canvas, foil))));
         }
         Self { canvas, parts, fixed, fixtures, extent, marks: layouts.iter().map(MarkLayout::mark).collect() }
+    }
+
+    /// Draws the characters of a scheme in some styles, at places that the scheme does not tell.
+    pub(crate) fn lettered(
+        scheme: &Scheme,
+        lettering: &Lettering,
+        styles: &[Style],
+        per_module: f32,
+    ) -> Self {
+        let reach = |place: &[f32; 2]| (place[0].abs() + 0.45 * CAP).hypot(place[1].abs() + 0.5 * CAP);
+        let extent = lettering.places.iter().map(reach).fold(0.0, f32::max);
+        let canvas = canvas_of(extent, per_module);
+        let shapes: Vec<(usize, Vec<Element>)> =
+            styles.iter().flat_map(|style| style.shapes(scheme.alphabet())).collect();
+        let part = |(symbol, &[x, y]): (usize, &[f32; 2])| {
+            let by = Point { x: f64::from(x), y: f64::from(y) };
+            let moved = |(_, drawn): &(usize, Vec<Element>)| drawn.iter().map(|e| moved(e, by)).collect();
+            let shapes: (Window, Vec<Vec<f32>>) =
+                drawn(&shapes.iter().map(moved).collect::<Vec<_>>(), canvas);
+            Part {
+                mark: Mark::Characters,
+                symbol,
+                bit: None,
+                centre: [x, y],
+                window: shapes.0,
+                shapes: shapes.1,
+                values: Vec::new(),
+            }
+        };
+        let values: Vec<usize> = shapes.iter().map(|(value, _)| *value).collect();
+        let parts = lettering.places.iter().enumerate().map(part);
+        let parts = parts.map(|part| Part { values: values.clone(), ..part }).collect();
+        let fixed = vec![0.0; canvas.size * canvas.size];
+        Self { canvas, parts, fixed, fixtures: Vec::new(), extent, marks: vec![Mark::Characters] }
     }
 
     /// The mark drawn with a weight for every shape of every part.
@@ -84,6 +124,26 @@ impl Bank {
     /// Equal weights for all shapes.
     pub(crate) fn ignorance(&self) -> Vec<Vec<f32>> {
         self.parts.iter().map(|part| vec![1.0 / part.shapes.len() as f32; part.shapes.len()]).collect()
+    }
+}
+
+/// A canvas with room about a mark. Fine canvases are cut into blocks; coarse ones need only suit the transform.
+fn canvas_of(extent: f32, per_module: f32) -> Canvas {
+    let unit = if per_module < 3.0 { 16 } else { 48 };
+    let size = (2.0 * (extent + 3.0) * per_module / unit as f32).ceil() as usize * unit;
+    Canvas { size, per_module }
+}
+
+fn moved(element: &Element, by: Point) -> Element {
+    let at = |point: &Point| Point { x: point.x + by.x, y: point.y + by.y };
+    match element {
+        Element::Stroke { points, width } => {
+            Element::Stroke { points: points.iter().map(at).collect(), width: *width }
+        }
+        Element::Dot { centre, diameter } => Element::Dot { centre: at(centre), diameter: *diameter },
+        Element::Square { centre, side } => Element::Square { centre: at(centre), side: *side },
+        // Letters have no sectors.
+        Element::Sector { .. } => element.clone(),
     }
 }
 
@@ -123,6 +183,14 @@ fn parts_of(place: &Place, mark: Mark, (canvas, foil): (Canvas, Option<Foil>)) -
 }
 
 fn part(mark: Mark, place: &Place, bit: Option<u32>, shapes: &[Vec<Element>], canvas: Canvas) -> Part {
+    let (window, shapes) = drawn(shapes, canvas);
+    let centre = [place.centre.x as f32, place.centre.y as f32];
+    let values = (0..shapes.len()).collect();
+    Part { mark, symbol: place.index, bit, centre, window, shapes, values }
+}
+
+/// Shapes over the window that holds all of them.
+fn drawn(shapes: &[Vec<Element>], canvas: Canvas) -> (Window, Vec<Vec<f32>>) {
     let mut box_of = [f32::INFINITY, f32::INFINITY, f32::NEG_INFINITY, f32::NEG_INFINITY];
     for element in shapes.iter().flatten() {
         let (low, high) = bounds(element);
@@ -134,18 +202,15 @@ fn part(mark: Mark, place: &Place, bit: Option<u32>, shapes: &[Vec<Element>], ca
         ];
     }
     let window = around(box_of, canvas);
-    let mut drawn = vec![0.0; canvas.size * canvas.size];
-    let shapes = shapes
-        .iter()
-        .map(|elements| {
-            canvas.draw(elements, &mut drawn);
-            let shape = cut(&drawn, canvas.size, window);
-            clear(&mut drawn, canvas.size, window);
-            shape
-        })
-        .collect();
-    let centre = [place.centre.x as f32, place.centre.y as f32];
-    Part { mark, symbol: place.index, bit, centre, window, shapes }
+    let mut plane = vec![0.0; canvas.size * canvas.size];
+    let shapes = shapes.iter().map(|elements| {
+        canvas.draw(elements, &mut plane);
+        let shape = cut(&plane, canvas.size, window);
+        clear(&mut plane, canvas.size, window);
+        shape
+    });
+    let shapes = shapes.collect();
+    (window, shapes)
 }
 
 fn fixture(element: &Element, canvas: Canvas) -> (Window, Vec<f32>) {

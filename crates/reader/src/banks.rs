@@ -66,11 +66,17 @@ impl Banks {
         (module_um, ring): (f32, Option<Ring>),
         foil: Option<Foil>,
     ) -> Self {
+        let drawn = |per_module: f32| Bank::draw(scheme, marks, per_module, foil);
+        Self { ring, foil, ..Self::lettered(scheme, module_um, drawn) }
+    }
+
+    /// Banks of marks whose layout the scheme does not tell, drawn with some samples to a module.
+    pub(crate) fn lettered(scheme: &Scheme, module_um: f32, drawn: impl Fn(f32) -> Bank) -> Self {
         Self {
-            coarse: Bank::draw(scheme, marks, COARSE, foil),
-            fine: Arc::new(Bank::draw(scheme, marks, FINE, foil)),
+            coarse: drawn(COARSE),
+            fine: Arc::new(drawn(FINE)),
             module_um,
-            ring,
+            ring: None,
             low: [const { OnceLock::new() }; 3],
             matchers: [const { OnceLock::new() }; 3],
             masters: [const { OnceLock::new() }; 3],
@@ -78,7 +84,7 @@ impl Banks {
             spectra: OnceLock::new(),
             flanks: OnceLock::new(),
             scheme: scheme.clone(),
-            foil,
+            foil: None,
             foils: OnceLock::new(),
         }
     }

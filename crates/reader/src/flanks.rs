@@ -101,6 +101,7 @@ impl Pieces {
             bit: part.bit,
             centre: part.centre,
             window: part.window,
+            values: part.values.clone(),
             shapes: (0..part.shapes.len())
                 .map(|shape| mixed(&|bank| bank.parts[k].shapes[shape].as_slice()))
                 .collect(),

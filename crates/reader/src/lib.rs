@@ -15,6 +15,7 @@ mod flanks;
 mod foil;
 mod fourier;
 mod fuse;
+mod letters;
 mod light;
 mod lights;
 mod locate;

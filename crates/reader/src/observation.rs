@@ -7,15 +7,18 @@ use symbology::decode::{DecodeOptions, SymbolEvidence, decode};
 use symbology::{CheckRule, Mark, Scheme};
 use topography::{Length, Micrograph, Pitch, Topography};
 
+use crate::bank::{Bank, Part};
 use crate::banks::Banks;
 use crate::evident::Evident;
 use crate::field::Surface;
+use crate::letters;
 use crate::light::one_sided;
 use crate::locate::{Foiled, Looked, Sighting};
 use crate::reading::{ReadError, ReadOptions};
 use crate::region::regions;
 use crate::search::Rendering;
 use crate::synthesis::Synthesis;
+use crate::vectors::log_sum_exp;
 
 /// What one height map or picture says about the symbols of a code; [`crate::fuse`] adds several.
 #[derive(Clone, Debug)]
@@ -71,6 +74,8 @@ pub(crate) struct PartSeen {
     pub(crate) symbols: Vec<SymbolSeen>,
     /// What was seen beside what is believed to be there.
     pub(crate) synthesis: Option<Arc<Synthesis>>,
+    /// What was compared, where that is not what the scheme draws.
+    pub(crate) bank: Option<Arc<Bank>>,
     /// The same marks at other poses that could be the right ones.
     pub(crate) rivals: Vec<PartSeen>,
 }
@@ -155,6 +160,11 @@ fn observe(
     let mut further = Vec::new();
     for (marks, module) in grouped(options)? {
         let banks = Banks::draw(&options.scheme, &marks, module);
+        let lettered = lettered(surfaces, renderings, (&banks, &marks), options);
+        if lettered.first().is_some_and(|first| first.found) {
+            parts.extend(with_rivals(lettered.into_iter()));
+            continue;
+        }
         let mut best: Vec<Sighting> = Vec::new();
         let mut foiled: Option<Foiled> = None;
         let mut others: Vec<Sighting> = Vec::new();
@@ -188,6 +198,33 @@ fn observe(
         parts.extend(with_rivals(best.iter().map(|sighting| seen(&options.scheme, &banks, sighting))));
     }
     Ok(Observation { parts, further, warnings: Vec::new(), name: None, case: None, advice: None })
+}
+
+/// Characters that nothing but their scheme's rows and alphabet tells of, in whatever font and size they are: the likeliest
+/// first. None of a scheme with checks, which has a font of its own.
+fn lettered(
+    surfaces: &[Surface],
+    renderings: &[Rendering],
+    (banks, marks): (&Banks, &[Mark]),
+    options: &ReadOptions,
+) -> Vec<PartSeen> {
+    let scheme = &options.scheme;
+    if scheme.check() != CheckRule::None || marks != [Mark::Characters] {
+        return Vec::new();
+    }
+    let shown = |rendering: &&Rendering| matches!(rendering, Rendering::Height | Rendering::Relief);
+    let mut parts: Vec<PartSeen> = Vec::new();
+    for &rendering in renderings.iter().filter(shown) {
+        for region in regions(&surfaces[0], banks, rendering) {
+            for (sighting, own) in letters::sighted(surfaces, region, scheme, rendering) {
+                let bank = Some(Arc::clone(&own.fine));
+                let module_um = banks.module_um;
+                parts.push(PartSeen { bank, module_um, ..seen(scheme, &own, &sighting) });
+            }
+        }
+    }
+    parts.sort_by(|a, b| (b.fit + b.support).total_cmp(&(a.fit + a.support)));
+    parts
 }
 
 /// How hard to look where no mark is plain.
@@ -329,8 +366,7 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
             None => sighting.evidence[index].clone(),
         };
         for (value, log) in symbol.evidence.log_likelihoods.iter_mut().enumerate() {
-            let shape = part.bit.map_or(value, |bit| value >> bit & 1);
-            *log += shapes.get(shape).copied().unwrap_or(f32::NEG_INFINITY);
+            *log += shown_by(part, &shapes, part.bit.map_or(value, |bit| value >> bit & 1));
         }
         symbol.presence += sighting.presence[index] * if part.bit.is_some() { 0.2 } else { 1.0 };
     }
@@ -353,8 +389,16 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
         fixed: sighting.fixed,
         symbols,
         synthesis: sighting.synthesis.clone(),
+        bank: None,
         rivals: Vec::new(),
     }
+}
+
+/// The log-likelihood of a value of a part: the mean over the shapes that show it.
+fn shown_by(part: &Part, shapes: &[f32], value: usize) -> f32 {
+    let of = part.values.iter().zip(shapes).filter(|(shown, _)| **shown == value);
+    let logs: Vec<f32> = of.map(|(_, log)| *log).collect();
+    if let [only] = logs[..] { only } else { log_sum_exp(&logs) - (logs.len().max(1) as f32).ln() }
 }
 
 /// How often what was seen of a symbol, or of one of its bits, is something that the model does not know: a chip, a

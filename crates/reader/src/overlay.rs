@@ -127,7 +127,7 @@ fn cards(part: &PartSeen, scheme: &Scheme, reading: &Reading) -> Vec<Grid<[u8; 3
     let Some(synthesis) = &part.synthesis else { return Vec::new() };
     let banks = Banks::draw(scheme, &part.marks, topography::Length::um(f64::from(part.module_um)));
     let lit = synthesis.lit.map(|lit| banks.flanks().lit(lit).0);
-    let bank = lit.as_ref().unwrap_or(&banks.fine);
+    let bank = lit.as_ref().or(part.bank.as_deref()).unwrap_or(&banks.fine);
     let parts = bank.parts.iter().filter(|piece| piece.bit.is_none());
     parts
         .filter_map(|piece| {

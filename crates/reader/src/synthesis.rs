@@ -37,11 +37,12 @@ impl Synthesis {
         Card { window, tiles: [seen, best, second, rest] }
     }
 
-    /// A shape as the surface would show it.
+    /// The first shape of a value as the surface would show it.
     fn rendered(&self, bank: &Bank, part: &Part, value: usize) -> Vec<f32> {
         let size = bank.canvas.size;
         let mut plane = vec![0.0; size * size];
-        if let Some(shape) = part.shapes.get(value) {
+        let place = part.values.iter().position(|shown| *shown == value);
+        if let Some(shape) = place.and_then(|place| part.shapes.get(place)) {
             add(&mut plane, size, part.window, shape, 1.0);
         }
         let transform = Transform::of(size, size);

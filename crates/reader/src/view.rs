@@ -83,6 +83,25 @@ impl View {
         Some(Self { fine, coarse, raw, rendering, region, range, middle })
     }
 
+    /// The field of the closer look without form, and the middle of the bowl in it.
+    pub(crate) fn flattened(&self) -> (&Field, [f32; 2]) {
+        (&self.fine, self.middle)
+    }
+
+    /// From samples of the field of the closer look to micrometres from the first sample of the input.
+    pub(crate) fn um_of_fine(&self, pose: Pose) -> Pose {
+        self.um(pose, &self.fine)
+    }
+
+    /// Looks closely where a candidate lies, in micrometres from the first sample of the input.
+    pub(crate) fn closely(&self, banks: &Banks, candidate: Candidate) -> Sighting {
+        let (coarse, region) = (&self.coarse, self.region);
+        let back = [0, 1].map(|k| -(region[k] + coarse.origin_um) / coarse.pitch_um);
+        let pose = candidate.pose.moved(1.0 / coarse.pitch_um, back);
+        let fit = banks.matcher(self.rendering).climb(coarse, Candidate { pose, ..candidate }, (4, 0.4));
+        self.watch(self.glance(banks, fit))
+    }
+
     /// The share that was measured.
     pub(crate) fn measured(&self) -> f32 {
         let known = self.raw.known.samples();

@@ -47,3 +47,44 @@ fn characters_of_another_font_are_never_confidently_wrong() {
         assert!(ringed || reading.outcome != Outcome::Accepted, "{seed}");
     }
 }
+
+/// Lines of plain letters in a box of 1 by 1, in no font of ours.
+fn plain(letter: char) -> &'static [&'static [[f64; 2]]] {
+    match letter {
+        'H' => &[&[[0.0, 0.0], [0.0, 1.0]], &[[1.0, 0.0], [1.0, 1.0]], &[[0.0, 0.52], [1.0, 0.52]]],
+        'T' => &[&[[0.0, 0.0], [1.0, 0.0]], &[[0.5, 0.0], [0.5, 1.0]]],
+        'L' => &[&[[0.0, 0.0], [0.0, 1.0], [0.9, 1.0]]],
+        'E' => &[&[[0.9, 0.0], [0.0, 0.0], [0.0, 1.0], [0.9, 1.0]], &[[0.0, 0.5], [0.7, 0.5]]],
+        'V' => &[&[[0.0, 0.0], [0.5, 1.0], [1.0, 0.0]]],
+        'X' => &[&[[0.0, 0.0], [1.0, 1.0]], &[[1.0, 0.0], [0.0, 1.0]]],
+        'N' => &[&[[0.0, 1.0], [0.0, 0.0], [1.0, 1.0], [1.0, 0.0]]],
+        _ => &[&[[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]],
+    }
+}
+
+/// Two rows of four letters, 8 modules high, nearer to each other than those of our schemes and farther from row to row.
+fn rows_of(text: &str) -> Vec<Element> {
+    let mut drawn = Vec::new();
+    for (place, letter) in text.chars().enumerate() {
+        let (x, y) = (6.9 * ((place % 4) as f64 - 1.5), 11.4 * ((place / 4) as f64 - 0.5));
+        for line in plain(letter) {
+            let at = |[u, v]: &[f64; 2]| Point { x: x + 4.3 * (u - 0.5), y: y + 7.0 * (v - 0.5) };
+            drawn.push(Element::Stroke { points: line.iter().map(at).collect(), width: 1.0 });
+        }
+    }
+    drawn
+}
+
+#[test]
+fn letters_of_another_font_size_and_distance_are_read_without_being_accepted() {
+    for (seed, text) in [(1, "HTLEVXNZ"), (2, "XVENLHTZ")] {
+        let mut rng = seeded(seed);
+        let view = View { module_um: 13.0, ..View::anyhow(&mut rng) };
+        let surface = strike(&rows_of(text), &Damage::named("level-1"), &view, &mut rng);
+        let options = ReadOptions::new(Scheme::plain_8());
+        let reading = read_topography(&surface, &options).expect("it is large enough");
+        let first = reading.candidates.first().map(|first| first.code.replace(' ', ""));
+        assert_eq!(first.as_deref(), Some(text), "{seed}");
+        assert_eq!(reading.outcome, Outcome::Candidates, "nothing checks eight free characters");
+    }
+}

@@ -321,6 +321,7 @@ fn draw(elements: &[Element], view: &View, lean: f64, shift: [f64; 2]) -> Plane 
     let module = view.module_um * view.scale;
     let (sin, cos) = (view.rotation + lean).sin_cos();
     let circles: Vec<[f64; 3]> = elements.iter().map(circle).collect();
+    let extent = circles.iter().map(|c| c[0].hypot(c[1]) + c[2]).fold(0.0, f64::max);
     let mut plane = vec![0.0f32; n * n];
     for y in 0..n {
         for x in 0..n {
@@ -330,7 +331,7 @@ fn draw(elements: &[Element], view: &View, lean: f64, shift: [f64; 2]) -> Plane 
             let (dx, dy) = (at(x, 0), at(y, 1));
             let (u, v) = ((cos * dx + sin * dy) / module, (-sin * dx + cos * dy) / module);
             let u = if view.mirrored { -u } else { u };
-            if u.hypot(v) > 23.0 {
+            if u.hypot(v) > extent {
                 continue;
             }
             let depth = elements

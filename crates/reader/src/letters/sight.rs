@@ -1,0 +1,117 @@
+//! Characters of a foreign font as a mark that was seen.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use symbology::{Mark, Scheme};
+use topography::Length;
+
+use super::cells::Templates;
+use super::lattice::{Lattice, lattices};
+use super::settle::{Settled, settled};
+use super::{CAP, Style, all, few};
+use crate::bank::{Bank, Lettering};
+use crate::banks::Banks;
+use crate::field::{Region, Surface};
+use crate::locate::Sighting;
+use crate::pose::Pose;
+use crate::search::{Candidate, Rendering};
+use crate::vectors::log_sum_exp;
+use crate::view::View;
+
+/// Micrometres to a module of the field that characters are looked for in: those of the smallest capitals.
+const MODULE_UM: f32 = 14.0;
+/// Samples to the height of capitals of the first and of the closer comparison.
+const SIDES: [usize; 2] = [12, 16];
+/// Styles whose shapes are looked at closely.
+const STYLES: usize = 2;
+
+/// How much is believed of the closer look, which takes what no style explains for noise, and of the comparison with all
+/// styles, which counts it against every shape.
+const CLOSELY: f32 = 0.3;
+const ROUGHLY: f32 = 0.8;
+
+/// Templates of the styles, for the alphabet used last.
+static DRAWN: Mutex<Option<(Vec<char>, Arc<[Templates; 2]>)>> = Mutex::new(None);
+
+fn templates(alphabet: &[char]) -> Arc<[Templates; 2]> {
+    let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((of, templates)) = &*drawn {
+        if of == alphabet {
+            return Arc::clone(templates);
+        }
+    }
+    let [coarse, fine] = SIDES;
+    let templates = Arc::new([Templates::of(few(), coarse, alphabet), Templates::of(all(), fine, alphabet)]);
+    *drawn = Some((alphabet.to_vec(), Arc::clone(&templates)));
+    templates
+}
+
+/// The characters of a scheme without rings in whatever font they are, with the banks of their style: the likeliest first.
+/// Nothing where pictures do not show relief, or rows differ in length.
+pub(crate) fn sighted(
+    surfaces: &[Surface],
+    region: Region,
+    scheme: &Scheme,
+    rendering: Rendering,
+) -> Vec<(Sighting, Arc<Banks>)> {
+    let Some(shape) = shape(scheme) else { return Vec::new() };
+    let general = Banks::draw(scheme, &[Mark::Characters], Length::um(f64::from(MODULE_UM)));
+    let Some(view) = View::of(surfaces, region, &general, rendering) else { return Vec::new() };
+    let templates = templates(scheme.alphabet());
+    let (field, middle) = view.flattened();
+    let found = settled(field, (lattices(field, middle, shape), shape), [&templates[0], &templates[1]]);
+    let um = |lattice: &Lattice| view.um_of_fine(pose(lattice));
+    let seen = |settled: &Settled| {
+        let module = um(&settled.lattice).module();
+        let styles: Vec<Style> =
+            settled.styles.iter().take(STYLES).map(|(place, _)| templates[1].styles[*place]).collect();
+        let lettering = lettering(&settled.lattice, shape);
+        let banks = Banks::lettered(scheme, module, |per_module| {
+            Bank::lettered(scheme, &lettering, &styles, per_module)
+        });
+        let azimuth = if settled.sign > 0.0 { 0.0 } else { std::f32::consts::PI };
+        let candidate = Candidate { score: settled.score, pose: um(&settled.lattice), azimuth };
+        let view = View::of(surfaces, region, &banks, rendering)?;
+        let mut sighting = view.closely(&banks, candidate);
+        for ((logs, part), values) in sighting.evidence.iter_mut().zip(&banks.fine.parts).zip(&settled.values)
+        {
+            let level = log_sum_exp(logs);
+            for (log, &value) in logs.iter_mut().zip(&part.values) {
+                *log = CLOSELY * *log + ROUGHLY * values[value];
+            }
+            // What speaks for some character is what the closer look says of all.
+            let by = level - log_sum_exp(logs);
+            logs.iter_mut().for_each(|log| *log += by);
+        }
+        Some((sighting, Arc::new(banks)))
+    };
+    found.iter().filter_map(seen).collect()
+}
+
+/// Rows and columns of the characters of a scheme, where all rows are as long.
+fn shape(scheme: &Scheme) -> Option<[usize; 2]> {
+    let layout = symbology::geometry::layout(scheme, Mark::Characters)?;
+    let heights: Vec<f64> = layout.places().iter().map(|place| place.centre.y).collect();
+    let rows: Vec<usize> = heights.chunk_by(|a, b| a.total_cmp(b).is_eq()).map(<[f64]>::len).collect();
+    let columns = *rows.first()?;
+    rows.iter().all(|row| *row == columns).then_some([rows.len(), columns])
+}
+
+/// The pose of characters on a lattice: capitals are [`CAP`] modules high.
+fn pose(lattice: &Lattice) -> Pose {
+    let unit = |along: [f32; 2]| {
+        let length = along[0].hypot(along[1]).max(1e-6);
+        along.map(|k| k / length * lattice.cap / CAP)
+    };
+    let (right, down) = (unit(lattice.right), unit(lattice.down));
+    Pose { centre: lattice.centre, matrix: [right[0], down[0], right[1], down[1]] }
+}
+
+/// Where the characters of a lattice lie, in modules.
+fn lettering(lattice: &Lattice, [rows, columns]: [usize; 2]) -> Lettering {
+    let modules = |along: [f32; 2]| along[0].hypot(along[1]) / lattice.cap * CAP;
+    let middle = |k: usize, count: usize| k as f32 - 0.5 * (count as f32 - 1.0);
+    let (right, down) = (modules(lattice.right), modules(lattice.down));
+    let place = |cell: usize| [middle(cell % columns, columns) * right, middle(cell / columns, rows) * down];
+    Lettering { places: (0..rows * columns).map(place).collect() }
+}
