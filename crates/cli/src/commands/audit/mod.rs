@@ -285,10 +285,9 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
                 Ok(seen) => approval = Some(seen.approval),
                 Err(reason) => findings.push(reason),
             }
-            findings.extend(match arguments.log.folder() {
-                Some(folder) => against_records(&source::log_folder(folder), signed)?,
-                None => None,
-            });
+            if let Some(folder) = arguments.log.folder() {
+                findings.extend(against_records(&source::log_folder(folder), signed)?);
+            }
         }
         None if matches!(newest, Ok(None)) => findings.extend(remembered.iter().map(gone)),
         None => {}
