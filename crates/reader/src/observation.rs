@@ -219,7 +219,7 @@ fn lettered(
             for (sighting, own) in letters::sighted(surfaces, region, scheme, rendering) {
                 let bank = Some(Arc::clone(&own.fine));
                 let module_um = banks.module_um;
-                parts.push(PartSeen { bank, module_um, ..seen(scheme, &own, &sighting) });
+                parts.push(PartSeen { module_um, bank, ..seen(scheme, &own, &sighting) });
             }
         }
     }

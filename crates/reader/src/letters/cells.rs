@@ -110,9 +110,13 @@ pub(crate) fn banded(plane: &[f32], (width, height): (usize, usize), cap: f32) -
 /// Of mean 0 and norm 1; nothing where there is nothing.
 fn normed(mut values: Vec<f32>) -> Option<Vec<f32>> {
     let mean = values.iter().sum::<f32>() / values.len() as f32;
-    values.iter_mut().for_each(|value| *value -= mean);
+    for value in &mut values {
+        *value -= mean;
+    }
     let norm = dot(&values, &values).sqrt();
-    values.iter_mut().for_each(|value| *value /= norm);
+    for value in &mut values {
+        *value /= norm;
+    }
     (norm > 1e-9).then_some(values)
 }
 

@@ -115,7 +115,9 @@ fn strokes(field: &Field) -> Field {
     let mut sorted = soft.clone();
     sorted.sort_by(f32::total_cmp);
     let (low, high) = (sorted[sorted.len() / 20], 1.3 * sorted[sorted.len() * 9 / 10]);
-    soft.iter_mut().for_each(|value| *value = value.clamp(low, high.max(low)));
+    for value in &mut soft {
+        *value = value.clamp(low, high.max(low));
+    }
     strokes.values = Grid::from_vec(width, height, soft);
     strokes
 }

@@ -30,19 +30,23 @@ const STYLES: usize = 2;
 const CLOSELY: f32 = 0.3;
 const ROUGHLY: f32 = 0.8;
 
-/// Templates of the styles, for the alphabet used last.
-static DRAWN: Mutex<Option<(Vec<char>, Arc<[Templates; 2]>)>> = Mutex::new(None);
+/// Templates of the few and of all styles, for one alphabet.
+struct Drawn {
+    alphabet: Vec<char>,
+    templates: Arc<[Templates; 2]>,
+}
+
+/// Those of the alphabet used last: a batch has but one.
+static DRAWN: Mutex<Option<Drawn>> = Mutex::new(None);
 
 fn templates(alphabet: &[char]) -> Arc<[Templates; 2]> {
     let mut drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((of, templates)) = &*drawn {
-        if of == alphabet {
-            return Arc::clone(templates);
-        }
+    if let Some(drawn) = drawn.as_ref().filter(|drawn| drawn.alphabet == alphabet) {
+        return Arc::clone(&drawn.templates);
     }
     let [coarse, fine] = SIDES;
     let templates = Arc::new([Templates::of(few(), coarse, alphabet), Templates::of(all(), fine, alphabet)]);
-    *drawn = Some((alphabet.to_vec(), Arc::clone(&templates)));
+    *drawn = Some(Drawn { alphabet: alphabet.to_vec(), templates: Arc::clone(&templates) });
     templates
 }
 
@@ -81,7 +85,9 @@ pub(crate) fn sighted(
             }
             // What speaks for some character is what the closer look says of all.
             let by = level - log_sum_exp(logs);
-            logs.iter_mut().for_each(|log| *log += by);
+            for log in logs.iter_mut() {
+                *log += by;
+            }
         }
         Some((sighting, Arc::new(banks)))
     };

@@ -77,7 +77,7 @@ pub(super) struct Verify {
 
 #[derive(Debug, Args)]
 struct Watch {
-    /// The folder of a log, an issuer's folder, or the address under which a node serves its log, such as https://host/log.
+    /// The folder of a log, an issuer's folder, or the address under which a node serves its log (http or https).
     #[arg(value_name = "DIR|URL")]
     log: Place,
     /// Where the last checkpoint seen is kept. Keep it out of the log's reach.
@@ -93,7 +93,7 @@ struct Watch {
 #[derive(Debug, Args)]
 struct Fsck {
     /// The folder of a log, an issuer's folder, whose tables are then compared with the log as well, or the address under which
-    /// a node serves its log, such as https://host/log.
+    /// a node serves its log (http or https).
     #[arg(value_name = "DIR|URL")]
     log: Place,
     /// A checkpoint seen before, one's own or a witness's; may be repeated.

@@ -131,7 +131,7 @@ pub(crate) fn enrol_own(
     rules: &EnrolRules,
 ) -> Result<(), Failure> {
     let card = Card::sign(entry, &node.statements, None).or_exit(Exit::BadInput, "the card")?;
-    enrol(directory, &[card], rules).map(drop).map_err(refused)
+    enrol(directory, &[card], rules).map(drop).map_err(|error| refused(&error))
 }
 
 pub(super) fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
@@ -142,14 +142,14 @@ pub(super) fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
     }
     let Enrol { quorum, replace, without_old_key, .. } = *arguments;
     let rules = EnrolRules { quorum, replace, without_old_key };
-    for change in enrol(&arguments.dir, &cards, &rules).map_err(refused)? {
+    for change in enrol(&arguments.dir, &cards, &rules).map_err(|error| refused(&error))? {
         files::print_line(printable(&change))?;
     }
     Ok(Exit::Done)
 }
 
-fn refused(error: EnrolError) -> Failure {
-    let exit = match &error {
+fn refused(error: &EnrolError) -> Failure {
+    let exit = match error {
         EnrolError::Config(_) | EnrolError::Entries(_) => Exit::Environment,
         EnrolError::Card(_) | EnrolError::Unworkable(_) => Exit::BadInput,
         EnrolError::Stands(_) | EnrolError::OldKey(_) => Exit::Refused,
