@@ -2,13 +2,15 @@
 
 use topography::{Angle, Length};
 
-use crate::cmc::{self, Decided, Direction};
+use crate::cmc::{Decided, Seen};
 use crate::direction::{self, Scratch};
 use crate::error::ComparisonError;
 use crate::joint;
+use crate::otherwise::{self, Otherwise};
 use crate::pose::{self, Pose};
 use crate::preset::Preset;
 use crate::surface::Surface;
+use crate::verdict::{self, Stamped, Verdict};
 
 /// What the comparison of two surfaces found, with everything needed to repeat it.
 #[derive(Clone, Debug)]
@@ -47,8 +49,18 @@ pub struct Comparison {
     pub warnings: Vec<String>,
     /// How B is drawn on A, converged or not.
     pub(crate) lies: Pose,
+    /// Whether lines alone agree: marks that a tool may leave on many firearms. Cells are then asked for their place across the
+    /// lines only. Where the lines run through the whole face no cell counts and nothing follows about firearms (`cmc.total` says how many
+    /// cells agree); where they change along their way no ratio passes the inverse of [`Priors::shared_lines`](crate::evidence::Priors::shared_lines).
+    pub lines_alone: bool,
+    /// Whether those lines run through.
+    pub(crate) run_through: bool,
     /// Whether regular machining marks of either scan were weakened.
     pub(crate) weakened: bool,
+    /// What became of what stands far above or below its face.
+    pub(crate) stamped: Option<Stamped>,
+    /// How one of the two must have been scanned for them to agree.
+    pub(crate) otherwise: Option<Otherwise>,
     /// Whether both faces are measured all the way round.
     pub(crate) whole: bool,
 }
@@ -103,12 +115,19 @@ impl Comparison {
         self.accf_max > SAME_SCAN
     }
 
-    /// Why nothing follows about firearms from a pair that did not converge: two faces measured all the way round differ in size as
+    /// Why nothing follows about firearms from a pair: only lines that run through agree, or only what may be stamped; or nothing does
+    /// and the scans may have been taken in different ways, two faces measured all the way round differ in size as
     /// faces at one scale do not (a pitch may be wrong), or what the cells might have agreed on was weakened.
     pub fn unweighable(&self) -> Option<String> {
         let [one, other] = self.across.map(Length::to_um);
         if self.converged {
-            None
+            self.run_through.then(|| RUN_THROUGH.to_owned())
+        } else if let Some(Stamped { pieces, alone: true }) = self.stamped {
+            Some(format!(
+                "only what stands far above or below its face agrees ({pieces} areas of both scans, which may be stamped): nothing follows about firearms"
+            ))
+        } else if let Some(otherwise) = self.otherwise {
+            Some(otherwise.told())
         } else if self.whole && one.max(other) > LARGER * one.min(other) {
             Some(format!(
                 "the faces are {:.1} and {:.1} mm across: look at the pitch in the files; nothing follows about firearms",
@@ -127,6 +146,8 @@ impl Comparison {
 }
 
 const REGULAR: &str = "the cells found no common place once lines or rings were weakened, which may be the firearm's own: nothing follows about firearms";
+const LINES: &str = "only lines agree, which change along their way: cells were asked for their place across them alone, and the ratio is kept low, as a tool may leave lines on many firearms";
+const RUN_THROUGH: &str = "only lines agree that run through the whole face, as a tool leaves them on one firearm after the other: no cell counts, and nothing follows about firearms";
 const LITTLE_SHARED: &str = "both scans may share little area: that they do not agree says little";
 
 /// Cases of one firearm do not agree this well over the whole surface: two files hold one measurement, turned, resampled or with
@@ -141,7 +162,8 @@ const LARGER: f64 = 1.25;
 /// Compares two prepared surfaces, both directions.
 ///
 /// The search runs over the full circle and all shifts that leave a fifth of the smaller surface in overlap: a masked
-/// correlation of the whole surfaces proposes poses, then all cells search freely about each of them.
+/// correlation of the whole surfaces proposes poses, then all cells search freely about each of them. Which of the two is named
+/// first makes no difference but to how the result is told (but for the published rules, which sweep from the first).
 ///
 /// # Errors
 ///
@@ -149,15 +171,25 @@ const LARGER: f64 = 1.25;
 pub fn compare(a: &Surface, b: &Surface) -> Result<Comparison, ComparisonError> {
     checked(a, b)?;
     SCRATCH.with_borrow_mut(|scratch| {
-        let poses = pose::search(a, b, &mut scratch.planner);
-        Ok(compared(a, b, &poses, scratch))
+        let swapped = a.preset.sweep.is_none() && b.key < a.key;
+        let pair = if swapped { (b, a) } else { (a, b) };
+        let poses = pose::search(pair.0, pair.1, &mut scratch.planner);
+        let mut result = compared(pair, swapped, &poses, scratch);
+        if !result.converged && a.preset.rules() == "microstamp" {
+            let strength = poses.first().map_or(0.0, |pose| pose.strength);
+            result.otherwise = otherwise::found(pair, strength, scratch, &mut |other, poses, scratch| {
+                compared((pair.0, other), false, poses, scratch).converged
+            });
+            result.warnings.extend(result.otherwise.map(Otherwise::told));
+        }
+        Ok(result)
     })
 }
 
 /// The same where the poses of A on B that are worth a look are known already.
 pub(crate) fn compare_at(a: &Surface, b: &Surface, poses: &[Pose]) -> Result<Comparison, ComparisonError> {
     checked(a, b)?;
-    SCRATCH.with_borrow_mut(|scratch| Ok(compared(a, b, poses, scratch)))
+    SCRATCH.with_borrow_mut(|scratch| Ok(compared((a, b), false, poses, scratch)))
 }
 
 thread_local! {
@@ -175,33 +207,61 @@ fn checked(a: &Surface, b: &Surface) -> Result<(), ComparisonError> {
     Ok(())
 }
 
-fn compared(a: &Surface, b: &Surface, poses: &[Pose], scratch: &mut Scratch) -> Comparison {
-    let back: Vec<_> = poses.iter().map(Pose::inverse).collect();
-    let [of_a, of_b] = [a.cells.len(), b.cells.len()];
-    let forward = cmc::direction(a, b, poses, scratch).unwrap_or_else(|| Direction::nowhere(of_a));
-    let backward = cmc::direction(b, a, &back, scratch).unwrap_or_else(|| Direction::nowhere(of_b));
-    let decided = cmc::decided((a, b), [&forward, &backward], scratch);
-    let Decided { counts, converged, pose, evaluated, .. } = decided;
-    let accf_max = cmc::whole(&forward, &backward);
-    let joint = if converged { vec![evaluated[0].min(evaluated[1])] } else { joint::possible(a, b) };
-    let across = [a, b].map(|s| Length::um(2.0 * s.radius));
+/// Compares the two in this order, and tells of them in the other order where they are `swapped`.
+fn compared(
+    (a, b): (&Surface, &Surface),
+    swapped: bool,
+    poses: &[Pose],
+    scratch: &mut Scratch,
+) -> Comparison {
+    let verdict = verdict::of((a, b), poses, scratch);
+    let joint = if verdict.decided.converged {
+        vec![verdict.decided.evaluated[0].min(verdict.decided.evaluated[1])]
+    } else {
+        joint::possible(a, b)
+    };
+    if swapped { told((b, a), joint, turned_round(verdict)) } else { told((a, b), joint, verdict) }
+}
+
+/// The same from the other surface.
+fn turned_round(verdict: Verdict) -> Verdict {
+    let back = |[a, b]: [usize; 2]| [b, a];
+    let Verdict { decided, grids: [one, other], .. } = verdict;
+    let (counts, [of_a, of_b]) = (decided.counts, decided.seen);
+    let counts = CmcCounts {
+        original: back(counts.original),
+        total: back(counts.total),
+        convergence: back(counts.convergence),
+        ..counts
+    };
+    let decided = Decided { counts, evaluated: back(decided.evaluated), seen: [of_b, of_a], ..decided };
+    Verdict { decided, grids: [other, one], ..verdict }
+}
+
+fn told((a, b): (&Surface, &Surface), joint: Vec<usize>, verdict: Verdict) -> Comparison {
+    let Verdict { decided, grids, accf_max, lines, stamped } = verdict;
+    let (counts, converged, pose) = (decided.counts, decided.converged, decided.seen[0].pose);
     let mut comparison = Comparison {
         preset: a.preset.clone(),
         cmc: counts,
-        cells_of_each: [of_a, of_b],
-        evaluated,
+        cells_of_each: grids.map(|grid| grid.cells.len()),
+        evaluated: decided.evaluated,
         joint,
         converged,
-        across,
+        across: [a, b].map(|s| Length::um(2.0 * s.radius)),
         accf_max,
         // The pose turns A onto B in a frame whose y axis points down; B turns back, counter-clockwise positive.
         rotation: converged.then(|| Angle::radians(principal(pose.turn))),
         shift: converged.then(|| (Length::um(-pose.shift[0]), Length::um(-pose.shift[1]))),
         score: counts.convergence[0].min(counts.convergence[1]) as f64 + decided.support.clamp(0.0, 0.999),
-        cells: cells((a, b), &pose, &decided),
+        cells: cells((a, b), grids[0], &decided.seen[0]),
         warnings: a.warnings.iter().chain(&b.warnings).cloned().collect(),
         lies: pose,
+        lines_alone: lines.is_some(),
+        run_through: lines == Some(true),
         weakened: a.is_regular || b.is_regular,
+        stamped,
+        otherwise: None,
         whole: a.is_whole && b.is_whole,
     };
     let notes = notes(&comparison);
@@ -222,6 +282,12 @@ fn notes(result: &Comparison) -> Vec<String> {
     if let Some(fault) = result.unweighable() {
         notes.push(fault);
     }
+    if result.lines_alone && !result.run_through {
+        notes.push(LINES.to_owned());
+    }
+    if let Some(Stamped { pieces, alone: false }) = result.stamped {
+        notes.push(format!("{pieces} areas of both scans stand far above or below their face, may be stamped, and were left out"));
+    }
     let least = result.joint.iter().copied().min().unwrap_or(0);
     if !result.converged && 3 * least < result.cells_of_each[0].min(result.cells_of_each[1]) {
         notes.push(LITTLE_SHARED.to_owned());
@@ -241,10 +307,10 @@ fn principal(turn: f64) -> f64 {
     if turn > std::f64::consts::PI { turn - std::f64::consts::TAU } else { turn }
 }
 
-fn cells((a, b): (&Surface, &Surface), pose: &Pose, decided: &Decided) -> Vec<CellResult> {
+fn cells((a, b): (&Surface, &Surface), grid: &Surface, seen: &Seen) -> Vec<CellResult> {
     let length = |at: [f64; 2]| (Length::um(at[0]), Length::um(at[1]));
-    let close = decided.close.iter().zip(&decided.congruent);
-    a.cells
+    let close = seen.close.iter().zip(&seen.congruent);
+    grid.cells
         .iter()
         .zip(close)
         .map(|(cell, (close, &congruent))| {
@@ -252,7 +318,7 @@ fn cells((a, b): (&Surface, &Surface), pose: &Pose, decided: &Decided) -> Vec<Ce
             let moved = [0, 1].map(|k| middle[k] + close.shift[k]);
             CellResult {
                 on_a: length(middle),
-                on_b: length(direction::place_on_b(a, b, pose, moved)),
+                on_b: length(direction::place_on_b(a, b, &seen.pose, moved)),
                 side: Length::um(cell.side),
                 accf: close.accf,
                 turn: Angle::degrees(close.turn),

@@ -108,8 +108,18 @@ fn lay(
 
 /// The areal cross-correlation of all jointly measured points of level 2 under `pose`.
 pub(crate) fn whole(a: &Surface, b: &Surface, pose: &Pose, scratch: &mut Scratch) -> f64 {
-    lay((a, &a.level2), (b, &b.source2), pose, 0, &mut scratch.turned);
-    coefficient(&a.level2, &scratch.turned, 0)
+    whole_of((a, &a.level2), b, pose, scratch)
+}
+
+/// The same of the points of A that `level` holds.
+pub(crate) fn whole_of(
+    (a, level): (&Surface, &Raster),
+    b: &Surface,
+    pose: &Pose,
+    scratch: &mut Scratch,
+) -> f64 {
+    lay((a, level), (b, &b.source2), pose, 0, &mut scratch.turned);
+    coefficient(level, &scratch.turned, 0)
 }
 
 /// The coefficient of a level and the other surface, laid on it with so many samples more on every side.
@@ -136,6 +146,15 @@ pub(crate) fn place_on_b(a: &Surface, b: &Surface, pose: &Pose, p: [f64; 2]) -> 
     let q = [0, 1].map(|k| p[k] - a.centre[k] + pose.shift[k]);
     let (sin, cos) = (libm::sin(pose.turn), libm::cos(pose.turn));
     [b.centre[0] + cos * q[0] - sin * q[1], b.centre[1] + sin * q[0] + cos * q[1]]
+}
+
+/// The same motion told of two other surfaces cut from the same scans, whose middles may lie elsewhere.
+pub(crate) fn restated((a, b): (&Surface, &Surface), (c, d): (&Surface, &Surface), pose: &Pose) -> Pose {
+    let (sin, cos) = (libm::sin(pose.turn), libm::cos(pose.turn));
+    let [x, y] = [0, 1].map(|k| d.centre[k] - b.centre[k]);
+    let back = [cos * x + sin * y, cos * y - sin * x];
+    let shift = [0, 1].map(|k| pose.shift[k] + c.centre[k] - a.centre[k] - back[k]);
+    Pose { shift, ..*pose }
 }
 
 fn largest_turn(a: &Surface) -> f64 {

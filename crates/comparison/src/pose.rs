@@ -1,7 +1,7 @@
 //! The coarse search: where and how far turned the second surface best lies on the first, over the full circle.
 
-use crate::fourier::Planner;
-use crate::surface::{HALF_TURNS, Surface};
+use crate::fourier::{Planner, Spectrum};
+use crate::surface::{HALF_TURNS, Surface, Turned};
 
 /// A turn and a shift: place `p` of A lies on `centre_b + turn * (p - centre_a + shift)` of B.
 #[derive(Clone, Copy, Debug, Default)]
@@ -48,36 +48,107 @@ impl Pose {
 /// The strongest poses, best first, no two close to each other.
 pub(crate) fn search(a: &Surface, b: &Surface, fourier: &mut Planner) -> Vec<Pose> {
     // The smaller one is laid on the turned larger one, so that the order of the question does not matter.
-    if (a.turned.n, a.measured()) > (b.turned.n, b.measured()) {
+    if (a.turned_edge(), a.measured()) > (b.turned_edge(), b.measured()) {
         return search(b, a, fourier).iter().map(Pose::inverse).collect();
     }
-    let n = b.turned.n;
-    let larger;
-    let own = if a.turned.n == n {
-        [&a.turned.heights[0], &a.turned.masks[0]]
-    } else {
-        larger = a.unturned(n, fourier);
-        [&larger.0, &larger.1]
-    };
     let pitch = 8.0 * a.base;
-    let reach = (n * 3 / 8) as isize;
-    let coarse_reach = (n / 8) as isize - 1;
-    let mut sums = vec![0.0; (2 * reach as usize + 1) * n];
-    let mut overlaps = vec![0.0; (n / 4) * (n / 4)];
     let mut poses = Vec::new();
-    let least = least_overlap(n, own[1][0].re.min(b.turned.masks[0][0].re));
+    let mut coarse = Coarse::new(a, b, fourier);
+    let turned = b.turned(fourier);
     for step in 0..2 * HALF_TURNS {
-        let (k, mirrored) = (step % HALF_TURNS, step >= HALF_TURNS);
-        let heights = [&own[0][..], &b.turned.heights[k]];
-        fourier.size(n).correlate(heights, mirrored, -reach..reach + 1, &mut sums);
-        let masks = [&own[1][..], &b.turned.masks[k]];
-        fourier.size(n / 4).correlate(masks, mirrored, -coarse_reach..coarse_reach + 1, &mut overlaps);
         let turn = std::f64::consts::PI * step as f64 / HALF_TURNS as f64;
-        for (strength, shift) in peaks(&sums, &overlaps, n, reach as usize, least) {
+        coarse.correlate(turned, step, fourier);
+        for (strength, shift) in peaks(&coarse) {
             poses.push(Pose { turn, shift: shift.map(|s| s * pitch), strength });
         }
     }
     strongest(poses, POSES, 4.0 * pitch)
+}
+
+/// How strongly A agrees with B negated, in a mirror, and both, at twice the steps of the search.
+pub(crate) fn flipped(a: &Surface, b: &Surface, fourier: &mut Planner) -> [f64; 3] {
+    if (a.turned_edge(), a.measured()) > (b.turned_edge(), b.measured()) {
+        return flipped(b, a, fourier);
+    }
+    let mut coarse = Coarse::new(a, b, fourier);
+    let turned = b.turned(fourier);
+    let mut best = [0.0_f64; 3];
+    for step in (0..2 * HALF_TURNS).step_by(2) {
+        coarse.correlate(turned, step, fourier);
+        best[0] = best[0].max(ends(&coarse)[0]);
+        // All turns of a mirror image are the mirror images of all turns, its mask among them.
+        coarse.correlate_mirrored(turned, step, fourier);
+        let [low, high] = ends(&coarse);
+        best[1] = best[1].max(high);
+        best[2] = best[2].max(low);
+    }
+    best
+}
+
+/// Correlations of A as it lies with turned copies of B, at level 3.
+struct Coarse {
+    n: usize,
+    reach: usize,
+    heights: Spectrum,
+    mask: Spectrum,
+    sums: Vec<f32>,
+    overlaps: Vec<f32>,
+    /// The smallest overlap that counts.
+    least: f32,
+    mirror: [Spectrum; 2],
+}
+
+impl Coarse {
+    fn new(a: &Surface, b: &Surface, fourier: &mut Planner) -> Self {
+        let n = b.turned_edge();
+        let (heights, mask) = a.unturned(n, fourier);
+        let least = least_overlap(n, mask[0].re.min(b.turned(fourier).masks[0][0].re));
+        let reach = n * 3 / 8;
+        let (sums, overlaps) = (vec![0.0; (2 * reach + 1) * n], vec![0.0; (n / 4) * (n / 4)]);
+        Self { n, reach, heights, mask, sums, overlaps, least, mirror: Default::default() }
+    }
+
+    fn correlate(&mut self, turned: &Turned, step: usize, fourier: &mut Planner) {
+        let k = step % HALF_TURNS;
+        self.run([&turned.heights[k], &turned.masks[k]], step >= HALF_TURNS, fourier);
+    }
+
+    fn correlate_mirrored(&mut self, turned: &Turned, step: usize, fourier: &mut Planner) {
+        let k = step % HALF_TURNS;
+        let [mut heights, mut mask] = std::mem::take(&mut self.mirror);
+        mirror(&turned.heights[k], self.n, &mut heights);
+        mirror(&turned.masks[k], self.n / 4, &mut mask);
+        self.run([&heights, &mask], step >= HALF_TURNS, fourier);
+        self.mirror = [heights, mask];
+    }
+
+    fn run(&mut self, [heights, mask]: [&Spectrum; 2], half_turned: bool, fourier: &mut Planner) {
+        let (reach, coarse_reach) = (self.reach as isize, (self.n / 8) as isize - 1);
+        let rows = -reach..reach + 1;
+        fourier.size(self.n).correlate([&self.heights, heights], half_turned, rows, &mut self.sums);
+        let rows = -coarse_reach..coarse_reach + 1;
+        fourier.size(self.n / 4).correlate([&self.mask, mask], half_turned, rows, &mut self.overlaps);
+    }
+
+    /// The overlap at a row and column of the sums.
+    fn overlap(&self, row: usize, column: usize) -> f32 {
+        let (n, m) = (self.n, self.n / 4);
+        let rows = 2 * (n / 8 - 1) + 1;
+        let dy = row as isize - self.reach as isize;
+        let coarse_row =
+            ((dy as f64 / 4.0).round() as isize + (n / 8 - 1) as isize).clamp(0, rows as isize - 1) as usize;
+        self.overlaps[coarse_row * m + ((column + 2) / 4) % m]
+    }
+}
+
+/// The spectrum of a grid whose columns are counted the other way about the first: of real samples the conjugate of its rows
+/// counted the other way.
+fn mirror(spectrum: &Spectrum, n: usize, out: &mut Spectrum) {
+    out.clear();
+    for column in spectrum.chunks_exact(n) {
+        out.push(column[0].conj());
+        out.extend(column[1..].iter().rev().map(|value| value.conj()));
+    }
 }
 
 /// The smallest overlap that counts, in the units of the mask correlation.
@@ -90,21 +161,19 @@ fn least_overlap(n: usize, smaller: f32) -> f32 {
 
 const PER_TURN: usize = 2;
 
-fn peaks(sums: &[f32], overlaps: &[f32], n: usize, reach: usize, least: f32) -> [(f64, [f64; 2]); PER_TURN] {
+fn peaks(coarse: &Coarse) -> [(f64, [f64; 2]); PER_TURN] {
     let mut best = [(0.0_f64, [0.0_f64; 2]); PER_TURN];
-    let m = n / 4;
-    let rows = 2 * (n / 8 - 1) + 1;
+    let (n, reach, sums) = (coarse.n, coarse.reach, &coarse.sums);
+    let root = coarse.least.sqrt();
     for row in 1..2 * reach {
-        let dy = row as isize - reach as isize;
-        let coarse_row =
-            ((dy as f64 / 4.0).round() as isize + (n / 8 - 1) as isize).clamp(0, rows as isize - 1) as usize;
         for column in 0..n {
             let value = sums[row * n + column];
-            if value <= 0.0 {
+            // Nothing overlaps by less than the least, so that most values need no look at how much they do.
+            if value <= 0.0 || f64::from(value) <= best[PER_TURN - 1].0 * f64::from(root) {
                 continue;
             }
-            let overlap = overlaps[coarse_row * m + ((column + 2) / 4) % m];
-            if overlap < least {
+            let overlap = coarse.overlap(row, column);
+            if overlap < coarse.least {
                 continue;
             }
             let strength = f64::from(value / overlap.sqrt());
@@ -114,10 +183,29 @@ fn peaks(sums: &[f32], overlaps: &[f32], n: usize, reach: usize, least: f32) -> 
             let dx = if column > n / 2 { column as f64 - n as f64 } else { column as f64 };
             let at = best.iter().position(|b| strength > b.0).unwrap_or(PER_TURN - 1);
             best[at..].rotate_right(1);
-            best[at] = (strength, [dx, dy as f64]);
+            best[at] = (strength, [dx, row as f64 - reach as f64]);
         }
     }
     best
+}
+
+/// The strength of the lowest and of the highest sum.
+fn ends(coarse: &Coarse) -> [f64; 2] {
+    let mut best = [0.0_f32; 2];
+    let root = coarse.least.sqrt();
+    for row in 1..2 * coarse.reach {
+        for column in 0..coarse.n {
+            let value = coarse.sums[row * coarse.n + column];
+            let end = usize::from(value > 0.0);
+            if value.abs() > best[end] * root {
+                let overlap = coarse.overlap(row, column);
+                if overlap >= coarse.least {
+                    best[end] = best[end].max(value.abs() / overlap.sqrt());
+                }
+            }
+        }
+    }
+    best.map(f64::from)
 }
 
 fn is_peak(sums: &[f32], n: usize, row: usize, column: usize) -> bool {

@@ -74,6 +74,28 @@ impl Raster {
         }
     }
 
+    /// What lies in one of these squares, given by left and top edge and side in micrometres from the origin; all else is missing.
+    pub(crate) fn within(&self, squares: &[([f64; 2], f64)]) -> Self {
+        let mut inside = vec![0.0; self.w.len()];
+        for &(corner, side) in squares {
+            let [[x0, x1], [y0, y1]] =
+                [(corner[0], self.width), (corner[1], self.height)].map(|(from, samples)| {
+                    [from, from + side]
+                        .map(|v| (((v - self.offset) / self.pitch).round().max(0.0) as usize).min(samples))
+                });
+            (y0..y1).for_each(|y| inside[y * self.width + x0..y * self.width + x1].fill(1.0));
+        }
+        let kept = |samples: &[f32]| samples.iter().zip(&inside).map(|(v, inside)| v * inside).collect();
+        Self {
+            width: self.width,
+            height: self.height,
+            pitch: self.pitch,
+            offset: self.offset,
+            z: kept(&self.z),
+            w: kept(&self.w),
+        }
+    }
+
     /// The mean of the measured points of every two by two samples, where two or more of the four are measured.
     ///
     /// The result keeps the pitch and lies half a sample further right and down.
@@ -112,6 +134,26 @@ impl Raster {
             offset: self.offset,
             z: thin(&self.z),
             w: thin(&self.w),
+        }
+    }
+
+    /// Rows counted the other way, heights with the other sign, or both. The last column goes where their number is even, so that
+    /// every other sample keeps its place.
+    pub(crate) fn flipped(&self, mirrored: bool, negated: bool) -> Self {
+        let width = if mirrored { self.width - (self.width + 1) % 2 } else { self.width };
+        let sign = if negated { -1.0 } else { 1.0 };
+        let flip = |samples: &[f32], sign: f32| -> Vec<f32> {
+            let rows = samples.chunks_exact(self.width.max(1));
+            rows.flat_map(|row| (0..width).map(move |x| sign * row[if mirrored { width - 1 - x } else { x }]))
+                .collect()
+        };
+        Self {
+            width,
+            height: self.height,
+            pitch: self.pitch,
+            offset: self.offset,
+            z: flip(&self.z, sign),
+            w: flip(&self.w, 1.0),
         }
     }
 

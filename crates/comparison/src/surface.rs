@@ -3,8 +3,10 @@
 use std::sync::OnceLock;
 
 use crate::areal::Patch;
+use crate::deep;
 use crate::fourier::{Planner, Spectrum};
 use crate::joint;
+use crate::otherwise::Flip;
 use crate::pose::Pose;
 use crate::preset::Preset;
 use crate::raster::{Frame, Raster};
@@ -45,10 +47,18 @@ pub struct Surface {
     /// Whether it is measured nearly all the way round.
     pub(crate) is_whole: bool,
     pub(crate) cells: Vec<Cell>,
-    pub(crate) turned: Turned,
+    turned: OnceLock<Turned>,
     pub(crate) warnings: Vec<String>,
     /// Whether regular machining marks were weakened.
     pub(crate) is_regular: bool,
+    /// The same face with its lines and rings as they are, where they were weakened and it is known.
+    plain: Option<Box<Self>>,
+    /// The same face without what stands far above or below it, once somebody asked, and of how many pieces that was.
+    shallow: OnceLock<Option<(Box<Self>, usize)>>,
+    /// Whether deep and high pieces hold much of the energy.
+    pub(crate) is_deep: bool,
+    /// The content, so that the order of two surfaces does not depend on who asks.
+    pub(crate) key: u64,
     /// The motions under which the surface agrees with itself, once somebody asked.
     pub(crate) own_motions: OnceLock<Vec<Pose>>,
 }
@@ -70,7 +80,6 @@ pub(crate) struct Cell {
 /// Spectra of the coarsest level, turned in equal steps over half a circle; the other half are their conjugates.
 #[derive(Clone, Debug)]
 pub(crate) struct Turned {
-    pub(crate) n: usize,
     pub(crate) heights: Vec<Spectrum>,
     pub(crate) masks: Vec<Spectrum>,
 }
@@ -94,6 +103,7 @@ impl Surface {
             let surface = Self::from_levels([source1, level1], false, preset, planner)?;
             return Some(Self { fine: Some(fine), ..surface });
         }
+        let whole = fine.clone();
         if let Some((rest, share)) = rings::without(&fine) {
             is_regular |= share > REGULAR;
             fine = rest;
@@ -102,9 +112,23 @@ impl Surface {
             is_regular = true;
             fine = regular::suppressed(&fine, window(edge), planner);
         }
-        let source1 = fine.boxed();
-        let level1 = source1.thinned();
-        Self::from_levels([source1, level1], is_regular, preset, planner)
+        let levels = |fine: &Raster| {
+            let source1 = fine.boxed();
+            let level1 = source1.thinned();
+            [source1, level1]
+        };
+        let surface = Self::from_levels(levels(&fine), is_regular, preset, planner)?;
+        surface.turned(planner);
+        if !is_regular {
+            return Some(surface);
+        }
+        let plain = Self::from_levels(levels(&whole.centred(LIMIT)), false, preset, planner)?;
+        Some(Self { plain: Some(Box::new(plain)), ..surface })
+    }
+
+    /// The face with its lines and rings as they are; nothing where they were weakened and only that is known.
+    pub(crate) fn plain(&self) -> Option<&Self> {
+        if self.is_regular { self.plain.as_deref() } else { Some(self) }
     }
 
     /// The same from level 1 (and what it is thinned from), as a feature store keeps it one level coarser; `is_regular` says
@@ -123,8 +147,9 @@ impl Surface {
         let (circle, radius) = joint::circle(&level2);
         let is_whole = joint::is_whole(&level2, circle, radius);
         let cells = cells(&level1, &level2, preset, planner);
-        let turned = Turned::new(&source3, centre, planner);
         let preset = preset.clone();
+        let key = key(&level2);
+        let is_deep = deep::is_deep(&source1);
         let warnings = if is_regular { vec![SUPPRESSED.to_owned()] } else { Vec::new() };
         Some(Self {
             preset,
@@ -140,11 +165,48 @@ impl Surface {
             radius,
             is_whole,
             cells,
-            turned,
+            turned: OnceLock::new(),
             warnings,
             is_regular,
+            plain: None,
+            shallow: OnceLock::new(),
+            is_deep,
+            key,
             own_motions: OnceLock::new(),
         })
+    }
+
+    /// The face without what stands far above or below it, and of how many pieces that was; nothing where nothing does.
+    pub(crate) fn shallow(&self, planner: &mut Planner) -> Option<(&Self, usize)> {
+        let made = self.shallow.get_or_init(|| {
+            let (source1, pieces) = deep::without(&self.source1)?;
+            let level1 = source1.thinned();
+            let surface = Self::from_levels([source1, level1], self.is_regular, &self.preset, planner)?;
+            Some((Box::new(surface), pieces))
+        });
+        made.as_ref().map(|(surface, pieces)| (&**surface, *pieces))
+    }
+
+    /// The same face scanned wrongly.
+    pub(crate) fn flipped(&self, flip: Flip, planner: &mut Planner) -> Option<Self> {
+        let source1 = self.source1.flipped(flip.mirrored, flip.negated);
+        let level1 = source1.thinned();
+        Self::from_levels([source1, level1], self.is_regular, &self.preset, planner)
+    }
+
+    /// The same face as if its samples lay so many times as far apart.
+    pub(crate) fn scaled(&self, factor: f64, planner: &mut Planner) -> Option<Self> {
+        let from = &self.source1;
+        let size = |n: usize| (n as f64 * factor).floor() as usize;
+        let (width, height) = (size(from.width), size(from.height));
+        let mut source1 = Raster::default();
+        let pitch = from.pitch / factor;
+        let origin = [from.offset; 2];
+        from.sampled(&Frame { width, height, pitch, origin, turn: 0.0 }, &mut source1);
+        (source1.pitch, source1.offset) = (from.pitch, from.offset);
+        source1.bounds()?;
+        let level1 = source1.thinned();
+        Self::from_levels([source1, level1], self.is_regular, &self.preset, planner)
     }
 
     /// Puts the name of the scan before everything noted of it, and before what is to be noted beside.
@@ -156,6 +218,16 @@ impl Surface {
     /// What had to be assumed of the scan, and what the reader of a result should know of it.
     pub fn notes(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// The coarsest level in all turns: worked out when it is first asked for.
+    pub(crate) fn turned(&self, planner: &mut Planner) -> &Turned {
+        self.turned.get_or_init(|| Turned::new(&self.source3, self.centre, planner))
+    }
+
+    /// The edge of its transforms.
+    pub(crate) fn turned_edge(&self) -> usize {
+        Turned::edge(&self.source3)
     }
 
     /// How many points of level 2 are measured.
@@ -172,6 +244,15 @@ impl Surface {
 /// An even size near `samples` that transforms fast.
 fn window(samples: f64) -> usize {
     [16, 20, 24, 32, 40, 48, 64, 80, 96].into_iter().find(|&n| n as f64 >= samples).unwrap_or(128)
+}
+
+/// A number that depends on every height (FNV-1a, Fowler, Noll & Vo).
+fn key(level: &Raster) -> u64 {
+    let bits = level.z.iter().zip(&level.w).map(|(z, w)| u64::from(z.to_bits()) << 1 | u64::from(*w > 0.0));
+    [level.width as u64, level.height as u64]
+        .into_iter()
+        .chain(bits)
+        .fold(0xcbf2_9ce4_8422_2325, |key, bits| (key ^ bits).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn middle(raster: &Raster) -> Option<[f64; 2]> {
@@ -242,19 +323,26 @@ fn patch(level: &Raster, corner: [f64; 2], side: f64) -> Patch {
 }
 
 impl Turned {
+    fn edge(source: &Raster) -> usize {
+        room(source.width.max(source.height).div_ceil(2))
+    }
+
     fn new(source: &Raster, centre: [f64; 2], planner: &mut Planner) -> Self {
-        let extent = source.width.max(source.height).div_ceil(2);
-        // Room for the surface and for shifts of a fifth of it without wrapping round.
-        let n = [64, 96, 128, 192, 256].into_iter().find(|n| extent * 6 <= n * 5).unwrap_or(384);
+        let n = Self::edge(source);
         let turn = |step: usize| std::f64::consts::PI * step as f64 / HALF_TURNS as f64;
         let (heights, masks) =
             (0..HALF_TURNS).map(|step| turned_spectra(source, n, centre, turn(step), planner)).unzip();
-        Self { n, heights, masks }
+        Self { heights, masks }
     }
 }
 
+/// The edge of a transform with room for so many samples and for shifts of a fifth of them without wrapping round.
+pub(crate) fn room(extent: usize) -> usize {
+    [64, 96, 128, 192, 256].into_iter().find(|n| extent * 6 <= n * 5).unwrap_or(384)
+}
+
 /// Spectra of heights and mask on a grid of `n x n` samples turned about its middle sample, which lies at `centre`.
-fn turned_spectra(
+pub(crate) fn turned_spectra(
     source: &Raster,
     n: usize,
     centre: [f64; 2],

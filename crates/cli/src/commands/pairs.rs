@@ -17,9 +17,10 @@ const HEADER: &str =
 /// Surfaces of a block; two blocks, at some 10 MB a surface, stay below 1 GiB.
 const BLOCK: usize = 40;
 
-/// A pair as it stands in the table, and as a reference; none where both scans show one measurement.
+/// A pair as it stands in the table, and as a reference; none where nothing follows from it.
 struct Row {
     text: String,
+    is_same_scan: bool,
     reference: Option<Reference>,
 }
 
@@ -44,7 +45,7 @@ pub(crate) fn all(
     let mut counted = Vec::with_capacity(rows.len());
     for ((i, j), row) in rows {
         table.push_str(&row.text);
-        if row.reference.is_none() {
+        if row.is_same_scan {
             let (a, b) = (file_name(&paths[i]), file_name(&paths[j]));
             files::remark(format!(
                 "note: `{a}` and `{b}` are one measurement, which says nothing about firearms"
@@ -157,8 +158,10 @@ fn row(
         result.accf_max,
         cpu_seconds() - start,
     );
-    let reference = (!result.is_same_scan()).then(|| Reference::new([one.clone(), other.clone()], &result));
-    Ok(Row { text, reference })
+    let is_same_scan = result.is_same_scan();
+    let teaches = !is_same_scan && result.unweighable().is_none();
+    let reference = teaches.then(|| Reference::new([one.clone(), other.clone()], &result));
+    Ok(Row { text, is_same_scan, reference })
 }
 
 fn quoted(name: &str) -> String {

@@ -44,15 +44,22 @@ pub(crate) struct Direction {
 pub(crate) struct Decided {
     pub(crate) counts: CmcCounts,
     pub(crate) converged: bool,
-    /// How B lies on A by the cells of A.
-    pub(crate) pose: Pose,
-    /// The cells of A as seen from there, and which of them count.
-    pub(crate) close: Vec<Close>,
-    pub(crate) congruent: Vec<bool>,
+    /// From A, and from B where that was asked for.
+    pub(crate) seen: [Seen; 2],
     /// Cells with enough joint points, of either direction.
     pub(crate) evaluated: [usize; 2],
     /// The mean squared coefficient of the cells that agree, of the poorer direction.
     pub(crate) support: f64,
+}
+
+/// What the cells of one surface show.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Seen {
+    /// How the other surface lies by these cells.
+    pub(crate) pose: Pose,
+    /// The cells as seen from there, and which of them count.
+    pub(crate) close: Vec<Close>,
+    pub(crate) congruent: Vec<bool>,
 }
 
 /// One step of the turn sweep about the reference pose.
@@ -122,13 +129,16 @@ pub(crate) fn decided(
         convergence: [of_a, of_b].map(|cells| cells.iter().filter(|&&c| c).count()),
         ncma: by_area(a, of_a.iter().copied()).min(by_area(b, of_b.iter().copied())),
     };
-    let [of_a, _] = cells;
+    let [of_a, of_b] = cells;
+    let seen = |direction: &Direction, congruent: Vec<bool>| Seen {
+        pose: direction.pose,
+        close: direction.close.clone(),
+        congruent,
+    };
     Decided {
         counts,
         converged,
-        pose: forward.pose,
-        close: forward.close.clone(),
-        congruent: of_a,
+        seen: [seen(forward, of_a), seen(backward, of_b)],
         evaluated: [forward.evaluated, backward.evaluated],
         support: share(forward).min(share(backward)),
     }
@@ -140,7 +150,7 @@ fn share(direction: &Direction) -> f64 {
 }
 
 /// The measured area of congruent cells over that of all cells.
-fn by_area(surface: &Surface, congruent: impl Iterator<Item = bool>) -> f64 {
+pub(crate) fn by_area(surface: &Surface, congruent: impl Iterator<Item = bool>) -> f64 {
     let (mut part, mut all) = (0.0, 0.0);
     for (cell, congruent) in surface.cells.iter().zip(congruent) {
         all += cell.valid;
@@ -460,8 +470,6 @@ fn high(forward: &Direction, backward: &Direction, preset: &Preset) -> usize {
 /// rings under any turn, have no one place. Regularly machined surfaces, whose cells err by whole periods and not at random,
 /// must come within twice the published distance as well.
 fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {
-    let [one, other] = [forward.chance, backward.chance].map(f64::log10);
-    let unlikely = one.max(other) < -0.5 * BY_CHANCE && 0.5 * (one + other) < -BY_CHANCE;
     let rival = (forward.rival * backward.rival).sqrt();
     let tolerance = CONVERGED * preset.pitch.to_um();
     let settled = if forward.regular {
@@ -469,7 +477,13 @@ fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool
     } else {
         rival < RIVAL
     };
-    same_motion(forward, backward, preset) && unlikely && settled
+    same_motion(forward, backward, preset) && is_unlikely(forward, backward) && settled
+}
+
+/// Whether chance would hardly bring as many freely searching cells as close together.
+pub(crate) fn is_unlikely(forward: &Direction, backward: &Direction) -> bool {
+    let [one, other] = [forward.chance, backward.chance].map(f64::log10);
+    one.max(other) < -0.5 * BY_CHANCE && 0.5 * (one + other) < -BY_CHANCE
 }
 
 /// The cells that count, of A and of B: all that are congruent with the reference where the pair converges; otherwise those that

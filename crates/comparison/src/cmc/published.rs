@@ -9,7 +9,7 @@
 //! | by area | Chen et al. 2018, J. Res. NIST 123:123015 | [`by_area`] |
 
 use super::table::{self, Find, Table};
-use super::{CmcCounts, Decided, apart, median};
+use super::{CmcCounts, Decided, Seen, apart, median};
 use crate::direction::{Close, Scratch};
 use crate::pose::Pose;
 use crate::preset::{Preset, Sweep};
@@ -60,9 +60,11 @@ pub(super) fn decided(
     Decided {
         counts,
         converged,
-        pose,
-        close: close.collect(),
-        congruent: cells[0].iter().map(Option::is_some).collect(),
+        // Only A is shown.
+        seen: [
+            Seen { pose, close: close.collect(), congruent: cells[0].iter().map(Option::is_some).collect() },
+            Seen::default(),
+        ],
         evaluated: [0, 1].map(|k| count(&total_places(each(k), &references[k], preset))),
         support: support[0].min(support[1]),
     }

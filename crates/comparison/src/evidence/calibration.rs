@@ -83,6 +83,16 @@ pub struct LikelihoodRatio {
 }
 
 impl LikelihoodRatio {
+    /// The same, but no more than this.
+    fn at_most(self, most: f64) -> Self {
+        Self {
+            log10: self.log10.min(most),
+            interval_log10: self.interval_log10.map(|end| end.min(most)),
+            bounded: self.bounded || self.log10 >= most,
+            ..self
+        }
+    }
+
     /// The number with its interval, as it is printed beside the words of the scale.
     pub fn told(&self) -> String {
         let (log10, [low, high]) = (self.log10, self.interval_log10);
@@ -315,7 +325,8 @@ impl Calibration {
         if let Some(fault) = comparison.unweighable() {
             return Err(ComparisonError::Unweighable(fault));
         }
-        self.weigh_pair(&Reference::new(Default::default(), comparison))
+        let ratio = self.weigh_pair(&Reference::new(Default::default(), comparison))?;
+        Ok(if comparison.lines_alone { ratio.at_most(-libm::log10(PRIORS.shared_lines)) } else { ratio })
     }
 
     /// The weight of what a pair showed, whatever firearms it names.

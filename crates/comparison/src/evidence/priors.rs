@@ -22,6 +22,9 @@ pub struct Priors {
     pub parts: f64,
     /// Cells at which the different-source pairs support half of what they support for many cells.
     pub few_cells: f64,
+    /// How often two firearms whose faces are finished in lines are taken to carry the same lines, left by one tool, where these
+    /// change along their way: where lines alone agree, no ratio passes the inverse.
+    pub shared_lines: f64,
 }
 
 /// The constants of this version.
@@ -34,6 +37,7 @@ pub(crate) const PRIORS: Priors = Priors {
     needed: 3,
     parts: 0.1,
     few_cells: 8.0,
+    shared_lines: 0.01,
 };
 
 /// The filters that leave the band of a preset.

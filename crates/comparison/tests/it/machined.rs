@@ -19,8 +19,8 @@ fn check(style: Style, scan: Scan, least: usize, most: usize) {
 
 #[test]
 fn every_style_of_machining_is_told_apart() {
-    // Of smooth faces little is left; letters that all cases carry are not told from the firearm's marks (see the README).
-    let hard = [Style::Smooth, Style::Lettered];
+    // Of smooth faces little is left; lines that run through, without a texture, count nothing (below).
+    let hard = [Style::Smooth, Style::Swept, Style::Alike];
     for style in STYLES.into_iter().filter(|style| !hard.contains(style)) {
         check(style, Scan::Processed(6.25), 12, 2);
     }
@@ -82,4 +82,46 @@ fn regular_marks_are_told() {
     let kept = comparison::search::unpack(&comparison::search::pack(&surface), &preset).unwrap();
     let result = compare(&kept, &kept).unwrap();
     assert!(result.warnings.iter().any(|w| w.contains("regular machining marks")), "{:?}", result.warnings);
+}
+
+/// Lines that change along their way tell a firearm; those that run through may be a tool's, whosever they are.
+#[test]
+fn lines_tell_a_firearm_where_they_do_not_run_through() {
+    let scan = Scan::Processed(6.25);
+    let calibration = comparison::evidence::Calibration::built_in();
+    for firearm in 0..3 {
+        let [one, again, other] =
+            [(firearm, 0), (firearm, 1), (firearm + 1, 0)].map(|(f, s)| prepared(Style::Drawn, f, s, scan));
+        let same = compare(&one, &again).unwrap();
+        assert!(same.congruent() >= 6, "{firearm}: {:?} {:?}", same.cmc, same.warnings);
+        if same.lines_alone {
+            assert!(calibration.weigh(&same).unwrap().log10 <= 2.0, "{firearm}");
+        }
+        let different = compare(&one, &other).unwrap();
+        assert!(different.congruent() <= 2 && !different.converged, "{firearm}: {:?}", different.cmc);
+        assert!(calibration.weigh(&different).is_err());
+    }
+    for (style, other) in [(Style::Swept, 1), (Style::Alike, 2), (Style::Alike, 3)] {
+        let [one, other] = [(1, 0), (other, 1)].map(|(f, s)| prepared(style, f, s, scan));
+        let shared = compare(&one, &other).unwrap();
+        let told = calibration.weigh(&shared).unwrap_err().to_string();
+        assert!(shared.lines_alone && told.contains("run through"), "{style:?}: {told}");
+        assert!(shared.congruent() == 0 && shared.cmc.total[0] >= 6, "{style:?}: {:?}", shared.cmc);
+    }
+}
+
+/// The letter lies anyhow on the primer: it neither brings two firearms together nor keeps two cases of one apart.
+#[test]
+fn letters_stamped_on_primers_decide_nothing() {
+    let scan = Scan::Processed(6.25);
+    let [one, again, other] = [(1, 0), (1, 1), (2, 0)].map(|(f, s)| prepared(Style::Lettered, f, s, scan));
+    let same = compare(&one, &again).unwrap();
+    assert!(same.congruent() >= 12, "{:?}", same.cmc);
+    assert!(
+        same.warnings.iter().any(|w| w.contains("may be stamped, and were left out")),
+        "{:?}",
+        same.warnings
+    );
+    let different = compare(&one, &other).unwrap();
+    assert!(different.congruent() <= 1, "{:?}", different.cmc);
 }

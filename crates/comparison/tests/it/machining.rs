@@ -38,11 +38,17 @@ pub(crate) enum Style {
     Scratched,
     /// Texture of long waves alone.
     Coarse,
+    /// Straight lines without a period, each firearm's own, that change along their way; no texture of its own.
+    Drawn,
+    /// Arcs of a cutter whose centre lies beside the face, each firearm's own; no texture of its own.
+    Swept,
+    /// Straight lines without a period, the same on all firearms; no texture of their own.
+    Alike,
     /// A weak texture of the firearm's, and a sunken letter of the primer's maker, alike on all cases, that lies anyhow.
     Lettered,
 }
 
-pub(crate) const STYLES: [Style; 16] = [
+pub(crate) const STYLES: [Style; 19] = [
     Style::Granular,
     Style::Fine,
     Style::Subclass,
@@ -58,6 +64,9 @@ pub(crate) const STYLES: [Style; 16] = [
     Style::Milled,
     Style::Scratched,
     Style::Coarse,
+    Style::Drawn,
+    Style::Swept,
+    Style::Alike,
     Style::Lettered,
 ];
 
@@ -135,6 +144,12 @@ fn relief(style: Style, firearm: u64, u: f64, v: f64) -> f64 {
             own + 0.8 * (set(1) + set(2) + set(3))
         }
         Style::Milled => own + 1.6 * lines(7, u.hypot(v + 15_000.0)),
+        Style::Drawn => {
+            let along = ((v / 450.0).sin() + 1.0) * 0.785;
+            1.6 * (along.cos() * lines(firearm, u) + along.sin() * lines(200 + firearm, u))
+        }
+        Style::Swept => 1.6 * lines(firearm, u.hypot(v + 4000.0)),
+        Style::Alike => 1.6 * lines(7, u + 0.05 * v),
         Style::Scratched => own - (0..12).map(|k| scratch(firearm, k, u, v)).sum::<f64>(),
         Style::Coarse => 2.0 * value(50_000 + firearm, 230.0, u, v),
         Style::Smooth => own * if patch(firearm, u, v) > 0.33 { 0.04 } else { 1.0 },

@@ -12,6 +12,7 @@ mod firing_pins;
 mod known_pairs;
 mod machined;
 mod machining;
+mod otherwise;
 mod pages;
 mod published_rules;
 mod published_scores;
