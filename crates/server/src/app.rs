@@ -39,6 +39,12 @@ pub enum ServeError {
     /// The certificate or its key cannot be used.
     #[error("the certificate cannot be used: {0}")]
     Tls(#[from] rustls::Error),
+    /// The system lets the process open too few files.
+    #[error(
+        "this process may open {0} files, too few for a node\nhint: let it open more, such as with `ulimit -n 8192`, or LimitNOFILE of \
+         a systemd unit"
+    )]
+    Files(usize),
     /// The role has no server.
     #[error("a dealer's node is not served\nhint: it asks and states through the command line")]
     NoServer,
@@ -89,7 +95,8 @@ impl Server {
         let address = listener.local_addr().map_err(ServeError::Listen)?;
         let listener = tokio::net::TcpListener::from_std(listener).map_err(ServeError::Listen)?;
         let (stop, stopped) = watch::channel(false);
-        let clock = options.clock;
+        let (clock, door) = (options.clock, options.door.within_the_files().map_err(ServeError::Files)?);
+        let by_address = door.by_address();
         // Boxed, as what opens a node is large and everything that waits for it would be too.
         // The door knows the peers that the node itself learns from its directory.
         let node = Node::open(data)?;
@@ -99,12 +106,20 @@ impl Server {
             NodeRole::Issuer => {
                 let node = Arc::new(Box::pin(Issuer::open(data, clock.clone(), options.fishing)).await?);
                 let tls = node.node.tls.clone();
-                (tls, Box::pin(tasks::with_people(Owner::Issuer(node), clock, stopped.clone())).await?)
+                (
+                    tls,
+                    Box::pin(tasks::with_people(Owner::Issuer(node), (clock, by_address), stopped.clone()))
+                        .await?,
+                )
             }
             NodeRole::Agency => {
                 let node = Arc::new(Agency::open(data, clock.clone())?);
                 let tls = node.node.tls.clone();
-                (tls, Box::pin(tasks::with_people(Owner::Agency(node), clock, stopped.clone())).await?)
+                (
+                    tls,
+                    Box::pin(tasks::with_people(Owner::Agency(node), (clock, by_address), stopped.clone()))
+                        .await?,
+                )
             }
             NodeRole::Witness => {
                 let node = Arc::new(WitnessNode::open(data, clock.clone())?);
@@ -116,8 +131,8 @@ impl Server {
             }
             NodeRole::Dealer => return Err(ServeError::NoServer),
         };
-        let doors = Doors::open(listener, tls.as_deref())?;
-        let running = tokio::spawn(run(doors, (routes, options.door), work, stopped));
+        let doors = Doors::open(listener, tls.as_deref(), door)?;
+        let running = tokio::spawn(run(doors, (routes, door), work, stopped));
         Ok(Self { address, stop, running })
     }
 

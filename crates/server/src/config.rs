@@ -5,6 +5,7 @@
 //! | `node.toml` | role, name, public address, directory |
 //! | `node.key` | 32 secret bytes, from which every key of the node is derived; mode 0600 |
 //! | `api.token` | lets local programs ask through an agency's node; mode 0600 |
+//! | `machine.token` | lets the machine's own commands keep accounts while the node runs; made at each start; mode 0600 |
 //! | `tls.crt`, `tls.key` | certificate and its key, where the node speaks TLS itself; the key has mode 0600 |
 //! | `log/`, `records/` | the node's log of questions and answers, and its records |
 //! | `index/`, `memory.json`, `desk.json` | where records lie and what the node remembers; made anew from the records |
@@ -203,7 +204,9 @@ impl Node {
         let folder = data.join("node");
         let path = folder.join("node.toml");
         let config = toml::from_str(&read(&path)?).map_err(|error| damaged(&path, &error.message()))?;
-        let secret = secret(&folder.join("node.key"))?;
+        let path = folder.join("node.key");
+        let secret = secret(&path)?;
+        own_alone(&path)?;
         Self::assemble(config, folder, &secret)
     }
 
@@ -333,12 +336,30 @@ impl Node {
     /// [`ConfigError`]; also when it is empty or cut short, which would open the node to everybody.
     pub fn token(&self) -> Result<String, ConfigError> {
         let path = self.folder.join("api.token");
+        own_alone(&path)?;
         let token = read(&path)?.trim().to_owned();
         if token.len() == 64 && token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Ok(token);
         }
         let reason = "a token has 64 hexadecimal digits\nhint: put it back, or write 64 new ones";
         Err(ConfigError::Damaged { path, reason: reason.to_owned() })
+    }
+
+    /// A secret for commands on the node's own machine while it runs: `machine.token`, made anew at each start.
+    pub(crate) fn new_machine_token(&self) -> Result<String, ConfigError> {
+        let mut token = [0; 32];
+        rand::rng().fill_bytes(&mut token);
+        let token = hex::encode(token);
+        replace(&self.folder.join("machine.token"), format!("{token}\n").as_bytes())?;
+        Ok(token)
+    }
+
+    /// What commands on the machine show to the node that runs.
+    ///
+    /// # Errors
+    /// [`ConfigError::Folder`] when the node has not been started, or the file is somebody else's.
+    pub fn machine_token(&self) -> Result<String, ConfigError> {
+        Ok(read(&self.folder.join("machine.token"))?.trim().to_owned())
     }
 
     /// Writes `node.toml` anew, for a directory that is known only later.
@@ -376,6 +397,9 @@ impl Node {
         let signing = ed25519_dalek::SigningKey::from_bytes(&derive(secret, "signing"));
         let tls = config.tls.as_ref().map(|tls| Tls::open(&folder, tls).map(Arc::new)).transpose();
         let tls = tls.map_err(|error| damaged(&folder.join("node.toml"), &error))?;
+        if let Some(tls) = &config.tls {
+            own_alone(&folder.join(&tls.key))?;
+        }
         let ended = ended(&folder.join("log-ended")).filter(|(end, _)| end.new == *log.verifier());
         let log_ended = ended.map(|(_, note)| note);
         Ok(Self { config, folder, signing, statements, log, log_ended, witness, opening, sealing, tls })
@@ -423,6 +447,28 @@ fn log_key(name: &NodeName, secret: &[u8; 32], number: Option<&str>) -> Result<S
 fn secret(path: &Path) -> Result<[u8; 32], ConfigError> {
     let secret = hex::decode(read(path)?.trim()).ok().and_then(|bytes| bytes.try_into().ok());
     secret.ok_or_else(|| damaged(path, &"it is not 64 hexadecimal digits"))
+}
+
+/// Refuses a secret that others on this machine can read.
+#[cfg(unix)]
+fn own_alone(path: &Path) -> Result<(), ConfigError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let metadata = fs::metadata(path).map_err(|source| at("cannot read", path, source))?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(damaged(
+        path,
+        &format_args!(
+            "others can read this secret (mode {mode:04o})\nhint: chmod 600, and think about who has read it"
+        ),
+    ))
+}
+
+#[cfg(not(unix))]
+fn own_alone(_: &Path) -> Result<(), ConfigError> {
+    Ok(())
 }
 
 /// The end of a log, and the note that says so; none where there is no such file or it does not hold.

@@ -403,6 +403,7 @@ fn question(prefix: Option<symbology::Prefix>, ori: registry::names::Ori) -> Que
         reading_sha256: None,
         typed_by: Some("conformance".parse().expect("a plain word")),
         recovered_on: None,
+        parts: Vec::new(),
     }
 }
 

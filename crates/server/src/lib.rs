@@ -10,6 +10,7 @@ pub mod conformance;
 mod court;
 mod erasing;
 pub mod federation;
+mod guests;
 mod ledger;
 pub mod openapi;
 mod problem;

@@ -1,18 +1,18 @@
-//! `account`: the accounts of a node, kept on its own machine while it is stopped.
+//! `account`: the accounts of a node, kept on its own machine, whether it runs or not.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use registry::names::Person;
-use server::access::{Access, Role, Roles};
-use server::{Ledger, Node};
+use serde_json::{Value, json};
+use server::access::{Access, MACHINE, Role, Roles};
+use server::federation::{Message, Start};
+use server::{Client, Ledger, Node};
 
+use super::ask::running;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
-
-/// Who acts when a command is given on the machine itself.
-const HERE: &str = "this machine";
 
 /// Arguments of `account`.
 #[derive(Debug, Args)]
@@ -42,6 +42,17 @@ enum What {
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
+    /// Confirm the passkey of an account that an operator invited, so that it can sign in.
+    Confirm {
+        /// Whose.
+        name: Person,
+        /// What its owner was shown after enrolling; ask them, and nobody else.
+        #[arg(long, value_name = "DIGITS")]
+        passkey: String,
+        /// The node's folder.
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
     /// List the accounts.
     List {
         /// The node's folder.
@@ -53,36 +64,107 @@ enum What {
     },
 }
 
-/// Keeps the accounts of a node that is stopped.
+/// What is done to an account.
+enum Act<'a> {
+    Invite(&'a Person, Vec<Role>),
+    Free(&'a Person),
+    Confirm(&'a Person, &'a str),
+}
+
+/// Keeps the accounts of a node.
 pub(crate) fn account(arguments: &Account) -> Result<Exit, Failure> {
-    let now = Timestamp::now();
-    match &arguments.what {
-        What::Invite { name, roles, data } => {
-            let roles = Roles::new(roles.iter().copied()).or_exit(Exit::Refused, "cannot invite")?;
-            let (access, ledger) = open(data)?;
-            let invited = wait(access.invite((HERE, name.clone(), roles), &ledger, now))?;
-            files::print_line(invited.or_exit(Exit::Refused, "cannot invite")?)?;
-        }
-        What::Free { name, data } => {
-            let (access, ledger) = open(data)?;
-            let invited = wait(access.invite_anew((HERE, name), &ledger, now))?;
-            files::print_line(invited.or_exit(Exit::Refused, "cannot free")?)?;
-        }
+    let token = match &arguments.what {
+        What::Invite { name, roles, data } => wait(keep(data, Act::Invite(name, roles.clone())))??,
+        What::Free { name, data } => wait(keep(data, Act::Free(name)))??,
+        What::Confirm { name, passkey, data } => wait(keep(data, Act::Confirm(name, passkey)))??,
         What::List { data, json } => {
             let node = Node::open(data).or_exit(Exit::BadInput, "cannot open the node")?;
             let access = Access::open(&node).or_exit(Exit::Environment, "cannot read the accounts")?;
             for one in wait(access.list())? {
                 files::print_line(line(&one, *json))?;
             }
+            None
         }
+    };
+    if let Some(token) = token {
+        files::print_line(token)?;
     }
     Ok(Exit::Done)
+}
+
+/// Does it through the node where it runs, and in its folder otherwise; the token, if there is one.
+async fn keep(data: &Path, act: Act<'_>) -> Result<Option<String>, Failure> {
+    let node = Node::open(data).or_exit(Exit::BadInput, "cannot open the node")?;
+    match running(&node).await {
+        Some(client) => through_node((&client, &node), &act).await,
+        None => by_itself(&node, act).await,
+    }
+}
+
+async fn through_node((client, node): (&Client, &Node), act: &Act<'_>) -> Result<Option<String>, Failure> {
+    let (path, body) = match act {
+        Act::Invite(name, roles) => (String::new(), json!({"name": name, "roles": roles})),
+        Act::Free(name) => (format!("/{}/invitation", encoded(name)), Value::Null),
+        Act::Confirm(name, passkey) => {
+            (format!("/{}/confirmation", encoded(name)), json!({"passkey": passkey}))
+        }
+    };
+    let token = node.machine_token().or_exit(Exit::Environment, "cannot act at the node that runs")?;
+    let message = Message::request("POST", &format!("{}/access/v1/accounts{path}", node.config.url))
+        .with("content-type", "application/json")
+        .with("authorization", &format!("Bearer {token}"));
+    let content = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+    let (head, content) = client.send(&message, content).await.or_exit(Exit::Environment, "cannot act")?;
+    let answer: Value = serde_json::from_slice(&content).unwrap_or_default();
+    match head.start {
+        Start::Answer(200..=299) => Ok(answer["token"].as_str().map(str::to_owned)),
+        Start::Answer(status) => {
+            let exit = if (400..500).contains(&status) { Exit::Refused } else { Exit::Environment };
+            Err(exit.because(answer["detail"].as_str().unwrap_or("the node refused")))
+        }
+        Start::Request { .. } => Err(Exit::Environment.because("the node answered with a request")),
+    }
+}
+
+async fn by_itself(node: &Node, act: Act<'_>) -> Result<Option<String>, Failure> {
+    let now = Timestamp::now();
+    let ledger = Ledger::open(&node.folder, &node.log).or_exit(
+        Exit::Environment,
+        "cannot open the node's log (does a node run that does not answer under its own address?)",
+    )?;
+    let access = Access::open(node).or_exit(Exit::Environment, "cannot read the accounts")?;
+    access.reconcile(&ledger, now).await.or_exit(Exit::Environment, "cannot use the accounts")?;
+    Ok(match act {
+        Act::Invite(name, roles) => {
+            let roles = Roles::new(roles).or_exit(Exit::Refused, "cannot invite")?;
+            let invited = access.invite((MACHINE, name.clone(), roles), &ledger, now).await;
+            Some(invited.or_exit(Exit::Refused, "cannot invite")?)
+        }
+        Act::Free(name) => {
+            let invited = access.invite_anew((MACHINE, name), &ledger, now).await;
+            Some(invited.or_exit(Exit::Refused, "cannot free")?)
+        }
+        Act::Confirm(name, passkey) => {
+            let confirmed = access.confirm((MACHINE, name, passkey), &ledger, now).await;
+            confirmed.or_exit(Exit::Refused, "cannot confirm")?;
+            None
+        }
+    })
+}
+
+/// A name as a part of an address.
+fn encoded(name: &Person) -> String {
+    let byte = |byte: u8| match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    name.as_str().bytes().map(byte).collect()
 }
 
 fn line(account: &server::access::Account, json: bool) -> String {
     let roles: Vec<Role> = account.roles.clone().into();
     if json {
-        return serde_json::json!({
+        return json!({
             "schema": "microstamp.account/1", "name": account.name, "roles": roles, "standing": account.standing,
             "used_at": account.used_at,
         })
@@ -97,19 +179,6 @@ fn line(account: &server::access::Account, json: bool) -> String {
         standing.as_str().unwrap_or_default(),
         account.used_at
     )
-}
-
-/// The accounts, and the log that their changes go into; a node that runs holds the log.
-fn open(data: &Path) -> Result<(Access, Ledger), Failure> {
-    let node = Node::open(data).or_exit(Exit::BadInput, "cannot open the node")?;
-    let ledger = Ledger::open(&node.folder, &node.log).or_exit(
-        Exit::Environment,
-        "cannot open the node's log (a running node holds it; ask its operator, or stop it first)",
-    )?;
-    let access = Access::open(&node).or_exit(Exit::Environment, "cannot read the accounts")?;
-    wait(access.reconcile(&ledger, Timestamp::now()))?
-        .or_exit(Exit::Environment, "cannot use the accounts")?;
-    Ok((access, ledger))
 }
 
 fn wait<T>(future: impl Future<Output = T>) -> Result<T, Failure> {

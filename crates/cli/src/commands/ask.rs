@@ -61,6 +61,7 @@ fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failur
         typed_by: request.reading_sha256.is_none().then(|| request.requester.clone()),
         reading_sha256: request.reading_sha256,
         recovered_on: request.recovered_on,
+        parts: request.parts,
     })
 }
 

@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 
 use clap::Args;
-use server::{Node, NodeRole, ServeOptions, Server, start_log};
+use server::{DoorRules, Node, NodeRole, ServeOptions, Server, start_log};
 
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -21,6 +21,10 @@ pub(crate) struct Serve {
     /// Where to listen. Others reach the node under the address in its folder, so that a proxy may stand between.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8417")]
     listen: SocketAddr,
+    /// A proxy stands before the node, so all connections come from one address: do not share them out by address, and slow nobody
+    /// down by it. The proxy does both then.
+    #[arg(long)]
+    proxied: bool,
 }
 
 /// Runs the node. It ends in good order on Ctrl-C and SIGTERM.
@@ -35,7 +39,11 @@ pub(crate) fn serve(arguments: &Serve) -> Result<Exit, Failure> {
     let listener = listener.or_exit(Exit::Environment, format!("cannot listen on {}", arguments.listen))?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     runtime.or_exit(Exit::Environment, "cannot start")?.block_on(async {
-        let server = Server::start(&arguments.data, listener, ServeOptions::default()).await;
+        let mut options = ServeOptions::default();
+        if arguments.proxied {
+            options.door.per_address = DoorRules::PROXIED;
+        }
+        let server = Server::start(&arguments.data, listener, options).await;
         let server = server.or_exit(Exit::Environment, "cannot serve")?;
         let (name, address) = (&node.config.name, server.address());
         files::remark(format!("{} {name} listens on {address}", role.as_str()));

@@ -75,7 +75,7 @@ pub(crate) struct Trace {
     recovered_on: Option<Date>,
     /// The part whose mark was read, firing-pin or breech-face; both where both were. It tells the firearm where parts with one
     /// code came to be in different firearms.
-    #[arg(long = "part", value_name = "PART", conflicts_with = "agency")]
+    #[arg(long = "part", value_name = "PART")]
     parts: Vec<Part>,
     /// Print JSON.
     #[arg(long)]

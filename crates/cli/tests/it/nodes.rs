@@ -105,6 +105,60 @@ fn nodes_that_nobody_could_reach_or_that_never_could_ask_are_not_made() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_node_with_too_few_files_does_not_start() {
+    let house = House::new();
+    let program = assert_cmd::cargo::cargo_bin("microstamp");
+    let command =
+        format!("ulimit -n 300; exec '{}' serve --data police --listen 127.0.0.1:0", program.display());
+    let output = Command::new("sh").current_dir(house.0.path()).args(["-c", &command]).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(3) && error.contains("may open 300 files"), "{error}");
+}
+
+/// A process that ends with the test.
+struct Running(std::process::Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_last_operator_is_freed_without_stopping_anything() {
+    let house = House::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (address, url) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
+    let toml = house.path("police/node/node.toml");
+    std::fs::write(&toml, read(&toml).replace("http://police", &url)).unwrap();
+    let (_, key, _) = house.run(&["node", "card", "directory"]);
+    let nowhere = "http://127.0.0.1:1/directory";
+    assert_eq!(house.run(&["node", "trust", "police", "--directory", nowhere, "--key", key.trim()]).0, 0);
+    let program = assert_cmd::cargo::cargo_bin("microstamp");
+    let mut serve = std::process::Command::new(program);
+    serve.current_dir(house.0.path()).args(["serve", "--data", "police", "--listen", &address]);
+    let _running = Running(serve.stderr(std::process::Stdio::null()).spawn().unwrap());
+    for _ in 0..200 {
+        if std::net::TcpStream::connect(&address).is_ok() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let account = |words: &[&str]| house.run(&[&["account"][..], words, &["--data", "police"]].concat());
+    let (code, token, error) = account(&["invite", "op. example", "--roles", "operator"]);
+    assert!(code == 0 && token.trim().len() == 64, "{code}: {error}");
+    assert_eq!(account(&["invite", "op. example", "--roles", "operator"]).0, 4, "there is one");
+    let (code, again, error) = account(&["free", "op. example"]);
+    assert!(code == 0 && again.trim().len() == 64 && again != token, "{code}: {error}");
+    let (code, _, error) = account(&["confirm", "op. example", "--passkey", "0000 0000"]);
+    assert!(code == 4 && error.contains("whoever invited"), "{code}: {error}");
+    let (_, list, _) = account(&["list"]);
+    assert!(list.starts_with("op. example  operator  invited"), "{list}");
+}
+
 #[test]
 fn a_log_goes_on_as_another_and_records_go_after_their_time() {
     let house = House::new();

@@ -95,6 +95,7 @@ impl Federation {
             reading_sha256: Some("ab".repeat(32)),
             typed_by: None,
             recovered_on: Some("2025-04-01".parse()?),
+            parts: Vec::new(),
         };
         let message = self.to_agency("POST", "traces").with("content-type", "application/json");
         let (answer, content) = self.client.send(&message, serde_json::to_vec(&question)?).await?;

@@ -3,10 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 use registry::names::Person;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 use webauthn_rs::prelude::Passkey;
 
-use super::roles::Roles;
+use super::roles::{Action, Roles};
 
 /// Failures within [`WINDOW`] that lock an account (CJIS AC-7).
 const FAILURES: usize = 5;
@@ -22,6 +23,8 @@ const ENROLMENT: SignedDuration = SignedDuration::from_hours(24 * 7);
 pub enum Standing {
     /// It has no password and passkey yet.
     Invited,
+    /// It has both, and waits until somebody else than invited it has confirmed whose they are.
+    Unconfirmed,
     /// It may.
     Active,
     /// Too many failures; an operator frees it.
@@ -42,6 +45,9 @@ pub struct Account {
     pub standing: Standing,
     /// When it was made, freed or last used.
     pub used_at: Timestamp,
+    /// Who invited it last; that person does not confirm it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) invited_by: Option<String>,
     pub(super) id: Uuid,
     pub(super) password: Option<String>,
     pub(super) passkeys: Vec<Passkey>,
@@ -60,24 +66,30 @@ pub(super) struct Enrolment {
 
 impl Account {
     /// An account that is invited with a token.
-    pub(super) fn invited(name: Person, roles: Roles, fingerprint: [u8; 32], now: Timestamp) -> Self {
+    pub(super) fn invited(
+        (by, name, roles): (&str, Person, Roles),
+        fingerprint: [u8; 32],
+        now: Timestamp,
+    ) -> Self {
         let mut account = Self {
             name,
             roles,
             standing: Standing::Invited,
             used_at: now,
+            invited_by: None,
             id: Uuid::now_v7(),
             password: None,
             passkeys: Vec::new(),
             enrolment: None,
             failures: Vec::new(),
         };
-        account.invite(fingerprint, now);
+        account.invite(by, fingerprint, now);
         account
     }
 
     /// Takes password and passkeys away and invites anew.
-    pub(super) fn invite(&mut self, fingerprint: [u8; 32], now: Timestamp) {
+    pub(super) fn invite(&mut self, by: &str, fingerprint: [u8; 32], now: Timestamp) {
+        self.invited_by = Some(by.to_owned());
         let until = now.checked_add(ENROLMENT).unwrap_or(Timestamp::MAX);
         self.enrolment = Some(Enrolment { fingerprint: hex::encode(fingerprint), until });
         self.standing = Standing::Invited;
@@ -96,6 +108,19 @@ impl Account {
                 .is_some_and(|one| one.until > now && one.fingerprint == hex::encode(fingerprint))
     }
 
+    /// What to compare with its owner: the first half of the SHA-256 of its passkey's public key, in groups of four digits.
+    pub(super) fn passkey(&self) -> Option<String> {
+        let key = serde_json::to_vec(self.passkeys.first()?.get_public_key()).ok()?;
+        let hash = hex::encode(&Sha256::digest(key)[..16]);
+        let groups: Vec<&str> = (0..hash.len()).step_by(4).map(|at| &hash[at..at + 4]).collect();
+        Some(groups.join(" "))
+    }
+
+    /// Whether it oversees others: it can confirm accounts.
+    pub(super) fn oversees(&self) -> bool {
+        self.standing == Standing::Active && self.roles.permit(Action::ConfirmAccounts)
+    }
+
     /// Counts a failed sign-in; true when it is the one that locks.
     pub(super) fn fail(&mut self, now: Timestamp) -> bool {
         self.failures.retain(|at| now.duration_since(*at) < WINDOW);
@@ -109,7 +134,8 @@ impl Account {
 
     /// Closes an account that nobody used; true when it was open until now.
     pub(super) fn expire(&mut self, now: Timestamp) -> bool {
-        let expires = self.standing == Standing::Active && now.duration_since(self.used_at) > UNUSED;
+        let open = matches!(self.standing, Standing::Active | Standing::Unconfirmed);
+        let expires = open && now.duration_since(self.used_at) > UNUSED;
         if expires {
             self.standing = Standing::Closed;
         }

@@ -1,73 +1,34 @@
 //! The accounts of a node, in `node/accounts.json`, and the sign-ins that go through them.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use jiff::Timestamp;
 use registry::names::Person;
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::Mutex;
 use webauthn_rs::prelude::{
     CreationChallengeResponse, PublicKeyCredential, RegisterPublicKeyCredential, RequestChallengeResponse,
     Webauthn,
 };
 
 use super::account::{Account, Standing};
+use super::error::AccessError;
 use super::file::{AccountsFile, Agreement, newest};
+use super::hasher::Hasher;
 use super::passkeys::relying_party;
-use super::password::{self, fingerprint};
+use super::password::{self, fingerprint, is_common};
 use super::refused::Refused;
 use super::roles::{Action, Role, Roles};
 use super::sessions::{Sessions, Stage};
+use super::slowed::Slowed;
 use crate::config::{ConfigError, Node};
-use crate::ledger::{Act, Ledger, LedgerError};
+use crate::ledger::{Act, Ledger};
 
+/// Who acts when a command is given on the node's own machine.
+pub const MACHINE: &str = "this machine";
 /// Accounts at one node.
-const MOST: usize = 10_000;
-/// Passwords that wait to be hashed; who comes then is told to try again instead of shutting the door for everybody.
-const WAITING: usize = 64;
-
-/// Why somebody may not, or may not yet.
-#[derive(Debug, thiserror::Error)]
-pub enum AccessError {
-    /// Name, password, token, passkey, or the account's standing: which of them is not said.
-    #[error(
-        "signing in failed\nhint: after five failures within 15 minutes an account is locked until an operator frees it"
-    )]
-    Failed,
-    /// No session, or one that has ended.
-    #[error("nobody is signed in with this session\nhint: sign in again")]
-    NoSession,
-    /// The roles do not permit it.
-    #[error("this is not for the roles of {0}")]
-    NotPermitted(Person),
-    /// The password is too short or too long.
-    #[error("a password has 12 to 256 bytes")]
-    Password,
-    /// There is such an account already.
-    #[error("there is an account `{0}` already")]
-    Taken(Person),
-    /// There is none.
-    #[error("there is no account `{0}`")]
-    Unknown(Person),
-    /// An operator changes its own account.
-    #[error("nobody changes the own account\nhint: another operator does")]
-    Own,
-    /// Too many passwords wait to be looked at.
-    #[error("too many people sign in at this moment\nhint: try again in a moment; nothing was counted")]
-    Busy,
-    /// Too many accounts.
-    #[error("a node holds at most {MOST} accounts")]
-    Full,
-    /// The node's address is no name that a passkey can be bound to.
-    #[error("passkeys need a public address with a domain name; that of this node has none")]
-    NoDomain,
-    /// The log did not take the entry; nothing was changed.
-    #[error(transparent)]
-    Log(#[from] LedgerError),
-    /// The file.
-    #[error(transparent)]
-    File(#[from] ConfigError),
-}
+pub(super) const MOST: usize = 10_000;
 
 /// What a sign-in waits for: options for the browser's passkey dialogue.
 #[derive(Debug)]
@@ -76,6 +37,20 @@ pub enum Step {
     Register(Box<CreationChallengeResponse>),
     /// A passkey is to sign.
     Sign(Box<RequestChallengeResponse>),
+}
+
+/// What the second half of a sign-in leads to.
+#[derive(Debug)]
+pub enum Finished {
+    /// A session, and its secret.
+    Signed(String, Signed),
+    /// The account was set up, and waits until somebody else has confirmed this passkey.
+    Waits {
+        /// Whose it is.
+        person: Person,
+        /// What its owner tells whoever confirms it.
+        passkey: String,
+    },
 }
 
 /// Who is signed in.
@@ -92,11 +67,10 @@ pub struct Signed {
 /// Accounts and sessions of a node.
 pub struct Access {
     passkeys: Option<Webauthn>,
+    /// Whether addresses tell people apart: not behind a proxy.
+    by_address: bool,
     state: Mutex<State>,
-    /// A password costs 19 MiB and some 20 ms: two at a time.
-    hashing: Semaphore,
-    /// Those that are hashed or wait for it.
-    queue: Semaphore,
+    hasher: Hasher,
 }
 
 struct State {
@@ -104,6 +78,7 @@ struct State {
     sessions: Sessions,
     file: AccountsFile,
     refused: Refused,
+    slowed: Slowed,
 }
 
 impl Access {
@@ -114,13 +89,21 @@ impl Access {
     pub fn open(node: &Node) -> Result<Self, ConfigError> {
         let (file, accounts) = AccountsFile::open(node)?;
         let accounts = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
-        let state = State { accounts, sessions: Sessions::default(), file, refused: Refused::default() };
+        let (sessions, refused, slowed) = (Sessions::default(), Refused::default(), Slowed::default());
+        let state = State { accounts, sessions, file, refused, slowed };
         Ok(Self {
             passkeys: relying_party(&node.config.url),
+            by_address: false,
             state: Mutex::new(state),
-            hashing: Semaphore::new(2),
-            queue: Semaphore::new(WAITING),
+            hasher: Hasher::start()?,
         })
+    }
+
+    /// Does not listen to addresses from which too many sign-ins failed.
+    #[must_use]
+    pub(crate) fn by_address(mut self, by_address: bool) -> Self {
+        self.by_address = by_address;
+        self
     }
 
     /// Compares the accounts with the log. A change that was entered and did not take effect before the node ended is
@@ -180,12 +163,15 @@ impl Access {
         if let Some(taken) = state.accounts.keys().find(|known| known.is(&name)) {
             return Err(AccessError::Taken(taken.clone()));
         }
+        if is_named(&name, MACHINE) {
+            return Err(AccessError::Taken(name));
+        }
         if state.accounts.len() >= MOST {
             return Err(AccessError::Full);
         }
         let token = password::token();
         let act = json!({"change": "invited", "account": name, "roles": roles, "by": by});
-        let account = Account::invited(name, roles, fingerprint(&token), now);
+        let account = Account::invited((by, name, roles), fingerprint(&token), now);
         state.change(ledger, (act, account), now).await?;
         Ok(token)
     }
@@ -240,10 +226,42 @@ impl Access {
         }
         let mut account = state.account(name)?.clone();
         let token = password::token();
-        account.invite(fingerprint(&token), now);
+        account.invite(by, fingerprint(&token), now);
         let act = json!({"change": "invited anew", "account": name, "by": by});
         state.change(ledger, (act, account), now).await?;
         Ok(token)
+    }
+
+    /// Lets an account that was set up sign in, on the word of somebody else than invited it, who has asked its owner for the
+    /// passkey. So no operator alone makes two people of itself.
+    ///
+    /// # Errors
+    /// [`AccessError`].
+    pub async fn confirm(
+        &self,
+        (by, name, passkey): (&str, &Person, &str),
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let mut state = self.state.lock().await;
+        let mut account = state.account(name)?.clone();
+        let same = |other: &str| other == by || other.parse().is_ok_and(|other: Person| is_named(&other, by));
+        if is_named(name, by) {
+            return Err(AccessError::Own);
+        }
+        if account.invited_by.as_deref().is_some_and(same) {
+            return Err(AccessError::Inviter(name.clone()));
+        }
+        let digits =
+            |text: &str| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_lowercase();
+        let own = account.passkey().filter(|_| account.standing == Standing::Unconfirmed);
+        if own.is_none_or(|own| digits(&own) != digits(passkey)) {
+            return Err(AccessError::NotAwaited(name.clone()));
+        }
+        account.standing = Standing::Active;
+        account.used_at = now;
+        let act = json!({"change": "confirmed", "account": name, "by": by, "passkey": account.passkey()});
+        state.change(ledger, (act, account), now).await
     }
 
     /// Every account, by name.
@@ -258,16 +276,21 @@ impl Access {
     pub async fn enrol(
         &self,
         (name, token, password): (&Person, &str, &str),
+        from: Option<IpAddr>,
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<(String, Step), AccessError> {
         let passkeys = self.passkeys.as_ref().ok_or(AccessError::NoDomain)?;
         let token = fingerprint(token);
+        self.may_try(from, now).await?;
         // A hash is work: only for whoever holds a token.
         if !self.state.lock().await.is_invited(name, token, now) {
-            return Err(self.refuse(name, ledger, now).await);
+            return Err(self.refuse((name, from), ledger, now).await);
         }
-        let hash = self.hashed(password).await?;
+        if is_common(password, name.as_str()) {
+            return Err(AccessError::Password);
+        }
+        let hash = self.hasher.hash(password).await?;
         let mut state = self.state.lock().await;
         let account = state.accounts.get(name).filter(|account| account.is_invited_by(token, now));
         let (id, shown) = (account.ok_or(AccessError::Failed)?.id, name.as_str());
@@ -285,11 +308,13 @@ impl Access {
     pub async fn sign_in(
         &self,
         (name, password): (&Person, &str),
+        from: Option<IpAddr>,
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<(String, Step), AccessError> {
+        self.may_try(from, now).await?;
         let hash = self.state.lock().await.accounts.get(name).and_then(|account| account.password.clone());
-        let matches = self.matching(password, hash.clone()).await?;
+        let matches = self.hasher.matches(password, hash.clone()).await?;
         let mut state = self.state.lock().await;
         // Between the two locks the account may have been closed or given another password.
         let account = state.accounts.get(name).filter(|account| {
@@ -297,10 +322,10 @@ impl Access {
         });
         let Some(account) = account.cloned() else {
             drop(state);
-            return Err(self.refuse(name, ledger, now).await);
+            return Err(self.refuse((name, from), ledger, now).await);
         };
         if !matches {
-            state.failed(account, ledger, now).await?;
+            state.failed((account, from), ledger, now).await?;
             return Err(AccessError::Failed);
         }
         let passkeys = self.passkeys.as_ref().ok_or(AccessError::NoDomain)?;
@@ -317,23 +342,36 @@ impl Access {
     pub async fn finish(
         &self,
         (secret, credential): (&str, Value),
+        from: Option<IpAddr>,
         ledger: &Ledger,
         now: Timestamp,
-    ) -> Result<(String, Signed), AccessError> {
+    ) -> Result<Finished, AccessError> {
         let mut state = self.state.lock().await;
         let (person, stage) = state.sessions.take(secret, now).ok_or(AccessError::NoSession)?;
         let account = state.account(&person)?.clone();
+        // The first who oversees a node is invited on its own machine, and nobody is there to confirm them.
+        let first = account.invited_by.as_deref() == Some(MACHINE)
+            && !state.accounts.values().any(|other| other.name != person && other.oversees());
         let Some((what, mut account)) = self.second_factor(account.clone(), stage, credential) else {
-            state.failed(account, ledger, now).await?;
+            state.failed((account, from), ledger, now).await?;
             return Err(AccessError::Failed);
         };
         account.used_at = now;
         account.failures.clear();
-        let roles = account.roles.clone();
-        state.change(ledger, (json!({"change": what, "account": person}), account), now).await?;
+        if account.standing == Standing::Unconfirmed && first {
+            account.standing = Standing::Active;
+        }
+        let (roles, waits) = (account.roles.clone(), account.standing == Standing::Unconfirmed);
+        let passkey = account.passkey().unwrap_or_default();
+        state
+            .change(ledger, (json!({"change": what, "account": person, "from": from}), account), now)
+            .await?;
+        if waits {
+            return Ok(Finished::Waits { person, passkey });
+        }
         let secret = state.sessions.begin(person.clone(), Stage::Full, now);
         let until = state.sessions.who(&secret, now).ok_or(AccessError::NoSession)?.1;
-        Ok((secret, Signed { person, roles, until }))
+        Ok(Finished::Signed(secret, Signed { person, roles, until }))
     }
 
     /// Who is signed in with a secret.
@@ -386,7 +424,7 @@ impl Access {
         let state = self.state.lock().await;
         state.accounts.values().any(|account| {
             account.roles.contains(Role::Operator)
-                && matches!(account.standing, Standing::Active | Standing::Invited)
+                && matches!(account.standing, Standing::Active | Standing::Invited | Standing::Unconfirmed)
         })
     }
 
@@ -404,7 +442,7 @@ impl Access {
                 account.password = Some(password);
                 account.passkeys = vec![passkey];
                 account.enrolment = None;
-                account.standing = Standing::Active;
+                account.standing = Standing::Unconfirmed;
                 Some(("enrolled", account))
             }
             Stage::Asked(state) if account.standing == Standing::Active => {
@@ -420,11 +458,23 @@ impl Access {
     }
 
     /// Counts a sign-in to an account that is not there or may not sign in, and says no more than for a wrong password.
-    async fn refuse(&self, name: &Person, ledger: &Ledger, now: Timestamp) -> AccessError {
+    async fn refuse(
+        &self,
+        (name, from): (&Person, Option<IpAddr>),
+        ledger: &Ledger,
+        now: Timestamp,
+    ) -> AccessError {
         let mut state = self.state.lock().await;
         let known = state.accounts.contains_key(name).then(|| name.clone());
-        state.refused.count(known);
+        state.slowed.failed(from, now);
+        state.refused.count(known, from);
         state.settle(ledger, now, false).await.err().unwrap_or(AccessError::Failed)
+    }
+
+    /// Whether an address is listened to at all.
+    async fn may_try(&self, from: Option<IpAddr>, now: Timestamp) -> Result<(), AccessError> {
+        let waits = self.by_address && self.state.lock().await.slowed.waits(from, now);
+        if waits { Err(AccessError::Slowed) } else { Ok(()) }
     }
 
     /// Enters what was refused since the last time; at most once a minute unless the node stops.
@@ -434,23 +484,11 @@ impl Access {
     pub async fn settle(&self, ledger: &Ledger, now: Timestamp, anyhow: bool) -> Result<(), AccessError> {
         self.state.lock().await.settle(ledger, now, anyhow).await
     }
+}
 
-    async fn hashed(&self, password: &str) -> Result<String, AccessError> {
-        let _place = self.queue.try_acquire().map_err(|_| AccessError::Busy)?;
-        let (password, turn) = (password.to_owned(), self.hashing.acquire().await);
-        let hash = tokio::task::spawn_blocking(move || password::hash(&password)).await;
-        drop(turn);
-        hash.ok().flatten().ok_or(AccessError::Password)
-    }
-
-    async fn matching(&self, password: &str, hash: Option<String>) -> Result<bool, AccessError> {
-        let _place = self.queue.try_acquire().map_err(|_| AccessError::Busy)?;
-        let (password, turn) = (password.to_owned(), self.hashing.acquire().await);
-        let matches =
-            tokio::task::spawn_blocking(move || password::matches(&password, hash.as_deref())).await;
-        drop(turn);
-        Ok(matches.unwrap_or(false))
-    }
+/// Whether somebody, in words, is this person.
+fn is_named(person: &Person, words: &str) -> bool {
+    words.parse().is_ok_and(|other: Person| person.is(&other))
 }
 
 impl State {
@@ -480,10 +518,11 @@ impl State {
     /// Counts a failure at once, whether the log takes it or not: who guesses must not win by a full disk.
     async fn failed(
         &mut self,
-        mut account: Account,
+        (mut account, from): (Account, Option<IpAddr>),
         ledger: &Ledger,
         now: Timestamp,
     ) -> Result<(), AccessError> {
+        self.slowed.failed(from, now);
         let (name, locks) = (account.name.clone(), account.fail(now));
         self.accounts.insert(name.clone(), account);
         if locks {
@@ -491,7 +530,7 @@ impl State {
             self.sessions.end_begun(&name);
         }
         let what = if locks { "locked" } else { "sign-in failed" };
-        self.keep(ledger, json!({"change": what, "account": name}), now).await
+        self.keep(ledger, json!({"change": what, "account": name, "from": from}), now).await
     }
 
     /// Changes an account: no log, no change.

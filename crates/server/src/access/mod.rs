@@ -5,15 +5,20 @@
 //! `docs/access.md` names the test behind every control.
 
 mod account;
+mod error;
 mod file;
+mod hasher;
 mod keeper;
 mod passkeys;
 mod password;
 mod refused;
 mod roles;
 mod sessions;
+mod slowed;
 
 pub use account::{Account, Standing};
-pub use keeper::{Access, AccessError, Signed, Step};
+pub use error::AccessError;
+pub use keeper::{Access, Finished, MACHINE, Signed, Step};
 pub use roles::{Action, Role, Roles, RolesError, permits};
 pub use sessions::{ABSOLUTE, IDLE};
+pub(crate) use slowed::party;

@@ -47,6 +47,8 @@ pub enum Action {
     SeeAccounts,
     /// Make, change, free and close accounts.
     ManageAccounts,
+    /// Say that an account that was set up is its owner's; not one that one invited oneself.
+    ConfirmAccounts,
 }
 
 impl Role {
@@ -69,7 +71,7 @@ impl Role {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::FileQuestion,
         Self::ApproveQuestion,
         Self::SeeQuestions,
@@ -80,6 +82,7 @@ impl Action {
         Self::SeeRecords,
         Self::SeeAccounts,
         Self::ManageAccounts,
+        Self::ConfirmAccounts,
     ];
 }
 
@@ -94,7 +97,7 @@ pub fn permits(role: Role, action: Action) -> bool {
         Action::AttachReading => role == Role::Examiner,
         Action::SeeCodes | Action::RecordEntry | Action::SeeReminders => role == Role::Registrar,
         Action::SeeRecords => role == Role::Auditor,
-        Action::SeeAccounts => matches!(role, Role::Operator | Role::Auditor),
+        Action::SeeAccounts | Action::ConfirmAccounts => matches!(role, Role::Operator | Role::Auditor),
         Action::ManageAccounts => role == Role::Operator,
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{CaseNumber, CrimeCode, LicenceNumber, Ori, PartyName, Person, Reason, Reference};
-use registry::{Description, Event, FirearmKey, NewEntry};
+use registry::{Description, Event, FirearmKey, NewEntry, Part};
 use serde::{Deserialize, Serialize};
 use symbology::Code;
 use uuid::Uuid;
@@ -41,6 +41,9 @@ pub struct Question {
     pub typed_by: Option<Person>,
     /// Day on which the case was recovered.
     pub recovered_on: Option<Date>,
+    /// Which parts' marks were read, where that is known: the parts of a code can be in two firearms.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// One code of a reading.
@@ -61,6 +64,9 @@ pub struct AttachedReading {
     pub codes: Vec<AskedCode>,
     /// SHA-256 of the reading's file, 64 hexadecimal digits.
     pub reading_sha256: String,
+    /// Which parts' marks were read; those of the draft stay where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// An entry that a registrar records in the issuer's books.

@@ -1,10 +1,11 @@
 //! What people do over HTTP: sign in, keep accounts, file and approve questions, audit.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::{Query, Request, State};
+use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
@@ -13,8 +14,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::routes::{LIMIT, Named, json as respond};
-use crate::access::{Access, AccessError, Account, Action, Role, Roles, Signed, Step};
+use super::routes::{LIMIT, Named, json as respond, same};
+use crate::access::{Access, AccessError, Account, Action, Finished, MACHINE, Role, Roles, Signed, Step};
 use crate::api::{AttachedReading, EntryDraft};
 use crate::clock::Clock;
 use crate::config::Node;
@@ -22,6 +23,7 @@ use crate::ledger::{Act, Ledger};
 use crate::problem::{Problem, ProblemKind};
 use crate::roles::{Agency, Desk, DirectoryHolder, Filed, Issuer, PAGE};
 use crate::telemetry::Metrics;
+use crate::tls::Peer;
 
 /// Longest idempotency key.
 const KEY: usize = 128;
@@ -39,6 +41,8 @@ pub(super) struct People {
     pub(super) access: Arc<Access>,
     pub(super) owner: Owner,
     pub(super) desk: Option<Arc<Desk>>,
+    /// What the machine's own commands show; made anew at each start.
+    pub(super) machine: String,
     pub(super) clock: Clock,
 }
 
@@ -55,6 +59,7 @@ pub(super) fn routes(people: People) -> Router {
         .route("/access/v1/accounts/{name}", axum::routing::delete(close))
         .route("/access/v1/accounts/{name}/roles", put(set_roles))
         .route("/access/v1/accounts/{name}/invitation", post(invite_anew))
+        .route("/access/v1/accounts/{name}/confirmation", post(confirm))
         .route("/access/v1/records", get(records));
     if people.desk.is_some() {
         routes = routes
@@ -129,6 +134,14 @@ impl People {
         entered.map(drop).map_err(|error| ProblemKind::NoLog.because(error))
     }
 
+    /// The same for acts that are also done on the node's own machine, by whoever can read its secret; who acts, in words.
+    async fn permit_here(&self, headers: &HeaderMap, action: Action) -> Result<String, Problem> {
+        if same(bearer(headers)?.as_bytes(), self.machine.as_bytes()) {
+            return Ok(MACHINE.to_owned());
+        }
+        Ok(self.permit(headers, action).await?.person.to_string())
+    }
+
     async fn permit(&self, headers: &HeaderMap, action: Action) -> Result<Signed, Problem> {
         Ok(self.access.permit(bearer(headers)?, action, self.clock.now()).await?)
     }
@@ -138,11 +151,16 @@ impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Self {
         let kind = match &error {
             AccessError::Failed | AccessError::NoSession => ProblemKind::NotSignedIn,
-            AccessError::NotPermitted(_) | AccessError::Own => ProblemKind::Forbidden,
+            AccessError::NotPermitted(_) | AccessError::Own | AccessError::Inviter(_) => {
+                ProblemKind::Forbidden
+            }
             AccessError::Password => ProblemKind::Malformed,
-            AccessError::Taken(_) | AccessError::Full | AccessError::NoDomain => ProblemKind::Conflict,
+            AccessError::Taken(_)
+            | AccessError::Full
+            | AccessError::NoDomain
+            | AccessError::NotAwaited(_) => ProblemKind::Conflict,
             AccessError::Unknown(_) => ProblemKind::NotFound,
-            AccessError::Busy => ProblemKind::Busy,
+            AccessError::Busy | AccessError::Slowed => ProblemKind::Busy,
             AccessError::Log(_) => ProblemKind::NoLog,
             AccessError::File(_) => ProblemKind::Fault,
         };
@@ -159,9 +177,10 @@ struct Enrolment {
 }
 
 async fn enrol(State(people): State<People>, request: Request) -> Answer {
+    let from = source(&request);
     let (_, asked): (_, Enrolment) = content(request).await?;
     let who = (&asked.name, &*asked.token, &*asked.password);
-    Ok(step(people.access.enrol(who, people.ledger(), people.clock.now()).await?))
+    Ok(step(people.access.enrol(who, from, people.ledger(), people.clock.now()).await?))
 }
 
 #[derive(Deserialize)]
@@ -172,17 +191,24 @@ struct SignIn {
 }
 
 async fn sign_in(State(people): State<People>, request: Request) -> Answer {
+    let from = source(&request);
     let (_, asked): (_, SignIn) = content(request).await?;
     let who = (&asked.name, &*asked.password);
-    Ok(step(people.access.sign_in(who, people.ledger(), people.clock.now()).await?))
+    Ok(step(people.access.sign_in(who, from, people.ledger(), people.clock.now()).await?))
 }
 
 async fn passkey(State(people): State<People>, request: Request) -> Answer {
+    let from = source(&request);
     let (headers, credential): (_, Value) = content(request).await?;
     let answer = (bearer(&headers)?, credential);
-    let (secret, signed) = people.access.finish(answer, people.ledger(), people.clock.now()).await?;
-    let mut shown = shown(&signed);
-    shown["session"] = secret.into();
+    let shown = match people.access.finish(answer, from, people.ledger(), people.clock.now()).await? {
+        Finished::Signed(secret, signed) => {
+            let mut shown = shown(&signed);
+            shown["session"] = secret.into();
+            shown
+        }
+        Finished::Waits { person, passkey } => json!({"person": person, "unconfirmed": passkey}),
+    };
     Ok(respond(shown.to_string()))
 }
 
@@ -239,9 +265,9 @@ struct Invitation {
 }
 
 async fn invite(State(people): State<People>, request: Request) -> Answer {
-    let by = people.permit(request.headers(), Action::ManageAccounts).await?;
+    let by = people.permit_here(request.headers(), Action::ManageAccounts).await?;
     let (_, asked): (_, Invitation) = content(request).await?;
-    let whom = (by.person.as_str(), asked.name, together(asked.roles)?);
+    let whom = (&*by, asked.name, together(asked.roles)?);
     let token = people.access.invite(whom, people.ledger(), people.clock.now()).await?;
     Ok((StatusCode::CREATED, respond(json!({"token": token}).to_string())).into_response())
 }
@@ -261,10 +287,24 @@ async fn set_roles(State(people): State<People>, Named(name): Named, request: Re
 }
 
 async fn invite_anew(State(people): State<People>, Named(name): Named, headers: HeaderMap) -> Answer {
-    let by = people.permit(&headers, Action::ManageAccounts).await?;
-    let whom = (by.person.as_str(), &person(&name)?);
+    let by = people.permit_here(&headers, Action::ManageAccounts).await?;
+    let whom = (&*by, &person(&name)?);
     let token = people.access.invite_anew(whom, people.ledger(), people.clock.now()).await?;
     Ok(respond(json!({"token": token}).to_string()))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Confirmation {
+    passkey: String,
+}
+
+async fn confirm(State(people): State<People>, Named(name): Named, request: Request) -> Answer {
+    let by = people.permit_here(request.headers(), Action::ConfirmAccounts).await?;
+    let (_, said): (_, Confirmation) = content(request).await?;
+    let whom = (&*by, &person(&name)?, &*said.passkey);
+    people.access.confirm(whom, people.ledger(), people.clock.now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn close(State(people): State<People>, Named(name): Named, headers: HeaderMap) -> Answer {
@@ -430,6 +470,11 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     given.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| {
         ProblemKind::NotSignedIn.because("this is for those who are signed in\nhint: sign in first")
     })
+}
+
+/// Where a request came from; behind a proxy that is the proxy's address.
+fn source(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<Peer>>().and_then(|ConnectInfo(peer)| peer.address)
 }
 
 async fn bytes(request: Request) -> Result<(HeaderMap, Vec<u8>), Problem> {

@@ -33,7 +33,7 @@ type Stopped = watch::Receiver<bool>;
 /// An issuer's or an agency's node: a log that is cosigned, and people with accounts.
 pub(super) async fn with_people(
     owner: Owner,
-    clock: Clock,
+    (clock, by_address): (Clock, bool),
     stopped: Stopped,
 ) -> Result<(Router, JoinHandle<()>), ServeError> {
     let node = owner.node();
@@ -45,7 +45,7 @@ pub(super) async fn with_people(
         cosigned: Some(Arc::clone(&cosigned)),
         log: Some(owner.ledger().state()),
     };
-    let access = Arc::new(Access::open(node)?);
+    let access = Arc::new(Access::open(node)?.by_address(by_address));
     access.reconcile(owner.ledger(), clock.now()).await?;
     let desk = match &owner {
         Owner::Agency(agency) => Some(Arc::new(Desk::open(Arc::clone(agency))?)),
@@ -55,6 +55,7 @@ pub(super) async fn with_people(
         access: Arc::clone(&access),
         owner: owner.clone(),
         desk: desk.clone(),
+        machine: node.new_machine_token()?,
         clock: clock.clone(),
     });
     let books = matches!(owner, Owner::Issuer(_)).then(|| Arc::new(Cosigned::of_books(node)));

@@ -96,7 +96,8 @@ pub async fn play_issuer(
     let (trick, earlier) = (Mutex::new(Trick::Good), Mutex::default());
     let stage = Arc::new(Stage { tester, agency: agency.clone(), trick, earlier });
     let routes = Router::new().fallback(answer).with_state(Arc::clone(&stage));
-    let doors = Doors::open(listener, tls.as_deref()).map_err(|error| error.to_string())?;
+    let doors =
+        Doors::open(listener, tls.as_deref(), DoorRules::default()).map_err(|error| error.to_string())?;
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let serving = tokio::spawn(serve(doors, (routes, DoorRules::default()), stopped));
     let mut clauses = Vec::new();

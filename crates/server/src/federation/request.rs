@@ -45,6 +45,14 @@ pub fn check_question(content: &[u8]) -> Result<Question, Problem> {
     if codes.iter().enumerate().any(|(at, one)| codes[..at].iter().any(|other| other.code == one.code)) {
         return Err(malformed(&"a code stands twice"));
     }
+    if question.parts.iter().enumerate().any(|(at, part)| question.parts[..at].contains(part)) {
+        return Err(malformed(&"a part stands twice"));
+    }
+    if let Some(field) = unseen(&question) {
+        return Err(malformed(&format_args!(
+            "`{field}` holds characters that cannot be seen and turn others round"
+        )));
+    }
     let hash = question.reading_sha256.as_ref();
     if hash.is_some_and(|hash| hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit())) {
         return Err(malformed(&"`reading_sha256` is not 64 hexadecimal digits"));
@@ -55,6 +63,48 @@ pub fn check_question(content: &[u8]) -> Result<Question, Problem> {
         ));
     }
     Ok(question)
+}
+
+/// The first field with a character that cannot be seen (general category Cf): those turn the direction of what is read, or make two
+/// numbers look alike. In names of people the joiners stay, which some scripts need; names are compared without them.
+fn unseen(question: &Question) -> Option<&'static str> {
+    let justification = match &question.priority {
+        Urgency::Urgent { justification } => Some(justification.as_str()),
+        Urgency::Routine => None,
+    };
+    let second = match &question.kind {
+        QuestionKind::RetailReference { second_approver, .. } => Some(second_approver.as_str()),
+        QuestionKind::Chain {} => None,
+    };
+    let texts = [
+        ("case_number", Some(question.case_number.as_str())),
+        ("reason", Some(question.reason.as_str())),
+        ("justification", justification),
+    ];
+    let names = [
+        ("requester", Some(question.requester.as_str())),
+        ("approver", Some(question.approver.as_str())),
+        ("second_approver", second),
+        ("typed_by", question.typed_by.as_ref().map(registry::names::Person::as_str)),
+    ];
+    let text = texts.into_iter().find(|(_, text)| text.is_some_and(|text| text.chars().any(is_format)));
+    let name = || names.into_iter().find(|(_, name)| name.is_some_and(|name| name.chars().any(turns)));
+    text.or_else(name).map(|(field, _)| field)
+}
+
+/// Whether a character turns the direction of those behind it.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// Whether a character is of the general category Cf (Unicode 16).
+fn is_format(c: char) -> bool {
+    turns(c)
+        || matches!(c,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}' | '\u{180e}'
+            | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{206a}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}' | '\u{e0020}'..='\u{e007f}')
 }
 
 /// Checks the agency and the two persons. The step before and the limits are the issuer's to check.
@@ -96,7 +146,7 @@ pub(crate) fn to_books(question: &Question) -> TraceRequest {
             QuestionKind::RetailReference { second_approver, .. } => Some(second_approver.clone()),
         },
         recovered_on: question.recovered_on,
-        parts: Vec::new(),
+        parts: question.parts.clone(),
     }
 }
 

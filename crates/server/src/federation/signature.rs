@@ -21,6 +21,9 @@ pub enum SignatureError {
     /// A parameter is missing.
     #[error("the signature has no `{0}`")]
     NoParameter(&'static str),
+    /// The signature holds, but was made outside the time of what it answers.
+    #[error("the answer was not signed within the request's time")]
+    OutsideItsTime,
     /// The signature is not by that key over that message.
     #[error("the signature does not verify: the message was altered, or signed with another key")]
     Wrong,

@@ -184,7 +184,7 @@ fn people() -> Vec<Operation> {
         .at(PEOPLE)
         .takes("Enrolment")
         .gives("Dialogue")
-        .answers(&[200, 400, 401, 409, 413]),
+        .answers(&[200, 400, 401, 409, 413, 429, 503]),
         open("/access/v1/sign-in", "post", "Give the password; answers with the passkey dialogue")
             .at(PEOPLE)
             .takes("SignIn")
@@ -196,7 +196,7 @@ fn people() -> Vec<Operation> {
             "Give the browser's answer to the passkey dialogue; answers with the session",
         )
         .takes("Credential")
-        .gives("Session")
+        .gives("Finished")
         .answers(&[200, 400, 401, 413, 503]),
         signed_in("/access/v1/session", "get", "Who is signed in").gives("Session").answers(&[200, 401]),
         signed_in("/access/v1/session", "delete", "Sign out").answers(&[204, 401]),
@@ -219,6 +219,13 @@ fn people() -> Vec<Operation> {
         )
         .gives("Token")
         .answers(&[200, 401, 403, 404, 503]),
+        signed_in(
+            "/access/v1/accounts/{name}/confirmation",
+            "post",
+            "Confirm the passkey of an account that somebody else invited; it can sign in from then on",
+        )
+        .takes("Confirmation")
+        .answers(&[204, 400, 401, 403, 404, 409, 413, 503]),
         signed_in("/access/v1/records", "get", "The records behind the log, with their salts")
             .gives("Records")
             .paged(&json!({"type": "integer", "minimum": 0})),

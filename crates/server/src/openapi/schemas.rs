@@ -17,7 +17,7 @@ pub(super) fn schemas() -> Value {
 fn of_people() -> Value {
     let password = json!({"type": "string", "minLength": 12, "maxLength": 256});
     let time = json!({"type": "string", "format": "date-time"});
-    let standing = json!({"enum": ["invited", "active", "locked", "closed"]});
+    let standing = json!({"enum": ["invited", "unconfirmed", "active", "locked", "closed"]});
     let account = json!({"name": person(), "roles": roles(), "standing": standing, "used_at": time});
     let record = json!({
         "index": {"type": "integer", "minimum": 0}, "salt": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
@@ -34,6 +34,10 @@ fn of_people() -> Value {
             "session": {"type": "string"}, "register": {"type": "object"}, "sign": {"type": "object"}})),
         "Session": object(&["person", "roles", "until"], &json!({
             "person": person(), "roles": roles(), "until": time, "session": {"type": "string"}})),
+        "Finished": object(&["person"], &json!({
+            "person": person(), "roles": roles(), "until": time, "session": {"type": "string"},
+            "unconfirmed": {"type": "string", "description": "what to tell whoever confirms the account"}})),
+        "Confirmation": every(&json!({"passkey": {"type": "string", "minLength": 32, "maxLength": 64}})),
         "Invitation": every(&json!({"name": person(), "roles": roles()})),
         "NewRoles": every(&json!({"roles": roles()})),
         "Token": every(&json!({"token": {"type": "string"}})),
@@ -68,8 +72,8 @@ fn of_desk() -> Value {
         "Question": question(&fields, &json!({
             "schema": {"const": "microstamp.question/1"}, "id": uuid, "requester": person(), "approver": person(),
             "kind": {"oneOf": [chain(), approved]}})),
-        "AttachedReading": every(&json!({
-            "codes": codes(), "reading_sha256": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}})),
+        "AttachedReading": object(&["codes", "reading_sha256"], &json!({
+            "codes": codes(), "reading_sha256": {"type": "string", "pattern": "^[0-9a-fA-F]{64}$"}, "parts": parts()})),
         "FiledQuestion": object(&["id", "draft", "draft_sha256", "requester", "filed_at", "state"], &json!({
             "draft_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "id": uuid, "draft": reference("QuestionDraft"), "requester": person(), "filed_at": time, "examiner": person(),
@@ -121,7 +125,7 @@ fn of_nodes() -> Value {
         "cells": list(&every(&cell))});
     let card = json!({
         "name": {"type": "string"}, "url": {"type": "string"}, "signing": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-        "statements": {"type": "string"}, "log": {"type": "string"}, "tls": {"type": "string"}});
+        "statements": {"type": "string"}, "log": {"type": "string"}, "log_ended": {"type": "string"}, "tls": {"type": "string"}});
     json!({
         "Statistics": every(&json!({
             "schema": {"const": "microstamp.statistics/1"}, "suppressed_below": {"type": "integer"},
@@ -154,6 +158,10 @@ fn codes() -> Value {
     json!({"type": "array", "minItems": 1, "maxItems": 20, "items": one})
 }
 
+fn parts() -> Value {
+    json!({"type": "array", "uniqueItems": true, "items": {"enum": ["firing-pin", "breech-face", "round"]}})
+}
+
 fn chain() -> Value {
     every(&json!({"for": {"const": "chain"}}))
 }
@@ -171,6 +179,7 @@ fn question(required: &[&str], more: &Value) -> Value {
         "reading_sha256": {"type": ["string", "null"], "pattern": "^[0-9a-fA-F]{64}$"},
         "typed_by": person(),
         "recovered_on": {"type": ["string", "null"], "format": "date"},
+        "parts": parts(),
     });
     for (name, schema) in more.as_object().into_iter().flatten() {
         fields[name] = schema.clone();

@@ -490,6 +490,7 @@ impl Desk {
             reading_sha256: draft.reading_sha256,
             typed_by: draft.typed_by,
             recovered_on: draft.recovered_on,
+            parts: draft.parts,
         };
         let content = serde_json::to_vec(&question).map_err(|error| ProblemKind::Malformed.because(error))?;
         check_question(&content)

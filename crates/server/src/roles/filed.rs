@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use registry::Part;
 use registry::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -39,6 +40,9 @@ pub struct Draft {
     /// Day on which the case was recovered.
     #[serde(default)]
     pub recovered_on: Option<Date>,
+    /// Which parts' marks were read, where that is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 /// What a draft asks for.
@@ -160,6 +164,9 @@ impl Draft {
     /// Takes a reading in place of its own.
     pub(crate) fn take_reading(&mut self, reading: AttachedReading) {
         self.codes = reading.codes;
+        if !reading.parts.is_empty() {
+            self.parts = reading.parts;
+        }
         (self.reading_sha256, self.typed_by) = (Some(reading.reading_sha256), None);
     }
 
@@ -176,6 +183,7 @@ impl Draft {
             == (&question.ori, &question.case_number, &question.crime_code)
             && (&self.priority, &self.reason) == (&question.priority, &question.reason)
             && (&self.codes, &self.reading_sha256) == (&question.codes, &question.reading_sha256)
-            && (&self.typed_by, self.recovered_on) == (&question.typed_by, question.recovered_on)
+            && (&self.typed_by, self.recovered_on, &self.parts)
+                == (&question.typed_by, question.recovered_on, &question.parts)
     }
 }

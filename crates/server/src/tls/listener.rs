@@ -1,5 +1,6 @@
 //! A server's side: handshakes run beside each other, and what has shaken hands is served.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
+
+use crate::guests::{Guests, Place};
 
 /// Time for a handshake.
 const TIME: Duration = Duration::from_secs(10);
@@ -19,23 +22,25 @@ const AT_ONCE: usize = 512;
 pub(crate) struct Peer {
     /// Whether it showed a certificate; one that is not known does not get this far.
     pub(crate) certified: bool,
+    /// Where it is.
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// A listener of TLS connections.
 pub(crate) struct TlsListener {
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, Peer)>,
+    ready: mpsc::Receiver<(TlsStream<TcpStream>, Peer, Place)>,
     accepting: JoinHandle<()>,
 }
 
 impl TlsListener {
-    pub(crate) fn new(listener: TcpListener, config: Arc<rustls::ServerConfig>) -> Self {
+    pub(crate) fn new(listener: TcpListener, config: Arc<rustls::ServerConfig>, guests: Arc<Guests>) -> Self {
         let (hand_over, ready) = mpsc::channel(AT_ONCE);
-        let accepting = tokio::spawn(accept(listener, TlsAcceptor::from(config), hand_over));
+        let accepting = tokio::spawn(accept((listener, guests), TlsAcceptor::from(config), hand_over));
         Self { ready, accepting }
     }
 
     /// The next connection that has shaken hands.
-    pub(crate) async fn next(&mut self) -> (TlsStream<TcpStream>, Peer) {
+    pub(crate) async fn next(&mut self) -> (TlsStream<TcpStream>, Peer, Place) {
         match self.ready.recv().await {
             Some(connection) => connection,
             None => std::future::pending().await,
@@ -50,9 +55,9 @@ impl Drop for TlsListener {
 }
 
 async fn accept(
-    listener: TcpListener,
+    (listener, guests): (TcpListener, Arc<Guests>),
     acceptor: TlsAcceptor,
-    hand_over: mpsc::Sender<(TlsStream<TcpStream>, Peer)>,
+    hand_over: mpsc::Sender<(TlsStream<TcpStream>, Peer, Place)>,
 ) {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     loop {
@@ -65,6 +70,8 @@ async fn accept(
                 continue;
             }
         };
+        // Before the handshake, which costs more here than there.
+        let Some(place) = guests.admit(address.ip()) else { continue };
         let (acceptor, hand_over) = (acceptor.clone(), hand_over.clone());
         tokio::spawn(async move {
             let _turn = turn;
@@ -72,7 +79,8 @@ async fn accept(
             match tokio::time::timeout(TIME, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => {
                     let certified = stream.get_ref().1.peer_certificates().is_some();
-                    let _ = hand_over.send((stream, Peer { certified })).await;
+                    let peer = Peer { certified, address: Some(address.ip()) };
+                    let _ = hand_over.send((stream, peer, place)).await;
                 }
                 Ok(Err(error)) => tracing::warn!(peer = %address, %error, "no handshake"),
                 Err(_) => tracing::warn!(peer = %address, "a handshake took too long"),

@@ -7,12 +7,13 @@ use server::federation::Message;
 use crate::people::{Office, PASSWORD, Someone, staffed};
 
 /// Every operation that is for those who are signed in, with the action that its role must permit.
-const GUARDED: [(&str, &str, Action); 14] = [
+const GUARDED: [(&str, &str, Action); 15] = [
     ("GET", "/access/v1/accounts", Action::SeeAccounts),
     ("POST", "/access/v1/accounts", Action::ManageAccounts),
     ("DELETE", "/access/v1/accounts/nobody", Action::ManageAccounts),
     ("PUT", "/access/v1/accounts/nobody/roles", Action::ManageAccounts),
     ("POST", "/access/v1/accounts/nobody/invitation", Action::ManageAccounts),
+    ("POST", "/access/v1/accounts/nobody/confirmation", Action::ConfirmAccounts),
     ("GET", "/access/v1/records", Action::SeeRecords),
     ("POST", "/agency/v1/questions", Action::FileQuestion),
     ("GET", "/agency/v1/questions", Action::SeeQuestions),
@@ -25,12 +26,13 @@ const GUARDED: [(&str, &str, Action); 14] = [
 ];
 
 /// The same at an issuer's node.
-const AT_ISSUER: [(&str, &str, Action); 9] = [
+const AT_ISSUER: [(&str, &str, Action); 10] = [
     ("GET", "/access/v1/accounts", Action::SeeAccounts),
     ("POST", "/access/v1/accounts", Action::ManageAccounts),
     ("DELETE", "/access/v1/accounts/nobody", Action::ManageAccounts),
     ("PUT", "/access/v1/accounts/nobody/roles", Action::ManageAccounts),
     ("POST", "/access/v1/accounts/nobody/invitation", Action::ManageAccounts),
+    ("POST", "/access/v1/accounts/nobody/confirmation", Action::ConfirmAccounts),
     ("GET", "/access/v1/records", Action::SeeRecords),
     ("GET", "/registry/v1/codes/nonsense", Action::SeeCodes),
     ("POST", "/registry/v1/entries", Action::RecordEntry),

@@ -161,6 +161,43 @@ async fn clocks_that_jump_and_directories_that_expire_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_agency_is_told_that_its_clock_is_wrong_and_accuses_nobody() {
+    let mut world = World::start().await;
+    world.agency().await;
+    // The directory is older than the clock that is behind.
+    world.clock.set_offset(600);
+    for offset in [70, -100] {
+        let clock = server::Clock::default();
+        clock.set_offset(600 + offset);
+        let agency = server::roles::Agency::open(&world.path("agency"), clock).unwrap();
+        agency.directory.renew(world.clock.now()).await.unwrap();
+        let refused = agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).unwrap_err();
+        let AskError::Refused { status: 401, detail, .. } = &refused else { panic!("{offset}: {refused}") };
+        assert!(detail.contains("this node's clock says"), "{offset}: {detail}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn secrets_that_others_can_read_are_not_used() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let root = tempfile::tempdir().unwrap();
+    let url = "https://127.0.0.1:1";
+    let mut node = crate::world::node(root.path(), server::NodeRole::Agency, "police.example", url);
+    node.make_certificate(server::validity(jiff::Timestamp::now(), 1)).unwrap();
+    for secret in ["node.key", "tls.key", "api.token"] {
+        let path = node.folder.join(secret);
+        for (mode, refused) in [(0o644, true), (0o640, true), (0o600, false), (0o400, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            let opened = server::Node::open(root.path()).and_then(|node| node.token());
+            let said = opened.err().map(|error| error.to_string());
+            assert_eq!(said.is_some(), refused, "{secret} {mode:o}: {said:?}");
+            assert!(said.is_none_or(|said| said.contains("others can read") && said.contains(secret)));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_expired_directory_stops_both_sides() {
     let mut world = World::start().await;
     let agency = world.agency().await;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha8Rng};
 use server::roles::{Agency, AskError, Asked};
-use server::{Ledger, ServeOptions, Server};
+use server::{DoorRules, Ledger, ServeOptions, Server};
 use transparency::{Commitment, FolderStore, Salt, SignedCheckpoint, TileStore as _, Tree, fsck};
 
 use crate::world::{World, question};
@@ -30,7 +30,11 @@ fn child() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::bind(address).unwrap();
-        let _server = Server::start(Path::new(&folder), listener, ServeOptions::default()).await.unwrap();
+        let mut options = ServeOptions::default();
+        if std::env::var_os("MICROSTAMP_TEST_PROXIED").is_some() {
+            options.door.per_address = DoorRules::PROXIED;
+        }
+        let _server = Server::start(Path::new(&folder), listener, options).await.unwrap();
         std::future::pending::<()>().await;
     });
 }

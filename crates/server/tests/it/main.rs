@@ -13,6 +13,7 @@ mod erasure;
 mod evasion;
 mod exchange;
 mod faults;
+mod guessing;
 mod hostile;
 mod kill;
 mod ledger;

@@ -17,6 +17,8 @@ pub(crate) struct Office {
     pub(crate) world: World,
     pub(crate) client: Client,
     pub(crate) url: String,
+    /// Which node of the federation.
+    pub(crate) name: &'static str,
 }
 
 /// One person with a passkey, signed in.
@@ -40,7 +42,7 @@ impl Office {
         let token = invite_first(&world.node(name), &world.clock).await;
         world.serve(name, std::net::TcpListener::bind(address).unwrap()).await;
         let client = Client::new(std::time::Duration::from_secs(30));
-        let office = Self { world, client, url: format!("http://{address}") };
+        let office = Self { world, client, url: format!("http://{address}"), name };
         let operator = office.enrol("op. example", &token, 1).await;
         (office, operator)
     }
@@ -53,7 +55,30 @@ impl Office {
         self.enrol(name, answer["token"].as_str().unwrap(), seed).await
     }
 
+    /// Sets password and passkey; where the account has to be confirmed, that is done on the node's machine.
     async fn enrol(&self, name: &str, token: &str, seed: u8) -> Someone {
+        let (mut someone, waits) = self.set_up(name, token, seed).await;
+        if let Some(passkey) = waits {
+            let (status, answer) = self.confirm(&self.machine(), name, &passkey).await;
+            assert_eq!(status, 204, "{answer}");
+            assert_eq!(self.sign_in(&mut someone, PASSWORD).await, 200);
+        }
+        someone
+    }
+
+    /// The secret of the machine's own commands.
+    pub(crate) fn machine(&self) -> String {
+        self.world.node(self.name).machine_token().unwrap()
+    }
+
+    /// Says what passkey somebody has.
+    pub(crate) async fn confirm(&self, session: &str, name: &str, passkey: &str) -> (u16, Value) {
+        let path = format!("/access/v1/accounts/{}/confirmation", name.replace(' ', "%20"));
+        self.call("POST", &path, Some(session), &json!({"passkey": passkey})).await
+    }
+
+    /// Sets password and passkey; with the session, or with what its owner tells whoever confirms it.
+    pub(crate) async fn set_up(&self, name: &str, token: &str, seed: u8) -> (Someone, Option<String>) {
         let body = json!({"name": name, "token": token, "password": PASSWORD});
         let (status, begun) = self.call("POST", "/access/v1/enrolment", None, &body).await;
         assert_eq!(status, 200, "{begun}");
@@ -63,7 +88,10 @@ impl Office {
         let session = begun["session"].as_str().unwrap();
         let (status, signed) = self.call("POST", "/access/v1/passkey", Some(session), &credential).await;
         assert_eq!(status, 200, "{signed}");
-        Someone { name: name.to_owned(), session: signed["session"].as_str().unwrap().to_owned(), passkey }
+        let text = |field: &str| signed[field].as_str().map(str::to_owned);
+        let session = text("session").unwrap_or_default();
+        assert_ne!(session.is_empty(), text("unconfirmed").is_none(), "{signed}");
+        (Someone { name: name.to_owned(), session, passkey }, text("unconfirmed"))
     }
 
     /// Signs somebody in anew.

@@ -8,7 +8,7 @@ use registry::Books;
 use serde_json::{Value, json};
 use server::federation::{Message, Start};
 use server::roles::{Agency, AskError, Asked};
-use server::{Act, Ledger, ServeOptions, Server};
+use server::{Act, Ledger, ProblemKind, ServeOptions, Server};
 use symbology::Code;
 use transparency::{Finding, FolderStore, SignedCheckpoint, Witness, fsck};
 
@@ -196,6 +196,27 @@ async fn nothing_is_answered_before_witnesses_were_heard() {
     let refused = ask(&agency, world.codes[1]).await.unwrap_err();
     let AskError::Refused { status: 503, detail, .. } = &refused else { panic!("{refused}") };
     assert!(detail.contains("witnesses"), "{detail}");
+    for (witness, listener) in away {
+        world.serve(witness, listener).await;
+    }
+    until("a quorum is heard", async || ask(&agency, world.codes[1]).await.is_ok()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agency_asks_nothing_before_witnesses_were_heard() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    ask(&agency, world.codes[0]).await.unwrap();
+    let mut away = Vec::new();
+    for witness in ["makers", "oversight", "defence"] {
+        away.push((witness, world.stop_for_a_while(witness).await));
+    }
+    ask(&agency, world.codes[1]).await.unwrap();
+    drop(agency);
+    let agency = world.agency().await;
+    let refused = ask(&agency, world.codes[1]).await.unwrap_err();
+    let AskError::Here(problem) = &refused else { panic!("{refused}") };
+    assert!(problem.kind == ProblemKind::NoLog && problem.detail.contains("witnesses"), "{refused}");
     for (witness, listener) in away {
         world.serve(witness, listener).await;
     }

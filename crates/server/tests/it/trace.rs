@@ -52,20 +52,29 @@ async fn a_reference_is_told_of_the_firearm_whose_chain_was_told_and_of_no_other
 
 /// The code's parts go from the fourth pistol into the fifth, both at their maker.
 async fn moved(world: &World) {
+    moved_parts(world, &Part::ALL).await;
+}
+
+/// The pin alone does.
+async fn part_moved(world: &World) {
+    moved_parts(world, &[Part::FiringPin]).await;
+}
+
+async fn moved_parts(world: &World, parts: &[Part]) {
     let now = world.clock.now();
     let books = Books::open(&world.path("issuer"), now).await.unwrap();
     let (by, clerk) = (books.issuer(), "clerk".parse().unwrap());
     let [code, other] = [world.codes[3], world.codes[4]];
     let removed = |part, code| Event::PartRemoved { by: by.clone(), part, code };
     let fitted = |part| Event::PartFitted { by: by.clone(), part, code };
-    let steps = [
-        ("AB10004", removed(Part::FiringPin, code), "2025-05-01"),
-        ("AB10004", removed(Part::BreechFace, code), "2025-05-01"),
-        ("AB10005", removed(Part::FiringPin, other), "2025-05-01"),
-        ("AB10005", removed(Part::BreechFace, other), "2025-05-01"),
-        ("AB10005", fitted(Part::FiringPin), "2025-05-02"),
-        ("AB10005", fitted(Part::BreechFace), "2025-05-02"),
-    ];
+    let steps = parts.iter().flat_map(|part| {
+        [
+            ("AB10004", removed(*part, code), "2025-05-01"),
+            ("AB10005", removed(*part, other), "2025-05-01"),
+            ("AB10005", fitted(*part), "2025-05-02"),
+        ]
+    });
+    let steps: Vec<_> = steps.collect();
     for (serial, event, on) in steps {
         let firearm = FirearmKey {
             licence: by.licence.clone(),
@@ -103,6 +112,51 @@ async fn a_code_whose_parts_moved_does_not_bring_the_reference_of_another_firear
         assert_eq!(answer.outcome, outcome, "{day}: {:?}", answer.statement);
         let told = answer.firearm.map(|firearm| firearm.serial);
         assert_eq!(told.is_some(), outcome == OutcomeName::ChainEnds, "{day}: {told:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_says_which_part_was_read_is_told_of_its_firearm() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    part_moved(&world).await;
+    let ask = async |parts: &[Part]| {
+        let mut asked = question(&[(world.codes[3], 0.9999)]);
+        asked.recovered_on = Some("2025-06-01".parse().unwrap());
+        asked.parts = parts.to_vec();
+        agency.ask(&asked).await.unwrap().remove(0)
+    };
+    for (parts, serial) in [
+        (&[][..], None),
+        (&[Part::FiringPin][..], Some("AB10005")),
+        (&[Part::BreechFace][..], Some("AB10004")),
+        (&[Part::FiringPin, Part::BreechFace][..], None),
+    ] {
+        let answer = ask(parts).await.unwrap().answer;
+        let told = answer.firearm.as_ref().map(|firearm| firearm.serial.as_str());
+        assert_eq!(told, serial, "{parts:?}: {:?}", answer.statement);
+    }
+    let twice = ask(&[Part::FiringPin, Part::FiringPin]).await.unwrap_err();
+    assert!(matches!(twice, AskError::Refused { status: 400, .. }), "{twice}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn characters_that_cannot_be_seen_are_no_part_of_a_question() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    for (field, text) in [
+        ("case_number", "26-\u{202e}1000"),
+        ("case_number", "26-\u{200b}0001"),
+        ("reason", "case recovered\u{2066} at a scene"),
+        ("requester", "det. \u{202e}elpmaxe"),
+        ("approver", "sgt.\u{200f} example"),
+    ] {
+        let mut asked = serde_json::to_value(question(&[(world.codes[0], 1.0)])).unwrap();
+        asked[field] = text.into();
+        let asked = serde_json::from_value(asked).unwrap();
+        let refused = agency.ask(&asked).await.unwrap().remove(0).unwrap_err();
+        let AskError::Refused { status: 400, detail, .. } = &refused else { panic!("{field}: {refused}") };
+        assert!(detail.contains(field), "{detail}");
     }
 }
 

@@ -14,7 +14,7 @@ use server::api::{
 };
 use server::federation::{FishingRules, Message};
 use server::roles::{Agency, Card, Dealer, EnrolRules, Enrolment, enrol};
-use server::{Client, Clock, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
+use server::{Client, Clock, DoorRules, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
 use sha2::{Digest as _, Sha256};
 use symbology::Code;
 use tempfile::TempDir;
@@ -34,6 +34,8 @@ pub(crate) struct World {
     pub(crate) client: Client,
     /// The rules of the nodes that are started from now on.
     pub(crate) fishing: FishingRules,
+    /// All of a test comes from one address.
+    pub(crate) door: DoorRules,
 }
 
 pub(crate) struct Parts {
@@ -75,6 +77,7 @@ impl World {
             others: Vec::new(),
             client: Client::new(Duration::from_secs(10)),
             fishing: FishingRules::default(),
+            door: DoorRules { per_address: DoorRules::PROXIED, ..DoorRules::default() },
         };
         world.codes = books(&world.path("issuer"), ("K7", MAKER), database).await;
         let second = ("M2", "1-23-456-78-9A-54321");
@@ -121,8 +124,7 @@ impl World {
     }
 
     pub(crate) async fn serve(&mut self, name: &'static str, listener: TcpListener) {
-        let options =
-            ServeOptions { clock: self.clock.clone(), fishing: self.fishing, ..ServeOptions::default() };
+        let options = ServeOptions { clock: self.clock.clone(), fishing: self.fishing, door: self.door };
         let server = Server::start(&self.path(name), listener, options).await.unwrap();
         self.servers.push((name, server));
     }
@@ -351,5 +353,6 @@ pub(crate) fn question(codes: &[(Code, f64)]) -> Question {
         reading_sha256: Some(hex::encode(Sha256::digest(format!("{codes:?}")))),
         typed_by: None,
         recovered_on: Some("2025-04-01".parse().unwrap()),
+        parts: Vec::new(),
     }
 }
