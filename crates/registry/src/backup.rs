@@ -186,7 +186,7 @@ pub async fn restore(
     books.close().await;
     if goes_on {
         // What was entered since the copy stands in the log as witnesses know it, and cannot be entered a second time.
-        let ended = renew_log(&folder)?;
+        let ended = renew_log(&folder, "the books were put back from a copy")?;
         let books = Books::open_restoring(to, now).await?;
         books.close_blocks(options.by, now).await?;
         books.note_renewal(&ended, options.by, now).await?;

@@ -1,7 +1,7 @@
-//! The log of books that were put back from a copy goes on under another name and key.
+//! The log of books that were put back from a copy, or taken over from another issuer, goes on under another name and key.
 //!
-//! Witnesses cosigned what was entered after the copy was made, so they sign nothing else under the log's old name. It ends with
-//! a note by both keys, `keys/log.ended`; the entries that are left are the first of the next log, so that the tables agree with it
+//! Witnesses cosigned what was entered after a copy was made, so they sign nothing else under the log's old name; and two heirs of
+//! one issuer must not write in one log. It ends with a note by both keys, `keys/log.ended`; the entries that are left are the first of the next log, so that the tables agree with it
 //! as before.
 
 use std::fs;
@@ -13,7 +13,7 @@ use crate::error::BooksError;
 use crate::folder::{Folder, private};
 
 /// Ends the log of books that nobody has open, and lets another go on from its entries. Returns the key that ended.
-pub(crate) fn renew_log(folder: &Folder) -> Result<VerifierKey, BooksError> {
+pub(crate) fn renew_log(folder: &Folder, reason: &str) -> Result<VerifierKey, BooksError> {
     let (issuer, keys) = folder.open()?;
     let old = keys.log.ok_or_else(|| BooksError::damaged("keys/log.key is missing"))?;
     let mut rng = rand::rng();
@@ -24,7 +24,6 @@ pub(crate) fn renew_log(folder: &Folder) -> Result<VerifierKey, BooksError> {
     let store = FolderStore::open(&folder.log()).map_err(refused)?;
     let log = Log::open(store, old.clone()).map_err(refused)?;
     let checkpoint = &log.checkpoint().checkpoint;
-    let reason = "the books were put back from a copy";
     let note = LogEnd::sign((&old, &new), (checkpoint.size, checkpoint.root), reason).map_err(refused)?;
     log.go_on_as(new.clone()).map_err(refused)?;
     replace(folder, "log.key", &format!("{}\n", new.to_secret_text()))?;

@@ -22,15 +22,16 @@ use transparency::{EntryProof, FolderStore, Policy, VerifierKey, canonical_json,
 use crate::books::Books;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
-use crate::folder::{Issuer, make_private, private};
+use crate::folder::{Folder, Issuer, make_private, private};
 use crate::import::sha256;
 use crate::ledger::{self, Ledger};
 use crate::names::Person;
+use crate::renewal::renew_log;
 use crate::store::RecordRow;
 
 const HEADER: &str = "microstamp.succession/1";
-/// Longest manifest that is read, in bytes.
 const OTHER_HEIR: &str = "these books were handed over to another key; two heirs would write in one log";
+/// Longest manifest that is read, in bytes.
 const MAX_MANIFEST: u64 = 64 << 20;
 /// Kind of the record that vouches for a bundle.
 pub(crate) const HAND_OVER: &str = "hand-over";
@@ -325,7 +326,8 @@ impl Books {
 ///
 /// Checked first, each with a sentence of its own: that the file is the one whose hash the issuer's log holds, that the
 /// identity opens it, every file against the manifest, the log's signatures and tiles, every record against the log, the
-/// counts, and that the log with the hand-over added is the log that vouched for it. `log_key` is the issuer's log key as
+/// counts, and that the log with the hand-over added is the log that vouched for it. Then that log ends, and one of another name goes
+/// on from its entries: whoever else has the bundle writes in another. `log_key` is the issuer's log key as
 /// the directory of prefixes has it; without it the bundle vouches for itself.
 ///
 /// # Errors
@@ -361,6 +363,7 @@ pub async fn take_over(
     }
     books.adopt(&proof).await?;
     books.close().await;
+    renew_log(&Folder::new(&part.0), "the books were taken over by a successor")?;
     fs::rename(&part.0, to).map_err(|error| BooksError::folder("cannot make", to, error))?;
     Ok(manifest)
 }

@@ -165,6 +165,8 @@ impl CourtBundle {
     /// # Errors
     /// The first part that does not hold, and why.
     pub fn verify(&self, directory_key: &VerifierKey) -> Result<CourtReport, CourtError> {
+        // What takes no key comes first: nearly every change of a byte ends here.
+        let (issuer_log, agency_log) = (self.issuer_log()?, self.agency_log()?);
         let [directory, question, ..] = &self.parts;
         let directory =
             Directory::parse(directory.as_bytes(), directory_key).map_err(|e| wrong("directory", e))?;
@@ -191,8 +193,9 @@ impl CourtBundle {
         if answer.firearm.is_some() {
             authorise(&question, agency).map_err(|error| wrong("question", error))?;
         }
-        let issuer_log = self.issuer_log(&directory, &issuer.node)?;
-        let (agency_log, approval) = self.agency_log(&directory, &agency.node, &question)?;
+        let approval = approval(&question, &agency_log.asked, &agency_log.desk)?;
+        let issuer_log = issuer_log.approved(&directory, &issuer.node)?;
+        let agency_log = agency_log.approved(&directory, &agency.node)?;
         let agency = agency.node.name.to_string();
         Ok(CourtReport { question, asked_at, agency, approval, answer, issuer_log, agency_log })
     }
@@ -237,10 +240,11 @@ impl CourtBundle {
         Ok((issuer, answer))
     }
 
-    fn issuer_log(&self, directory: &Directory, issuer: &NodeCard) -> Result<Approval, CourtError> {
-        let (approval, asked, answered, desk) = entries("issuer-log", &self.parts[6], directory, issuer)?;
-        let (asked, answered) = (asked.record, answered.record);
-        if !desk.is_empty() {
+    /// The issuer's entries of question and answer.
+    fn issuer_log(&self) -> Result<Entries, CourtError> {
+        let log = Entries::read("issuer-log", &self.parts[6])?;
+        let (asked, answered) = (&log.asked.record, &log.answered.record);
+        if !log.desk.is_empty() {
             return Err(wrong("issuer-log", "it holds more than a question and an answer"));
         }
         let request: Value = one_spelling("request", &self.parts[2])?;
@@ -249,29 +253,54 @@ impl CourtBundle {
             && asked["body"]["request"] == request
             && answered["kind"] == "answer"
             && answered["body"]["statement"] == self.parts[5].as_str();
-        if holds { Ok(approval) } else { Err(wrong("issuer-log", "its entries are of another trace")) }
+        if holds { Ok(log) } else { Err(wrong("issuer-log", "its entries are of another trace")) }
     }
 
     /// The agency's entries of question and answer, and those of its desk.
-    fn agency_log(
-        &self,
-        directory: &Directory,
-        agency: &NodeCard,
-        question: &Question,
-    ) -> Result<(Approval, Option<CourtApproval>), CourtError> {
-        let (log, asked, answered, desk) = entries("agency-log", &self.parts[7], directory, agency)?;
+    fn agency_log(&self) -> Result<Entries, CourtError> {
+        let log = Entries::read("agency-log", &self.parts[7])?;
         let request: Value = one_spelling("request", &self.parts[2])?;
-        let answered = answered.record;
-        let holds = asked.record["kind"] == "question"
-            && asked.record["body"]["content"] == self.parts[1].as_str()
-            && asked.record["body"]["request"] == request
+        let (asked, answered) = (&log.asked.record, &log.answered.record);
+        let holds = asked["kind"] == "question"
+            && asked["body"]["content"] == self.parts[1].as_str()
+            && asked["body"]["request"] == request
             && answered["kind"] == "answer"
             && answered["body"]["content"] == self.parts[3].as_str()
             && answered["body"]["opened"]["statement"] == self.parts[5].as_str();
-        if !holds {
-            return Err(wrong("agency-log", "its entries are of another trace"));
+        if holds { Ok(log) } else { Err(wrong("agency-log", "its entries are of another trace")) }
+    }
+}
+
+/// Question and answer in a node's log and what stands beside them.
+struct Entries {
+    part: &'static str,
+    bundle: Bundle,
+    asked: Placed,
+    answered: Placed,
+    desk: Vec<Placed>,
+}
+
+impl Entries {
+    /// Reads them and follows each to the root of the log's checkpoint; nothing is said of signatures.
+    fn read(part: &'static str, text: &str) -> Result<Self, CourtError> {
+        let bundle = Bundle::parse(text.as_bytes()).map_err(|error| wrong(part, error))?;
+        bundle.hangs_together().map_err(|error| wrong(part, error))?;
+        let mut placed = Vec::new();
+        for entry in &bundle.entries {
+            let record = serde_json::from_slice(&entry.record).map_err(|error| wrong(part, error))?;
+            placed.push(Placed { index: entry.inclusion.index, record });
         }
-        Ok((log, approval(question, &asked, &desk)?))
+        let desk = placed.split_off(placed.len().min(2));
+        match <[Placed; 2]>::try_from(placed) {
+            Ok([asked, answered]) => Ok(Self { part, bundle, asked, answered, desk }),
+            Err(_) => Err(wrong(part, "it does not hold a question and an answer")),
+        }
+    }
+
+    /// Whether a quorum cosigned the checkpoint of this node's log.
+    fn approved(&self, directory: &Directory, node: &NodeCard) -> Result<Approval, CourtError> {
+        let policy = directory.policy(&node.log).map_err(|error| wrong(self.part, error))?;
+        self.bundle.verify(&policy).map_err(|error| wrong(self.part, error))
     }
 }
 
@@ -324,28 +353,6 @@ async fn fetch(
         }
     }
     Err(wrong("issuer-log", format!("{} does not give `{partial}`", node.name)))
-}
-
-/// Question and answer in a node's log and what stands beside them, under a checkpoint that a quorum cosigned.
-fn entries(
-    part: &'static str,
-    text: &str,
-    directory: &Directory,
-    node: &NodeCard,
-) -> Result<(Approval, Placed, Placed, Vec<Placed>), CourtError> {
-    let policy = directory.policy(&node.log).map_err(|error| wrong(part, error))?;
-    let bundle = Bundle::parse(text.as_bytes()).map_err(|error| wrong(part, error))?;
-    let approval = bundle.verify(&policy).map_err(|error| wrong(part, error))?;
-    let mut placed = Vec::new();
-    for entry in &bundle.entries {
-        let record = serde_json::from_slice(&entry.record).map_err(|error| wrong(part, error))?;
-        placed.push(Placed { index: entry.inclusion.index, record });
-    }
-    let desk = placed.split_off(placed.len().min(2));
-    match <[Placed; 2]>::try_from(placed) {
-        Ok([asked, answered]) => Ok((approval, asked, answered, desk)),
-        Err(_) => Err(wrong(part, "it does not hold a question and an answer")),
-    }
 }
 
 fn canonical(part: &'static str, value: &Value) -> Result<String, CourtError> {

@@ -105,13 +105,17 @@ impl EntryProof {
     /// # Errors
     /// [`BundleError`] says what does not hold.
     pub fn verify(&self, policy: &Policy) -> Result<Approval, BundleError> {
-        let approval = policy.check_strictly(&self.signed)?;
+        self.leads_to_the_root()?;
+        Ok(policy.check_strictly(&self.signed)?)
+    }
+
+    /// Checks the way from the record to the root; no signature.
+    fn leads_to_the_root(&self) -> Result<(), BundleError> {
         let leaf = Hash::leaf(Commitment::new(&self.salt, &self.record).as_ref());
         if self.inclusion.size != self.signed.checkpoint.size {
             return Err(BundleError::Malformed("the proof is for another size than the checkpoint"));
         }
-        self.inclusion.verify(&leaf, &self.signed.checkpoint.root)?;
-        Ok(approval)
+        Ok(self.inclusion.verify(&leaf, &self.signed.checkpoint.root)?)
     }
 
     /// Parses a proof file. Nothing is verified yet.
@@ -160,15 +164,23 @@ impl Bundle {
     /// # Errors
     /// The first thing that does not hold.
     pub fn verify(&self, policy: &Policy) -> Result<Approval, BundleError> {
-        let (first, rest) = self.entries.split_first().ok_or(BundleError::Malformed("it has no entries"))?;
-        let approval = first.verify(policy)?;
-        for entry in rest {
+        Ok(policy.check_strictly(self.hangs_together()?)?)
+    }
+
+    /// Checks all that takes no key: that every record leads to the root of one checkpoint, which is returned. Its signatures
+    /// are for [`Bundle::verify`].
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn hangs_together(&self) -> Result<&SignedCheckpoint, BundleError> {
+        let first = self.entries.first().ok_or(BundleError::Malformed("it has no entries"))?;
+        for entry in &self.entries {
             if entry.signed != first.signed {
                 return Err(BundleError::Malformed("its entries are proved against different checkpoints"));
             }
-            entry.verify(policy)?;
+            entry.leads_to_the_root()?;
         }
-        Ok(approval)
+        Ok(&first.signed)
     }
 
     /// Parses a bundle. Nothing is verified yet.

@@ -86,6 +86,24 @@ const DISPOSITIONS: [&str; 33] = [
     "unknown",
 ];
 
+/// The kinds of documents of CBV 2.0, section 7.3, and those of parties, section 7.4; others are addresses.
+const DOCUMENTS: [&str; 13] = [
+    "bol",
+    "cert",
+    "desadv",
+    "inv",
+    "pedigree",
+    "po",
+    "poc",
+    "prodorder",
+    "recadv",
+    "rma",
+    "testprd",
+    "testres",
+    "upevt",
+];
+const PARTIES: [&str; 3] = ["owning_party", "possessing_party", "location"];
+
 /// Checks the form of an event: its members, action, times and words, and that its identity, where it is a hash, is its
 /// own.
 ///
@@ -155,9 +173,13 @@ pub(crate) fn well_formed(event: &Value, spaces: &BTreeMap<String, String>) -> R
 fn shapes(event: &Value) -> Result<(), String> {
     let texts = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
     let place = |value: &Value| value.get("id").is_some_and(Value::is_string);
-    let pairs = |value: &Value, name: &str| {
+    let pairs = |value: &Value, name: &str, types: &[&str]| {
+        let is_type =
+            |kind: &Value| kind.as_str().is_some_and(|kind| types.contains(&kind) || kind.contains(':'));
         let one = |one: &Value| {
-            one.get(name).is_some_and(Value::is_string) && one.get("type").is_none_or(Value::is_string)
+            let only = one.as_object().is_some_and(|one| one.keys().all(|key| key == "type" || key == name));
+            only && one.get(name).is_some_and(Value::is_string)
+                && one.get("type").map_or(name == "bizTransaction", is_type)
         };
         value.as_array().is_some_and(|list| list.iter().all(one))
     };
@@ -170,12 +192,12 @@ fn shapes(event: &Value) -> Result<(), String> {
             "epcList" | "childEPCs" => texts(value),
             "parentID" => value.is_string(),
             "readPoint" | "bizLocation" => place(value),
-            "bizTransactionList" => pairs(value, "bizTransaction"),
-            "sourceList" => pairs(value, "source"),
-            "destinationList" => pairs(value, "destination"),
+            "bizTransactionList" => pairs(value, "bizTransaction", &DOCUMENTS),
+            "sourceList" => pairs(value, "source", &PARTIES),
+            "destinationList" => pairs(value, "destination", &PARTIES),
             "persistentDisposition" => states(value),
             "certificationInfo" => value.is_string() || texts(value),
-            "@context" => value.is_string() || value.is_array() || value.is_object(),
+            "@context" => is_context(value),
             _ => true,
         };
         if !fits {
@@ -183,6 +205,18 @@ fn shapes(event: &Value) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a value names name spaces as JSON-LD does: by an address, an object, or a list of these in which none stands twice.
+pub(super) fn is_context(value: &Value) -> bool {
+    let one =
+        |value: &Value| value.is_object() || value.as_str().is_some_and(|address| address.contains(':'));
+    match value {
+        Value::Array(list) => {
+            list.iter().all(one) && !list.iter().enumerate().any(|(at, one)| list[..at].contains(one))
+        }
+        value => one(value),
+    }
 }
 
 /// Checks the form of an error declaration: when, and if it says so why and what stands in place of the event.

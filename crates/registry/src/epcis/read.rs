@@ -8,13 +8,16 @@ use jiff::tz::Offset;
 use serde_json::{Map, Value};
 
 use super::MAX_BYTES;
-use super::check::unique_json;
+use super::check::{is_context, unique_json};
 use super::hash::name_spaces;
 use super::write::standard;
 use crate::entries::NewEntry;
 use crate::error::BooksError;
 use crate::event::{Event, Loss, LossKind, Recipient, Source};
 use crate::firearm::{Description, FirearmKey, Licensee};
+
+/// Members of a document that say something of it; others bear a prefix.
+const MEMBERS: [&str; 6] = ["@context", "id", "type", "schemaVersion", "creationDate", "epcisBody"];
 
 /// The parts of a name of ours, as [`urn`](super::write::urn) writes it.
 fn parts_of(name: &str, kind: &str) -> Option<Vec<String>> {
@@ -46,8 +49,16 @@ pub(super) fn events_of(bytes: &[u8]) -> Result<(Vec<Value>, BTreeMap<String, St
     if document.get("type").and_then(Value::as_str) != Some("EPCISDocument") {
         return Err(refuse("its type is not EPCISDocument"));
     }
-    if document.get("@context").is_none() {
-        return Err(refuse("it has no @context"));
+    if !document.get("@context").is_some_and(is_context) {
+        return Err(refuse("it has no @context, or one that names no name space"));
+    }
+    let unknown = document.as_object().into_iter().flatten().find(|(name, value)| match name.as_str() {
+        "instanceIdentifier" | "sender" | "receiver" => !value.is_string(),
+        "epcisHeader" => !value.is_object(),
+        name => !MEMBERS.contains(&name) && !name.contains(':'),
+    });
+    if let Some((name, _)) = unknown {
+        return Err(refuse(&format!("its member `{name}` is not of the standard")));
     }
     let version = document.get("schemaVersion").and_then(Value::as_str).unwrap_or_default();
     let numbers = version.split('.').all(|part| !part.is_empty() && part.bytes().all(|c| c.is_ascii_digit()));

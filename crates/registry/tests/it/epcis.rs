@@ -227,8 +227,13 @@ async fn foreign_and_invalid_documents_are_refused_one_event_at_a_time() {
     assert!(seen > 50, "{seen} documents");
 }
 
-/// The published schema of EPCIS 2.0 documents, with all that it refers to.
+/// What the published schema of EPCIS 2.0 documents says of one.
 fn validate(schemas: &std::path::Path, document: &Value) -> Vec<String> {
+    validator(schemas).iter_errors(document).map(|error| error.to_string()).collect()
+}
+
+/// The published schema of EPCIS 2.0 documents, with all that it refers to.
+fn validator(schemas: &std::path::Path) -> jsonschema::Validator {
     let mut registry = jsonschema::Registry::new();
     for folder in [schemas.to_owned(), schemas.join("schemas")] {
         for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
@@ -242,8 +247,102 @@ fn validate(schemas: &std::path::Path, document: &Value) -> Vec<String> {
     let registry = registry.prepare().unwrap();
     let root = std::fs::read(schemas.join("EPCIS-JSON-Schema-root.json")).unwrap();
     let root: Value = serde_json::from_slice(&root).unwrap();
-    let validator = jsonschema::options().with_registry(&registry).build(&root).unwrap();
-    validator.iter_errors(document).map(|error| error.to_string()).collect()
+    jsonschema::options().with_registry(&registry).build(&root).unwrap()
+}
+
+/// Every place of a document, as JSON pointers.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    let mut inside = |name: &str, inner: &Value| {
+        let place = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        found.push(place.clone());
+        places(inner, &place, found);
+    };
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, inner)| inside(name, inner)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, inner)| inside(&at.to_string(), inner))
+        }
+        _ => {}
+    }
+}
+
+/// The document with another value in one place, or none.
+fn with(document: &Value, place: &str, value: Option<&Value>) -> Value {
+    let mut changed = document.clone();
+    let (above, name) = place.rsplit_once('/').unwrap();
+    match (value, changed.pointer_mut(above).unwrap()) {
+        (Some(value), _) => changed.pointer_mut(place).unwrap().clone_from(value),
+        (None, Value::Array(items)) => drop(items.remove(name.parse().unwrap())),
+        (None, Value::Object(members)) => drop(members.remove(&name.replace("~1", "/").replace("~0", "~"))),
+        (None, other) => panic!("{place}: {other}"),
+    }
+    changed
+}
+
+/// The document with one more member in each of its objects in turn.
+fn with_more(document: &Value, all: &[String]) -> Vec<(String, Value)> {
+    let more = |at: &String| {
+        let mut changed = document.clone();
+        let members = changed.pointer_mut(at)?.as_object_mut()?;
+        members.insert("zzz".to_owned(), 5.into());
+        Some((format!("{at}/zzz"), changed))
+    };
+    all.iter().filter_map(more).collect()
+}
+
+/// Whatever the published schema refuses is refused here too: each value of each kind of event is taken away, and replaced by one of
+/// every other kind; each object gets a member more.
+#[tokio::test]
+async fn what_the_published_schema_refuses_is_not_taken() {
+    let Some(schemas) = vectors("epcis/JSON-Schema") else { return };
+    let schema = validator(&schemas);
+    let (_, bytes) = document(&eventful().await, View::Corrected).await;
+    let whole: Value = serde_json::from_slice(&bytes).unwrap();
+    let (place, by) = (Place::sqlite().await.unwrap(), "clerk".parse().unwrap());
+    let options = ImportOptions { dry_run: true, ..ImportOptions::default() };
+    let takes = async |document: &Value| {
+        let bytes = serde_json::to_vec(document).unwrap();
+        let done = place.books.import_epcis(&bytes[..], &options, (&by, now()), |_| ()).await;
+        done.is_ok_and(|done| done.rejected == 0)
+    };
+    let others =
+        [serde_json::json!(5), "x".into(), serde_json::json!([]), serde_json::json!({}), Value::Null];
+    let (mut steps, mut refused, mut taken) = (std::collections::BTreeSet::new(), 0, Vec::new());
+    // With its hash as its identity every change would be refused.
+    let mut events = whole["epcisBody"]["eventList"].as_array().unwrap().clone();
+    events.iter_mut().for_each(|event| drop(event.as_object_mut().unwrap().remove("eventID")));
+    for event in &events {
+        let mut alone = whole.clone();
+        let kind = (event["disposition"].to_string(), event["bizStep"].to_string());
+        // Behind the making of the firearm, so that the event can be.
+        let made =
+            events.iter().find(|made| made["epcList"] == event["epcList"]).filter(|made| *made != event);
+        let both: Vec<&Value> = made.into_iter().chain([event]).collect();
+        alone["epcisBody"]["eventList"] = serde_json::json!(both);
+        if steps.contains(&kind) || !takes(&alone).await {
+            continue;
+        }
+        steps.insert(kind);
+        let mut all = Vec::new();
+        places(&alone, "", &mut all);
+        all.retain(|at| made.is_none() || !at.starts_with("/epcisBody/eventList/0"));
+        let mut changed = with_more(&alone, &[&[String::new()], &all[..]].concat());
+        for at in &all {
+            for value in std::iter::once(None).chain(others.iter().map(Some)) {
+                changed.push((format!("{at} = {value:?}"), with(&alone, at, value)));
+            }
+        }
+        for (what, changed) in changed {
+            if !schema.is_valid(&changed) {
+                refused += 1;
+                if takes(&changed).await {
+                    taken.push(what);
+                }
+            }
+        }
+    }
+    assert!(taken.is_empty(), "{taken:#?}");
+    assert!(steps.len() >= 3 && refused > 500, "{steps:?} {refused}");
 }
 
 #[tokio::test]

@@ -46,3 +46,19 @@ async fn many_look_up_at_once() {
     }
     looking.join_all().await;
 }
+
+/// A file that cannot be opened is a typed error, and no look-up after it suffers.
+#[tokio::test]
+async fn a_look_up_outlives_a_file_that_was_away() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&place::run("AB0001", 1)).await[0].code;
+    let Place { books, folder, server: _ } = place;
+    books.close().await;
+    let books = Books::open(folder.path(), now()).await.unwrap();
+    let (file, away) = (folder.path().join("books.sqlite"), folder.path().join("away"));
+    std::fs::rename(&file, &away).unwrap();
+    let refused = books.issued(code).await.unwrap_err();
+    assert!(matches!(refused, registry::BooksError::Database { .. }), "{refused}");
+    std::fs::rename(&away, &file).unwrap();
+    assert_eq!(books.issued(code).await.unwrap(), Some(now()));
+}
