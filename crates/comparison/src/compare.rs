@@ -49,20 +49,33 @@ pub struct Comparison {
     pub warnings: Vec<String>,
     /// How B is drawn on A, converged or not.
     pub(crate) lies: Pose,
-    /// Whether lines alone agree: marks that a tool may leave on many firearms. Cells are then asked for their place across the
-    /// lines only. Where the lines run through the whole face no cell counts and nothing follows about firearms (`cmc.total` says how many
-    /// cells agree); where they change along their way no ratio passes the inverse of [`Priors::shared_lines`](crate::evidence::Priors::shared_lines).
-    pub lines_alone: bool,
-    /// Whether those lines run through.
-    pub(crate) run_through: bool,
-    /// Whether regular machining marks of either scan were weakened.
-    pub(crate) weakened: bool,
+    /// Where lines alone agree, marks that a tool may leave on many firearms, how they run. Cells are then asked for their place
+    /// across the lines only.
+    pub lines: Option<Lines>,
     /// What became of what stands far above or below its face.
     pub(crate) stamped: Option<Stamped>,
     /// How one of the two must have been scanned for them to agree.
     pub(crate) otherwise: Option<Otherwise>,
-    /// Whether both faces are measured all the way round.
-    pub(crate) whole: bool,
+    pub(crate) faces: Faces,
+}
+
+/// How lines run that alone agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// Through the whole face: no cell counts and nothing follows about firearms; `cmc.total` says how many cells agree.
+    RunThrough,
+    /// They change along their way: cells count, and no ratio passes the inverse of
+    /// [`Priors::shared_lines`](crate::evidence::Priors::shared_lines).
+    Changing,
+}
+
+/// What is known of both faces together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Faces {
+    /// Regular machining marks of either were weakened.
+    weakened: bool,
+    /// Both are measured all the way round.
+    whole: bool,
 }
 
 /// Counts under each decision rule.
@@ -121,21 +134,21 @@ impl Comparison {
     pub fn unweighable(&self) -> Option<String> {
         let [one, other] = self.across.map(Length::to_um);
         if self.converged {
-            self.run_through.then(|| RUN_THROUGH.to_owned())
+            (self.lines == Some(Lines::RunThrough)).then(|| RUN_THROUGH.to_owned())
         } else if let Some(Stamped { pieces, alone: true }) = self.stamped {
             Some(format!(
                 "only what stands far above or below its face agrees ({pieces} areas of both scans, which may be stamped): nothing follows about firearms"
             ))
         } else if let Some(otherwise) = self.otherwise {
             Some(otherwise.told())
-        } else if self.whole && one.max(other) > LARGER * one.min(other) {
+        } else if self.faces.whole && one.max(other) > LARGER * one.min(other) {
             Some(format!(
                 "the faces are {:.1} and {:.1} mm across: look at the pitch in the files; nothing follows about firearms",
                 0.001 * one,
                 0.001 * other
             ))
         } else {
-            self.weakened.then(|| REGULAR.to_owned())
+            self.faces.weakened.then(|| REGULAR.to_owned())
         }
     }
 
@@ -173,13 +186,14 @@ pub fn compare(a: &Surface, b: &Surface) -> Result<Comparison, ComparisonError> 
     SCRATCH.with_borrow_mut(|scratch| {
         let swapped = a.preset.sweep.is_none() && b.key < a.key;
         let pair = if swapped { (b, a) } else { (a, b) };
-        let poses = pose::search(pair.0, pair.1, &mut scratch.planner);
+        let (poses, negated) = pose::search_and_lowest(pair.0, pair.1, &mut scratch.planner);
         let mut result = compared(pair, swapped, &poses, scratch);
         if !result.converged && a.preset.rules() == "microstamp" {
             let strength = poses.first().map_or(0.0, |pose| pose.strength);
-            result.otherwise = otherwise::found(pair, strength, scratch, &mut |other, poses, scratch| {
-                compared((pair.0, other), false, poses, scratch).converged
-            });
+            result.otherwise =
+                otherwise::found(pair, [strength, negated], scratch, &mut |other, poses, scratch| {
+                    compared((pair.0, other), false, poses, scratch).converged
+                });
             result.warnings.extend(result.otherwise.map(Otherwise::told));
         }
         Ok(result)
@@ -218,7 +232,7 @@ fn compared(
     let joint = if verdict.decided.converged {
         vec![verdict.decided.evaluated[0].min(verdict.decided.evaluated[1])]
     } else {
-        joint::possible(a, b)
+        joint::possible(verdict.grids[0], verdict.grids[1])
     };
     if swapped { told((b, a), joint, turned_round(verdict)) } else { told((a, b), joint, verdict) }
 }
@@ -257,12 +271,10 @@ fn told((a, b): (&Surface, &Surface), joint: Vec<usize>, verdict: Verdict) -> Co
         cells: cells((a, b), grids[0], &decided.seen[0]),
         warnings: a.warnings.iter().chain(&b.warnings).cloned().collect(),
         lies: pose,
-        lines_alone: lines.is_some(),
-        run_through: lines == Some(true),
-        weakened: a.is_regular || b.is_regular,
+        lines,
+        faces: Faces { weakened: a.is_regular || b.is_regular, whole: a.is_whole && b.is_whole },
         stamped,
         otherwise: None,
-        whole: a.is_whole && b.is_whole,
     };
     let notes = notes(&comparison);
     comparison.warnings.extend(notes);
@@ -282,7 +294,7 @@ fn notes(result: &Comparison) -> Vec<String> {
     if let Some(fault) = result.unweighable() {
         notes.push(fault);
     }
-    if result.lines_alone && !result.run_through {
+    if result.lines == Some(Lines::Changing) {
         notes.push(LINES.to_owned());
     }
     if let Some(Stamped { pieces, alone: false }) = result.stamped {

@@ -25,7 +25,7 @@ pub mod search;
 mod surface;
 mod verdict;
 
-pub use compare::{CellResult, CmcCounts, Comparison, compare};
+pub use compare::{CellResult, CmcCounts, Comparison, Lines, compare};
 pub use error::ComparisonError;
 pub use prepare::prepare;
 pub use preset::{Clustering, ClusteringParameters, MarkKind, Parameters, Preset, Sweep};

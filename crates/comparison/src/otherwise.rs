@@ -62,14 +62,16 @@ impl Otherwise {
     }
 }
 
-/// The first way in which B would agree with A; `agrees` says of two surfaces and poses whether they do.
+/// The first way in which B would agree with A, given how strongly they agree as they are and with heights and depths of one
+/// exchanged; `agrees` says of two surfaces and poses whether they do.
 pub(crate) fn found(
     (a, b): (&Surface, &Surface),
-    strength: f64,
+    [strength, negated]: [f64; 2],
     scratch: &mut Scratch,
     agrees: &mut dyn FnMut(&Surface, &[Pose], &mut Scratch) -> bool,
 ) -> Option<Otherwise> {
-    let strengths = pose::flipped(a, b, &mut scratch.planner);
+    let [mirrored, both] = pose::mirrored(a, b, &mut scratch.planner);
+    let strengths = [negated, mirrored, both];
     let mut order = [0, 1, 2];
     order.sort_by(|&i, &j| strengths[j].total_cmp(&strengths[i]));
     let flips = order.into_iter().filter(|&k| strengths[k] > OUTSTANDING * strength);

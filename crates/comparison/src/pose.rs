@@ -1,5 +1,7 @@
 //! The coarse search: where and how far turned the second surface best lies on the first, over the full circle.
 
+use rustfft::num_complex::Complex32;
+
 use crate::fourier::{Planner, Spectrum};
 use crate::surface::{HALF_TURNS, Surface, Turned};
 
@@ -14,6 +16,8 @@ pub(crate) struct Pose {
     pub(crate) strength: f64,
 }
 
+/// Every so manyth turn of the search is looked at for scans that were taken wrongly.
+const FLIPPED_STEPS: usize = 2;
 /// Poses looked at per pair.
 pub(crate) const POSES: usize = 5;
 /// The smallest overlap that counts, as a share of the smaller measured area.
@@ -47,12 +51,18 @@ impl Pose {
 
 /// The strongest poses, best first, no two close to each other.
 pub(crate) fn search(a: &Surface, b: &Surface, fourier: &mut Planner) -> Vec<Pose> {
+    search_and_lowest(a, b, fourier).0
+}
+
+/// The same, and how strongly A agrees with B where heights and depths of one are exchanged.
+pub(crate) fn search_and_lowest(a: &Surface, b: &Surface, fourier: &mut Planner) -> (Vec<Pose>, f64) {
     // The smaller one is laid on the turned larger one, so that the order of the question does not matter.
     if (a.turned_edge(), a.measured()) > (b.turned_edge(), b.measured()) {
-        return search(b, a, fourier).iter().map(Pose::inverse).collect();
+        let (poses, lowest) = search_and_lowest(b, a, fourier);
+        return (poses.iter().map(Pose::inverse).collect(), lowest);
     }
     let pitch = 8.0 * a.base;
-    let mut poses = Vec::new();
+    let (mut poses, mut lowest) = (Vec::new(), 0.0_f64);
     let mut coarse = Coarse::new(a, b, fourier);
     let turned = b.turned(fourier);
     for step in 0..2 * HALF_TURNS {
@@ -61,26 +71,26 @@ pub(crate) fn search(a: &Surface, b: &Surface, fourier: &mut Planner) -> Vec<Pos
         for (strength, shift) in peaks(&coarse) {
             poses.push(Pose { turn, shift: shift.map(|s| s * pitch), strength });
         }
+        if step % FLIPPED_STEPS == 0 {
+            lowest = lowest.max(ends(&coarse)[0]);
+        }
     }
-    strongest(poses, POSES, 4.0 * pitch)
+    (strongest(poses, POSES, 4.0 * pitch), lowest)
 }
 
-/// How strongly A agrees with B negated, in a mirror, and both, at twice the steps of the search.
-pub(crate) fn flipped(a: &Surface, b: &Surface, fourier: &mut Planner) -> [f64; 3] {
+/// How strongly A agrees with B in a mirror, and in a mirror with heights and depths exchanged, at wider steps than those of the search.
+pub(crate) fn mirrored(a: &Surface, b: &Surface, fourier: &mut Planner) -> [f64; 2] {
     if (a.turned_edge(), a.measured()) > (b.turned_edge(), b.measured()) {
-        return flipped(b, a, fourier);
+        return mirrored(b, a, fourier);
     }
     let mut coarse = Coarse::new(a, b, fourier);
     let turned = b.turned(fourier);
-    let mut best = [0.0_f64; 3];
-    for step in (0..2 * HALF_TURNS).step_by(2) {
-        coarse.correlate(turned, step, fourier);
-        best[0] = best[0].max(ends(&coarse)[0]);
+    let mut best = [0.0_f64; 2];
+    for step in (0..2 * HALF_TURNS).step_by(FLIPPED_STEPS) {
         // All turns of a mirror image are the mirror images of all turns, its mask among them.
         coarse.correlate_mirrored(turned, step, fourier);
         let [low, high] = ends(&coarse);
-        best[1] = best[1].max(high);
-        best[2] = best[2].max(low);
+        best = [best[0].max(high), best[1].max(low)];
     }
     best
 }
@@ -147,7 +157,7 @@ fn mirror(spectrum: &Spectrum, n: usize, out: &mut Spectrum) {
     out.clear();
     for column in spectrum.chunks_exact(n) {
         out.push(column[0].conj());
-        out.extend(column[1..].iter().rev().map(|value| value.conj()));
+        out.extend(column[1..].iter().rev().map(Complex32::conj));
     }
 }
 

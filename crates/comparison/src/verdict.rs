@@ -1,7 +1,7 @@
 //! What two surfaces come to in one order: by the rules, by their lines where the rules find nothing, and without what is stamped.
 
 use crate::cmc::{self, Decided, Direction};
-use crate::compare::CmcCounts;
+use crate::compare::{CmcCounts, Lines};
 use crate::direction::{self, Scratch};
 use crate::lines;
 use crate::pose::{self, Pose};
@@ -17,8 +17,8 @@ pub(crate) struct Verdict<'a> {
     pub(crate) grids: [&'a Surface; 2],
     /// The largest coefficient of the whole surfaces.
     pub(crate) accf_max: f64,
-    /// Where lines alone agree: whether they run through.
-    pub(crate) lines: Option<bool>,
+    /// Where lines alone agree: how they run.
+    pub(crate) lines: Option<Lines>,
     pub(crate) stamped: Option<Stamped>,
 }
 
@@ -67,7 +67,7 @@ fn of_regular<'a>((a, b): (&'a Surface, &'a Surface), poses: &[Pose], scratch: &
         decided: found.decided,
         grids: [one, other],
         accf_max: first.accf_max.max(found.whole),
-        lines: Some(found.run_through),
+        lines: Some(if found.run_through { Lines::RunThrough } else { Lines::Changing }),
         ..first
     };
     if stands(&verdict, scratch) {

@@ -193,6 +193,11 @@ fn one_pair(
         }
     };
     let beside = weigher.map(|w| beside(&w.calibration, &result)).unwrap_or_default();
+    if let Some(ratio) = &ratio
+        && beside.iter().any(|(_, other)| (other.log10 - ratio.log10).abs() > APART)
+    {
+        result.warnings.push(CONTRADICTION.to_owned());
+    }
     let inputs = [one, other];
     if let Some(path) = &arguments.picture {
         let names = paths.map(|path| file_name(path));
@@ -243,6 +248,10 @@ pub(crate) fn beside_each_other(rows: &[[Micrograph; 2]]) -> Result<Vec<u8>, Fai
     topography::picture::write_png(&picture, Depth::Eight)
         .or_exit(Exit::Environment, "cannot draw the picture")
 }
+
+/// Models whose decimal log ratios differ by more than this contradict each other.
+const APART: f64 = 1.0;
+const CONTRADICTION: &str = "the models contradict each other by more than a factor of ten: no reference pair shows counts like these, and none of the ratios can be relied on";
 
 /// The likelihood ratio, where there is a calibration; a scan against itself says nothing about firearms.
 ///

@@ -160,7 +160,8 @@ fn row(
     );
     let is_same_scan = result.is_same_scan();
     let teaches = !is_same_scan && result.unweighable().is_none();
-    let reference = teaches.then(|| Reference::new([one.clone(), other.clone()], &result));
+    let names = || [one.clone(), other.clone()];
+    let reference = teaches.then(|| Reference::new(names(), names(), &result));
     Ok(Row { text, is_same_scan, reference })
 }
 

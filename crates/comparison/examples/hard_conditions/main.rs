@@ -123,7 +123,7 @@ fn pairs(
         let result = compare(&first[i], &second[j])?;
         let log10 = calibration.weigh(&result).ok().map(|ratio| ratio.log10);
         let firearms = couple(&scans[i].1, &scans[j].1);
-        let pair = Reference::new(Default::default(), &result);
+        let pair = Reference::new(Default::default(), Default::default(), &result);
         let disjoint =
             log10.and_then(|_| apart.get(&firearms)?.weigh_pair(&pair).ok()).map(|ratio| ratio.log10);
         Ok(Pair {

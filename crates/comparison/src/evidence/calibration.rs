@@ -104,7 +104,7 @@ impl LikelihoodRatio {
     }
 }
 
-const SCHEMA: &str = "microstamp.calibration/4";
+const SCHEMA: &str = "microstamp.calibration/5";
 /// Enough for the ends of a 95 % interval: 25 lie beyond either.
 const RESAMPLED: usize = 1000;
 /// A log ratio this close to the bound, as a share of it, is called bounded.
@@ -325,8 +325,8 @@ impl Calibration {
         if let Some(fault) = comparison.unweighable() {
             return Err(ComparisonError::Unweighable(fault));
         }
-        let ratio = self.weigh_pair(&Reference::new(Default::default(), comparison))?;
-        Ok(if comparison.lines_alone { ratio.at_most(-libm::log10(PRIORS.shared_lines)) } else { ratio })
+        let ratio = self.weigh_pair(&Reference::new(Default::default(), Default::default(), comparison))?;
+        Ok(if comparison.lines.is_some() { ratio.at_most(-libm::log10(PRIORS.shared_lines)) } else { ratio })
     }
 
     /// The weight of what a pair showed, whatever firearms it names.
@@ -366,12 +366,13 @@ struct File {
     pairs: Pairs,
 }
 
-/// Scores of pairs that share much less area are not those that a model of scores knows.
+/// Scores count cells: those of pairs that share much less area, or much more, are not those that a model of scores knows.
 fn admitted(kind: ModelKind, pairs: &Pairs, pair: &Reference) -> Result<(), ComparisonError> {
-    let (cells, least) = (pair.cells(), pairs.rows.iter().map(|row| row.3).min().unwrap_or(0));
-    if kind != ModelKind::BetaBinomial && 3 * cells < 2 * least {
+    let numbers = || pairs.rows.iter().map(|row| row.3);
+    let (cells, least, most) = (pair.cells(), numbers().min().unwrap_or(0), numbers().max().unwrap_or(0));
+    if kind != ModelKind::BetaBinomial && (3 * cells < 2 * least || 2 * cells > 3 * most) {
         return Err(ComparisonError::CalibrationMisfit(format!(
-            "the scans share about {cells} cells, the fewest of a reference pair are {least}"
+            "the scans share about {cells} cells, those of a reference pair {least} to {most}"
         )));
     }
     Ok(())

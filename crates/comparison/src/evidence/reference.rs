@@ -1,6 +1,6 @@
 //! Comparisons of known origin, and the pairs that a calibration carries.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{Rng, RngExt as _};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,8 @@ use crate::compare::{Comparison, mean};
 pub struct Reference {
     /// The two firearms, by any name; equal names mean the same source.
     pub firearms: [String; 2],
+    /// The two scans, by any name; a pair of scans teaches once.
+    pub scans: [String; 2],
     /// Congruent cells of the poorer direction.
     pub congruent: usize,
     /// Cells measured on both scans, as [`Comparison::joint`] tells them: one number where the pair converged.
@@ -23,11 +25,11 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The pair of these two firearms, as it was compared.
-    pub fn new(firearms: [String; 2], comparison: &Comparison) -> Self {
+    /// The pair of scans of these two firearms, as it was compared.
+    pub fn new(firearms: [String; 2], scans: [String; 2], comparison: &Comparison) -> Self {
         let (congruent, joint) = (comparison.congruent(), comparison.joint.clone());
         let searched = comparison.cells_of_each[0].min(comparison.cells_of_each[1]);
-        Self { firearms, congruent, joint, searched, score: comparison.score }
+        Self { firearms, scans, congruent, joint, searched, score: comparison.score }
     }
 
     /// Jointly measured cells, on average over what is possible.
@@ -66,7 +68,7 @@ pub(crate) struct Pairs {
     pub(crate) rows: Vec<Row>,
 }
 
-/// Both firearms by number, congruent cells, cells measured on both, cells that searched, score.
+/// Both firearms by number, congruent cells, cells measured on both, cells that searched, score, both scans by number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row(
     pub(crate) usize,
@@ -75,6 +77,8 @@ pub(crate) struct Row(
     pub(crate) usize,
     pub(crate) usize,
     pub(crate) f64,
+    pub(crate) usize,
+    pub(crate) usize,
 );
 
 impl Row {
@@ -89,10 +93,15 @@ impl Pairs {
             references.iter().flat_map(|r| r.firearms.iter().map(String::as_str)).collect();
         let firearms: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let place = |name: &String| firearms.binary_search(name).unwrap_or(0);
+        let scans: BTreeSet<&str> =
+            references.iter().flat_map(|r| r.scans.iter().map(String::as_str)).collect();
+        let scans: Vec<&str> = scans.into_iter().collect();
+        let scan = |name: &String| scans.binary_search(&name.as_str()).unwrap_or(0);
         // Rounded, so that a calibration read from its file is the one that was written.
         let row = |r: &Reference| {
             let score = (r.score * 1e4).round() / 1e4;
-            Row(place(&r.firearms[0]), place(&r.firearms[1]), r.congruent, r.cells(), r.searched, score)
+            let ([a, b], [one, other]) = (r.firearms.each_ref().map(place), r.scans.each_ref().map(scan));
+            Row(a, b, r.congruent, r.cells(), r.searched, score, one, other)
         };
         let rows = references.iter().map(row).collect();
         Self { firearms, rows }
@@ -121,16 +130,39 @@ impl Pairs {
             return Some("its pairs are not of the firearms that it names".to_owned());
         }
         let sound = |row: &Row| {
-            let Row(_, _, congruent, cells, searched, score) = *row;
-            [congruent, cells, searched].iter().all(|&n| n <= MOST_CELLS)
-                && congruent <= cells.max(searched)
+            let Row(_, _, congruent, cells, searched, score, ..) = *row;
+            searched <= MOST_CELLS
+                && congruent.max(cells) <= searched
                 && (0.0..=2.0 * MOST_CELLS as f64).contains(&score)
         };
         if !self.rows.iter().all(sound) {
             return Some("a pair shows more cells than there are".to_owned());
         }
+        if let Some(fault) = self.repeated() {
+            return Some(fault);
+        }
         let counts: BTreeSet<[usize; 3]> = self.rows.iter().map(|row| [row.2, row.3, row.4]).collect();
         (counts.len() > MOST_COUNTS).then(|| format!("its pairs show {} different counts", counts.len()))
+    }
+
+    /// Why its pairs are fewer than its rows: a scan of two firearms, or with itself, or a pair twice.
+    fn repeated(&self) -> Option<String> {
+        let mut firearm_of = BTreeMap::new();
+        let mut pairs = BTreeSet::new();
+        for &Row(a, b, .., one, other) in &self.rows {
+            for (scan, firearm) in [(one, a), (other, b)] {
+                if *firearm_of.entry(scan).or_insert(firearm) != firearm {
+                    return Some(format!("scan {scan} is of two firearms"));
+                }
+            }
+            if one == other {
+                return Some(format!("scan {one} is paired with itself"));
+            }
+            if !pairs.insert([one.min(other), one.max(other)]) {
+                return Some(format!("scans {one} and {other} are paired twice"));
+            }
+        }
+        None
     }
 
     /// The pairs of which neither firearm has one of these names.
@@ -140,7 +172,8 @@ impl Pairs {
         let seen: Vec<usize> =
             rows.iter().flat_map(|row| [row.0, row.1]).collect::<BTreeSet<_>>().into_iter().collect();
         let place = |at: usize| seen.binary_search(&at).unwrap_or(0);
-        let rows = rows.into_iter().map(|r| Row(place(r.0), place(r.1), r.2, r.3, r.4, r.5)).collect();
+        let rows =
+            rows.into_iter().map(|r| Row(place(r.0), place(r.1), r.2, r.3, r.4, r.5, r.6, r.7)).collect();
         Self { firearms: seen.iter().map(|&at| self.firearms[at].clone()).collect(), rows }
     }
 

@@ -16,7 +16,8 @@ fn provenance() -> Provenance {
 /// `congruent` of `cells` jointly measured ones.
 fn counted(congruent: usize, cells: usize) -> Reference {
     let score = congruent as f64 + 0.03 * (congruent % 7) as f64;
-    Reference { firearms: Default::default(), congruent, joint: vec![cells], searched: cells, score }
+    let [firearms, scans] = Default::default();
+    Reference { firearms, scans, congruent, joint: vec![cells], searched: cells, score }
 }
 
 fn weight(calibration: &Calibration, congruent: usize, cells: usize) -> LikelihoodRatio {
@@ -30,7 +31,8 @@ fn references() -> Vec<Reference> {
         for j in 0..i {
             let firearms = [i / 3, j / 3].map(|f| f.to_string());
             let congruent = if i / 3 == j / 3 { 15 + (i + j) % 8 } else { usize::from((i * j) % 7 == 1) };
-            all.push(Reference { firearms, ..counted(congruent, 25) });
+            let scans = [i, j].map(|scan| scan.to_string());
+            all.push(Reference { firearms, scans, ..counted(congruent, 25) });
         }
     }
     all
@@ -91,7 +93,7 @@ fn calibrations_survive_their_file_and_refuse_other_questions() {
     assert!(told.unwrap_err().to_string().contains("rule"));
     let miscounted = calibration.to_json().replacen("\"same_source\":18", "\"same_source\":19", 1);
     for broken in
-        ["", "{}", "[1]", &miscounted, &calibration.to_json().replace("calibration/4", "calibration/3")]
+        ["", "{}", "[1]", &miscounted, &calibration.to_json().replace("calibration/5", "calibration/4")]
     {
         assert!(Calibration::from_json(broken).is_err());
     }
@@ -150,7 +152,33 @@ fn models_of_scores_are_bounded_and_refuse_little_area() {
         assert!(same.interval_log10[0] < same.log10 && same.log10 <= same.interval_log10[1]);
         let refused = calibration.weigh_pair(&counted(0, 8)).unwrap_err().to_string();
         assert!(refused.contains("share about 8 cells"), "{refused}");
+        let refused = calibration.weigh_pair(&counted(12, 224)).unwrap_err().to_string();
+        assert!(refused.contains("share about 224 cells"), "{refused}");
     }
+}
+
+/// A row written again claims a pair that was never compared.
+#[test]
+fn a_pair_teaches_once() {
+    let text = learnt(ModelKind::BetaBinomial).to_json();
+    let first = text.split_once("\"rows\":[\n").unwrap().1.split_once('\n').unwrap().0;
+    let refused = |row: &str| {
+        let more = text.replacen("\"rows\":[\n", &format!("\"rows\":[\n{row}\n"), 1);
+        let more = more.replacen("\"same_source\":18", "\"same_source\":19", 1);
+        Calibration::from_json(&more).expect_err(row).to_string()
+    };
+    let stem = first.rsplitn(4, ',').nth(3).unwrap();
+    let scans = |ends: &str| format!("{stem}{ends}");
+    assert!(refused(first).contains("are paired twice"), "{}", refused(first));
+    for (ends, expected) in
+        [(",9,10],", "is of two firearms"), (",0,0],", "paired with itself"), (",0,1],", "paired twice")]
+    {
+        assert!(refused(&scans(ends)).contains(expected), "{}", refused(&scans(ends)));
+    }
+    let twice = [references(), references()[..1].to_vec()].concat();
+    let mut rng = rand::rngs::ChaCha8Rng::seed_from_u64(1);
+    let told = Calibration::learn(&twice, ModelKind::Pav, provenance(), &mut rng).unwrap_err().to_string();
+    assert!(told.contains("paired twice"), "{told}");
 }
 
 /// Bounds follow from the pairs that a file carries; what it says of itself must be so.
@@ -176,7 +204,7 @@ fn a_calibration_cannot_claim_more_than_its_pairs() {
     malformed("\"beta-binomial\"", "\"lda\"");
     malformed("\"seed\":", "\"bound\":9,\"seed\":");
     // Many pairs of one kind, all right in themselves, are refused before anything is fitted on them.
-    let row = "[0,0,16,25,25,16.0600],\n";
+    let row = "[0,0,16,25,25,16.0600,0,1],\n";
     let many = text.replacen("\"rows\":[\n", &format!("\"rows\":[\n{}", row.repeat(50_001)), 1);
     let many = many.replacen("\"same_source\":18", "\"same_source\":50019", 1);
     assert!(Calibration::from_json(&many).unwrap_err().to_string().contains("more than 50000"));
@@ -269,9 +297,13 @@ fn the_built_in_calibration_was_learnt_by_the_present_rules() {
     let place =
         file.split_once("\"firearms\":[").unwrap().1.split(',').position(|name| name == "\"2\"").unwrap();
     for (i, j) in [(0, 1), (0, 2), (1, 2)] {
-        let pair = Reference::new(Default::default(), &comparison::compare(&scans[i], &scans[j]).unwrap());
+        let pair = Reference::new(
+            Default::default(),
+            Default::default(),
+            &comparison::compare(&scans[i], &scans[j]).unwrap(),
+        );
         let (k, n, all) = (pair.congruent, pair.joint[0], pair.searched);
-        let row = format!("\n[{place},{place},{k},{n},{all},{}]", (pair.score * 1e4).round() / 1e4);
+        let row = format!("\n[{place},{place},{k},{n},{all},{},", (pair.score * 1e4).round() / 1e4);
         assert!(file.contains(&row), "learn calibration/fadul.json again: it lacks {row:?}");
     }
 }

@@ -94,7 +94,7 @@ fn lines_tell_a_firearm_where_they_do_not_run_through() {
             [(firearm, 0), (firearm, 1), (firearm + 1, 0)].map(|(f, s)| prepared(Style::Drawn, f, s, scan));
         let same = compare(&one, &again).unwrap();
         assert!(same.congruent() >= 6, "{firearm}: {:?} {:?}", same.cmc, same.warnings);
-        if same.lines_alone {
+        if same.lines.is_some() {
             assert!(calibration.weigh(&same).unwrap().log10 <= 2.0, "{firearm}");
         }
         let different = compare(&one, &other).unwrap();
@@ -105,7 +105,10 @@ fn lines_tell_a_firearm_where_they_do_not_run_through() {
         let [one, other] = [(1, 0), (other, 1)].map(|(f, s)| prepared(style, f, s, scan));
         let shared = compare(&one, &other).unwrap();
         let told = calibration.weigh(&shared).unwrap_err().to_string();
-        assert!(shared.lines_alone && told.contains("run through"), "{style:?}: {told}");
+        assert!(
+            shared.lines == Some(comparison::Lines::RunThrough) && told.contains("run through"),
+            "{style:?}: {told}"
+        );
         assert!(shared.congruent() == 0 && shared.cmc.total[0] >= 6, "{style:?}: {:?}", shared.cmc);
     }
 }

@@ -1,5 +1,7 @@
 //! Scans taken in a mirror, from a cast, or with a wrong pitch, and pairs asked about in the other order.
 
+use std::sync::LazyLock;
+
 use comparison::evidence::Calibration;
 use comparison::{Comparison, MarkKind, Preset, Surface, compare, prepare};
 use proptest::prelude::*;
@@ -18,7 +20,9 @@ fn case(firearm: u64, shot: u64) -> Topography {
 /// Against a case of the same firearm and of another one.
 fn told(wrong: &Topography) -> [Comparison; 2] {
     let wrong = prepared(wrong);
-    [case(1, 0), case(2, 0)].map(|scan| compare(&prepared(&scan), &wrong).unwrap())
+    static RIGHT: LazyLock<[Surface; 2]> =
+        LazyLock::new(|| [1, 2].map(|firearm| prepared(&case(firearm, 0))));
+    RIGHT.each_ref().map(|right| compare(right, &wrong).unwrap())
 }
 
 fn check(wrong: &Topography, expected: &str) {
@@ -55,7 +59,7 @@ fn a_wrong_pitch_is_no_exclusion() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 5, ..ProptestConfig::default() })]
     /// Hard pairs: which scan is named first changes how the result is told and nothing else.
     #[test]
     fn the_order_of_two_scans_decides_nothing(
@@ -70,7 +74,7 @@ proptest! {
         prop_assert_eq!(one.cmc.convergence, back(other.cmc.convergence));
         prop_assert_eq!(one.cmc.original, back(other.cmc.original));
         prop_assert_eq!((one.cmc.high, one.converged, &one.joint), (other.cmc.high, other.converged, &other.joint));
-        prop_assert!(one.score == other.score && one.accf_max == other.accf_max && one.lines_alone == other.lines_alone);
+        prop_assert!(one.score == other.score && one.accf_max == other.accf_max && one.lines == other.lines);
         prop_assert_eq!(one.rotation.is_some(), other.rotation.is_some());
         if let (Some(turn), Some(back)) = (one.rotation, other.rotation) {
             prop_assert!(((turn.to_degrees() + back.to_degrees() + 180.0).rem_euclid(360.0) - 180.0).abs() < 1.0);

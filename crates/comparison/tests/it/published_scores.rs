@@ -16,11 +16,13 @@ struct Published {
 fn published(file: &str) -> Option<Published> {
     let path = real("nfi-lr-scores")?.join(file);
     let mut sets = Published { learning: Vec::new(), validation: Vec::new(), all: Vec::new() };
-    for row in csv::Reader::from_path(path).unwrap().records() {
+    for (number, row) in csv::Reader::from_path(path).unwrap().records().enumerate() {
         let row = row.unwrap();
         let count = |at: usize| row[at].parse::<usize>().unwrap();
         let reference = Reference {
             firearms: [row[0].to_owned(), row[1].to_owned()],
+            // The file does not name scans.
+            scans: ["one", "other"].map(|which| format!("{which} of {number}")),
             congruent: count(4),
             joint: vec![count(5)],
             searched: count(5),
