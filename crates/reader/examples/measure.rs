@@ -6,7 +6,7 @@
 //!
 //! `mixed` draws for every read what it reads: marks, scheme, level, light, or things that are no code at all.
 //! COUNT reads for every instrument, condition and generator; lists have commas. Instruments: `topography`, `oblique`,
-//! `ring`, `lights` (four, one view), and with a number before them as many cases of one firearm fused, such as
+//! `ring`, `lights` (four, one view), `both` (height maps of the pin's marks and of dots on the breech face, `rough` alone), and with a number before them as many cases of one firearm fused, such as
 //! `3xtopography`. Generators: `impression` (the simulator) and `rough` (that of this crate's tests: any turn, either
 //! side, 14 % in size). Everything is *simulation*.
 
@@ -84,7 +84,10 @@ fn read(arguments: &[String]) {
 
 /// One question, as the rest of its line.
 fn one(generator: &str, instrument: &str, condition: &str, seed: u64) -> String {
-    let options = ReadOptions::new(Scheme::open_1());
+    let mut options = ReadOptions::new(Scheme::open_1());
+    if instrument.ends_with("both") {
+        options.marks.push(Mark::Dots);
+    }
     let number = CONDITIONS.split(',').position(|other| other == condition).unwrap_or(99) as u64;
     let mut rng = seeded(seed * 1_000 + number * 8 + u64::from(generator == "rough"));
     let (cases, instrument) = match instrument.split_once('x') {
@@ -94,13 +97,16 @@ fn one(generator: &str, instrument: &str, condition: &str, seed: u64) -> String 
     let word = random_word(&mut rng);
     let mut seconds = 0.0;
     let mut observations: Vec<Observation> = Vec::new();
-    for _ in 0..cases {
-        let seen = match generator {
-            "rough" => Seen::rough(instrument, condition, &word, &mut rng),
-            _ => Seen::struck(instrument, condition, &word, &mut rng),
+    for case in 0..cases {
+        let seen = match (generator, instrument) {
+            (_, "both") => Seen::of_both_parts(condition, &word, &mut rng).into(),
+            ("rough", _) => vec![Seen::rough(instrument, condition, &word, &mut rng)],
+            _ => vec![Seen::struck(instrument, condition, &word, &mut rng)],
         };
         let start = processor_seconds();
-        observations.extend(seen.observed(&options));
+        let observed = seen.iter().flat_map(|seen| seen.observed(&options));
+        observations
+            .extend(observed.map(|seen| if instrument == "both" { seen.of_case(Some(case)) } else { seen }));
         seconds += processor_seconds() - start;
     }
     let start = processor_seconds();
@@ -144,6 +150,14 @@ impl Seen {
         let condition = if condition == "blank" { "level-3" } else { condition };
         let view = Pose::anyhow(rng);
         Self::of(&elements, (instrument, condition), &view, rng)
+    }
+
+    /// The tip of the pin and the breech face on one case.
+    fn of_both_parts(condition: &str, word: &[u8], rng: &mut ChaCha8Rng) -> [Self; 2] {
+        let pin = Self::rough("topography", condition, word, rng);
+        let dots = geometry::draw(&Scheme::open_1(), Mark::Dots, word);
+        let view = Pose { pitch_um: 8.0, module_um: 60.0, rim_um: 300.0, ..Pose::anyhow(rng) };
+        [pin, Self::of(&dots, ("topography", condition), &view, rng)]
     }
 
     /// What an instrument shows of elements struck by the rough generator.
@@ -204,13 +218,16 @@ fn line(reading: &Reading, (scheme, word): (&Scheme, Option<&[u8]>), seconds: f6
     let first = reading.candidates.first();
     let right = first.is_some_and(|best| Some(&best.code) == text.as_ref());
     let mut scores = [0.0; POWERS.len()];
-    let (mut inside, mut symbols, mut surest) = (0u32, 0u32, 0u32);
+    let (mut inside, mut symbols, mut surest, mut exactly) = (0u32, 0u32, 0u32, 0u32);
+    let mut chance = seeded(reading.log_evidence.to_bits());
     for (symbol, word) in reading.symbols.iter().filter_map(|symbol| Some((symbol, word?))) {
         let truth = usize::from(word[symbol.index]);
         for (score, power) in scores.iter_mut().zip(POWERS) {
             *score += posteriors(&symbol.log_likelihoods, power)[truth].max(1e-30).log2();
         }
         inside += u32::from(in_set(&posteriors(&symbol.log_likelihoods, 1.0), truth));
+        let before_or_at = up_to(&posteriors(&symbol.log_likelihoods, 1.0), truth, chance.random());
+        exactly += u32::from(before_or_at < 0.95);
         symbols += 1;
         surest += u32::from(symbol.log_likelihoods.iter().all(|log| *log <= symbol.log_likelihoods[truth]));
     }
@@ -232,7 +249,7 @@ fn line(reading: &Reading, (scheme, word): (&Scheme, Option<&[u8]>), seconds: f6
         )
     });
     format!(
-        "{outcome},{},{},{:.6},{:.1},{:.1},{inside},{symbols},{seconds:.3},{},{pose},{surest}",
+        "{outcome},{},{},{:.6},{:.1},{:.1},{inside},{symbols},{seconds:.3},{},{pose},{surest},{exactly}",
         u8::from(right),
         u8::from(wrong),
         first.map_or(0.0, |best| best.posterior),
@@ -247,6 +264,14 @@ fn posteriors(logs: &[f32], power: f64) -> Vec<f64> {
     let weights: Vec<f64> = logs.iter().map(|log| (power * f64::from(log - most)).exp()).collect();
     let total: f64 = weights.iter().sum();
     weights.iter().map(|weight| weight / total).collect()
+}
+
+/// The posterior of all values more likely than the true one and of a random share of its own: evenly spread where posteriors
+/// mean what they say, however sure they are (V. Vovk, A. Gammerman and G. Shafer, Algorithmic Learning in a Random
+/// World, 2005, section 2.2).
+fn up_to(posteriors: &[f64], truth: usize, share: f64) -> f64 {
+    let before: f64 = posteriors.iter().filter(|&&other| other > posteriors[truth]).sum();
+    before + share * posteriors[truth]
 }
 
 /// Whether the smallest set of values with 95 % of the posterior holds the true one.

@@ -12,7 +12,7 @@ use crate::flanks::Pieces;
 use crate::foil::{FOILS, Foil};
 use crate::master::Master;
 use crate::observe::shape_spectra;
-use crate::ring::Ring;
+use crate::ring::{Ring, alike_turns};
 use crate::search::Rendering;
 use crate::teeth::Teeth;
 
@@ -23,6 +23,8 @@ pub(crate) struct Banks {
     /// Micrometres to a module at scale 1.
     pub(crate) module_um: f32,
     pub(crate) ring: Option<Ring>,
+    /// Turns that only a start mark tells apart.
+    pub(crate) turns: Option<usize>,
     low: [OnceLock<Matcher>; 3],
     matchers: [OnceLock<Matcher>; 3],
     masters: [OnceLock<Master>; 3],
@@ -67,7 +69,7 @@ impl Banks {
         foil: Option<Foil>,
     ) -> Self {
         let drawn = |per_module: f32| Bank::draw(scheme, marks, per_module, foil);
-        Self { ring, foil, ..Self::lettered(scheme, module_um, drawn) }
+        Self { ring, foil, turns: alike_turns(scheme, marks), ..Self::lettered(scheme, module_um, drawn) }
     }
 
     /// Banks of marks whose layout the scheme does not tell, drawn with some samples to a module.
@@ -77,6 +79,7 @@ impl Banks {
             fine: Arc::new(drawn(FINE)),
             module_um,
             ring: None,
+            turns: None,
             low: [const { OnceLock::new() }; 3],
             matchers: [const { OnceLock::new() }; 3],
             masters: [const { OnceLock::new() }; 3],

@@ -13,18 +13,21 @@ pub(crate) struct Evident {
     pub(crate) sure: (f32, f32),
     /// No reason to look harder.
     pub(crate) plain: (f32, f32),
+    /// The coarse fit, in nats, without which nothing is sure: on a surface that is all but flat, a closer look finds its
+    /// model in rounding errors.
+    fit: f32,
 }
 
 /// Unmarked *real* breech faces reach 454 nats but agree with no code, blank *simulated* impressions 359; marks at
 /// level 4 (*simulation*) 428 and more.
 const HEIGHTS: Evident =
-    Evident { possible: 120.0, likely: (370.0, 0.0), sure: (600.0, 0.0), plain: (460.0, 0.0) };
+    Evident { possible: 120.0, likely: (370.0, 0.0), sure: (600.0, 0.0), plain: (460.0, 0.0), fit: 100.0 };
 /// Blank *simulated* photographs reach 470 nats, but no more than 16 % explained.
 const PICTURES: Evident =
-    Evident { possible: 100.0, likely: (400.0, 0.15), sure: (600.0, 0.19), plain: (600.0, 0.19) };
+    Evident { possible: 100.0, likely: (400.0, 0.15), sure: (600.0, 0.19), plain: (600.0, 0.19), fit: 0.0 };
 /// Blank *simulated* photographs as relief reach 258 nats and 14 % explained; four lights at level 4 begin at 345 and 19 %.
 const RELIEFS: Evident =
-    Evident { possible: 100.0, likely: (330.0, 0.16), sure: (450.0, 0.19), plain: (600.0, 0.25) };
+    Evident { possible: 100.0, likely: (330.0, 0.16), sure: (450.0, 0.19), plain: (600.0, 0.25), fit: 0.0 };
 
 impl Evident {
     pub(crate) fn of(rendering: Rendering) -> &'static Self {
@@ -36,7 +39,7 @@ impl Evident {
     }
 
     pub(crate) fn found(&self, sighting: &Sighting) -> bool {
-        Self::above(self.sure, sighting) || beyond_chance(sighting)
+        sighting.fit >= self.fit && (Self::above(self.sure, sighting) || beyond_chance(sighting))
     }
 
     pub(crate) fn above((nats, share): (f32, f32), sighting: &Sighting) -> bool {

@@ -42,10 +42,17 @@ pub(crate) fn directions(field: &Field) -> Vec<f32> {
 
 /// Whether a picture is lit from one side, as far as its bowl tells.
 pub(crate) fn one_sided(surface: &Surface) -> bool {
+    lamp(surface).is_some()
+}
+
+/// The direction of the light of a picture that is lit from one side, whichever way along it.
+pub(crate) fn lamp(surface: &Surface) -> Option<[f32; 2]> {
     let [width, height] = surface.extent_um();
     let pitch = (width.min(height) / 64.0).max(1.0);
     let field = surface.sampled([0.0, 0.0, width, height], Length::um(f64::from(pitch)));
-    directions(&field).len() == 1
+    let [only] = directions(&field)[..] else { return None };
+    let (sin, cos) = only.sin_cos();
+    Some([cos, sin])
 }
 
 /// The relief whose slope along a direction the field is, as far as the noise allows (a Wiener filter).

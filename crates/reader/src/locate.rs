@@ -89,8 +89,8 @@ impl Looked {
             }
         }
         let best = sightings.iter().max_by(|a, b| a.support.total_cmp(&b.support));
-        if let (Some(ring), Some(best)) = (&banks.ring, best) {
-            let turned = view.turned(banks, ring, best);
+        if let (Some(turns), Some(best)) = (banks.turns, best) {
+            let turned = view.turned(banks, turns, best);
             if add((sightings, most), view, (turned, 2), enough) {
                 return;
             }

@@ -213,18 +213,19 @@ fn lettered(
         return Vec::new();
     }
     let shown = |rendering: &&Rendering| matches!(rendering, Rendering::Height | Rendering::Relief);
-    let mut parts: Vec<PartSeen> = Vec::new();
+    let mut seen_there: Vec<(Sighting, Arc<Banks>)> = Vec::new();
     for &rendering in renderings.iter().filter(shown) {
         for region in regions(&surfaces[0], banks, rendering) {
-            for (sighting, own) in letters::sighted(surfaces, region, scheme, rendering) {
-                let bank = Some(Arc::clone(&own.fine));
-                let module_um = banks.module_um;
-                parts.push(PartSeen { module_um, bank, ..seen(scheme, &own, &sighting) });
-            }
+            seen_there.extend(letters::sighted(surfaces, region, scheme, rendering));
         }
     }
-    parts.sort_by(|a, b| (b.fit + b.support).total_cmp(&(a.fit + a.support)));
-    parts
+    seen_there.sort_by(|a, b| b.0.candidate.score.total_cmp(&a.0.candidate.score));
+    let part = |(sighting, own): &(Sighting, Arc<Banks>)| PartSeen {
+        module_um: banks.module_um,
+        bank: Some(Arc::clone(&own.fine)),
+        ..seen(scheme, own, sighting)
+    };
+    seen_there.iter().map(part).collect()
 }
 
 /// How hard to look where no mark is plain.

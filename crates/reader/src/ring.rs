@@ -68,6 +68,39 @@ impl Thorough {
 
 const SCALE_STEP: f32 = 1.035;
 
+/// How many turns about the middle leave what the marks of a part may show where it was, and so do not tell themselves
+/// apart but by the start mark: whole cells of a gear ring, halves of cells of dots and bars.
+pub(crate) fn alike_turns(scheme: &Scheme, marks: &[Mark]) -> Option<usize> {
+    if let Some(ring) = Ring::of(scheme, marks) {
+        return Some(ring.cells);
+    }
+    let around = |mark: &&Mark| matches!(mark, Mark::Dots | Mark::Radial);
+    let layout = geometry::layout(scheme, *marks.iter().find(around)?)?;
+    let [zero, one] = layout.places().first()?.bits.first()?;
+    let angle = |element: &Element| match element {
+        Element::Dot { centre, .. } => Some(centre.y.atan2(centre.x)),
+        Element::Sector { from, to, .. } => Some(0.5 * (from + to)),
+        _ => None,
+    };
+    let half = (angle(one.first()?)? - angle(zero.first()?)?).rem_euclid(std::f64::consts::TAU);
+    Some((std::f64::consts::TAU / half).round() as usize)
+}
+
+/// A pose turned by every number of as many steps all around but none, and the same from behind.
+pub(crate) fn turned(pose: &Pose, turns: usize) -> Vec<Pose> {
+    let turn = |k: usize| std::f32::consts::TAU * k as f32 / turns as f32;
+    let near = (1..turns).map(|k| {
+        let (sin, cos) = turn(k).sin_cos();
+        pose.after([0.0; 2], [cos, -sin, sin, cos])
+    });
+    // Cells lie evenly about the top, as far to each side of it: from behind they lie where they lay.
+    let behind = (0..turns).map(|k| {
+        let (sin, cos) = turn(k).sin_cos();
+        pose.after([0.0; 2], [-cos, -sin, -sin, cos])
+    });
+    near.chain(behind).collect()
+}
+
 impl Ring {
     /// The ring of a scheme, if it has one and it is looked for.
     pub(crate) fn of(scheme: &Scheme, marks: &[Mark]) -> Option<Self> {
@@ -96,21 +129,6 @@ impl Ring {
     /// Cells all around, and how many of them the start mark takes.
     pub(crate) fn cells_and_start(&self) -> (usize, usize) {
         (self.cells, self.start)
-    }
-
-    /// A pose turned by every number of whole cells but none, and the same from behind.
-    pub(crate) fn turned(&self, pose: &Pose) -> Vec<Pose> {
-        let turn = |k: usize| std::f32::consts::TAU * k as f32 / self.cells as f32;
-        let near = (1..self.cells).map(|k| {
-            let (sin, cos) = turn(k).sin_cos();
-            pose.after([0.0; 2], [cos, -sin, sin, cos])
-        });
-        // Cells lie evenly about the top, half a cell to each side of it: from behind they lie where they lay.
-        let behind = (0..self.cells).map(|k| {
-            let (sin, cos) = turn(k).sin_cos();
-            pose.after([0.0; 2], [-cos, -sin, -sin, cos])
-        });
-        near.chain(behind).collect()
     }
 
     /// The ring of a foil.

@@ -14,7 +14,7 @@ use crate::locate::{Foiled, Sighting};
 use crate::observe::{Observer, Start, TEMPER};
 use crate::pose::Pose;
 use crate::region::fields;
-use crate::ring::{Ring, Thorough};
+use crate::ring::{Thorough, turned};
 use crate::search::{Candidate, Rendering, SearchRange, search};
 use crate::synthesis::Synthesis;
 
@@ -62,7 +62,20 @@ pub(crate) struct View {
     middle: [f32; 2],
 }
 
-impl View {
+/// A region without form.
+pub(crate) struct Levelled {
+    /// With form, as wide as the search samples it.
+    raw: Field,
+    /// Without form and slow waves.
+    coarse: Field,
+    /// Without form.
+    pub(crate) fine: Field,
+    /// The middle of the bowl in the coarse field and in the fine one.
+    bowl: [f32; 2],
+    pub(crate) middle: [f32; 2],
+}
+
+impl Levelled {
     /// Nothing where pictures do not show relief.
     pub(crate) fn of(
         surfaces: &[Surface],
@@ -78,19 +91,34 @@ impl View {
         let origin = (coarse.origin_um - fine.origin_um) / fine.pitch_um;
         let middle = bowl.map(|k| k * ratio + origin);
         take_bowl(&mut fine, middle);
+        Some(Self { raw, coarse, fine, bowl, middle })
+    }
+
+    /// From samples of the fine field to micrometres from the first sample of the input.
+    pub(crate) fn um(&self, pose: Pose, region: Region) -> Pose {
+        um(pose, &self.fine, region)
+    }
+}
+
+/// From samples of a field of a region to micrometres from the first sample of the input.
+fn um(pose: Pose, field: &Field, region: Region) -> Pose {
+    pose.moved(field.pitch_um, [region[0] + field.origin_um, region[1] + field.origin_um])
+}
+
+impl View {
+    /// Nothing where pictures do not show relief.
+    pub(crate) fn of(
+        surfaces: &[Surface],
+        region: Region,
+        banks: &Banks,
+        rendering: Rendering,
+    ) -> Option<Self> {
+        let Levelled { raw, coarse, mut fine, bowl, middle } =
+            Levelled::of(surfaces, region, banks, rendering)?;
+        let module = banks.module_um / raw.pitch_um;
         fine.take_slow_waves(SLOW_MODULES * banks.module_um / fine.pitch_um);
         let range = SearchRange { module, scales: [0.85, 1.15], centres: 4, bowl };
         Some(Self { fine, coarse, raw, rendering, region, range, middle })
-    }
-
-    /// The field of the closer look without form, and the middle of the bowl in it.
-    pub(crate) fn flattened(&self) -> (&Field, [f32; 2]) {
-        (&self.fine, self.middle)
-    }
-
-    /// From samples of the field of the closer look to micrometres from the first sample of the input.
-    pub(crate) fn um_of_fine(&self, pose: Pose) -> Pose {
-        self.um(pose, &self.fine)
     }
 
     /// Looks closely where a candidate lies, in micrometres from the first sample of the input.
@@ -117,7 +145,7 @@ impl View {
 
     /// From modules to micrometres from the first sample of the input.
     fn um(&self, pose: Pose, field: &Field) -> Pose {
-        pose.moved(field.pitch_um, [self.region[0] + field.origin_um, self.region[1] + field.origin_um])
+        um(pose, field, self.region)
     }
 
     /// Looks once at the parts of a fit.
@@ -191,12 +219,12 @@ impl View {
         self.glances(banks, fits)
     }
 
-    /// The best fits with the ring where it was seen, turned by whole cells: a start mark that is lost tells no turn.
-    pub(crate) fn turned(&self, banks: &Banks, ring: &Ring, seen: &Sighting) -> Vec<Glance<'_>> {
+    /// The best fits with the mark where it was seen, turned by whole cells: a start mark that is lost tells no turn.
+    pub(crate) fn turned(&self, banks: &Banks, turns: usize, seen: &Sighting) -> Vec<Glance<'_>> {
         let (matcher, coarse) = (banks.matcher(self.rendering), &self.coarse);
         let back = [0, 1].map(|k| -(self.region[k] + coarse.origin_um) / coarse.pitch_um);
         let pose = seen.pose_um.moved(1.0 / coarse.pitch_um, back);
-        let turns = ring.turned(&pose).into_iter().map(|pose| {
+        let turns = turned(&pose, turns).into_iter().map(|pose| {
             let candidate = Candidate { pose, ..seen.candidate };
             let [score, opposite] = matcher.both(coarse, &candidate, Extent::All);
             if score >= opposite {

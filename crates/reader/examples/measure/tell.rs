@@ -18,6 +18,8 @@ struct Row {
     symbols: f64,
     seconds: f64,
     scores: Vec<f64>,
+    /// Symbols whose true value lies in a set of exactly 95 %, in tables that have it.
+    exactly: Option<f64>,
 }
 
 pub(crate) fn tell(files: &[String]) {
@@ -40,6 +42,7 @@ pub(crate) fn tell(files: &[String]) {
         all.len(),
         upper(wrong, all.len())
     );
+    sets(&all);
     reliability(&all);
     temperature(&all);
     println!("what a block of this length could carry at best marks that were found:");
@@ -64,6 +67,7 @@ impl Row {
             inside: number(10)?,
             symbols: number(11)?,
             seconds: number(12)?,
+            exactly: number(16),
             scores: parts.get(13)?.split(' ').filter_map(|score| score.parse().ok()).collect(),
         })
     }
@@ -100,6 +104,23 @@ fn tenths(rows: &[Row]) -> [(usize, f64, f64); 10] {
         *tenth = (tenth.0 + 1, tenth.1 + row.posterior, tenth.2 + f64::from(u8::from(row.right)));
     }
     tenths
+}
+
+/// How often sets with 95 % of a symbol's posterior held the true value, for every condition: the smallest sets, and sets
+/// of exactly 95 %, which leave out the last value as often as it takes.
+fn sets(rows: &[Row]) {
+    println!("sets of 95 %: smallest, exact (where the table tells), symbols");
+    let mut conditions: Vec<&str> = rows.iter().map(|row| row.condition.as_str()).collect();
+    conditions.sort_unstable();
+    conditions.dedup();
+    for condition in conditions {
+        let of: Vec<&Row> = rows.iter().filter(|row| row.condition == condition).collect();
+        let symbols: f64 = of.iter().map(|row| row.symbols).sum();
+        let inside: f64 = of.iter().map(|row| row.inside).sum();
+        let told: Vec<(f64, f64)> = of.iter().filter_map(|row| Some((row.exactly?, row.symbols))).collect();
+        let exact = told.iter().map(|told| told.0).sum::<f64>() / told.iter().map(|told| told.1).sum::<f64>();
+        println!("  {condition:10} {:.4}  {exact:.4}  {symbols}", inside / symbols.max(1.0));
+    }
 }
 
 fn reliability(rows: &[Row]) {

@@ -1,6 +1,9 @@
 //! Single characters at the places of a lattice against the shapes of styles.
 
+use std::borrow::Cow;
+
 use symbology::geometry::Element;
+use topography::Grid;
 
 use super::lattice::Lattice;
 use super::{CAP, Style};
@@ -10,7 +13,9 @@ use crate::raster::Canvas;
 use crate::vectors::{dot, log_sum_exp};
 
 /// What is finer and what is slower than this, against the height of capitals, is not compared.
-const BAND: [f32; 2] = [0.05, 0.40];
+const BAND: [f32; 2] = [0.03, 0.18];
+/// How soft edges are taken to be, against the height of capitals: tools and metal round what a font draws.
+const SOFT: f32 = 0.06;
 /// Independent samples in a window: what a squared correlation is worth where fonts differ from all that is known.
 const SAMPLES: f32 = 60.0;
 
@@ -20,19 +25,26 @@ pub(crate) struct Templates {
     side: usize,
     window: [usize; 2],
     pub(crate) styles: Vec<Style>,
-    /// For every style the value and the window of every shape.
-    shapes: Vec<Vec<(usize, Vec<f32>)>>,
+    /// For every style every shape.
+    shapes: Vec<Vec<Shape>>,
     /// How many values there are.
     values: usize,
+}
+
+struct Shape {
+    value: usize,
+    /// The window of unit norm, and those of its slopes to the right and down.
+    whole: Vec<f32>,
+    slopes: [Vec<f32>; 2],
 }
 
 impl Templates {
     pub(crate) fn of(styles: Vec<Style>, side: usize, alphabet: &[char]) -> Self {
         let even = |share: f32| (share * side as f32 / 2.0).round() as usize * 2;
-        let window = [even(1.16), even(1.40)];
+        let window = [even(1.16), even(1.48)];
         let drawn = |style: &Style| {
             let shapes = style.shapes(alphabet);
-            shapes.iter().map(|(value, elements)| (*value, template(elements, side, window))).collect()
+            shapes.iter().map(|(value, elements)| Shape::of(*value, elements, (side, window))).collect()
         };
         let shapes = styles.iter().map(drawn).collect();
         Self { side, window, styles, shapes, values: alphabet.len() }
@@ -40,12 +52,21 @@ impl Templates {
 }
 
 impl Templates {
+    /// All shapes as heights, or as slopes towards a direction in their own frame.
+    fn lit(&self, towards: Option<[f32; 2]>) -> Vec<Vec<Cow<'_, [f32]>>> {
+        self.shapes.iter().map(|shapes| shapes.iter().map(|shape| shape.lit(towards)).collect()).collect()
+    }
+
     /// The shapes of a style against windows, once for each sign.
-    fn compared(&self, style: usize, windows: &[Placed], signs: &[f32]) -> Vec<Cell> {
-        let shapes = &self.shapes[style];
+    fn compared(
+        &self,
+        (style, shapes): (usize, &[Cow<[f32]>]),
+        windows: &[Placed],
+        signs: &[f32],
+    ) -> Vec<Cell> {
         let mut logs = vec![Vec::with_capacity(shapes.len()); signs.len()];
         let mut best = vec![(f32::NEG_INFINITY, [0.0; 2]); signs.len()];
-        for (_, shape) in shapes {
+        for shape in shapes {
             let mut most = vec![f32::NEG_INFINITY; signs.len()];
             for window in windows {
                 let rho = dot(&window.values, shape);
@@ -66,7 +87,7 @@ impl Templates {
     /// The log-likelihood of every value, the mean over its shapes.
     fn by_value(&self, style: usize, logs: &[f32]) -> Vec<f32> {
         let of = |value: usize| {
-            let own = self.shapes[style].iter().zip(logs).filter(|((shown, _), _)| *shown == value);
+            let own = self.shapes[style].iter().zip(logs).filter(|(shape, _)| shape.value == value);
             mean_of(&own.map(|(_, log)| *log).collect::<Vec<_>>())
         };
         (0..self.values).map(of).collect()
@@ -90,19 +111,68 @@ fn over_styles(of_styles: &[Cell], totals: &[f32]) -> Vec<f32> {
     (0..of_styles[0].values.len()).map(of).collect()
 }
 
-fn template(elements: &[Element], side: usize, [width, height]: [usize; 2]) -> Vec<f32> {
-    let size = 2 * (side + side / 4);
-    let canvas = Canvas { size, per_module: side as f32 / CAP };
-    let mut drawn = vec![0.0; size * size];
-    canvas.draw(elements, &mut drawn);
-    let banded = banded(&drawn, (size, size), side as f32);
-    let (left, top) = ((size - width) / 2, (size - height) / 2);
-    let rows = (top..top + height).flat_map(|y| &banded[y * size + left..][..width]);
-    normed(rows.copied().collect()).unwrap_or_else(|| vec![0.0; width * height])
+impl Shape {
+    fn of(value: usize, elements: &[Element], (side, [width, height]): (usize, [usize; 2])) -> Self {
+        let size = 2 * (side + side / 3);
+        let canvas = Canvas { size, per_module: side as f32 / CAP };
+        let mut drawn = vec![0.0; size * size];
+        canvas.draw(elements, &mut drawn);
+        let soft = blur(&drawn, size, size, SOFT * side as f32);
+        let banded = banded(&soft, (size, size), side as f32);
+        let (left, top) = ((size - width) / 2, (size - height) / 2);
+        let places = || (top..top + height).flat_map(move |y| (left..left + width).map(move |x| (x, y)));
+        let at = |x: usize, y: usize| banded[y * size + x];
+        let whole = normed(places().map(|(x, y)| at(x, y)).collect());
+        let right = places().map(|(x, y)| at(x + 1, y) - at(x - 1, y)).collect();
+        let down = places().map(|(x, y)| at(x, y + 1) - at(x, y - 1)).collect();
+        let whole = whole.unwrap_or_else(|| vec![0.0; width * height]);
+        Self { value, whole, slopes: [right, down] }
+    }
+}
+
+impl Shape {
+    fn lit(&self, towards: Option<[f32; 2]>) -> Cow<'_, [f32]> {
+        let Some([c, s]) = towards else { return Cow::Borrowed(&self.whole) };
+        let [right, down] = &self.slopes;
+        let slope = right.iter().zip(down).map(|(right, down)| c * right + s * down).collect();
+        Cow::Owned(normed(slope).unwrap_or_else(|| vec![0.0; right.len()]))
+    }
+}
+
+/// A field as characters are compared in it: heights, or their slope towards the light.
+pub(crate) struct Ground {
+    pub(crate) field: Field,
+    pub(crate) along: Option<[f32; 2]>,
+}
+
+impl Ground {
+    /// Heights, or what one lamp shows of them: lines along its light cast no shade, and heights made of such a picture are
+    /// no better there.
+    pub(crate) fn of(mut field: Field, along: Option<[f32; 2]>) -> Self {
+        if let Some([c, s]) = along {
+            let values = &field.values;
+            let (width, height) = (values.width(), values.height());
+            let at = |x: usize, y: usize| values[(x.min(width - 1), y.min(height - 1))];
+            field.values = Grid::from_fn(width, height, |x, y| {
+                let right = at(x + 1, y) - at(x.saturating_sub(1), y);
+                let down = at(x, y + 1) - at(x, y.saturating_sub(1));
+                c * right + s * down
+            });
+        }
+        Self { field, along }
+    }
+
+    /// The same without what is finer or slower than letters of this height.
+    pub(crate) fn banded(&self, cap: f32) -> Self {
+        let (width, height) = (self.field.values.width(), self.field.values.height());
+        let values = banded(self.field.values.samples(), (width, height), cap);
+        let field = Field { values: Grid::from_vec(width, height, values), ..self.field.clone() };
+        Self { field, along: self.along }
+    }
 }
 
 /// A plane without what is finer or slower than letters of this height.
-pub(crate) fn banded(plane: &[f32], (width, height): (usize, usize), cap: f32) -> Vec<f32> {
+fn banded(plane: &[f32], (width, height): (usize, usize), cap: f32) -> Vec<f32> {
     let [fine, slow] = BAND.map(|share| blur(plane, width, height, share * cap));
     fine.iter().zip(slow).map(|(fine, slow)| fine - slow).collect()
 }
@@ -143,21 +213,28 @@ pub(crate) struct Shifts {
 
 /// Compares the characters of a lattice, the same way up, with every style: once for each sign of the relief.
 pub(crate) fn shown(
-    field: &Field,
+    ground: &Ground,
     (lattice, shape): (&Lattice, [usize; 2]),
     templates: &Templates,
     (signs, shifts): (&[f32], Shifts),
 ) -> Vec<Shown> {
     let middle = |k: usize, count: usize| k as f32 - 0.5 * (count as f32 - 1.0);
     let [rows, columns] = shape;
+    let towards = |light: [f32; 2]| {
+        [lattice.right, lattice.down].map(|axis| {
+            let length = axis[0].hypot(axis[1]).max(1e-6);
+            (axis[0] * light[0] + axis[1] * light[1]) / length
+        })
+    };
+    let lit = templates.lit(ground.along.map(towards));
     let mut cells: Vec<Vec<Vec<Cell>>> = vec![Vec::new(); signs.len()];
     for cell in 0..rows * columns {
         let at = lattice.at(middle(cell % columns, columns), middle(cell / columns, rows));
-        let windows = windows(field, (lattice, at), templates, shifts);
+        let windows = windows(&ground.field, (lattice, at), templates, shifts);
         for of_sign in &mut cells {
             of_sign.push(Vec::new());
         }
-        for style in 0..templates.styles.len() {
+        for style in lit.iter().enumerate().map(|(style, shapes)| (style, shapes.as_slice())) {
             for (of_sign, seen) in cells.iter_mut().zip(templates.compared(style, &windows, signs)) {
                 of_sign[cell].push(seen);
             }

@@ -1,10 +1,8 @@
 //! Which way up, in which size and in which style: the lattice that its characters fit best.
 
-use super::cells::{Shifts, Shown, Templates, banded, shown};
+use super::cells::{Ground, Shifts, Shown, Templates, shown};
 use super::lattice::Lattice;
-use crate::field::Field;
 use crate::vectors::solve_symmetric;
-use topography::Grid;
 
 /// A lattice with its characters the right way up.
 pub(crate) struct Settled {
@@ -18,10 +16,26 @@ pub(crate) struct Settled {
     pub(crate) values: Vec<Vec<f32>>,
 }
 
+/// Something that no style has is taken to fit the shapes this many nats less well than a middling character of the mark
+/// does, and to be as likely before.
+const STRANGE: (f32, f32) = (14.0, 0.05);
+
+impl Settled {
+    /// For every character the nats by which its likeliest value is likelier than something that no style has.
+    pub(crate) fn gaps(&self) -> Vec<f32> {
+        let most = |logs: &Vec<f32>| logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let best: Vec<f32> = self.values.iter().map(most).collect();
+        let mut sorted = best.clone();
+        sorted.sort_by(f32::total_cmp);
+        let strange = sorted[sorted.len() / 2] - STRANGE.0 + STRANGE.1.ln();
+        best.iter().map(|best| (best - strange).max(0.0)).collect()
+    }
+}
+
 /// Sizes of capitals that are tried about the one that was found.
-const SIZES: [f32; 4] = [0.84, 0.92, 1.0, 1.09];
-/// Those of the second look.
-const NEARER: [f32; 3] = [0.95, 1.0, 1.05];
+const SIZES: [f32; 5] = [0.82, 0.91, 1.01, 1.12, 1.25];
+/// Those of the looks after it.
+const NEARER: [[f32; 3]; 3] = [[0.94, 1.0, 1.06], [0.96, 1.0, 1.04], [0.98, 1.0, 1.02]];
 const COARSE: Shifts = Shifts { reach: 2, step: 1, off: 0.15 };
 const FINE: Shifts = Shifts { reach: 2, step: 1, off: 0.07 };
 const LAST: Shifts = Shifts { reach: 1, step: 1, off: 0.07 };
@@ -36,21 +50,14 @@ fn ways(lattice: &Lattice) -> [Lattice; 4] {
         .map(|(right, down)| Lattice { right, down, ..*lattice })
 }
 
-/// The field as characters of one height are compared in it.
-fn seen(field: &Field, cap: f32) -> Field {
-    let (width, height) = (field.values.width(), field.values.height());
-    let values = banded(field.values.samples(), (width, height), cap);
-    Field { values: Grid::from_vec(width, height, values), ..field.clone() }
-}
-
 /// The likeliest lattices first roughly in a `few` styles, then the best of them finely in `all`.
 pub(crate) fn settled(
-    field: &Field,
+    ground: &Ground,
     (lattices, shape): (Vec<Lattice>, [usize; 2]),
     [few, all]: [&Templates; 2],
 ) -> Vec<Settled> {
     let mut found: Vec<(Lattice, f32, Shown)> =
-        lattices.iter().flat_map(|lattice| roughly(field, (lattice, shape), few)).collect();
+        lattices.iter().flat_map(|lattice| roughly(ground, (lattice, shape), few)).collect();
     found.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
     let near = found.first().map_or(0.0, |best| NEAR * rank(best));
     found.retain(|one| rank(one) >= near);
@@ -59,12 +66,12 @@ pub(crate) fn settled(
         .into_iter()
         .map(|(lattice, sign, first)| {
             let (mut lattice, mut first) = (lattice, first);
-            for _ in 0..2 {
+            for sizes in NEARER {
                 lattice = moved(&lattice, shape, &first);
-                (lattice, first) = sized(field, (&lattice, shape), few, (sign, &NEARER));
+                (lattice, first) = sized(ground, (&lattice, shape), few, (sign, &sizes));
             }
             let lattice = moved(&lattice, shape, &first);
-            let seen = seen(field, lattice.cap);
+            let seen = ground.banded(lattice.cap);
             let last = shown(&seen, (&lattice, shape), all, (&[sign], LAST)).remove(0);
             let lattice = moved(&lattice, shape, &last);
             Settled { lattice, sign, styles: last.styles, score: last.score, values: last.values }
@@ -86,12 +93,12 @@ fn rank((lattice, _, shown): &(Lattice, f32, Shown)) -> f32 {
 
 /// A lattice every way up and round, each with the size and sign that fit best.
 fn roughly(
-    field: &Field,
+    ground: &Ground,
     (lattice, shape): (&Lattice, [usize; 2]),
     few: &Templates,
 ) -> Vec<(Lattice, f32, Shown)> {
     let signs = [1.0, -1.0];
-    let fields = SIZES.map(|size| (lattice.cap * size, seen(field, lattice.cap * size)));
+    let fields = SIZES.map(|size| (lattice.cap * size, ground.banded(lattice.cap * size)));
     let best = |way: Lattice| {
         let sized = fields.iter().flat_map(|(cap, seen)| {
             let way = Lattice { cap: *cap, ..way };
@@ -105,7 +112,7 @@ fn roughly(
 
 /// The best of some sizes.
 fn sized(
-    field: &Field,
+    ground: &Ground,
     (lattice, shape): (&Lattice, [usize; 2]),
     templates: &Templates,
     (sign, sizes): (f32, &[f32]),
@@ -113,7 +120,7 @@ fn sized(
     let mut best: Option<(Lattice, Shown)> = None;
     for size in sizes {
         let next = Lattice { cap: lattice.cap * size, ..*lattice };
-        let shown = shown(&seen(field, next.cap), (&next, shape), templates, (&[sign], FINE)).remove(0);
+        let shown = shown(&ground.banded(next.cap), (&next, shape), templates, (&[sign], FINE)).remove(0);
         if best.as_ref().is_none_or(|(_, best)| shown.score > best.score) {
             best = Some((next, shown));
         }
