@@ -449,13 +449,17 @@ fn secret(path: &Path) -> Result<[u8; 32], ConfigError> {
     secret.ok_or_else(|| damaged(path, &"it is not 64 hexadecimal digits"))
 }
 
+/// The rights of a file's group and of everybody.
+#[cfg(unix)]
+const OTHERS: u32 = 0o077;
+
 /// Refuses a secret that others on this machine can read.
 #[cfg(unix)]
 fn own_alone(path: &Path) -> Result<(), ConfigError> {
     use std::os::unix::fs::PermissionsExt as _;
     let metadata = fs::metadata(path).map_err(|source| at("cannot read", path, source))?;
     let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
+    if mode & OTHERS == 0 {
         return Ok(());
     }
     Err(damaged(

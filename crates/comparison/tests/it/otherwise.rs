@@ -17,11 +17,13 @@ fn case(firearm: u64, shot: u64) -> Topography {
     machining::case(Style::Granular, firearm, shot, Scan::Processed(6.25))
 }
 
+/// A case of the firearm that is asked about, and one of another.
+static RIGHT: LazyLock<[Surface; 2]> =
+    LazyLock::new(|| [1, 2].map(|firearm| prepared(&case(firearm, 0))));
+
 /// Against a case of the same firearm and of another one.
 fn told(wrong: &Topography) -> [Comparison; 2] {
     let wrong = prepared(wrong);
-    static RIGHT: LazyLock<[Surface; 2]> =
-        LazyLock::new(|| [1, 2].map(|firearm| prepared(&case(firearm, 0))));
     RIGHT.each_ref().map(|right| compare(right, &wrong).unwrap())
 }
 

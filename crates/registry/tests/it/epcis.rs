@@ -260,7 +260,7 @@ fn places(value: &Value, at: &str, found: &mut Vec<String>) {
     match value {
         Value::Object(members) => members.iter().for_each(|(name, inner)| inside(name, inner)),
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(at, inner)| inside(&at.to_string(), inner))
+            items.iter().enumerate().for_each(|(at, inner)| inside(&at.to_string(), inner));
         }
         _ => {}
     }
@@ -310,7 +310,9 @@ async fn what_the_published_schema_refuses_is_not_taken() {
     let (mut steps, mut refused, mut taken) = (std::collections::BTreeSet::new(), 0, Vec::new());
     // With its hash as its identity every change would be refused.
     let mut events = whole["epcisBody"]["eventList"].as_array().unwrap().clone();
-    events.iter_mut().for_each(|event| drop(event.as_object_mut().unwrap().remove("eventID")));
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("eventID");
+    }
     for event in &events {
         let mut alone = whole.clone();
         let kind = (event["disposition"].to_string(), event["bizStep"].to_string());
