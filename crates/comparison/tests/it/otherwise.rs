@@ -18,8 +18,7 @@ fn case(firearm: u64, shot: u64) -> Topography {
 }
 
 /// A case of the firearm that is asked about, and one of another.
-static RIGHT: LazyLock<[Surface; 2]> =
-    LazyLock::new(|| [1, 2].map(|firearm| prepared(&case(firearm, 0))));
+static RIGHT: LazyLock<[Surface; 2]> = LazyLock::new(|| [1, 2].map(|firearm| prepared(&case(firearm, 0))));
 
 /// Against a case of the same firearm and of another one.
 fn told(wrong: &Topography) -> [Comparison; 2] {
