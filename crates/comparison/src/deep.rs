@@ -62,6 +62,9 @@ fn roughness(level: &Raster) -> f64 {
 ///
 /// Of the whole face it would make deep what is rough in one part, where the rest is smooth.
 fn deviation(level: &Raster) -> Option<f32> {
+    if level.z.is_empty() {
+        return None;
+    }
     let edge = ((SQUARE_UM / level.pitch).round() as usize).max(1);
     let mut squares = Vec::new();
     let mut heights = Vec::with_capacity(edge * edge);
