@@ -8,7 +8,7 @@ use crate::pose::{self, Pose};
 use crate::surface::Surface;
 
 /// Seen in another way, faces must agree by so much more than as they were scanned to be worth a closer look.
-const OUTSTANDING: f64 = 1.2;
+const OUTSTANDING: f64 = 1.5;
 /// Whole faces whose diameters differ by more than this are also laid on each other as if they were of one size; what differs
 /// less than that agrees as it is.
 const OTHER_SIZE: f64 = 1.06;

@@ -114,10 +114,7 @@ fn several(code: Code, parts: &[PartState], request: &TraceRequest) -> Vec<Strin
 
 fn removed(part: &PartState) -> String {
     if part.elsewhere {
-        return format!(
-            "the {} with this code was not in this firearm since {}, but in another",
-            part.part, part.since
-        );
+        return format!("the {} with this code was in another firearm, not in this one", part.part);
     }
     format!(
         "the {} with this code was not in this firearm: taken out or replaced on {}",

@@ -85,8 +85,13 @@ async fn names_no_firearm_while_parts_are_apart(place: Place) {
         assert_eq!(named(&asked("2024-07-01", &[part]).await).as_deref(), Some(serial), "{part}");
     }
     let answer = asked("2024-07-01", &[Part::BreechFace]).await;
-    let expected = "the firing-pin with this code was not in this firearm since 2024-06-01, but in another";
+    let expected = "the firing-pin with this code was in another firearm, not in this one";
     assert!(answer.statement.iter().any(|line| line == expected), "{:?}", answer.statement);
+    let (TraceOutcome::Found(found) | TraceOutcome::ChainEnds(found)) = &answer.outcome else {
+        panic!("{answer:?}")
+    };
+    let moved = found.parts.iter().find(|one| one.part == pin).unwrap();
+    assert_eq!((moved.elsewhere, moved.since.to_string().as_str()), (true, "2024-06-01"));
     // Both taken out: the firearms in which they were last are two still.
     place
         .record("AB0001", Event::PartRemoved { by: dealer(), part: Part::BreechFace, code }, "2024-06-10")

@@ -214,10 +214,12 @@ pub fn enrol(data: &Path, cards: &[Card], rules: &EnrolRules) -> Result<Vec<Stri
                 card.fingerprint()
             ));
         }
+        // An older card, sent again, would shorten what stands or end it.
+        let shorter = valid_until(&card.entry) < valid_until(&standing);
         replaced.extend(
             differences
                 .iter()
-                .filter(|(field, _)| !VALIDITY.contains(&field.as_str()))
+                .filter(|(field, _)| shorter || !VALIDITY.contains(&field.as_str()))
                 .map(|(_, line)| line.clone()),
         );
         changes.extend(differences.into_iter().map(|(_, line)| line));
@@ -285,6 +287,16 @@ fn readable(content: &DirectoryContent, node: &Node) -> Result<(), String> {
     (content.version, (content.issued_at, content.expires_at)) = (1, validity(Timestamp::now(), 1));
     let bytes = content.sign(&node.statements).map_err(|error| error.to_string())?;
     Directory::parse(&bytes, node.statements.verifier()).map(drop).map_err(|error| error.to_string())
+}
+
+/// Until when an entry says that it holds; witnesses' say nothing.
+fn valid_until(entry: &Enrolment) -> Option<Timestamp> {
+    match entry {
+        Enrolment::Issuer(card) => Some(card.valid_until),
+        Enrolment::Agency(card) => Some(card.valid_until),
+        Enrolment::Dealer(card) => Some(card.valid_until),
+        Enrolment::Witness(_) => None,
+    }
 }
 
 /// The fields in which two entries differ, and a line for each.

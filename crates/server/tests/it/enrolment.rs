@@ -110,6 +110,11 @@ fn what_stands_is_replaced_only_when_that_is_said_and_its_key_agrees() {
     assert_eq!(changes, [format!("police.example: new, agency, fingerprint {}", first.fingerprint())]);
     // The same again with other days is routine.
     house.enrol(&[signed(&agency(&police), &police)], NONE).unwrap();
+    // Unless they end sooner: whoever sends an old card again would shut the node out.
+    let Enrolment::Agency(mut old) = agency(&police) else { unreachable!() };
+    old.valid_until = old.valid_from;
+    let refused = house.enrol(&[signed(&Enrolment::Agency(old), &police)], NONE).unwrap_err();
+    assert!(matches!(&refused, EnrolError::Stands(what) if what.contains("valid_until")), "{refused}");
 
     let Enrolment::Agency(mut moved) = agency(&police) else { unreachable!() };
     moved.node.url = "http://elsewhere.example".to_owned();

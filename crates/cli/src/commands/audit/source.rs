@@ -191,7 +191,10 @@ impl TileStore for Source {
 impl Remote {
     fn new(address: &str, pin: Option<&str>) -> Result<Self, Failure> {
         let client = match (pin, address.starts_with("https://")) {
-            (Some(pin), _) => Client::pinned(pin, PATIENCE),
+            (Some(_), false) => {
+                return Err(Exit::BadInput.because("--pin is the key of a certificate, and http:// has none\nhint: ask under https://"));
+            }
+            (Some(pin), true) => Client::pinned(pin, PATIENCE),
             (None, false) => Client::new(PATIENCE),
             (None, true) => return Err(Exit::BadInput.because(
                 "whose certificate is expected is not said\nhint: give --pin: `tls` in the node's card and in the directory",
