@@ -92,6 +92,13 @@ macro_rules! persistently {
 }
 pub(crate) use persistently;
 
+/// Whoever opens a file whose journal another is just changing is told at once that it is busy: SQLite waits for nobody there.
+async fn open_to_write(options: SqliteConnectOptions) -> Result<SqlitePool, BooksError> {
+    let pool =
+        SqlitePoolOptions::new().max_connections(1).acquire_timeout(PATIENCE).test_before_acquire(false);
+    pool.connect_with(options).await.map_err(|error| failed("open the file", error))
+}
+
 /// One transaction: dropped without [`Session::commit`] it leaves nothing behind.
 pub(crate) enum Session {
     Sqlite(Transaction<'static, Sqlite>),
@@ -117,13 +124,7 @@ impl Store {
             .pragma("secure_delete", "ON")
             .pragma("cache_size", "-65536")
             .pragma("wal_autocheckpoint", "8192");
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(PATIENCE)
-            .test_before_acquire(false)
-            .connect_with(writing)
-            .await;
-        let writer = writer.map_err(|error| BooksError::database("open the file", error))?;
+        let writer = persistently!(open_to_write(writing.clone()))?;
         let reading = options.pragma("query_only", "ON").pragma("cache_size", "-16384");
         let look_ups = Some(Arc::new(LookUps::new(file)));
         let readers = SqlitePoolOptions::new()
