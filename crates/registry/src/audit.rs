@@ -19,6 +19,7 @@ use crate::issue::digest;
 use crate::ledger::{against_witnesses, checkpoint, commitment, salt};
 use crate::names::{LicenceNumber, Model, Person};
 use crate::parts::{SignedChange, Work, registered};
+use crate::renewal::against_endings;
 use crate::store::{IssuedAs, RecordRow, Session};
 
 /// Records read at a time.
@@ -105,6 +106,13 @@ impl Books {
         found.unexplained = log.unexplained()?;
         let vouched = against_witnesses(ledger.folder(), log.size, &self.keys.log_verifier)?;
         found.faults.extend(vouched.and_then(|fault| fault.lines().next().map(ToOwned::to_owned)));
+        let ends = against_endings(
+            &self.root,
+            self.log_name(),
+            &self.keys.log_verifier,
+            (&store, found.log_entries),
+        );
+        found.faults.extend(ends);
         for (number, recorded_at) in &said.erased {
             if said.erased_before.is_some_and(|before| *recorded_at < before) {
                 found.erased += 1;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::json;
-use transparency::{FolderStore, StoreError, VerifierKey};
+use transparency::{FolderStore, StoreError};
 
-use crate::books::{Books, unit_counter};
+use crate::books::{Books, LOG_RENEWED, unit_counter};
 use crate::error::{BooksError, Refusal};
 use crate::folder::{Database, Folder, MANIFEST, make_private, private};
 use crate::import::sha256;
@@ -70,11 +70,11 @@ impl Books {
         session.commit().await
     }
 
-    /// Enters in the new log which log ended.
-    async fn note_renewal(&self, ended: &VerifierKey, by: &Person, now: Timestamp) -> Result<(), BooksError> {
+    /// Enters in the new log which log ended, and how.
+    async fn note_renewal(&self, note: &str, by: &Person, now: Timestamp) -> Result<(), BooksError> {
         let mut ledger = self.ledger.lock().await;
-        let body = json!({"ended": ended.to_string(), "by": by});
-        let entered = self.enter(&mut ledger, "log-renewed", &body, now).await?;
+        let body = json!({"note": note, "by": by});
+        let entered = self.enter(&mut ledger, LOG_RENEWED, &body, now).await?;
         self.effect(&entered).await?.commit().await
     }
 }
@@ -113,7 +113,7 @@ pub struct Restore<'r> {
     /// Where the tables go: into the folder, or to a PostgreSQL server, into an empty database.
     pub database: &'r Database,
     /// Nothing was done in the books after the copy was made. Otherwise their blocks are closed, because codes could be
-    /// issued a second time.
+    /// issued a second time, and their log goes on as another.
     pub latest: bool,
     /// Who does it.
     pub by: &'r Person,
@@ -182,14 +182,16 @@ pub async fn restore(
             found.faults.first().cloned().unwrap_or_else(|| "records were altered or removed".to_owned());
         return Err(BooksError::damaged(format!("the copy's books and log do not agree: {first}")));
     }
-    let goes_on = !options.latest && !books.is_closed();
     books.close().await;
-    if goes_on {
+    if !options.latest {
         // What was entered since the copy stands in the log as witnesses know it, and cannot be entered a second time.
-        let ended = renew_log(&folder, "the books were put back from a copy")?;
+        let note = renew_log(&folder, "the books were put back from a copy")?;
         let books = Books::open_restoring(to, now).await?;
-        books.close_blocks(options.by, now).await?;
-        books.note_renewal(&ended, options.by, now).await?;
+        // Nothing is issued any more from the blocks of an issuer that closed.
+        if !books.is_closed() {
+            books.close_blocks(options.by, now).await?;
+        }
+        books.note_renewal(&note, options.by, now).await?;
         books.close().await;
     }
     folder.end_restoring()?;

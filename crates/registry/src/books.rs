@@ -202,7 +202,9 @@ impl Books {
         let check = keys.own.as_ref().map(OwnKeys::sealing_check);
         let books = Self::assemble(&folder, issuer, keys, store);
         let mut session = books.store.read().await?;
-        books.handed_over.store(session.numbers_taken(HAND_OVERS).await? > 0, Ordering::Relaxed);
+        // A bundle that was made a second time holds the first hand-over; its heir answers all the same.
+        let handed_over = !books.issuer.taken_over && session.numbers_taken(HAND_OVERS).await? > 0;
+        books.handed_over.store(handed_over, Ordering::Relaxed);
         let blocks = session.blocks().await?;
         drop(session);
         if check.is_some_and(|check| blocks.iter().any(|(_, opened_with)| *opened_with != check)) {
@@ -239,7 +241,7 @@ impl Books {
     }
 
     /// Whether nothing is added to these books any more: they were handed over, or taken over.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         self.issuer.taken_over || self.handed_over.load(Ordering::Relaxed)
     }
 
@@ -406,6 +408,10 @@ impl Books {
         if self.read_only {
             return Err(Refusal::Closed(READ_ONLY));
         }
+        // While they are put back from a copy closed books say as well how their log ended.
+        if self.issuer.restoring && records.iter().all(|one| one.kind == LOG_RENEWED) {
+            return Ok(());
+        }
         if self.handed_over.load(Ordering::Relaxed) && !records.iter().all(|one| one.kind == HAND_OVER) {
             return Err(Refusal::Closed(HANDED_OVER));
         }
@@ -438,6 +444,9 @@ impl Books {
 pub(crate) fn unit_counter(prefix: Prefix) -> String {
     format!("unit:{prefix}")
 }
+
+/// The act that says how the log before ended.
+pub(crate) const LOG_RENEWED: &str = "log-renewed";
 
 /// The acts that say of the times of those before that they were wrong, and of the own that it is right.
 const CLOCK_WAS_AHEAD: &str = "clock-was-ahead";

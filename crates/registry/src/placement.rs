@@ -16,7 +16,6 @@ use crate::trace::PartState;
 /// Where one part was up to a day.
 pub(crate) struct Place {
     pub(crate) part: Part,
-    issued: Date,
     /// The firearm it is in, or was in last, whether it is in it, and since when; `None` for a part never fitted.
     now: Option<(i64, bool, Date)>,
     /// Since when it is out of firearms in which it was before.
@@ -59,11 +58,11 @@ impl Place {
 
     /// What is told of it beside a firearm.
     pub(crate) fn state(&self, firearm: i64) -> PartState {
-        let out = || self.left.get(&firearm).copied().unwrap_or(self.issued);
+        let out = self.left.get(&firearm).copied();
         let (fitted, since, elsewhere) = match self.now {
-            Some((here, true, since)) if here == firearm => (true, since, false),
-            Some((here, ..)) => (false, out(), here != firearm),
-            None => (false, self.issued, false),
+            Some((here, true, since)) if here == firearm => (true, Some(since), false),
+            Some((here, ..)) => (false, out, here != firearm),
+            None => (false, None, false),
         };
         let before = self.before.as_ref().and_then(|(_, key)| key.clone());
         let moved_by = self.stranger.clone();
@@ -79,7 +78,7 @@ impl Place {
 
     /// What is told of it where no firearm is named.
     pub(crate) fn alone(&self) -> PartState {
-        let (fitted, since) = self.now.map_or((false, self.issued), |(_, fitted, since)| (fitted, since));
+        let (fitted, since) = self.now.map_or((false, None), |(_, fitted, since)| (fitted, Some(since)));
         PartState { part: self.part, fitted, since, elsewhere: false, moved_by: None, before: None }
     }
 }
@@ -92,9 +91,8 @@ pub(crate) async fn places(
     (day, made): (Date, Option<Date>),
     issuer: &Licensee,
 ) -> Result<Vec<Place>, BooksError> {
-    let issued = encode::today(encode::time(stored.issued_at)?);
     let now = stored.firearm_id.zip(made).map(|(firearm, made)| (firearm, true, made));
-    let start = |part| Place { part, issued, now, left: HashMap::new(), stranger: None, before: None };
+    let start = |part| Place { part, now, left: HashMap::new(), stranger: None, before: None };
     let mut places: Vec<Place> = encode::parts(stored.parts).into_iter().map(start).collect();
     let mut moves = Vec::new();
     for row in session.entries_of_code(encode::code_number(code)).await? {

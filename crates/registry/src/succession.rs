@@ -26,7 +26,7 @@ use crate::folder::{Folder, Issuer, make_private, private};
 use crate::import::sha256;
 use crate::ledger::{self, Ledger};
 use crate::names::Person;
-use crate::renewal::renew_log;
+use crate::renewal::{note_files, renew_log};
 use crate::store::RecordRow;
 
 const HEADER: &str = "microstamp.succession/1";
@@ -234,6 +234,9 @@ impl Books {
         let mut sources = vec![("books.sqlite".to_owned(), snapshot.to_owned())];
         for name in ["keys/log.key", "keys/log.pub", "keys/signing.pub"] {
             sources.push((name.to_owned(), self.root.join(name)));
+        }
+        for name in note_files(&self.root) {
+            sources.push((name.clone(), self.root.join(name)));
         }
         let mut folders = vec![PathBuf::from("log")];
         while let Some(folder) = folders.pop() {

@@ -173,8 +173,9 @@ pub struct PartState {
     pub part: Part,
     /// Whether it was in the firearm that the answer names; where none is named, in any.
     pub fitted: bool,
-    /// Since when it was in that firearm, or out of it: for a part that never was in it, the day of its issue.
-    pub since: Date,
+    /// Since when it was in that firearm, or out of it; nothing for a part that by these books never was in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Date>,
     /// Whether it was in another firearm than the one that the answer names, or was last.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub elsewhere: bool,

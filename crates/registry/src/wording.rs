@@ -97,12 +97,10 @@ fn box_lines(traced: &Traced) -> Vec<String> {
 /// Parts with one code in different firearms: told without naming any.
 fn several(code: Code, parts: &[PartState], request: &TraceRequest) -> Vec<String> {
     let mut lines = vec![format!("the parts that carry code {code} were not in one firearm on that day")];
-    lines.extend(parts.iter().map(|PartState { part, fitted, since, .. }| {
-        if *fitted {
-            format!("the {part} was in a firearm of its own since {since}")
-        } else {
-            format!("the {part} was in no firearm since {since}, and in one of its own before")
-        }
+    lines.extend(parts.iter().map(|PartState { part, fitted, since, .. }| match since {
+        Some(since) if *fitted => format!("the {part} was in a firearm of its own since {since}"),
+        Some(since) => format!("the {part} was in no firearm since {since}, and in one of its own before"),
+        None => format!("the {part} was in no recorded firearm"),
     }));
     lines.push(if request.parts.is_empty() {
         "say which part's mark was read, and ask again".to_owned()
@@ -113,13 +111,16 @@ fn several(code: Code, parts: &[PartState], request: &TraceRequest) -> Vec<Strin
 }
 
 fn removed(part: &PartState) -> String {
-    if part.elsewhere {
-        return format!("the {} with this code was in another firearm, not in this one", part.part);
+    let PartState { part, since, elsewhere, .. } = part;
+    match since {
+        _ if *elsewhere => format!("the {part} with this code was in another firearm, not in this one"),
+        Some(since) => {
+            format!("the {part} with this code was not in this firearm: taken out or replaced on {since}")
+        }
+        None => {
+            format!("the {part} with this code was not in this firearm, nor in any other that is recorded")
+        }
     }
-    format!(
-        "the {} with this code was not in this firearm: taken out or replaced on {}",
-        part.part, part.since
-    )
 }
 
 /// A change that nothing vouches for but the signature of whoever says to have made it.

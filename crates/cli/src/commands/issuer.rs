@@ -94,7 +94,7 @@ struct Restore {
     /// The issuer's folder to make.
     dir: PathBuf,
     /// Nothing was done in the books after the copy was made. Without this their blocks are closed, because codes
-    /// could otherwise be issued a second time; open another with `issuer add-prefix`.
+    /// could otherwise be issued a second time (open another with `issuer add-prefix`), and their log goes on under another name.
     #[arg(long)]
     latest: bool,
     /// Put the tables on this PostgreSQL server, into an empty database, instead of into the folder.
@@ -220,7 +220,14 @@ async fn put_back(restore: &Restore) -> Result<Exit, Failure> {
     let put = registry::restore(&restore.from, &restore.dir, &options, Timestamp::now()).await;
     let files = put.map_err(failure)?;
     if !restore.latest {
-        files::remark("the blocks are closed\nhint: open another with `issuer add-prefix` before issuing");
+        // From the blocks of books that were taken over nothing is issued anyway.
+        if !open_to_read(&restore.dir).await?.is_closed() {
+            files::remark(
+                "the blocks are closed\nhint: open another with `issuer add-prefix` before issuing",
+            );
+        }
+        let note = restore.dir.join("keys/log.ended");
+        files::remark(format!("the log goes on under another name: `{}` says so", note.display()));
     }
     copied(&restore.dir, files, restore.json)
 }

@@ -1,8 +1,8 @@
-//! Checking what somebody signed outside a log: certificates and changes of parts.
+//! Checking what somebody signed outside a log: certificates, changes of parts, and how a log ended.
 
 use registry::Certificate;
 use serde_json::json;
-use transparency::{EntryProof, Note, Policy};
+use transparency::{EntryProof, LogEnd, Note, Policy};
 
 use super::audit::{Verify, key_or_file};
 use super::book::proof_beside;
@@ -10,7 +10,8 @@ use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
 /// How every text begins that is signed by itself.
-const FIRST_WORDS: [&str; 2] = [Certificate::FIRST_LINE, registry::parts::FIRST_LINE];
+const FIRST_WORDS: [&str; 3] = [Certificate::FIRST_LINE, registry::parts::FIRST_LINE, LOG_ENDED];
+const LOG_ENDED: &str = "microstamp log ended v1";
 
 /// Whether a file is such a text.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
@@ -20,8 +21,13 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 /// Checks the signature, and a certificate's place in the log where its key is given.
 pub(super) fn verify(bytes: &[u8], arguments: &Verify) -> Result<Exit, Failure> {
     let key = arguments.trust.signer()?;
+    let ends_a_log = bytes.starts_with(LOG_ENDED.as_bytes());
     let checked = Note::parse(bytes).map_err(|error| error.to_string()).and_then(|note| {
         note.verify(&key).map_err(|error| error.to_string())?;
+        // The key of the log that goes on must have signed as well.
+        if ends_a_log {
+            LogEnd::parse(&note.to_string()).map_err(|error| error.to_string())?;
+        }
         Ok(note)
     });
     let place = match &checked {
@@ -44,6 +50,7 @@ pub(super) fn verify(bytes: &[u8], arguments: &Verify) -> Result<Exit, Failure> 
         files::print_line(format!("verified: signed by {}", key.name()))?;
         match &place {
             Some(Ok(log)) => files::print_line(format!("it stands in the log {log}"))?,
+            _ if ends_a_log => {}
             _ => files::remark(
                 "its place in a log was not checked\nhint: for a certificate give --log-key KEY",
             ),

@@ -120,7 +120,41 @@ fn a_copy_is_put_back_with_its_blocks_closed() {
     done(folder, "microstamp issuer restore copy again");
     let shown: Value = serde_json::from_str(&done(folder, "microstamp issuer show again --json")).unwrap();
     assert_eq!(shown["left"], 0, "codes could be issued twice");
+    // How its log ended can be checked with the key of the log before, and with no other.
+    done(folder, "microstamp issuer backup again second && microstamp issuer restore second third");
+    for (note, key) in [("log.ended.1", "k7"), ("log.ended", "again")] {
+        let told =
+            done(folder, &format!("microstamp audit verify third/keys/{note} --key {key}/keys/log.pub"));
+        assert!(told.starts_with("verified: signed by microstamp/issuer/K7"), "{told}");
+        assert!(told.contains("because the books were put back from a copy"), "{told}");
+    }
+    let other = shell(folder, "microstamp audit verify third/keys/log.ended --key k7/keys/log.pub");
+    assert_eq!(other.status.code(), Some(1));
+    let forged = "sed s/copy/disk/ third/keys/log.ended > forged; microstamp audit verify forged --key again/keys/log.pub";
+    assert_eq!(shell(folder, forged).status.code(), Some(1));
+    done(folder, "microstamp audit fsck third && rm third/keys/log.ended.1");
+    let missing = shell(folder, "microstamp issuer check third");
+    assert_eq!(missing.status.code(), Some(1), "{}", String::from_utf8_lossy(&missing.stdout));
     done(folder, "microstamp issuer restore copy latest --latest && microstamp issuer check latest");
+}
+
+#[test]
+fn an_heir_is_not_told_to_open_blocks() {
+    let folder = books();
+    let folder = folder.path();
+    done(folder, "microstamp issuer successor-key heir.key > heir.pub");
+    done(folder, "microstamp issuer hand-over k7 --to \"$(cat heir.pub)\" -o bundle");
+    done(
+        folder,
+        "microstamp issuer take-over bundle taken --identity heir.key --log-key \"$(cat k7/keys/log.pub)\"",
+    );
+    done(folder, "microstamp issuer backup taken copy");
+    let put_back = shell(folder, "microstamp issuer restore copy again");
+    let remarks = String::from_utf8_lossy(&put_back.stderr);
+    assert!(put_back.status.success() && !remarks.contains("add-prefix"), "{remarks}");
+    assert!(remarks.contains("the log goes on under another name"), "{remarks}");
+    assert_ne!(done(folder, "cat again/keys/log.pub"), done(folder, "cat taken/keys/log.pub"));
+    done(folder, "microstamp issuer check again && microstamp issuer check taken");
 }
 
 #[test]

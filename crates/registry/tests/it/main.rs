@@ -17,6 +17,7 @@ mod parts;
 mod place;
 mod placement;
 mod print;
+mod renewal;
 mod resume;
 mod second_step;
 mod succession;

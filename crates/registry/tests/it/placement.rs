@@ -44,7 +44,8 @@ async fn follows_parts(place: Place) {
     assert_eq!((serial.as_str(), fitted(&parts)), ("AB0001", vec![true]));
     let spare = place.books.issue_part(Part::FiringPin, None, &by, now()).await.unwrap();
     let answer = ask(&place, &[(spare, 1.0)]).await;
-    assert!(matches!(answer.outcome, TraceOutcome::PartNotFitted { .. }), "{:?}", answer.outcome);
+    let TraceOutcome::PartNotFitted { parts, .. } = &answer.outcome else { panic!("{answer:?}") };
+    assert_eq!((parts[0].fitted, parts[0].since), (false, None), "a spare part was nowhere, since no day");
 }
 
 async fn names_no_firearm_while_parts_are_apart(place: Place) {
@@ -74,7 +75,8 @@ async fn names_no_firearm_while_parts_are_apart(place: Place) {
     // The pin is in one, the breech face in the other.
     let answer = asked("2024-07-01", &[]).await;
     let TraceOutcome::InSeveralFirearms { parts, .. } = &answer.outcome else { panic!("{answer:?}") };
-    let since: Vec<_> = parts.iter().map(|one| (one.part, one.fitted, one.since.to_string())).collect();
+    let since: Vec<_> =
+        parts.iter().map(|one| (one.part, one.fitted, one.since.unwrap().to_string())).collect();
     assert_eq!(since[0], (pin, true, "2024-06-03".to_owned()));
     assert_eq!(since[1], (Part::BreechFace, true, "2024-01-02".to_owned()), "since it was made");
     assert!(answer.statement.iter().any(|line| line.contains("say which part's mark was read")));
@@ -91,7 +93,19 @@ async fn names_no_firearm_while_parts_are_apart(place: Place) {
         panic!("{answer:?}")
     };
     let moved = found.parts.iter().find(|one| one.part == pin).unwrap();
-    assert_eq!((moved.elsewhere, moved.since.to_string().as_str()), (true, "2024-06-01"));
+    assert_eq!((moved.elsewhere, moved.since), (true, Some("2024-06-01".parse().unwrap())));
+    // The other way round: the breech face never was in the firearm that got the pin, and nothing says since when it was not.
+    let answer = asked("2024-07-01", &[pin]).await;
+    let (TraceOutcome::Found(found) | TraceOutcome::ChainEnds(found)) = &answer.outcome else {
+        panic!("{answer:?}")
+    };
+    let never = found.parts.iter().find(|one| one.part == Part::BreechFace).unwrap();
+    assert_eq!((never.fitted, never.elsewhere, never.since), (false, true, None));
+    assert!(serde_json::to_value(never).unwrap().get("since").is_none());
+    let expected = "the breech-face with this code was in another firearm, not in this one";
+    assert!(answer.statement.iter().any(|line| line == expected), "{:?}", answer.statement);
+    let of_issue = now().strftime("%Y-%m-%d").to_string();
+    assert!(!answer.statement.concat().contains(&of_issue), "{:?}", answer.statement);
     // Both taken out: the firearms in which they were last are two still.
     place
         .record("AB0001", Event::PartRemoved { by: dealer(), part: Part::BreechFace, code }, "2024-06-10")

@@ -47,7 +47,10 @@ async fn tells_a_reference_only_after_its_chain(place: Place) {
         let refused = reference(&place, &chain, after).await.unwrap_err().to_string();
         assert!(refused.contains("told the chain of this firearm"), "{after}: {refused}");
     }
-    for other in [by_another, in_another_case] {
+    let on_another_day = TraceRequest { recovered_on: Some("2025-05-06".parse().unwrap()), ..chain.clone() };
+    let of_another_reading = TraceRequest { reading_sha256: Some("ab".repeat(32)), ..chain.clone() };
+    let of_another_crime = TraceRequest { crime_code: Some("5212".parse().unwrap()), ..chain.clone() };
+    for other in [by_another, in_another_case, on_another_day, of_another_reading, of_another_crime] {
         let refused = reference(&place, &other, first.question).await.unwrap_err().to_string();
         assert!(refused.contains("told the chain of this firearm"), "{refused}");
     }

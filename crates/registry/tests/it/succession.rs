@@ -98,6 +98,54 @@ async fn two_heirs_write_in_two_logs() {
 }
 
 #[tokio::test]
+async fn taken_over_books_that_are_put_back_write_in_a_log_of_their_own() {
+    let old = handed_over().await;
+    old.take().await.unwrap();
+    let by = "heir".parse().unwrap();
+    let question = crate::behaviour::question(&[(old.code, 0.9999)]);
+    let taken = Books::open(&old.target(), now()).await.unwrap();
+    let copy = beside(&old.target(), "copy");
+    taken.backup(&copy, &by, now()).await.unwrap();
+    let mut logs = vec![taken.trace(&question, now()).await.unwrap().log];
+    for name in ["one", "other"] {
+        let target = beside(&old.target(), name);
+        let options = registry::Restore { database: &Database::Embedded, latest: false, by: &by };
+        registry::restore(&copy, &target, &options, now()).await.unwrap();
+        let books = Books::open(&target, now()).await.unwrap();
+        logs.push(books.trace(&question, now()).await.unwrap().log);
+        let checked = books.reconcile().await.unwrap();
+        assert!(checked.agrees(), "{checked:?}");
+        let refused = books.open_block("K8".parse().unwrap(), now()).await.unwrap_err().to_string();
+        assert!(refused.contains("taken over from another"), "they stay closed: {refused}");
+        assert_eq!(books.blocks().await.unwrap(), taken.blocks().await.unwrap());
+    }
+    logs.sort();
+    logs.dedup();
+    assert_eq!(logs.len(), 3, "no two of them write in one log");
+    // The newest copy of books that are gone goes on as it was.
+    let target = beside(&old.target(), "latest");
+    let options = registry::Restore { database: &Database::Embedded, latest: true, by: &by };
+    registry::restore(&copy, &target, &options, now()).await.unwrap();
+    let books = Books::open(&target, now()).await.unwrap();
+    assert!(logs.contains(&books.trace(&question, now()).await.unwrap().log));
+}
+
+#[tokio::test]
+async fn the_heir_of_a_bundle_that_was_made_again_answers() {
+    let mut old = handed_over().await;
+    std::fs::remove_file(&old.file).unwrap();
+    old.file = beside(&old.file, "again");
+    let by = "owner".parse().unwrap();
+    old.place.books.hand_over(&old.successor.key(), &old.file, &by, now()).await.unwrap();
+    old.take().await.unwrap();
+    let books = Books::open(&old.target(), now()).await.unwrap();
+    let question = crate::behaviour::question(&[(old.code, 0.9999)]);
+    let answer = books.trace(&question, now()).await.unwrap();
+    assert!(matches!(answer.outcome, TraceOutcome::Found(_)), "{answer:?}");
+    assert!(books.reconcile().await.unwrap().agrees());
+}
+
+#[tokio::test]
 async fn nothing_is_added_on_either_side() {
     let old = handed_over().await;
     old.take().await.unwrap();

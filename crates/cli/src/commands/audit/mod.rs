@@ -58,8 +58,8 @@ pub(super) struct Trust {
 
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// A bundle, a court bundle, a `.tlog-proof`, a certificate, a signed change of parts, the folder of a log, or the address
-    /// under which a node serves it. For the signed ones --key is the signer's.
+    /// A bundle, a court bundle, a `.tlog-proof`, a certificate, a signed change of parts, the note on a log that ended, the
+    /// folder of a log, or the address under which a node serves it. For the signed ones --key is the signer's.
     #[arg(value_name = "FILE|DIR|URL")]
     pub(super) path: PathBuf,
     /// For a certificate: the issuer's log key, to check the proof as well.
