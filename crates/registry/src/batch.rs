@@ -1,7 +1,6 @@
 //! Many entries in few round trips, with the same checks as one.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,7 +13,7 @@ use crate::entries::{NewEntry, brings_in, not_in_the_future};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
-use crate::names::{LicenceNumber, Model, Person};
+use crate::names::{LicenceNumber, Model, Person, folded};
 use crate::parts::{SignedBy, Work};
 use crate::rules;
 use crate::store::{EntryRow, FirearmRow, Session};
@@ -37,11 +36,18 @@ pub(crate) struct Batch<'b> {
     parties: HashMap<Licensee, i64>,
     /// Models looked up; `None` for those that the books do not have yet.
     lines: HashMap<LicenceNumber, HashMap<Model, Option<i64>>>,
-    /// How models are written that came new in this batch, by their small letters.
-    spellings: HashMap<LicenceNumber, HashMap<String, Model>>,
+    /// Models that came new in this batch.
+    spellings: HashMap<LicenceNumber, Spellings>,
     descriptions: HashMap<Description, i64>,
     firearm_rows: Rows,
     entry_rows: Rows,
+}
+
+/// A licensee's models.
+#[derive(Default)]
+struct Spellings {
+    models: HashSet<Model>,
+    by_look: HashMap<String, Vec<Model>>,
 }
 
 /// What became of a batch: the numbers of the entries written, and the groups refused with the reason.
@@ -89,8 +95,7 @@ impl<'b> Batch<'b> {
                 }
             }
         }
-        let refused_places: std::collections::HashSet<usize> =
-            refused.iter().map(|(place, _)| *place).collect();
+        let refused_places: HashSet<usize> = refused.iter().map(|(place, _)| *place).collect();
         let admitted = groups.iter().enumerate().filter(|(place, _)| !refused_places.contains(place));
         let admitted: Vec<&NewEntry> = admitted.flat_map(|(_, group)| group).collect();
         self.put_firearms(session, &mut known).await?;
@@ -160,30 +165,39 @@ impl<'b> Batch<'b> {
         }
         for new in group {
             if known.get(&new.firearm).is_some_and(|firearm| firearm.id.is_none()) {
-                self.spelled(&new.firearm).or_insert_with(|| new.firearm.model.clone());
+                self.remember_spelling(&new.firearm);
             }
         }
         Ok(())
     }
 
-    /// How a licensee's model is written, where it came new in this batch.
-    fn spelled(&mut self, key: &FirearmKey) -> MapEntry<'_, String, Model> {
-        let folded = key.model.as_str().to_lowercase();
-        self.spellings.entry(key.licence.clone()).or_default().entry(folded)
+    /// Remembers a model that came new in this batch.
+    fn remember_spelling(&mut self, key: &FirearmKey) {
+        let written = self.spellings.entry(key.licence.clone()).or_default();
+        if written.models.insert(key.model.clone()) {
+            for look in folded(key.model.as_str()) {
+                written.by_look.entry(look).or_default().push(key.model.clone());
+            }
+        }
     }
 
-    /// Refuses a model that is in the books, or in this batch, with other capital letters: it would be two firearms.
+    /// Refuses a model that is in the books, or in this batch, with other capital letters or letters that look alike: it would be
+    /// two firearms.
     async fn one_spelling(&mut self, session: &mut Session, key: &FirearmKey) -> Result<(), BooksError> {
         if self.known_line(session, key).await?.is_some() {
             return Ok(());
         }
-        if let MapEntry::Occupied(written) = self.spelled(key) {
-            return refuse_spelling(key, written.get().as_str());
+        if let Some(written) = self.spellings.get(&key.licence) {
+            if written.models.contains(&key.model) {
+                return Ok(());
+            }
+            let looks = folded(key.model.as_str());
+            let mut others = looks.iter().filter_map(|look| written.by_look.get(look)).flatten();
+            if let Some(other) = others.find(|other| key.model.is_mistaken_for(other.as_str())) {
+                return Err(mistaken(&key.model, other.as_str()).into());
+            }
         }
-        match session.spelling(key.licence.as_str(), key.model.as_str()).await? {
-            Some(written) => refuse_spelling(key, &written),
-            None => Ok(()),
-        }
+        spelled_as_before(session, &key.licence, &key.model).await
     }
 
     async fn admit_one(
@@ -430,12 +444,22 @@ async fn is_free(
     Err(Refusal::OutOfOrder { what, hint: "record its removal there first" }.into())
 }
 
-pub(crate) fn refuse_spelling(key: &FirearmKey, written: &str) -> Result<(), BooksError> {
-    if key.model.as_str() == written {
-        return Ok(());
+/// Refuses a model that cannot be told from another one in the books.
+pub(crate) async fn spelled_as_before(
+    session: &mut Session,
+    licence: &LicenceNumber,
+    model: &Model,
+) -> Result<(), BooksError> {
+    let written = session.spellings(licence.as_str(), model.as_str()).await?;
+    match written.iter().find(|other| model.is_mistaken_for(other)) {
+        Some(other) => Err(mistaken(model, other).into()),
+        None => Ok(()),
     }
-    let what = format!("the model `{}` is written `{written}` in these books", key.model);
-    Err(Refusal::OutOfOrder { what, hint: "write it in the same way; serial numbers are its own" }.into())
+}
+
+fn mistaken(model: &Model, written: &str) -> Refusal {
+    let what = format!("the model `{model}` is written `{written}` in these books");
+    Refusal::OutOfOrder { what, hint: "write it in the same way; serial numbers are its own" }
 }
 
 /// The firearm that was made with the part that an event names, after checking that the code was issued for such a part;

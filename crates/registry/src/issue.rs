@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix, UnitNumber};
 
-use crate::batch::{has_room, refuse_spelling};
+use crate::batch::{has_room, spelled_as_before};
 use crate::books::{Books, Entered, unit_counter};
 use crate::encode;
 use crate::entries::{entry_row, not_in_the_future};
@@ -234,12 +234,7 @@ impl Books {
         let mut session = self.store.read().await?;
         let licence = &self.issuer.licence;
         let Some(line) = session.find_line(licence.as_str(), run.model.as_str()).await? else {
-            if let Some(written) = session.spelling(licence.as_str(), run.model.as_str()).await?
-                && let Some(serial) = run.serials.first()
-            {
-                let (licence, model, serial) = (licence.clone(), run.model.clone(), serial.clone());
-                refuse_spelling(&FirearmKey { licence, model, serial }, &written)?;
-            }
+            spelled_as_before(&mut session, licence, &run.model).await?;
             return Ok(HashSet::new());
         };
         let mut known = HashSet::new();

@@ -2,7 +2,8 @@
 //!
 //! Each type is parsed once, at the border, and is right from then on. `FromStr`, `Deserialize` and every CSV cell go
 //! through the same check, so that a bound book can never hold what a form would have refused. Where the source gives
-//! a form for the value it is named on the type; everything else is bounded printable text.
+//! a form for the value it is named on the type; everything else is bounded printable text: no character that cannot be seen or
+//! turns the direction of those behind it, and nothing that a spreadsheet would take for a formula.
 //!
 //! ```
 //! use registry::names::{LicenceNumber, Ori, Serial};
@@ -104,7 +105,7 @@ names! {
     Country: "country", "use the two-letter code of ISO 3166-1, such as US or AT", country;
 
     /// Name of a licensee or an agency; never the name of a purchaser.
-    PartyName: "name", "use 1 to 128 printable characters", |text| printable(text, 128);
+    PartyName: "name", "use 1 to 128 printable characters", |text| joined(text, 128);
 
     /// A firearms licence.
     ///
@@ -125,7 +126,7 @@ names! {
     Reason: "reason", "say in 8 to 500 characters what it is for", reason;
 
     /// A person acting for an agency or a licensee: badge, account or name as that house knows it.
-    Person: "person", "use 1 to 64 printable characters", |text| printable(text, 64);
+    Person: "person", "use 1 to 64 printable characters", |text| bounded(text, 64);
 
     /// Reference of a document kept elsewhere: an incident number, a police report, a permit, a Form 4473.
     ///
@@ -146,16 +147,27 @@ impl Person {
     /// # Ok::<(), registry::names::NameError>(())
     /// ```
     pub fn is(&self, other: &Self) -> bool {
-        let (one, other) = (self.folded(), other.folded());
+        let (one, other) = (folded(self.as_str()), folded(other.as_str()));
         one.iter().zip(&other).any(|(one, other)| one == other)
     }
+}
 
-    /// What is left of a name: as small letters look, and as its letters look. Some letters are alike only when they are capitals.
-    fn folded(&self) -> [String; 2] {
-        let plain: String = self.as_str().nfkc().collect();
-        // The second time, because what a capital looks like may as a small letter look like something else.
-        [plain.to_lowercase(), plain].map(|name| seen(&seen(&name)))
+impl Model {
+    /// Whether a model is written in another way than this one and cannot be told from it: with other capital letters, or with
+    /// letters outside ASCII that look like these.
+    pub(crate) fn is_mistaken_for(&self, other: &str) -> bool {
+        let one = self.as_str();
+        let outside = !one.is_ascii() || !other.is_ascii();
+        let alike = || folded(one).iter().zip(&folded(other)).any(|(one, other)| one == other);
+        one != other && (one.to_lowercase() == other.to_lowercase() || (outside && alike()))
     }
+}
+
+/// What is left of a name: as small letters look, and as its letters look. Some letters are alike only when they are capitals.
+pub(crate) fn folded(name: &str) -> [String; 2] {
+    let plain: String = name.nfkc().collect();
+    // The second time, because what a capital looks like may as a small letter look like something else.
+    [plain.to_lowercase(), plain].map(|name| seen(&seen(&name)))
 }
 
 /// Letters and digits as they look, in small letters.
@@ -165,6 +177,40 @@ fn seen(name: &str) -> String {
 }
 
 fn printable(text: &str, most: usize) -> Result<String, &'static str> {
+    let text = joined(text, most)?;
+    if text.contains(['\u{200c}', '\u{200d}']) { Err(UNSEEN) } else { Ok(text) }
+}
+
+/// As [`printable`], with the joiners that some scripts need in names.
+fn joined(text: &str, most: usize) -> Result<String, &'static str> {
+    let text = bounded(text, most)?;
+    if text.chars().any(is_unseen) {
+        return Err(UNSEEN);
+    }
+    // What spreadsheets run when they open a table: `=…`, `@…`, and `+…` or `-…` with a call in it.
+    let called = text.starts_with(['+', '-']) && text.contains(['(', '|', '!']);
+    if called || text.starts_with(['=', '@']) {
+        Err("begins like a formula of a spreadsheet")
+    } else {
+        Ok(text)
+    }
+}
+
+const UNSEEN: &str = "holds a character that cannot be seen or turns the direction of others";
+
+/// Whether a character has no form of its own (Unicode 16: general category Cf, variation selectors, fillers, the blank of Braille), but
+/// for the joiners.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}'
+        | '\u{8e2}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'
+        | '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+        | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Some text without control characters, its blanks made one.
+fn bounded(text: &str, most: usize) -> Result<String, &'static str> {
     let text = text.trim();
     if text.is_empty() {
         return Err("is empty");

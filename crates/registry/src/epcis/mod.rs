@@ -1,6 +1,7 @@
 //! The book as GS1 EPCIS 2.0 events, and such events as entries of the book. `docs/epcis.md` has the table.
 
 mod check;
+mod document;
 mod hash;
 mod read;
 mod write;
@@ -11,9 +12,8 @@ use std::io::{Read, Write};
 use jiff::Timestamp;
 use serde_json::json;
 
-use self::check::well_formed;
 pub use self::hash::event_hashes;
-use self::read::{events_of, new_entry};
+use self::read::{entry_of, spaces_of};
 use self::write::{context, document_event};
 use crate::books::Books;
 use crate::encode;
@@ -25,7 +25,7 @@ use crate::names::Person;
 
 /// Entries read at a time.
 const PAGE: i64 = 1_000;
-/// A document is held in memory whole; larger books travel as CSV.
+/// The bytes of a document are held in memory, its events one at a time; larger books travel as CSV.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// What a later entry says of an earlier one.
@@ -117,14 +117,16 @@ impl Books {
         let mut bytes = Vec::new();
         let read = document.take(MAX_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(BooksError::Stream)?;
-        let (events, spaces) = events_of(&bytes)?;
-        let mut imported = Imported { rows: events.len() as u64, ..Imported::default() };
+        let spaces = spaces_of(&bytes)?;
+        let mut entries = Vec::new();
+        let read = document::read(&bytes, |place, event| entries.push((place, entry_of(&event, &spaces))));
+        read.map_err(|error| BooksError::Table(error.to_string()))?;
+        let mut imported = Imported { rows: entries.len() as u64, ..Imported::default() };
         let (mut places, mut groups) = (Vec::new(), Vec::new());
-        for (place, event) in (1..).zip(&events) {
-            let taken = well_formed(event, &spaces).and_then(|()| new_entry(event));
-            let taken = match taken {
-                Ok(entry) if event.get("errorDeclaration").is_some() => self.is_absent(&entry).await?,
-                Ok(entry) => Ok(Some(entry)),
+        for (place, entry) in entries {
+            let taken = match entry {
+                Ok((entry, true)) => self.is_absent(&entry).await?,
+                Ok((entry, false)) => Ok(Some(entry)),
                 Err(reason) => Err(reason),
             };
             match taken {

@@ -8,7 +8,8 @@ use jiff::tz::Offset;
 use serde_json::{Map, Value};
 
 use super::MAX_BYTES;
-use super::check::{is_context, unique_json};
+use super::check::{is_context, well_formed};
+use super::document;
 use super::hash::name_spaces;
 use super::write::standard;
 use crate::entries::NewEntry;
@@ -39,12 +40,12 @@ fn decoded(part: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// The events of a document and the name spaces that it declares.
-pub(super) fn events_of(bytes: &[u8]) -> Result<(Vec<Value>, BTreeMap<String, String>), BooksError> {
+/// Checks what stands in a document beside its events, and that all of it can be read. Returns the name spaces that it declares.
+pub(super) fn spaces_of(bytes: &[u8]) -> Result<BTreeMap<String, String>, BooksError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(BooksError::Table("the document has more than 64 MiB\nhint: use CSV".to_owned()));
     }
-    let document = unique_json(bytes).map_err(|error| BooksError::Table(error.to_string()))?;
+    let document = document::read(bytes, |_, _| ()).map_err(|error| BooksError::Table(error.to_string()))?;
     let refuse = |what: &str| BooksError::Table(format!("{what}\nhint: give an EPCIS 2.0 JSON document"));
     if document.get("type").and_then(Value::as_str) != Some("EPCISDocument") {
         return Err(refuse("its type is not EPCISDocument"));
@@ -69,13 +70,20 @@ pub(super) fn events_of(bytes: &[u8]) -> Result<(Vec<Value>, BTreeMap<String, St
     if created.is_none_or(|time| time.parse::<Timestamp>().is_err()) {
         return Err(refuse("it has no creationDate, or one that is no time"));
     }
-    let list = document.pointer("/epcisBody/eventList").and_then(Value::as_array);
-    let list = list.cloned().ok_or_else(|| refuse("it has no epcisBody.eventList"))?;
-    Ok((list, name_spaces(&document["@context"])))
+    if document.pointer("/epcisBody/eventList").is_none() {
+        return Err(refuse("it has no epcisBody.eventList"));
+    }
+    Ok(name_spaces(&document["@context"]))
+}
+
+/// An event of a document as an entry, and whether its writer has declared it wrong.
+pub(super) fn entry_of(event: &Value, spaces: &BTreeMap<String, String>) -> Result<(NewEntry, bool), String> {
+    well_formed(event, spaces)?;
+    Ok((new_entry(event)?, event.get("errorDeclaration").is_some()))
 }
 
 /// An event as an entry of the book.
-pub(super) fn new_entry(event: &Value) -> Result<NewEntry, String> {
+fn new_entry(event: &Value) -> Result<NewEntry, String> {
     let text = |name: &str| event.get(name).and_then(Value::as_str);
     let epc = if text("type") == Some("AssociationEvent") {
         text("parentID")

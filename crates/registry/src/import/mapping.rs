@@ -105,4 +105,9 @@ impl Mapping {
             }
         }
     }
+
+    /// Whether a column is to be ignored, be it that it bears the name of a field.
+    pub(super) fn ignores(&self, column: &str) -> bool {
+        self.ignore.iter().any(|name| name == column)
+    }
 }

@@ -79,7 +79,12 @@ impl<R: Read> Rows<R> {
             heading.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect();
         let column = |field: &str| {
             let name = mapping.columns.get(field).map_or(field, String::as_str);
-            let found = heading.iter().position(|heading| heading == name);
+            if mapping.columns.contains_key(field) && mapping.ignores(name) {
+                return Err(BooksError::Table(format!(
+                    "the column `{name}` is named for {field}, and to be ignored"
+                )));
+            }
+            let found = heading.iter().position(|heading| heading == name && !mapping.ignores(name));
             match (found, mapping.columns.contains_key(field)) {
                 (None, true) => {
                     Err(BooksError::Table(format!("there is no column `{name}`, named for {field}")))
@@ -346,7 +351,7 @@ fn every_column_is_known(
             return Err(BooksError::Table(format!("the heading `{name}` stands twice")));
         }
         let known = columns.contains(&Some(column)) || WRITTEN_ONLY.contains(&name.as_str());
-        if !known && !mapping.ignore.contains(name) {
+        if !known && !mapping.ignores(name) {
             unknown.push(format!("`{name}`"));
         }
     }

@@ -354,7 +354,7 @@ session_calls! {
     "read a record's time": recorded_at(record: i64) -> Option<i64>;
     "write a log index": put_logged(record: i64, log_index: i64) -> ();
     "read the end of the log": log_end() -> i64;
-    "find a spelling of a model": spelling(licence: &str, model: &str) -> Option<String>;
+    "find models that may be taken for one": spellings(licence: &str, model: &str) -> Vec<String>;
     "read a log index": log_index(record: i64) -> Option<i64>;
     "read the records": records(after: i64, limit: i64) -> Vec<RecordRow>;
     "read a record": record_at(log_index: i64) -> Option<RecordRow>;

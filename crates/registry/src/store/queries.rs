@@ -95,9 +95,9 @@ pub(crate) async fn log_end(conn: &mut Connection) -> Done<i64> {
     sqlx::query::<Db>(sql::LOG_END).fetch_one(&mut *conn).await?.try_get(0)
 }
 
-pub(crate) async fn spelling(conn: &mut Connection, licence: &str, model: &str) -> Done<Option<String>> {
-    let query = sqlx::query::<Db>(sql::SPELLING).bind(licence).bind(model);
-    query.fetch_optional(&mut *conn).await?.map(|row| row.try_get(0)).transpose()
+pub(crate) async fn spellings(conn: &mut Connection, licence: &str, model: &str) -> Done<Vec<String>> {
+    let rows = sqlx::query::<Db>(sql::SPELLINGS).bind(licence).bind(model).fetch_all(&mut *conn).await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 pub(crate) async fn log_index(conn: &mut Connection, record: i64) -> Done<Option<i64>> {

@@ -59,9 +59,9 @@ pub(super) const ERASE_RECORDS: &str = "UPDATE record SET salt = $1, body = ''
 pub(super) const FIND_PARTY: &str = "SELECT party_id FROM party WHERE licence = $1 AND name = $2";
 pub(super) const PUT_PARTY: &str = "INSERT INTO party (party_id, licence, name) VALUES ($1, $2, $3)";
 pub(super) const FIND_LINE: &str = "SELECT line_id FROM line WHERE licence = $1 AND model = $2";
-/// How a model is written in the books, whatever the case of its letters.
-pub(super) const SPELLING: &str =
-    "SELECT model FROM line WHERE licence = $1 AND LOWER(model) = LOWER($2) ORDER BY line_id LIMIT 1";
+/// The models of a licence that may be taken for one: in whatever case of ASCII letters, and any where one of the two has others.
+pub(super) const SPELLINGS: &str = "SELECT model FROM line WHERE licence = $1
+  AND (LOWER(model) = LOWER($2) OR OCTET_LENGTH(model) > LENGTH(model) OR OCTET_LENGTH($2) > LENGTH($2)) ORDER BY line_id";
 pub(super) const PUT_LINE: &str = "INSERT INTO line (line_id, licence, model) VALUES ($1, $2, $3)";
 pub(super) const FIND_DESCRIPTION: &str = "SELECT description_id FROM description WHERE body = $1";
 pub(super) const PUT_DESCRIPTION: &str = "INSERT INTO description (description_id, body) VALUES ($1, $2)";

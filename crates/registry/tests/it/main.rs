@@ -8,6 +8,7 @@ mod check;
 mod clocks;
 mod codes;
 mod epcis;
+mod epcis_documents;
 mod faults;
 mod look_ups;
 mod losses;

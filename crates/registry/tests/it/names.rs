@@ -1,6 +1,8 @@
 //! Forms of names.
 
-use registry::names::{CaseNumber, Country, CrimeCode, LicenceNumber, Ori, Person, Reason, Serial};
+use registry::names::{
+    CaseNumber, Country, CrimeCode, LicenceNumber, Model, Ori, PartyName, Person, Reason, Reference, Serial,
+};
 
 fn check<T: std::str::FromStr + std::fmt::Display>(input: &str, expected: Option<&str>) {
     let got = input.parse::<T>().ok().map(|value| value.to_string());
@@ -27,6 +29,29 @@ fn names_have_one_spelling_or_none() {
     check::<LicenceNumber>("at:", None);
     check::<Reason>("why", None);
     check::<CaseNumber>("26-000 1", Some("26-000 1"));
+}
+
+#[test]
+fn nothing_is_hidden_in_a_name() {
+    // What cannot be seen, what turns the direction of the rest, and the blank of Braille.
+    for hidden in
+        ["\u{200b}", "\u{202e}", "\u{ad}", "\u{fe0f}", "\u{2800}", "\u{3164}", "\u{e0041}", "\u{200d}"]
+    {
+        check::<Model>(&format!("M{hidden}9"), None);
+        check::<Reference>(&format!("T-1{hidden}7"), None);
+        check::<Reason>(&format!("a case {hidden}recovered"), None);
+    }
+    check::<PartyName>("\u{202e}snuG renroC", None);
+    // Joiners are letters' business in some scripts.
+    check::<PartyName>("می\u{200c}خواهم", Some("می\u{200c}خواهم"));
+    // What a spreadsheet would run when it opens an exported table.
+    for formula in ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+HYPERLINK(1)"] {
+        check::<Model>(formula, None);
+        check::<Reference>(formula, None);
+    }
+    check::<Serial>("-123", Some("-123"));
+    check::<Model>("+P 9", Some("+P 9"));
+    check::<Model>("ПМ", Some("ПМ"));
 }
 
 #[test]

@@ -261,6 +261,18 @@ async fn every_column_is_a_field_or_to_be_ignored() {
     assert!(refused.contains("`serial` stands twice") || refused.contains("no column"), "{refused}");
     let refused = import(&place, &twice, &mapped("ignore = ['shelf']")).await.0.unwrap_err();
     assert!(refused.contains("the heading `serial` stands twice"), "{refused}");
+    // A column that bears the name of a field is ignored where the mapping says so, and is not named for a field besides.
+    let own = table.replace("shelf", "disposed_on");
+    let refused = import(&place, &own, &mapped("ignore = ['Disposed_On']")).await.1;
+    assert!(refused[0].reason.starts_with("disposed_on `3` is not a day"), "{refused:?}");
+    let ignored = mapped("ignore = ['disposed_on', 'Disposed_On']");
+    assert_eq!(import(&place, &own, &ignored).await.0.unwrap().entries, 1);
+    let named = mapped("ignore = ['shelf', 'Disposed_On']\n[columns]\ndisposed_on = 'Disposed_On'");
+    let refused = import(&place, table, &named).await.0.unwrap_err();
+    assert!(refused.contains("`Disposed_On` is named for disposed_on, and to be ignored"), "{refused}");
+    let refused =
+        import(&place, table, &mapped("ignore = ['shelf', 'Disposed_On', 'model']")).await.0.unwrap_err();
+    assert!(refused.contains("there is no column `model`"), "{refused}");
 }
 
 #[tokio::test]
@@ -281,6 +293,20 @@ async fn the_same_table_is_not_taken_twice() {
         let (_, rejected) = import(&place, &table.replace(from, to), &options).await;
         assert!(rejected[0].reason.contains("`m9` is written `M9` in these books"), "{rejected:?}");
     }
+    // Nor do letters of other scripts that look alike; what is plainly another model is taken.
+    for (model, written) in [("М9", "M9"), ("Ｍ9", "M9")] {
+        let (_, rejected) = import(&place, &table.replace("M9", model), &options).await;
+        assert!(rejected[0].reason.contains(&format!("`{model}` is written `{written}`")), "{rejected:?}");
+    }
+    let cyrillic = table.replace("M9", "МР-9");
+    assert_eq!(import(&place, &cyrillic, &options).await.0.unwrap().entries, 1);
+    let (_, rejected) = import(&place, &table.replace("M9", "MP-9"), &options).await;
+    assert!(rejected[0].reason.contains("`MP-9` is written `МР-9`"), "{rejected:?}");
+    let (_, rejected) = import(&place, &cyrillic.replace("МР-9", "мр-9"), &options).await;
+    assert!(rejected[0].reason.contains("`мр-9` is written `МР-9`"), "{rejected:?}");
+    let both = table.replace("M9", "ТТ") + &table.lines().nth(1).unwrap().replace("M9", "TT") + "\n";
+    let (_, rejected) = import(&place, &both, &options).await;
+    assert!(rejected.len() == 1 && rejected[0].reason.contains("`TT` is written `ТТ`"), "{rejected:?}");
     let new = table.replace("M9", "Old One");
     let doubled = format!("{new}{}\n", new.lines().nth(1).unwrap());
     let (_, rejected) = import(&place, &doubled, &options).await;
