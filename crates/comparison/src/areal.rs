@@ -117,6 +117,7 @@ impl Patch {
 }
 
 /// Adds what one row contributes to the sums of a coefficient: joint points, heights, squares and products.
+#[inline]
 pub(crate) fn add_row(sums: &mut [[f32; LANES]; 6], [za, wa, zb, wb]: [&[f32]; 4]) {
     let abreast = za
         .chunks_exact(LANES)

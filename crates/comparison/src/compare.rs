@@ -49,8 +49,8 @@ pub struct Comparison {
     pub warnings: Vec<String>,
     /// How B is drawn on A, converged or not.
     pub(crate) lies: Pose,
-    /// Where lines alone agree, marks that a tool may leave on many firearms, how they run. Cells are then asked for their place
-    /// across the lines only.
+    /// Where lines agree, marks that a tool may leave on many firearms, and little else does: how. Cells of lines alone are asked for
+    /// their place across them only.
     pub lines: Option<Lines>,
     /// What became of what stands far above or below its face.
     pub(crate) stamped: Option<Stamped>,
@@ -59,14 +59,19 @@ pub struct Comparison {
     pub(crate) faces: Faces,
 }
 
-/// How lines run that alone agree.
+/// How lines agree where little else does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines {
     /// Through the whole face: no cell counts and nothing follows about firearms; `cmc.total` says how many cells agree.
     RunThrough,
+    /// They agree in part, as those of firearms finished with one tool do: likewise.
+    InPart,
     /// They change along their way: cells count, and no ratio passes the inverse of
     /// [`Priors::shared_lines`](crate::evidence::Priors::shared_lines).
     Changing,
+    /// Cells agree by what is left of the lines once these were weakened, and the lines themselves agree throughout: cells count, and
+    /// the ratio is kept as low.
+    Weakened,
 }
 
 /// What is known of both faces together.
@@ -128,13 +133,17 @@ impl Comparison {
         self.accf_max > SAME_SCAN
     }
 
-    /// Why nothing follows about firearms from a pair: only lines that run through agree, or only what may be stamped; or nothing does
+    /// Why nothing follows about firearms from a pair: only lines agree that run through or that are the same in part, or only what may be stamped; or nothing does
     /// and the scans may have been taken in different ways, two faces measured all the way round differ in size as
     /// faces at one scale do not (a pitch may be wrong), or what the cells might have agreed on was weakened.
     pub fn unweighable(&self) -> Option<String> {
         let [one, other] = self.across.map(Length::to_um);
         if self.converged {
-            (self.lines == Some(Lines::RunThrough)).then(|| RUN_THROUGH.to_owned())
+            match self.lines {
+                Some(Lines::RunThrough) => Some(RUN_THROUGH.to_owned()),
+                Some(Lines::InPart) => Some(IN_PART.to_owned()),
+                Some(Lines::Changing | Lines::Weakened) | None => None,
+            }
         } else if let Some(Stamped { pieces, alone: true }) = self.stamped {
             Some(format!(
                 "only what stands far above or below its face agrees ({pieces} areas of both scans, which may be stamped): nothing follows about firearms"
@@ -160,7 +169,9 @@ impl Comparison {
 
 const REGULAR: &str = "the cells found no common place once lines or rings were weakened, which may be the firearm's own: nothing follows about firearms";
 const LINES: &str = "only lines agree, which change along their way: cells were asked for their place across them alone, and the ratio is kept low, as a tool may leave lines on many firearms";
+const LEFT: &str = "cells agree by what is left of lines that agree themselves: the ratio is kept low, as a tool may leave lines on many firearms";
 const RUN_THROUGH: &str = "only lines agree that run through the whole face, as a tool leaves them on one firearm after the other: no cell counts, and nothing follows about firearms";
+const IN_PART: &str = "only lines agree, and these in part, as the lines of firearms finished with one tool may: no cell counts, and nothing follows about firearms";
 const LITTLE_SHARED: &str = "both scans may share little area: that they do not agree says little";
 
 /// Cases of one firearm do not agree this well over the whole surface: two files hold one measurement, turned, resampled or with
@@ -294,8 +305,10 @@ fn notes(result: &Comparison) -> Vec<String> {
     if let Some(fault) = result.unweighable() {
         notes.push(fault);
     }
-    if result.lines == Some(Lines::Changing) {
-        notes.push(LINES.to_owned());
+    match result.lines {
+        Some(Lines::Changing) => notes.push(LINES.to_owned()),
+        Some(Lines::Weakened) => notes.push(LEFT.to_owned()),
+        Some(Lines::RunThrough | Lines::InPart) | None => {}
     }
     if let Some(Stamped { pieces, alone: false }) = result.stamped {
         notes.push(format!("{pieces} areas of both scans stand far above or below their face, may be stamped, and were left out"));

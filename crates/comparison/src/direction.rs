@@ -303,9 +303,22 @@ pub(crate) fn at_turn(
     turn: f64,
     local: &mut Raster,
 ) -> Place {
-    let level = &a.level1;
-    let patch = &cell.patch1;
-    let reach = 2;
+    let (level, patch, reach) = (&a.level1, &cell.patch1, 2);
+    cell_laid((a, b), pose, (cell, start), turn, (reach as usize, local));
+    let found = areal::best_nearby(patch, local, [reach, reach], reach, least_joint(patch));
+    Place { shift: found.shift.map(|s| s * level.pitch), ..found }
+}
+
+/// B at level 1 as it lies under a cell moved by `start` and turned about its middle there by a further `turn` degrees, with `reach`
+/// samples more on every side.
+pub(crate) fn cell_laid(
+    (a, b): (&Surface, &Surface),
+    pose: &Pose,
+    (cell, start): (&Cell, [f64; 2]),
+    turn: f64,
+    (reach, local): (usize, &mut Raster),
+) {
+    let (level, patch) = (&a.level1, &cell.patch1);
     let corner = [patch.x, patch.y].map(|v| level.offset + v as f64 * level.pitch);
     let half = 0.5 * (patch.edge - 1) as f64 * level.pitch;
     let middle = [0, 1].map(|k| corner[k] + half + start[k]);
@@ -314,11 +327,9 @@ pub(crate) fn at_turn(
     let back = half + reach as f64 * level.pitch;
     let (sin, cos) = (libm::sin(total), libm::cos(total));
     let origin = [there[0] - (cos - sin) * back, there[1] - (sin + cos) * back];
-    let size = patch.edge + 2 * reach as usize;
+    let size = patch.edge + 2 * reach;
     let frame = Frame { width: size + areal::LANES, height: size, pitch: level.pitch, origin, turn: total };
     b.source1.sampled(&frame, local);
-    let found = areal::best_nearby(patch, local, [reach, reach], reach, least_joint(patch));
-    Place { shift: found.shift.map(|s| s * level.pitch), ..found }
 }
 
 impl Scratch {

@@ -72,7 +72,7 @@ pub(crate) fn search_and_lowest(a: &Surface, b: &Surface, fourier: &mut Planner)
             poses.push(Pose { turn, shift: shift.map(|s| s * pitch), strength });
         }
         if step % FLIPPED_STEPS == 0 {
-            lowest = lowest.max(ends(&coarse)[0]);
+            lowest = lowest.max(strongest_of(&coarse, -1.0));
         }
     }
     (strongest(poses, POSES, 4.0 * pitch), lowest)
@@ -89,8 +89,7 @@ pub(crate) fn mirrored(a: &Surface, b: &Surface, fourier: &mut Planner) -> [f64;
     for step in (0..2 * HALF_TURNS).step_by(FLIPPED_STEPS) {
         // All turns of a mirror image are the mirror images of all turns, its mask among them.
         coarse.correlate_mirrored(turned, step, fourier);
-        let [low, high] = ends(&coarse);
-        best = [best[0].max(high), best[1].max(low)];
+        best = [best[0].max(strongest_of(&coarse, 1.0)), best[1].max(strongest_of(&coarse, -1.0))];
     }
     best
 }
@@ -176,10 +175,14 @@ fn peaks(coarse: &Coarse) -> [(f64, [f64; 2]); PER_TURN] {
     let (n, reach, sums) = (coarse.n, coarse.reach, &coarse.sums);
     let root = coarse.least.sqrt();
     for row in 1..2 * reach {
-        for column in 0..n {
-            let value = sums[row * n + column];
-            // Nothing overlaps by less than the least, so that most values need no look at how much they do.
-            if value <= 0.0 || f64::from(value) <= best[PER_TURN - 1].0 * f64::from(root) {
+        let line = &sums[row * n..(row + 1) * n];
+        // Nothing overlaps by less than the least, so that most rows, and most values of the others, need no look at how much they do.
+        let is_low = |value: f32, best: f64| value <= 0.0 || f64::from(value) <= best * f64::from(root);
+        if is_low(largest(line, 1.0), best[PER_TURN - 1].0) {
+            continue;
+        }
+        for (column, &value) in line.iter().enumerate() {
+            if is_low(value, best[PER_TURN - 1].0) {
                 continue;
             }
             let overlap = coarse.overlap(row, column);
@@ -199,23 +202,38 @@ fn peaks(coarse: &Coarse) -> [(f64, [f64; 2]); PER_TURN] {
     best
 }
 
-/// The strength of the lowest and of the highest sum.
-fn ends(coarse: &Coarse) -> [f64; 2] {
-    let mut best = [0.0_f32; 2];
-    let root = coarse.least.sqrt();
+/// The strength of the highest sum, or of the lowest where `sign` is -1.
+fn strongest_of(coarse: &Coarse, sign: f32) -> f64 {
+    let (n, root) = (coarse.n, coarse.least.sqrt());
+    let mut best = 0.0_f32;
     for row in 1..2 * coarse.reach {
-        for column in 0..coarse.n {
-            let value = coarse.sums[row * coarse.n + column];
-            let end = usize::from(value > 0.0);
-            if value.abs() > best[end] * root {
+        let line = &coarse.sums[row * n..(row + 1) * n];
+        if largest(line, sign) <= best * root {
+            continue;
+        }
+        for (column, value) in line.iter().map(|value| sign * value).enumerate() {
+            if value > best * root {
                 let overlap = coarse.overlap(row, column);
                 if overlap >= coarse.least {
-                    best[end] = best[end].max(value.abs() / overlap.sqrt());
+                    best = best.max(value / overlap.sqrt());
                 }
             }
         }
     }
-    best.map(f64::from)
+    f64::from(best)
+}
+
+/// The largest of `sign` times the values of a row, eight abreast; rows are as long as transforms, a multiple of eight.
+fn largest(line: &[f32], sign: f32) -> f32 {
+    const ABREAST: usize = 8;
+    let mut most = [f32::NEG_INFINITY; ABREAST];
+    for values in line.chunks_exact(ABREAST) {
+        for (most, value) in most.iter_mut().zip(values) {
+            let value = sign * value;
+            *most = if value > *most { value } else { *most };
+        }
+    }
+    most.into_iter().fold(f32::NEG_INFINITY, f32::max)
 }
 
 fn is_peak(sums: &[f32], n: usize, row: usize, column: usize) -> bool {

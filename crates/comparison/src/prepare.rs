@@ -53,6 +53,8 @@ const LARGEST: f64 = 4096.0;
 /// ```
 pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, ComparisonError> {
     let mut warnings = Vec::new();
+    let unfilled = unfilled(scan, &mut warnings);
+    let scan = unfilled.as_ref().unwrap_or(scan);
     let measured = checked(scan, preset, &mut warnings)?;
     let measured = cropped(scan, measured);
     let shaped = match preset.mark {
@@ -110,6 +112,40 @@ fn at_pitch(scan: &Topography, preset: &Preset) -> Topography {
     } else {
         resample::to_pitch(&even, Pitch::square(preset.pitch))
     }
+}
+
+/// The scan without a number that stands for what is not measured; nothing where there is none.
+///
+/// Some programs write zero or the lowest height there. No surface is exactly as high in a tenth of its points and nowhere near as
+/// often at any other height.
+fn unfilled(scan: &Topography, warnings: &mut Vec<String>) -> Option<Topography> {
+    const LEAST_SHARE: f64 = 0.1;
+    const OUTSTANDING: usize = 5;
+    /// So many points tell.
+    const LOOKED_AT: usize = 20_000;
+    let samples = scan.heights.samples();
+    let some = samples.iter().step_by(samples.len() / LOOKED_AT + 1);
+    let mut heights: Vec<f64> = some.copied().filter(|z| z.is_finite()).collect();
+    heights.sort_unstable_by(f64::total_cmp);
+    let (mut filler, mut next) = ((0, f64::NAN), 0);
+    for alike in heights.chunk_by(|a, b| a == b) {
+        if alike.len() > filler.0 {
+            (filler, next) = ((alike.len(), alike[0]), filler.0);
+        } else {
+            next = next.max(alike.len());
+        }
+    }
+    let (points, height) = filler;
+    let share = points as f64 / heights.len().max(1) as f64;
+    if share < LEAST_SHARE || points < OUTSTANDING * next || points == heights.len() {
+        return None;
+    }
+    warnings.push(format!(
+        "{:.0} % of the points are exactly {height:.3} µm high: they were taken for missing",
+        100.0 * share
+    ));
+    let heights = scan.heights.map(|&z| if z == height { f64::NAN } else { z });
+    Some(Topography { heights, pitch: scan.pitch })
 }
 
 /// The rectangle of measured points, after looking at size, pitch and coverage.

@@ -234,23 +234,84 @@ impl Raster {
     }
 
     fn sample_line(&self, start: [f32; 2], step: [f32; 2], z: &mut [f32], w: &mut [f32]) {
-        let (right, bottom) = (self.width as f32 - 1.0, self.height as f32 - 1.0);
-        for (i, (z, w)) in z.iter_mut().zip(w).enumerate() {
+        let last = [self.width as f32 - 1.0, self.height as f32 - 1.0];
+        let [right, bottom] = last;
+        let range = possible(start, step, last, z.len());
+        for i in range {
             let x = start[0] + step[0] * i as f32;
             let y = start[1] + step[1] * i as f32;
             if !(x >= 0.0 && y >= 0.0 && x < right && y < bottom) {
                 continue;
             }
-            let at = y as usize * self.width + x as usize;
-            let (u, v) = (x - x.trunc(), y - y.trunc());
+            // Neither is negative: this is what rounding down does, without a call.
+            let (column, row) = (x as i32, y as i32);
+            let at = row as usize * self.width + column as usize;
+            let (u, v) = (x - column as f32, y - row as f32);
             let below = at + self.width;
             let (w0, w1) = (&self.w[at..at + 2], &self.w[below..below + 2]);
-            let (z0, z1) = (&self.z[at..at + 2], &self.z[below..below + 2]);
             let (a, b, c, d) = ((1.0 - u) * (1.0 - v), u * (1.0 - v), (1.0 - u) * v, u * v);
             let weight = a * w0[0] + b * w0[1] + c * w1[0] + d * w1[1];
             if weight >= 0.5 {
-                *z = (a * z0[0] + b * z0[1] + c * z1[0] + d * z1[1]) / weight;
-                *w = 1.0;
+                let (z0, z1) = (&self.z[at..at + 2], &self.z[below..below + 2]);
+                z[i] = (a * z0[0] + b * z0[1] + c * z1[0] + d * z1[1]) / weight;
+                w[i] = 1.0;
+            }
+        }
+    }
+}
+
+/// Which samples of a line of so many may lie between zero and `last` along both axes: all that do, and few others.
+fn possible(start: [f32; 2], step: [f32; 2], last: [f32; 2], samples: usize) -> std::ops::Range<usize> {
+    /// Along a line this steep against an axis, rounding moves no end by as much as the margin.
+    const STEEP: f64 = 1e-2;
+    const MARGIN: f64 = 2.0;
+    let (mut from, mut to) = (0.0_f64, samples as f64);
+    for axis in 0..2 {
+        let step = f64::from(step[axis]);
+        if step.abs() > STEEP {
+            let ends = [0.0, f64::from(last[axis])].map(|end| (end - f64::from(start[axis])) / step);
+            from = from.max(ends[0].min(ends[1]) - MARGIN);
+            to = to.min(ends[0].max(ends[1]) + MARGIN);
+        }
+    }
+    let (from, to) = (from.max(0.0) as usize, to.max(0.0) as usize);
+    from.min(to)..to
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However a line runs, its ends are where its samples leave the source.
+    #[test]
+    fn every_sample_inside_is_taken_and_none_outside() {
+        let (width, height) = (60, 47);
+        let source = Raster {
+            width,
+            height,
+            pitch: 2.0,
+            offset: 3.0,
+            z: vec![1.0; width * height],
+            w: vec![1.0; width * height],
+        };
+        let mut out = Raster::default();
+        for turn in [0.0, 1e-7, 0.004, 0.02, 0.7, 1.5707, std::f64::consts::FRAC_PI_2, 2.9, 4.4] {
+            for origin in [[3.0, 3.0], [-40.5, 20.25], [90.0, 70.0], [500.0, 0.0]] {
+                let frame = Frame { width: 90, height: 80, pitch: 1.7, origin, turn };
+                source.sampled(&frame, &mut out);
+                let (sin, cos) = turn.sin_cos();
+                for (at, w) in out.w.iter().enumerate() {
+                    let [p, q] = [at % 90, at / 90].map(|n| n as f64 * 1.7);
+                    let place = [origin[0] + cos * p - sin * q, origin[1] + sin * p + cos * q];
+                    let [x, y] = place.map(|v| (v - 3.0) / 2.0);
+                    let within = |x: f64, samples: usize, by: f64| x >= by && x < samples as f64 - 1.0 - by;
+                    // Rounding decides on the very edge.
+                    if within(x, width, 1e-3) && within(y, height, 1e-3) {
+                        assert!(*w > 0.0, "{turn} {origin:?} {x} {y}");
+                    } else if !within(x, width, -1e-3) || !within(y, height, -1e-3) {
+                        assert!(*w == 0.0, "{turn} {origin:?} {x} {y}");
+                    }
+                }
             }
         }
     }

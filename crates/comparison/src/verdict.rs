@@ -56,24 +56,47 @@ pub(crate) fn of<'a>(
     }
 }
 
-/// Where lines or rings were weakened: what is left decides, else the lines; what the lines of both say is not what is stamped.
+/// Where lines or rings were weakened: what is left decides, where the lines as they are do not say that it is shared; else these. What
+/// the lines of both say is not what is stamped.
 fn of_regular<'a>((a, b): (&'a Surface, &'a Surface), poses: &[Pose], scratch: &mut Scratch) -> Verdict<'a> {
     let (first, _) = plainly((a, b), poses, scratch);
-    let (false, Some(one), Some(other)) = (first.decided.converged, a.plain(), b.plain()) else {
-        return first;
+    let found = match (a.plain(), b.plain()) {
+        (Some(one), Some(other)) => lines::found((one, other), scratch).map(|found| (found, [one, other])),
+        _ => None,
     };
-    let Some(found) = lines::found((one, other), scratch) else { return first };
+    if !first.decided.converged {
+        return match found {
+            Some((found, faces)) => by_lines(first, found, faces, scratch),
+            None => first,
+        };
+    }
+    let left = [(a, 0), (b, 1)].into_iter().all(|(s, k)| lines::are_most(s, &first.decided.seen[k]));
+    match found {
+        Some((found, faces)) if found.lines == Lines::InPart => by_lines(first, found, faces, scratch),
+        Some(_) if left => Verdict { lines: Some(Lines::Weakened), ..first },
+        None if left => nothing(first, None),
+        _ => first,
+    }
+}
+
+/// What the lines of both faces, as they are, say; nothing where that is only of what may be stamped.
+fn by_lines<'a>(
+    first: Verdict<'a>,
+    found: lines::Found,
+    faces: [&'a Surface; 2],
+    scratch: &mut Scratch,
+) -> Verdict<'a> {
     let verdict = Verdict {
         decided: found.decided,
-        grids: [one, other],
+        grids: faces,
         accf_max: first.accf_max.max(found.whole),
-        lines: Some(if found.run_through { Lines::RunThrough } else { Lines::Changing }),
+        lines: Some(found.lines),
         ..first
     };
     if stands(&verdict, scratch) {
         return verdict;
     }
-    let pieces = [one, other].map(|s| s.shallow(&mut scratch.planner).map_or(0, |(_, pieces)| pieces));
+    let pieces = faces.map(|s| s.shallow(&mut scratch.planner).map_or(0, |(_, pieces)| pieces));
     nothing(verdict, Some(Stamped { pieces: pieces[0] + pieces[1], alone: true }))
 }
 

@@ -73,8 +73,8 @@ pub struct Counted {
 pub struct LikelihoodRatio {
     /// Decimal logarithm of the ratio: positive speaks for one firearm, negative for two.
     pub log10: f64,
-    /// 95 % interval: firearms resampled, parameters drawn from what the resampled pairs leave open. Where the ratio lies at
-    /// its bound the interval is open on that side, and its end says only where the pairs end.
+    /// 95 % interval: firearms resampled, parameters drawn from what the resampled pairs leave open. It holds what remains where every
+    /// firearm, and every two firearms, count as one pair. Where the ratio lies at its bound the interval is open on that side, and its end says only where the pairs end.
     pub interval_log10: [f64; 2],
     /// Whether the ratio lies at the bound that the number of reference pairs sets.
     pub bounded: bool,
@@ -343,11 +343,14 @@ impl Calibration {
             .map(|(fit, effective)| self.learnt.log10(fit, pair, Bounds::of(*effective, pair.cells())))
             .collect();
         others.sort_by(f64::total_cmp);
+        // The pairs of a firearm, or of two, are no witnesses of their own: what the firearms alone support lies within the interval.
+        let alone = Bounds::of(self.pairs.independent(), pair.cells());
+        let cautious = self.learnt.log10(&self.fit, pair, alone);
         let at = |share: f64| others[(share * (others.len() - 1) as f64).round() as usize];
         let limits = bounds.limits();
         Ok(LikelihoodRatio {
             log10,
-            interval_log10: [at(0.025).min(log10), at(0.975).max(log10)],
+            interval_log10: [at(0.025).min(log10).min(cautious), at(0.975).max(log10).max(cautious)],
             bounded: log10 <= limits[0] * AT_BOUND || log10 >= limits[1] * AT_BOUND,
             calibration: self.provenance.set.clone(),
         })

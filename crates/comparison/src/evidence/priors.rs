@@ -37,7 +37,7 @@ pub(crate) const PRIORS: Priors = Priors {
     needed: 3,
     parts: 0.1,
     few_cells: 8.0,
-    shared_lines: 0.01,
+    shared_lines: 0.1,
 };
 
 /// The filters that leave the band of a preset.

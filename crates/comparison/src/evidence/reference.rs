@@ -113,6 +113,15 @@ impl Pairs {
         [same, self.rows.len() - same]
     }
 
+    /// Firearms with pairs of their own, and couples of firearms: witnesses that have no firearm, or no couple, in common.
+    pub(crate) fn independent(&self) -> [f64; 2] {
+        let of = |same: bool| {
+            let rows = self.rows.iter().filter(|row| row.is_same_source() == same);
+            rows.map(|row| [row.0.min(row.1), row.0.max(row.1)]).collect::<BTreeSet<_>>().len() as f64
+        };
+        [of(true), of(false)]
+    }
+
     /// Why nothing can be learnt from these pairs.
     pub(crate) fn fault(&self) -> Option<String> {
         let ([same, different], firearms) = (self.numbers(), self.firearms.len());

@@ -285,6 +285,21 @@ fn intervals_are_as_wide_as_few_firearms_make_them() {
     assert!(!half.bounded && half.log10 > -1.9, "{half:?}");
 }
 
+/// Pairs of one firearm, or of the same two, are no witnesses of their own: an interval holds what firearms support, each counted once.
+#[test]
+fn intervals_hold_what_the_firearms_alone_support() {
+    for kind in KINDS {
+        let calibration = Calibration::built_in().with_model(kind);
+        // Ten firearms, and forty-five couples of them.
+        let [none, all] = [0, 28].map(|k| weight(&calibration, k, 28).interval_log10);
+        assert!(
+            all[0] <= (2.0_f64 * 46.0).log10() && none[1] >= -(2.0_f64 * 11.0).log10(),
+            "{kind:?} {none:?} {all:?}"
+        );
+        assert!(all[0] > 1.0 && none[1] < -1.0, "{kind:?} {none:?} {all:?}");
+    }
+}
+
 /// The pairs of one slide, compared by this version, show what the built-in calibration says of them.
 #[test]
 fn the_built_in_calibration_was_learnt_by_the_present_rules() {

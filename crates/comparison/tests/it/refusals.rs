@@ -36,6 +36,24 @@ fn hopeless_scans_are_refused() {
     }
 }
 
+/// Some programs write a number where nothing is measured.
+#[test]
+fn a_number_for_missing_points_is_taken_for_missing() {
+    let preset = Preset::default_for(MarkKind::BreechFace);
+    let turned = prepare(&faces::turned(1, 40.0), &preset).unwrap();
+    let plain = prepare(&faces::face(1), &preset).unwrap();
+    assert!(!plain.notes().iter().any(|note| note.contains("taken for missing")), "{:?}", plain.notes());
+    for filler in [0.0, -87.5] {
+        let mut scan = faces::face(1);
+        scan.heights.samples_mut().iter_mut().filter(|z| z.is_nan()).for_each(|z| *z = filler);
+        let filled = prepare(&scan, &preset).unwrap();
+        assert!(filled.notes().iter().any(|note| note.contains("taken for missing")), "{:?}", filled.notes());
+        let [one, other] = [&plain, &filled].map(|scan| compare(scan, &turned).unwrap());
+        assert!(one.congruent() >= 12, "{:?}", one.cmc);
+        assert_eq!(one.cmc, other.cmc);
+    }
+}
+
 #[test]
 fn little_area_is_answered_with_a_warning() {
     let mut scan = faces::face(1);
