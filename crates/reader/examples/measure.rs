@@ -8,7 +8,8 @@
 //! COUNT reads for every instrument, condition and generator; lists have commas. Instruments: `topography`, `oblique`,
 //! `ring`, `lights` (four, one view), `both` (height maps of the pin's marks and of dots on the breech face, `rough` alone), and with a number before them as many cases of one firearm fused, such as
 //! `3xtopography`. Generators: `impression` (the simulator) and `rough` (that of this crate's tests: any turn, either
-//! side, 14 % in size). Everything is *simulation*.
+//! side, 14 % in size); `gear`, `characters`, `dots`, `radial`, `matrix`, `round-1`, `plain-8` are those marks by themselves, struck
+//! by `rough`, and `unmarked` and `struck unmarked` are bare surfaces of the two. Everything is *simulation*.
 
 #![allow(
     clippy::print_stdout,
@@ -84,6 +85,9 @@ fn read(arguments: &[String]) {
 
 /// One question, as the rest of its line.
 fn one(generator: &str, instrument: &str, condition: &str, seed: u64) -> String {
+    if !matches!(generator, "impression" | "rough") {
+        return mixed::of_kind(generator, (instrument, condition), seed);
+    }
     let mut options = ReadOptions::new(Scheme::open_1());
     if instrument.ends_with("both") {
         options.marks.push(Mark::Dots);
@@ -101,7 +105,7 @@ fn one(generator: &str, instrument: &str, condition: &str, seed: u64) -> String 
         let seen = match (generator, instrument) {
             (_, "both") => Seen::of_both_parts(condition, &word, &mut rng).into(),
             ("rough", _) => vec![Seen::rough(instrument, condition, &word, &mut rng)],
-            _ => vec![Seen::struck(instrument, condition, &word, &mut rng)],
+            _ => vec![Seen::struck((instrument, condition), Some(&word), &mut rng)],
         };
         let start = processor_seconds();
         let observed = seen.iter().flat_map(|seen| seen.observed(&options));
@@ -176,14 +180,24 @@ impl Seen {
         }
     }
 
-    fn struck(instrument: &str, condition: &str, word: &[u8], rng: &mut ChaCha8Rng) -> Self {
+    /// A case of the simulator; without a word the pin is smooth.
+    fn struck((instrument, condition): (&str, &str), word: Option<&[u8]>, rng: &mut ChaCha8Rng) -> Self {
         let scheme = Scheme::open_1();
         let tip = "hemispherical:1.7mm".parse().unwrap();
         let marks = [Mark::Characters, Mark::Gear];
-        let placed =
-            marking::lay_out(&scheme, &scheme.text(word), &marks, &tip, &LayoutOptions::default()).unwrap();
-        let tool =
+        let placed = marking::lay_out(
+            &scheme,
+            &scheme.text(word.unwrap_or(&[0; 31])),
+            &marks,
+            &tip,
+            &LayoutOptions::default(),
+        )
+        .unwrap();
+        let mut tool =
             marking::height_map(&placed, Length::um(2.0), Relief::Raised, View::Tool, Form::Without).unwrap();
+        if word.is_none() {
+            tool.heights.samples_mut().fill(0.0);
+        }
         let mut shot = Conditions::preset(condition).unwrap();
         shot.set("turn", "180deg").unwrap();
         let surface =
@@ -248,8 +262,9 @@ fn line(reading: &Reading, (scheme, word): (&Scheme, Option<&[u8]>), seconds: f6
             foiled[2]
         )
     });
+    let shown = reading.sensitivity.map_or(String::new(), |share| format!("{share:.2}"));
     format!(
-        "{outcome},{},{},{:.6},{:.1},{:.1},{inside},{symbols},{seconds:.3},{},{pose},{surest},{exactly}",
+        "{outcome},{},{},{:.6},{:.1},{:.1},{inside},{symbols},{seconds:.3},{},{pose},{surest},{exactly},{shown}",
         u8::from(right),
         u8::from(wrong),
         first.map_or(0.0, |best| best.posterior),

@@ -65,7 +65,7 @@ impl Matcher {
         let canvas = bank.canvas;
         let forms =
             |window: Window, shapes: &[Vec<f32>]| Forms::of((window, [0.0; 2]), shapes, (canvas, rendering));
-        let of_part = |part: &Part| forms(part.window, &part.shapes);
+        let of_part = |part: &Part| forms(part.window, &against_bare(&part.shapes));
         let parts: Vec<Forms> = bank.parts.iter().map(of_part).collect();
         let fixtures = bank.fixtures.iter();
         let fixed: Vec<Forms> =
@@ -158,6 +158,16 @@ impl Matcher {
             (shift, turn, grow) = (shift * 0.6, turn * 0.6, grow * 0.6);
         }
         self.fit(field, best.1)
+    }
+}
+
+/// Shapes of which none is empty: a module that is bare lies as much below what is about it as a drawn one above.
+fn against_bare(shapes: &[Vec<f32>]) -> Vec<Vec<f32>> {
+    let bare = |shape: &[f32]| shape.iter().all(|value| *value == 0.0);
+    match shapes {
+        [zero, one] if bare(zero) => vec![one.iter().map(|value| -value).collect(), one.clone()],
+        [zero, one] if bare(one) => vec![zero.clone(), zero.iter().map(|value| -value).collect()],
+        _ => shapes.to_vec(),
     }
 }
 

@@ -20,8 +20,8 @@ pub(crate) struct Window {
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) mark: Mark,
-    /// The place of its symbol in the mother code.
-    pub(crate) symbol: usize,
+    /// The place of its symbol in the mother code; nothing where it hangs on all symbols together.
+    pub(crate) symbol: Option<usize>,
     /// The bit of the symbol that it shows, or nothing where it shows the whole symbol.
     pub(crate) bit: Option<u32>,
     /// The middle of its symbol, in modules.
@@ -70,6 +70,9 @@ impl Bank {
             canvas.draw(&always, &mut fixed);
             fixtures.extend(always.iter().map(|element| fixture(element, canvas)));
             parts.extend(layout.places().iter().flat_map(|place| parts_of(place, mark, (canvas, foil))));
+            parts.extend(
+                redrawn(layout.checks(), None, foil).iter().map(|element| check(mark, element, canvas)),
+            );
         }
         Self { canvas, parts, fixed, fixtures, extent, marks: layouts.iter().map(MarkLayout::mark).collect() }
     }
@@ -93,7 +96,7 @@ impl Bank {
                 drawn(&shapes.iter().map(moved).collect::<Vec<_>>(), canvas);
             Part {
                 mark: Mark::Characters,
-                symbol,
+                symbol: Some(symbol),
                 bit: None,
                 centre: [x, y],
                 window: shapes.0,
@@ -159,6 +162,8 @@ pub(crate) fn add(canvas: &mut [f32], size: usize, window: Window, shape: &[f32]
 
 /// Room left about a shape for blur, drag and double strikes, in modules.
 const ROOM: f32 = 1.75;
+/// The same about a module of a Data Matrix, whose neighbours are drawn or not as they please.
+const NARROW: f32 = 0.6;
 
 /// Elements as a foil has them, or as they are.
 fn redrawn(elements: &[Element], place: Option<&Place>, foil: Option<Foil>) -> Vec<Element> {
@@ -177,16 +182,26 @@ fn parts_of(place: &Place, mark: Mark, (canvas, foil): (Canvas, Option<Foil>)) -
     (0..)
         .zip(&place.bits)
         .map(|(order, shapes)| (order, drawn(shapes)))
-        .filter(|(_, shapes)| shapes.iter().all(|elements| !elements.is_empty()))
+        // A foil may have no room for a bit; a module of a Data Matrix may be bare.
+        .filter(|(_, shapes)| shapes.iter().any(|elements| !elements.is_empty()))
+        .filter(|(_, shapes)| foil.is_none() || shapes.iter().all(|elements| !elements.is_empty()))
         .map(|(order, shapes)| part(mark, place, Some(last - order), &shapes, canvas))
         .collect()
+}
+
+/// A module that is drawn or not, and belongs to no symbol.
+fn check(mark: Mark, element: &Element, canvas: Canvas) -> Part {
+    let (window, shapes) = drawn(&[Vec::new(), vec![element.clone()]], canvas);
+    let (low, high) = bounds(element);
+    let centre = [0.5 * (low.x + high.x) as f32, 0.5 * (low.y + high.y) as f32];
+    Part { mark, symbol: None, bit: Some(0), centre, window, shapes, values: vec![0, 1] }
 }
 
 fn part(mark: Mark, place: &Place, bit: Option<u32>, shapes: &[Vec<Element>], canvas: Canvas) -> Part {
     let (window, shapes) = drawn(shapes, canvas);
     let centre = [place.centre.x as f32, place.centre.y as f32];
     let values = (0..shapes.len()).collect();
-    Part { mark, symbol: place.index, bit, centre, window, shapes, values }
+    Part { mark, symbol: Some(place.index), bit, centre, window, shapes, values }
 }
 
 /// Shapes over the window that holds all of them.
@@ -201,7 +216,7 @@ fn drawn(shapes: &[Vec<Element>], canvas: Canvas) -> (Window, Vec<Vec<f32>>) {
             box_of[3].max(high.y as f32),
         ];
     }
-    let window = around(box_of, canvas);
+    let window = around(box_of, room_about(shapes.iter().flatten()), canvas);
     let mut plane = vec![0.0; canvas.size * canvas.size];
     let shapes = shapes.iter().map(|elements| {
         canvas.draw(elements, &mut plane);
@@ -215,19 +230,24 @@ fn drawn(shapes: &[Vec<Element>], canvas: Canvas) -> (Window, Vec<Vec<f32>>) {
 
 fn fixture(element: &Element, canvas: Canvas) -> (Window, Vec<f32>) {
     let (low, high) = bounds(element);
-    let window = around([low.x as f32, low.y as f32, high.x as f32, high.y as f32], canvas);
+    let box_of = [low.x as f32, low.y as f32, high.x as f32, high.y as f32];
+    let window = around(box_of, room_about(std::iter::once(element)), canvas);
     let mut drawn = vec![0.0; canvas.size * canvas.size];
     canvas.draw(std::slice::from_ref(element), &mut drawn);
     let shape = cut(&drawn, canvas.size, window);
     (window, shape)
 }
 
-/// The samples of a box (left, top, right, bottom in modules) with [`ROOM`] about it.
-fn around([left, top, right, bottom]: [f32; 4], canvas: Canvas) -> Window {
+fn room_about<'a>(mut elements: impl Iterator<Item = &'a Element>) -> f32 {
+    if elements.any(|element| matches!(element, Element::Square { .. })) { NARROW } else { ROOM }
+}
+
+/// The samples of a box (left, top, right, bottom in modules) with some room about it.
+fn around([left, top, right, bottom]: [f32; 4], room: f32, canvas: Canvas) -> Window {
     let clamp = |sample: f32| (sample.max(0.0) as usize).min(canvas.size - 1);
-    let (x, y) = (clamp(canvas.sample_of(left - ROOM)), clamp(canvas.sample_of(top - ROOM)));
+    let (x, y) = (clamp(canvas.sample_of(left - room)), clamp(canvas.sample_of(top - room)));
     let (right, bottom) =
-        (clamp(canvas.sample_of(right + ROOM).ceil()), clamp(canvas.sample_of(bottom + ROOM).ceil()));
+        (clamp(canvas.sample_of(right + room).ceil()), clamp(canvas.sample_of(bottom + room).ceil()));
     Window { x, y, width: right - x + 1, height: bottom - y + 1 }
 }
 

@@ -14,6 +14,7 @@ use crate::master::Master;
 use crate::observe::shape_spectra;
 use crate::ring::{Ring, alike_turns};
 use crate::search::Rendering;
+use crate::symbols::{agreement, evidence_of};
 use crate::teeth::Teeth;
 
 /// The marks of one part of a firearm, coarse and fine, or a foil of them.
@@ -90,6 +91,12 @@ impl Banks {
             foil: None,
             foils: OnceLock::new(),
         }
+    }
+
+    /// Bits by which what parts may be agrees with some code, beyond what choosing it costs: of the shapes of the coarse
+    /// bank the log-likelihoods.
+    pub(crate) fn agreement(&self, shapes: &[Vec<f32>]) -> f64 {
+        agreement(&self.scheme, &evidence_of(&self.scheme, &self.coarse, shapes)).unwrap_or(0.0)
     }
 
     pub(crate) fn matcher(&self, rendering: Rendering) -> &Matcher {

@@ -113,6 +113,7 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
         left_out: Vec::new(),
         groups: Vec::new(),
         firearms: usize::from(found),
+        sensitivity: None,
         warnings: if found { warnings(against, overlaid) } else { Vec::new() },
     })
 }

@@ -8,8 +8,9 @@
 use symbology::Scheme;
 use symbology::decode::{DecodeOptions, Decoding, SymbolEvidence, decode};
 
-use crate::observation::{Observation, PartSeen, doubted};
+use crate::observation::{Observation, PartSeen};
 use crate::reading::ReadError;
+use crate::symbols::doubted;
 use crate::vectors::softmax;
 
 /// Prior probability that a symbol did not come over; what is lost within a symbol is in its evidence already.
@@ -27,6 +28,8 @@ pub(crate) struct Sight<'a> {
 pub(crate) struct Case<'a> {
     pub(crate) sights: Vec<Sight<'a>>,
     votes: Votes,
+    /// Evidence for what is always drawn at these poses, natural log.
+    base: f64,
 }
 
 /// For every symbol of the word its log-likelihoods and how many cases they are from; empty where there is no evidence.
@@ -61,7 +64,8 @@ impl<'a> Case<'a> {
                 *vote = (one_vote(&said), 1);
             }
         }
-        Self { sights, votes }
+        let base = sights.iter().flat_map(|sight| &sight.parts).map(|part| f64::from(part.base)).sum();
+        Self { sights, votes, base }
     }
 
     /// The same case with one of its marks at another pose that could be the right one, for all of these.
@@ -81,6 +85,11 @@ impl<'a> Case<'a> {
 
     pub(crate) fn votes(&self) -> &Votes {
         &self.votes
+    }
+
+    /// Evidence for what is always drawn at these poses, natural log.
+    pub(crate) fn base(&self) -> f64 {
+        self.base
     }
 }
 

@@ -65,8 +65,31 @@ pub fn fuse(observations: &[Observation], options: &ReadOptions) -> Result<Readi
     tell_of_others(&mut reading, observations);
     if reading.outcome == Outcome::NoMark {
         reading.symbols.clear();
+        tell_what_could_hide(&mut reading, observations);
     }
     Ok(reading)
+}
+
+/// Where this share of badly struck marks would have been seen, none is there.
+const SHOWN: f32 = 0.5;
+
+/// Tells "there is none" from "none would have been seen": what is hidden in one input may be hidden.
+fn tell_what_could_hide(reading: &mut Reading, observations: &[Observation]) {
+    let of = |seen: &Observation| seen.parts.iter().filter_map(|part| part.shown).reduce(f32::max);
+    let Some(shown) = observations.iter().filter_map(of).reduce(f32::min) else { return };
+    reading.sensitivity = Some(f64::from(shown));
+    if shown >= SHOWN {
+        return;
+    }
+    reading.outcome = Outcome::Unreadable;
+    if let Some(first) = reading.groups.first_mut() {
+        first.outcome = Outcome::Unreadable;
+    }
+    reading.warnings.push(format!(
+        "no mark was seen, but one may lie hidden: of badly struck marks laid on this very surface {:.0} % would have been \
+         seen",
+        100.0 * shown
+    ));
 }
 
 /// Counts the firearms that are sure, withholds the code where they are several, and says what was left out.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::banks::Banks;
 use crate::evident::Evident;
 use crate::field::{Region, Surface};
+use crate::hidden;
 use crate::pose::Pose;
 use crate::search::{Candidate, Rendering};
 use crate::synthesis::Synthesis;
@@ -21,8 +22,12 @@ pub(crate) struct Sighting {
     pub(crate) fit: f32,
     /// The most evidence for the mark and for its foils at any pose, where those were looked for.
     pub(crate) foiled: Option<Foiled>,
+    /// The share of badly struck marks that would have been seen here, where none was found.
+    pub(crate) shown: Option<f32>,
     /// Evidence for a mark over none, natural log.
     pub(crate) support: f32,
+    /// Evidence for what is always drawn, natural log, where that alone tells poses apart.
+    pub(crate) base: f32,
     /// The share of the surface inside the mark that the model explains.
     pub(crate) explained: f32,
     /// The share of each part that came over, and of what is always drawn.
@@ -77,10 +82,20 @@ impl Looked {
         Some(Self { view, sightings, most, first: most })
     }
 
-    /// Looks harder, until something is `enough`; then for marks that nobody makes.
-    pub(crate) fn harder(&mut self, banks: &Banks, enough: &impl Fn(&Sighting) -> bool) {
+    /// Looks harder, until something is `enough`; then for marks that nobody makes, and for what a mark would have shown.
+    pub(crate) fn harder(
+        &mut self,
+        surfaces: &[Surface],
+        banks: &Banks,
+        enough: &impl Fn(&Sighting) -> bool,
+    ) {
         let Self { view, sightings, most, first } = self;
         let view = &*view;
+        // A ring is turned below, where the best look at it is known.
+        if banks.ring.is_none() && turned((sightings, most), view, banks, enough) {
+            return;
+        }
+        let before = most_supported(sightings).map(|best| best.support);
         // Slopes of unknown direction are searched once for each direction: harder looks are for relief and edges.
         if view.rendering != Rendering::Slope {
             let fits = view.fits(banks, &EFFORTS[1]);
@@ -88,21 +103,44 @@ impl Looked {
                 return;
             }
         }
-        let best = sightings.iter().max_by(|a, b| a.support.total_cmp(&b.support));
-        if let (Some(turns), Some(best)) = (banks.turns, best) {
-            let turned = view.turned(banks, turns, best);
-            if add((sightings, most), view, (turned, 2), enough) {
-                return;
-            }
+        let anew = banks.ring.is_some() || most_supported(sightings).map(|best| best.support) != before;
+        if anew && turned((sightings, most), view, banks, enough) {
+            return;
         }
         // Pictures without relief are looked through in several ways already.
         if matches!(view.rendering, Rendering::Height | Rendering::Relief) && view.measured() >= FOILED {
             let foiled = view.foiled(banks, *first);
-            for sighting in sightings {
+            for sighting in &mut *sightings {
                 sighting.foiled = foiled;
             }
         }
+        let found = |sighting: &Sighting| Evident::of(sighting.rendering).found(sighting);
+        if view.rendering == Rendering::Relief && !sightings.iter().any(found) {
+            let chance = sightings.iter().map(|sighting| sighting.fit).fold(0.0, f32::max);
+            let shown = hidden::shown(surfaces, view.region, (banks, view.rendering), chance);
+            for sighting in sightings {
+                sighting.shown = shown;
+            }
+        }
     }
+}
+
+fn most_supported(sightings: &[Sighting]) -> Option<&Sighting> {
+    sightings.iter().max_by(|a, b| a.support.total_cmp(&b.support))
+}
+
+/// Looks at what was seen most plainly turned by all that only a start mark tells apart, from both sides and with relief
+/// either way; says whether what is best of all is `enough`.
+fn turned(
+    (sightings, most): (&mut Vec<Sighting>, &mut f32),
+    view: &View,
+    banks: &Banks,
+    enough: &impl Fn(&Sighting) -> bool,
+) -> bool {
+    let (Some(turns), Some(best)) = (banks.turns, most_supported(sightings)) else { return false };
+    let glances = view.turned(banks, turns, best);
+    let watched = if banks.ring.is_some() { 2 } else { glances.len() };
+    add((sightings, most), view, (glances, watched), enough)
 }
 
 /// Looks closely at the best of some fits, and says whether what is best of all is `enough`.
@@ -118,8 +156,14 @@ fn add<'a>(
         if !sightings.is_empty() && glance.evidence < hopeless {
             break;
         }
-        sightings.push(view.watch(glance));
-        sightings.sort_by(|a, b| b.explained.total_cmp(&a.explained));
+        let sighting = view.watch(glance);
+        // What is always drawn, and a code, tell turns that explain as much of the surface.
+        let at = if sighting.base > 0.0 && enough(&sighting) {
+            0
+        } else {
+            sightings.iter().position(|other| other.explained < sighting.explained).unwrap_or(sightings.len())
+        };
+        sightings.insert(at, sighting);
         if sightings.first().is_some_and(enough) {
             return true;
         }

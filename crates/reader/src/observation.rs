@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use marking::NominalGeometry;
-use symbology::decode::{DecodeOptions, SymbolEvidence, decode};
+use symbology::decode::SymbolEvidence;
 use symbology::{CheckRule, Mark, Scheme};
 use topography::{Length, Micrograph, Pitch, Topography};
 
@@ -17,8 +17,8 @@ use crate::locate::{Foiled, Looked, Sighting};
 use crate::reading::{ReadError, ReadOptions};
 use crate::region::regions;
 use crate::search::Rendering;
+use crate::symbols::{agreement, evidence_of};
 use crate::synthesis::Synthesis;
-use crate::vectors::log_sum_exp;
 
 /// What one height map or picture says about the symbols of a code; [`crate::fuse`] adds several.
 #[derive(Clone, Debug)]
@@ -57,10 +57,14 @@ pub(crate) struct PartSeen {
     pub(crate) module_um: f32,
     /// Evidence for a mark over none, natural log, before any code is thought of.
     pub(crate) support: f32,
+    /// Evidence for what is always drawn, natural log, where that alone tells poses apart.
+    pub(crate) base: f32,
     /// The coarse fit, natural log.
     pub(crate) fit: f32,
     /// The best coarse fits of the mark and of its foils, where those were looked for.
     pub(crate) foiled: Option<Foiled>,
+    /// The share of badly struck marks that would have been seen here, where none was found and that could be told.
+    pub(crate) shown: Option<f32>,
     /// The share of the surface that the mark explains.
     pub(crate) explained: f32,
     /// The share that came over of what is always drawn.
@@ -123,6 +127,8 @@ pub(crate) fn observe_view(
     let mut observation = observe(&surfaces, order, look, options)?;
     observation.advice = advice(pictures.len(), order[0] == Rendering::Relief);
     if pictures[0].pitch.is_none() {
+        // How deep a mark of the right size would be is not known.
+        observation.parts.iter_mut().for_each(|part| part.shown = None);
         let told = format!(
             "no scale was given: took the picture to be 1.02 mm across, {:.2} µm per pixel",
             pitch_of(pictures[0]).x.to_um()
@@ -167,6 +173,7 @@ fn observe(
         }
         let mut best: Vec<Sighting> = Vec::new();
         let mut foiled: Option<Foiled> = None;
+        let mut shown: Option<f32> = None;
         let mut others: Vec<Sighting> = Vec::new();
         for &rendering in renderings {
             let enough = |sighting: &Sighting| {
@@ -180,6 +187,7 @@ fn observe(
             );
             let poses = poses.pop().unwrap_or_default();
             let found = poses.first().and_then(|first| first.foiled);
+            shown = shown.into_iter().chain(poses.first().and_then(|first| first.shown)).reduce(f32::max);
             foiled = foiled.into_iter().chain(found).max_by(|a, b| a.ahead().total_cmp(&b.ahead()));
             if plainness(&poses) >= plainness(&best) {
                 best = poses;
@@ -194,6 +202,7 @@ fn observe(
         }
         for sighting in &mut best {
             sighting.foiled = foiled;
+            sighting.shown = shown;
         }
         parts.extend(with_rivals(best.iter().map(|sighting| seen(&options.scheme, &banks, sighting))));
     }
@@ -252,7 +261,7 @@ fn poses_in(
     if look == Look::Hard && !looked.iter().any(plain) {
         let likeliest = looked.iter_mut().max_by(|a, b| a.most.total_cmp(&b.most));
         if let Some(likeliest) = likeliest {
-            likeliest.harder(banks, enough);
+            likeliest.harder(surfaces, banks, enough);
         }
     }
     looked.into_iter().map(|looked| looked.sightings).filter(|poses| !poses.is_empty()).collect()
@@ -278,12 +287,8 @@ const SETTLED: f64 = 12.0;
 
 /// Whether the symbols of a part agree with a code; those of schemes without one cannot say.
 fn reads(part: &PartSeen, options: &ReadOptions) -> bool {
-    if options.scheme.check() != CheckRule::Mother || part.symbols.len() <= 6 {
-        return true;
-    }
     let evidence: Vec<SymbolEvidence> = part.symbols.iter().map(|symbol| symbol.evidence.clone()).collect();
-    let decoding = decode(&options.scheme, &evidence, &DecodeOptions::default());
-    decoding.is_ok_and(|decoding| decoding.bits.iter().sum::<f64>() > 30.0 + SETTLED)
+    agreement(&options.scheme, &evidence).is_none_or(|spare| spare > SETTLED)
 }
 
 /// Evidence for a mark against what makes one sure, which is comparable between ways to look.
@@ -294,11 +299,15 @@ fn plainness(seen: &[Sighting]) -> f32 {
 
 /// Poses this many nats behind the first are no rivals.
 const OUT_OF_REACH: f32 = 80.0;
+/// The same of marks without a ring, as a share of the evidence of the first.
+const ALIKE: f32 = 0.15;
 
 /// The first pose, with the others that could be the right one.
 fn with_rivals(mut poses: impl Iterator<Item = PartSeen>) -> Option<PartSeen> {
     let mut first = poses.next()?;
-    let within = |other: &PartSeen| other.support > first.support - OUT_OF_REACH && other.possible;
+    // Without a ring poses differ by little but what is always drawn.
+    let reach = if first.base > 0.0 { OUT_OF_REACH.max(ALIKE * first.support) } else { OUT_OF_REACH };
+    let within = |other: &PartSeen| other.support > first.support - reach && other.possible;
     let rivals: Vec<PartSeen> = poses.filter(within).collect();
     let found = first.found || rivals.iter().any(|rival| rival.found);
     first.found = found;
@@ -343,37 +352,27 @@ pub(crate) fn grouped(options: &ReadOptions) -> Result<Vec<(Vec<Mark>, Length)>,
 }
 
 fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
-    let alphabet = scheme.alphabet().len();
-    let mut symbols: Vec<SymbolSeen> = Vec::new();
-    for (index, part) in banks.fine.parts.iter().enumerate() {
-        let at = symbols.iter().position(|seen| seen.evidence.index == part.symbol).unwrap_or_else(|| {
-            let (x, y) = sighting.pose_um.place(part.centre[0], part.centre[1]);
-            symbols.push(SymbolSeen {
-                mark: part.mark,
-                evidence: SymbolEvidence {
-                    index: part.symbol,
-                    log_likelihoods: vec![0.0; alphabet],
-                    erased: 0.0,
-                },
-                centre_um: [f64::from(x), f64::from(y)],
-                presence: 0.0,
-            });
-            symbols.len() - 1
-        });
-        let symbol = &mut symbols[at];
-        // A whole symbol is doubted below, once.
-        let shapes = match part.bit {
-            Some(_) => doubted(&sighting.evidence[index]),
-            None => sighting.evidence[index].clone(),
+    let seen = |evidence: SymbolEvidence| {
+        let of: Vec<(usize, &Part)> = banks
+            .fine
+            .parts
+            .iter()
+            .enumerate()
+            .filter(|(_, part)| part.symbol == Some(evidence.index))
+            .collect();
+        let (_, first) = of[0];
+        let (x, y) = sighting.pose_um.place(first.centre[0], first.centre[1]);
+        let share = |(index, part): &(usize, &Part)| {
+            sighting.presence[*index] * if part.bit.is_some() { 0.2 } else { 1.0 }
         };
-        for (value, log) in symbol.evidence.log_likelihoods.iter_mut().enumerate() {
-            *log += shown_by(part, &shapes, part.bit.map_or(value, |bit| value >> bit & 1));
+        SymbolSeen {
+            mark: first.mark,
+            centre_um: [f64::from(x), f64::from(y)],
+            presence: of.iter().map(share).sum(),
+            evidence,
         }
-        symbol.presence += sighting.presence[index] * if part.bit.is_some() { 0.2 } else { 1.0 };
-    }
-    for symbol in &mut symbols {
-        symbol.evidence.log_likelihoods = doubted(&symbol.evidence.log_likelihoods);
-    }
+    };
+    let symbols = evidence_of(scheme, &banks.fine, &sighting.evidence).into_iter().map(seen).collect();
     let evident = Evident::of(sighting.rendering);
     PartSeen {
         marks: banks.fine.marks.clone(),
@@ -384,8 +383,10 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
         likely: Evident::above(evident.likely, sighting),
         found: evident.found(sighting),
         support: sighting.support,
+        base: sighting.base,
         fit: sighting.fit,
         foiled: sighting.foiled,
+        shown: sighting.shown,
         explained: sighting.explained,
         fixed: sighting.fixed,
         symbols,
@@ -393,22 +394,4 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
         bank: None,
         rivals: Vec::new(),
     }
-}
-
-/// The log-likelihood of a value of a part: the mean over the shapes that show it.
-fn shown_by(part: &Part, shapes: &[f32], value: usize) -> f32 {
-    let of = part.values.iter().zip(shapes).filter(|(shown, _)| **shown == value);
-    let logs: Vec<f32> = of.map(|(_, log)| *log).collect();
-    if let [only] = logs[..] { only } else { log_sum_exp(&logs) - (logs.len().max(1) as f32).ln() }
-}
-
-/// How often what was seen of a symbol, or of one of its bits, is something that the model does not know: a chip, a
-/// highlight, a shadow. Then every value is as likely, however well one of them fits.
-const UNKNOWN: f32 = 0.01;
-
-/// Likelihoods that allow for what the model does not know.
-pub(crate) fn doubted(logs: &[f32]) -> Vec<f32> {
-    let most = logs.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let least = most + (UNKNOWN / logs.len() as f32).ln();
-    logs.iter().map(|&log| log.max(least) + (-(log - least).abs()).exp().ln_1p()).collect()
 }

@@ -131,7 +131,7 @@ fn cards(part: &PartSeen, scheme: &Scheme, reading: &Reading) -> Vec<Grid<[u8; 3
     let parts = bank.parts.iter().filter(|piece| piece.bit.is_none());
     parts
         .filter_map(|piece| {
-            let symbol = reading.symbols.iter().find(|symbol| symbol.index == piece.symbol)?;
+            let symbol = reading.symbols.iter().find(|symbol| Some(symbol.index) == piece.symbol)?;
             let card = synthesis.card(bank, piece, likeliest(symbol));
             let mut drawn = Grid::from_fn(CARD[0], CARD[1], |_, _| GROUND);
             for (place, tile) in card.tiles.iter().enumerate() {

@@ -31,13 +31,16 @@ pub(crate) fn settled<'a>(
     let decoded =
         |cases: &[Case]| votes_of(cases, options).decoded(&options.scheme, foreign, options.list.max(1));
     let mut chosen: Vec<Case<'a>> = cases.iter().map(|&case| case.clone()).collect();
-    let mut best = decoded(&chosen)?;
-    let mut others: Vec<Decoding> = Vec::new();
+    let drawn = |cases: &[Case]| cases.iter().map(Case::base).sum::<f64>();
+    let first = decoded(&chosen)?;
+    let mut best = (weight(&first) + drawn(&chosen), first);
+    let mut others: Vec<(f64, Decoding)> = Vec::new();
     for (one, case) in cases.iter().enumerate() {
         for other in case.at_other_poses(&options.scheme) {
             let now = std::mem::replace(&mut chosen[one], other);
             let with = decoded(&chosen)?;
-            if weight(&with) > weight(&best) {
+            let with = (weight(&with) + drawn(&chosen), with);
+            if with.0 > best.0 {
                 others.push(std::mem::replace(&mut best, with));
             } else {
                 chosen[one] = now;
@@ -45,8 +48,9 @@ pub(crate) fn settled<'a>(
             }
         }
     }
+    let (most, mut best) = best;
     let log_evidence = log_with_a_word(&best, &options.scheme);
-    mix(&mut best, &others);
+    mix((most, &mut best), &others);
     let votes = votes_of(&chosen, options);
     Ok(Settled { votes, cases: chosen, decoding: best, log_evidence, tried: 1 + others.len() })
 }
@@ -68,18 +72,17 @@ fn weight(decoding: &Decoding) -> f64 {
 }
 
 /// Posteriors as means over poses, each as probable as its evidence makes it.
-fn mix(best: &mut Decoding, others: &[Decoding]) {
-    let most = weight(best);
-    let shares: Vec<f64> = others.iter().map(|other| (weight(other) - most).exp()).collect();
+fn mix((most, best): (f64, &mut Decoding), others: &[(f64, Decoding)]) {
+    let shares: Vec<f64> = others.iter().map(|(weight, _)| (weight - most).exp()).collect();
     let total = 1.0 + shares.iter().sum::<f64>();
     for candidate in &mut best.candidates {
-        for (other, share) in others.iter().zip(&shares) {
+        for ((_, other), share) in others.iter().zip(&shares) {
             let same = other.candidates.iter().find(|also| also.word == candidate.word);
             candidate.posterior += share * same.map_or(0.0, |also| also.posterior);
         }
         candidate.posterior /= total;
     }
-    let foreign: f64 = others.iter().zip(&shares).map(|(other, share)| share * other.foreign).sum();
+    let foreign: f64 = others.iter().zip(&shares).map(|((_, other), share)| share * other.foreign).sum();
     best.foreign = (best.foreign + foreign) / total;
     best.candidates.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
 }

@@ -10,8 +10,8 @@ use crate::search::{Rendering, SearchRange, ring_centres};
 use crate::shading::{Disc, relief};
 
 /// Modules between samples of the fields of the search and of the closer look.
-const COARSE_PITCH: f32 = 0.42;
-const FINE_PITCH: f32 = 0.28;
+pub(crate) const COARSE_PITCH: f32 = 0.42;
+pub(crate) const FINE_PITCH: f32 = 0.28;
 /// How far beyond the marks a bowl is charted, against their extent.
 const BOWL: f32 = 1.13;
 

@@ -69,10 +69,13 @@ impl Thorough {
 const SCALE_STEP: f32 = 1.035;
 
 /// How many turns about the middle leave what the marks of a part may show where it was, and so do not tell themselves
-/// apart but by the start mark: whole cells of a gear ring, halves of cells of dots and bars.
+/// apart but by the start mark: whole cells of a gear ring, halves of cells of dots and bars, quarters of a Data Matrix.
 pub(crate) fn alike_turns(scheme: &Scheme, marks: &[Mark]) -> Option<usize> {
     if let Some(ring) = Ring::of(scheme, marks) {
         return Some(ring.cells);
+    }
+    if marks == [Mark::Matrix] {
+        return Some(4);
     }
     let around = |mark: &&Mark| matches!(mark, Mark::Dots | Mark::Radial);
     let layout = geometry::layout(scheme, *marks.iter().find(around)?)?;
@@ -82,7 +85,9 @@ pub(crate) fn alike_turns(scheme: &Scheme, marks: &[Mark]) -> Option<usize> {
         Element::Sector { from, to, .. } => Some(0.5 * (from + to)),
         _ => None,
     };
-    let half = (angle(one.first()?)? - angle(zero.first()?)?).rem_euclid(std::f64::consts::TAU);
+    // Either value may come first, as the symbol is whitened.
+    let apart = (angle(one.first()?)? - angle(zero.first()?)?).rem_euclid(std::f64::consts::TAU);
+    let half = apart.min(std::f64::consts::TAU - apart);
     Some((std::f64::consts::TAU / half).round() as usize)
 }
 
@@ -284,5 +289,20 @@ impl Tracks {
         let turn = (sums[1] - sums[3]).atan2(sums[0] - sums[2]) / std::f32::consts::TAU;
         let swing = (sums[1] - sums[3]).hypot(sums[0] - sums[2]);
         (0.25 * sums.iter().sum::<f32>() + 0.5 * swing, turn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn turns_that_look_alike_are_counted_whatever_the_whitening() {
+        let of = |mark: Mark| alike_turns(&Scheme::open_1(), &[mark]);
+        assert_eq!(of(Mark::Gear), Some(44), "whole cells: 40 of data and 4 of the start mark");
+        assert_eq!(of(Mark::Dots), Some(32), "halves of 16 sectors");
+        assert_eq!(of(Mark::Radial), Some(160), "halves of 80 cells");
+        assert_eq!(of(Mark::Matrix), Some(4));
+        assert_eq!(of(Mark::Characters), None);
     }
 }

@@ -18,9 +18,12 @@ pub fn likeliest_scheme(readings: &[Reading]) -> Option<(usize, Reading)> {
     let most = readings.iter().map(|reading| reading.log_evidence).fold(none, f64::max);
     let weight = |reading: &Reading| (reading.log_evidence - most).exp();
     let total = readings.iter().map(weight).sum::<f64>() + (none - most).exp();
-    let seen = |reading: &Reading| reading.outcome != Outcome::NoMark;
+    let seen = |reading: &Reading| reading.firearms > 0;
+    let open = |reading: &Reading| reading.outcome != Outcome::NoMark;
     let (place, chosen) = readings.iter().enumerate().max_by(|(i, a), (j, b)| {
-        let order = seen(a).cmp(&seen(b)).then(a.log_evidence.total_cmp(&b.log_evidence));
+        // Where none is seen, what may lie hidden is said before that there is none.
+        let order = seen(a).cmp(&seen(b)).then(open(a).cmp(&open(b)));
+        let order = order.then(a.log_evidence.total_cmp(&b.log_evidence));
         order.then(j.cmp(i))
     })?;
     let share = weight(chosen) / total;

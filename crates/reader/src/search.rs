@@ -45,7 +45,7 @@ pub(crate) struct SearchRange {
 }
 
 pub(crate) const SCALE_STEP: f32 = 1.03;
-const KEPT: usize = 16;
+const KEPT: usize = 32;
 
 /// Finds the poses where the mean mark fits best, over all turns, scales, places and both sides.
 pub(crate) fn search(field: &Field, master: &Master, range: SearchRange) -> Vec<Candidate> {

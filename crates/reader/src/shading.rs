@@ -50,6 +50,34 @@ pub(crate) fn relief(pictures: &[Field], disc: Disc, module: f32) -> Option<Fiel
     Some(relief)
 }
 
+/// The radius of the sphere that a bowl is taken to be, micrometres: that of a firing pin's tip.
+const BOWL_UM: f32 = 750.0;
+
+/// Adds to a picture what relief would change of it: the heights (micrometres) at places in micrometres, as the gradient
+/// of the chart answers to their slopes. Nothing where no bowl is lit.
+pub(crate) fn laid(picture: &mut Field, disc: Disc, height: impl Fn(f32, f32) -> f32) -> Option<()> {
+    let chart = Chart::fitted(picture, disc)?;
+    let step = picture.pitch_um;
+    // Over one micrometre the slope of the bowl grows by one over its radius.
+    let answer = BOWL_UM / (disc.radius * step);
+    let width = picture.values.width();
+    let um = |k: usize| picture.origin_um + k as f32 * step;
+    let changed: Vec<f32> = (0..picture.values.samples().len())
+        .map(|at| {
+            let (x, y) = (um(at % width), um(at / width));
+            let along = (height(x + step, y) - height(x - step, y)) / (2.0 * step);
+            let down = (height(x, y + step) - height(x, y - step)) / (2.0 * step);
+            if along == 0.0 && down == 0.0 {
+                return 0.0;
+            }
+            let [_, dx, dy] = chart.at((at % width) as f32, (at / width) as f32);
+            answer * (dx * along + dy * down)
+        })
+        .collect();
+    picture.values.samples_mut().iter_mut().zip(changed).for_each(|(value, change)| *value += change);
+    Some(())
+}
+
 impl Disc {
     /// 1 inside, 0 a module and a half outside.
     fn share(&self, x: usize, y: usize, module: f32) -> f32 {

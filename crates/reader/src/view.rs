@@ -56,7 +56,7 @@ pub(crate) struct View {
     coarse: Field,
     raw: Field,
     pub(crate) rendering: Rendering,
-    region: Region,
+    pub(crate) region: Region,
     range: SearchRange,
     /// The middle of the bowl in the fine field.
     middle: [f32; 2],
@@ -184,7 +184,9 @@ impl View {
             candidate: fit.candidate,
             fit: fit.score,
             foiled: None,
+            shown: None,
             support: observer.support(),
+            base: observer.base(),
             explained: observer.explained(),
             presence,
             fixed,
@@ -234,9 +236,25 @@ impl View {
         });
         let mut turns: Vec<Candidate> = turns.collect();
         turns.sort_by(|a, b| b.score.total_cmp(&a.score));
-        turns.truncate(TURNS);
-        let climbed = turns.into_iter().map(|candidate| matcher.climb(coarse, candidate, (2, 0.4)));
-        self.glances(banks, climbed.collect())
+        let climb = |candidate: Candidate| matcher.climb(coarse, candidate, (2, 0.4));
+        if banks.ring.is_some() {
+            turns.truncate(TURNS);
+            return self.glances(banks, turns.into_iter().map(climb).collect());
+        }
+        // Without a ring turns differ by little but the start mark, and by whether symbols agree with a code.
+        turns.truncate(TURNS_ALIKE);
+        let agreeing = |candidate: Candidate| {
+            let fit = matcher.fit(coarse, candidate);
+            let logs: Vec<Vec<f32>> = fit
+                .weights
+                .iter()
+                .map(|part| part.iter().map(|weight| weight.max(1e-9).ln()).collect())
+                .collect();
+            (fit.score + std::f32::consts::LN_2 * banks.agreement(&logs) as f32, candidate)
+        };
+        let mut turns: Vec<(f32, Candidate)> = turns.into_iter().map(agreeing).collect();
+        turns.sort_by(|a, b| b.0.total_cmp(&a.0));
+        turns.into_iter().take(TURNED).map(|(_, candidate)| self.glance(banks, climb(candidate))).collect()
     }
 
     /// The best fits near candidates, first roughly for many, then finely for few.
@@ -249,13 +267,15 @@ impl View {
         let matcher = banks.matcher(self.rendering);
         let likeliest = candidates.first().map_or(0.0, |best| best.score);
         let [many, few, closely] = effort.kept;
+        // Without a ring the first look is a rough one.
+        let rough = if banks.ring.is_some() { 1 } else { 2 };
         let mut fits: Vec<Fit> = candidates
             .into_iter()
-            .take(many)
+            .take(rough * many)
             .filter(|candidate| candidate.score > likeliest - BEHIND)
             .map(|candidate| matcher.climb(field, candidate, (2, 1.0)))
             .collect();
-        best_of(&mut fits, 2.0 * effort.rival, few);
+        best_of(&mut fits, 2.0 * effort.rival, rough * few);
         fits = fits.into_iter().map(|fit| matcher.climb(field, fit.candidate, (4, 0.4))).collect();
         best_of(&mut fits, effort.rival, closely);
         fits
@@ -297,5 +317,8 @@ fn best_of(fits: &mut Vec<Fit>, behind: f32, keep: usize) {
 const LINED: usize = 2;
 /// Turns of a ring that was seen that are looked at closely.
 const TURNS: usize = 3;
+/// Turns of marks that look much the same at every one that are compared, and that are looked at closely.
+const TURNS_ALIKE: usize = 48;
+const TURNED: usize = 4;
 /// Rounds of the closer look after which the pose is moved.
 const NUDGES: usize = 3;

@@ -23,6 +23,8 @@ pub(crate) struct ReadingJson {
     bits: BitsJson,
     hypotheses: HypothesesJson,
     firearms: usize,
+    /// Where no mark was found, the share of badly struck ones that would have been seen.
+    sensitivity: Option<f64>,
     groups: Vec<GroupJson>,
     left_out: Vec<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,6 +137,7 @@ impl ReadingJson {
                 none: reading.hypotheses.none,
             },
             firearms: reading.firearms,
+            sensitivity: reading.sensitivity,
             groups: reading.groups.iter().map(group).collect(),
             left_out: reading.left_out.clone(),
             settings: None,

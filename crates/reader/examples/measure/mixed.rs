@@ -50,23 +50,53 @@ fn one(seed: u64) -> String {
     };
     let question = Question::draw(&mut rng);
     let seen = if question.generator == "impression" {
-        Seen::struck(instrument, level, question.word.as_deref().unwrap(), &mut rng)
+        Seen::struck((instrument, level), question.word.as_deref(), &mut rng)
     } else {
         let view = question.view(&mut rng);
         Seen::of(&question.elements, (instrument, level), &view, &mut rng)
     };
-    let Question { generator, scheme, marks, word, .. } = question;
-    let options = ReadOptions { marks, ..ReadOptions::new(scheme.clone()) };
-    let start = processor_seconds();
-    let reading = fuse(&seen.observed(&options), &options).unwrap();
-    let seconds = processor_seconds() - start;
-    format!(
-        "{generator},{instrument},{level},{seed},{}\n",
-        line(&reading, (&scheme, word.as_deref()), seconds)
-    )
+    let generator = question.generator.clone();
+    format!("{generator},{instrument},{level},{seed},{}\n", question.answered(&seen))
+}
+
+/// One question about a mark by itself, or about a bare surface, as the rest of its line.
+pub(crate) fn of_kind(kind: &str, (instrument, level): (&str, &str), seed: u64) -> String {
+    let mut rng = seeded(seed ^ 0x6b69_6e64_0000_0000);
+    let question = Question::named(kind, &mut rng);
+    if kind == "struck unmarked" {
+        return question.answered(&Seen::struck((instrument, level), None, &mut rng));
+    }
+    let view = question.view(&mut rng);
+    let seen = Seen::of(&question.elements, (instrument, level), &view, &mut rng);
+    question.answered(&seen)
 }
 
 impl Question {
+    fn answered(self, seen: &Seen) -> String {
+        let Self { scheme, marks, word, .. } = self;
+        let options = ReadOptions { marks, ..ReadOptions::new(scheme.clone()) };
+        let start = processor_seconds();
+        let reading = fuse(&seen.observed(&options), &options).unwrap();
+        let seconds = processor_seconds() - start;
+        line(&reading, (&scheme, word.as_deref()), seconds)
+    }
+
+    fn named(kind: &str, rng: &mut ChaCha8Rng) -> Self {
+        use Mark::{Characters, Dots, Gear, Matrix, Radial};
+        let open = Scheme::open_1;
+        match kind {
+            "gear" => Self::asked(kind, open(), &[Gear], rng),
+            "characters" => Self::asked(kind, open(), &[Characters], rng),
+            "dots" => Self::asked(kind, open(), &[Dots], rng),
+            "radial" => Self::asked(kind, open(), &[Radial], rng),
+            "matrix" => Self::asked(kind, open(), &[Matrix], rng),
+            "round-1" => Self::asked(kind, Scheme::round_1(), &[Characters, Matrix], rng),
+            "plain-8" => Self::asked(kind, Scheme::plain_8(), &[Characters], rng),
+            "unmarked" | "struck unmarked" => Self::decoy(91, rng),
+            other => panic!("nothing is called {other}"),
+        }
+    }
+
     fn draw(rng: &mut ChaCha8Rng) -> Self {
         use Mark::{Characters, Dots, Gear, Matrix, Radial};
         let open = Scheme::open_1;

@@ -1,6 +1,7 @@
 //! What every shape of every part is worth, where the metal was moved, and how strongly.
 
 use rustfft::num_complex::Complex32;
+use symbology::Mark;
 
 use super::blocks::{BLOCK, Blocks, STRENGTH_SPREAD, neighbours, present_evidence};
 use super::{BELIEF, Observer};
@@ -54,6 +55,21 @@ impl Observer<'_> {
                 .collect();
         }
         self.evidence = next;
+        // A gear ring has a search of its own, and thresholds that are without it.
+        if !self.bank.marks.contains(&Mark::Gear) {
+            self.fixed =
+                self.bank.fixtures.iter().map(|(window, _)| self.drawn_there(*window, &white, &all)).sum();
+        }
+    }
+
+    /// The log-likelihood ratio of all that is believed to be in a window against nothing.
+    fn drawn_there(&self, window: Window, white: &[f32], all: &[f32]) -> f32 {
+        let size = self.bank.canvas.size;
+        let (seen, drawn) = (cut(white, size, window), cut(all, size, window));
+        let known = cut(&self.known, size, window);
+        let drawn: Vec<f32> = drawn.iter().zip(&known).map(|(drawn, known)| drawn * known).collect();
+        let products = Blocks::of(window, size).products(&seen, &drawn);
+        products.iter().map(|&(block, cross, own)| self.block_evidence(block, cross, own)).sum()
     }
 
     fn part_evidence(&self, index: usize, shapes: &[Vec<f32>], white: &[f32], all: &[f32]) -> Vec<f32> {

@@ -40,6 +40,8 @@ pub(crate) struct Observer<'a> {
     pub(crate) weights: Vec<Vec<f32>>,
     /// Log-likelihood of each shape of each part against nothing there.
     pub(crate) evidence: Vec<Vec<f32>>,
+    /// The same of what is always drawn, where nothing but that tells turns apart; 0 of a gear ring.
+    fixed: f32,
     pub(crate) strength: Vec<f32>,
     pub(crate) presence: Vec<f32>,
     noise: Vec<f32>,
@@ -74,6 +76,7 @@ impl<'a> Observer<'a> {
             known: Vec::new(),
             weights: start.weights,
             evidence: Vec::new(),
+            fixed: 0.0,
             strength: vec![1.0; blocks],
             presence: vec![0.9; blocks],
             noise: vec![1.0; blocks],
@@ -184,7 +187,12 @@ impl<'a> Observer<'a> {
             let tempered: Vec<f32> = evidence.iter().map(|value| BELIEF * value).collect();
             log_sum_exp(&tempered) - (tempered.len() as f32).ln()
         };
-        self.evidence.iter().map(of).sum()
+        self.evidence.iter().map(of).sum::<f32>() + BELIEF * self.fixed
+    }
+
+    /// What is always drawn over nothing, natural log, as far as it is believed when poses are weighed.
+    pub(crate) fn base(&self) -> f32 {
+        TEMPER * self.fixed
     }
 
     /// The share of the square sum inside the mark (slow waves left out) that the model explains.
@@ -225,7 +233,7 @@ impl<'a> Observer<'a> {
     fn presence_within(&self, window: Window) -> f32 {
         let Window { x, y, width, height } = window;
         let across = self.bank.canvas.size / BLOCK;
-        let margin = (1.75 * self.bank.canvas.per_module) as usize;
+        let margin = ((1.75 * self.bank.canvas.per_module) as usize).min((width.min(height) - 1) / 2);
         let (mut sum, mut count) = (0.0, 0.0);
         for row in (y + margin..y + height - margin).step_by(4) {
             for column in (x + margin..x + width - margin).step_by(4) {

@@ -1,5 +1,6 @@
 //! The reader against simulated marks and against things that must not read.
 
+mod apart;
 mod corpora;
 mod fonts;
 mod fusing;

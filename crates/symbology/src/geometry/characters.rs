@@ -16,7 +16,7 @@ pub(super) fn layout(scheme: &Scheme, block: &CharacterBlock) -> MarkLayout {
         }
     }
     let extent = places.iter().flat_map(|place| place.values.iter().flatten()).map(reach).fold(0.0, f64::max);
-    MarkLayout { mark: Mark::Characters, places, fixed: Vec::new(), extent }
+    MarkLayout { mark: Mark::Characters, places, fixed: Vec::new(), checks: Vec::new(), extent }
 }
 
 fn place(scheme: &Scheme, index: usize, centre: Point, size: GlyphSize) -> Place {

@@ -37,5 +37,6 @@ pub(super) fn layout(scheme: &Scheme, rings: &DotRings) -> MarkLayout {
         width: rings.diameter,
     };
     let fixed = vec![bar, dot(0, BITS - 1, 1)];
-    MarkLayout { mark: Mark::Dots, places, fixed, extent: radius(BITS - 1) + rings.diameter / 2.0 }
+    let extent = radius(BITS - 1) + rings.diameter / 2.0;
+    MarkLayout { mark: Mark::Dots, places, fixed, checks: Vec::new(), extent }
 }

@@ -43,5 +43,5 @@ pub(super) fn layout(scheme: &Scheme, ring: &GearRing) -> MarkLayout {
         from: middle(0) - TOOTH * cell / 2.0,
         to: middle(FILLED_CELLS - 1) + TOOTH * cell / 2.0,
     }];
-    MarkLayout { mark: Mark::Gear, places, fixed, extent: ring.outer }
+    MarkLayout { mark: Mark::Gear, places, fixed, checks: Vec::new(), extent: ring.outer }
 }

@@ -37,8 +37,11 @@ pub(super) fn layout(scheme: &Scheme, grid: &MatrixGrid) -> MarkLayout {
             place_of_bits(index, drawn, scheme.whitening(index))
         })
         .collect();
-    let side = symbol.bitmap().width() as f64;
-    MarkLayout { mark: Mark::Matrix, places, fixed, extent: side / 2.0 * std::f64::consts::SQRT_2 }
+    let mut corrected = vec![0; symbol.codewords().len()];
+    corrected[symbol.data_codewords().len()..].fill(u8::MAX);
+    let checks = modules(&corrected, size).into_iter().filter(|module| !empty.contains(module)).collect();
+    let extent = symbol.bitmap().width() as f64 / 2.0 * std::f64::consts::SQRT_2;
+    MarkLayout { mark: Mark::Matrix, places, fixed, checks, extent }
 }
 
 /// The modules of the Data Matrix's own error correction, which depend on all symbols together.

@@ -97,6 +97,7 @@ pub struct MarkLayout {
     pub(crate) mark: Mark,
     pub(crate) places: Vec<Place>,
     pub(crate) fixed: Vec<Element>,
+    pub(crate) checks: Vec<Element>,
     pub(crate) extent: f64,
 }
 
@@ -142,6 +143,12 @@ impl MarkLayout {
     /// What is always drawn: start marks and finders.
     pub fn fixed(&self) -> &[Element] {
         &self.fixed
+    }
+
+    /// What is drawn or not as all symbols together say: the modules of a Data Matrix's own error correction. Marks
+    /// without one have none.
+    pub fn checks(&self) -> &[Element] {
+        &self.checks
     }
 
     /// The radius of the circle about the origin that holds the whole mark, in modules.

@@ -39,5 +39,5 @@ pub(super) fn layout(scheme: &Scheme, ring: &RadialRing) -> MarkLayout {
         from: start(0),
         to: start(FILLED_CELLS),
     }];
-    MarkLayout { mark: Mark::Radial, places, fixed, extent: ring.outer }
+    MarkLayout { mark: Mark::Radial, places, fixed, checks: Vec::new(), extent: ring.outer }
 }

@@ -172,6 +172,24 @@ fn the_matrix_is_drawn_once_and_whole() {
 }
 
 #[test]
+fn the_matrix_is_made_of_fixed_modules_bits_and_checks() {
+    let scheme = Scheme::open_1();
+    let matrix = open_1(Mark::Matrix);
+    let bits = matrix.places().iter().flat_map(|place| place.bits.iter().flatten().flatten());
+    let known: Vec<&Element> = matrix.fixed().iter().chain(bits).chain(matrix.checks()).collect();
+    for (i, element) in known.iter().enumerate() {
+        assert!(!known[..i].contains(element), "{element:?} twice");
+    }
+    assert_eq!(matrix.checks().len(), 14 * 8, "ISO/IEC 16022, table 7: 14 words of correction in 18 x 18");
+    for element in draw(&scheme, Mark::Matrix, &scheme.word("K73MXP").unwrap()) {
+        assert!(known.contains(&&element), "{element:?} is nowhere");
+    }
+    for mark in [Mark::Characters, Mark::Gear, Mark::Dots, Mark::Radial] {
+        assert_eq!(open_1(mark).checks(), [], "{mark}");
+    }
+}
+
+#[test]
 fn whitening_leaves_no_mark_empty_or_uniform() {
     // Unwhitened, the code of six zeros would draw a gear ring that is the same all round.
     let scheme = Scheme::open_1();

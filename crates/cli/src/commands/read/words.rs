@@ -17,7 +17,7 @@ pub(crate) fn describe(question: &[Loaded], reading: &Reading) -> String {
         }
     }
     let legible = reading.symbols.iter().filter(|symbol| !symbol.erased).count();
-    if reading.outcome != Outcome::NoMark {
+    if reading.firearms > 0 {
         let _ = writeln!(
             text,
             "  {legible} of {} symbols legible, {:.0} bits carried of {:.0} needed and {:.0} more to be as sure as asked, \
@@ -60,6 +60,9 @@ fn headline(reading: &Reading) -> String {
             )
         }
         (Outcome::NoMark, ..) => "no mark found".to_owned(),
+        (Outcome::Unreadable, ..) if reading.firearms == 0 => {
+            "no mark seen, but one may lie hidden".to_owned()
+        }
         (Outcome::Candidates, ..) => "candidates only; none is sure".to_owned(),
         _ => "a mark that cannot be read".to_owned(),
     }
