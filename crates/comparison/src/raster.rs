@@ -295,7 +295,7 @@ mod tests {
             w: vec![1.0; width * height],
         };
         let mut out = Raster::default();
-        for turn in [0.0, 1e-7, 0.004, 0.02, 0.7, 1.5707, std::f64::consts::FRAC_PI_2, 2.9, 4.4] {
+        for turn in [0.0, 1e-7, 0.004, 0.02, 0.7, 1.57, std::f64::consts::FRAC_PI_2, 2.9, 4.4] {
             for origin in [[3.0, 3.0], [-40.5, 20.25], [90.0, 70.0], [500.0, 0.0]] {
                 let frame = Frame { width: 90, height: 80, pitch: 1.7, origin, turn };
                 source.sampled(&frame, &mut out);

@@ -66,13 +66,13 @@ fn of_regular<'a>((a, b): (&'a Surface, &'a Surface), poses: &[Pose], scratch: &
     };
     if !first.decided.converged {
         return match found {
-            Some((found, faces)) => by_lines(first, found, faces, scratch),
+            Some((found, faces)) => by_lines(&first, found, faces, scratch),
             None => first,
         };
     }
     let left = [(a, 0), (b, 1)].into_iter().all(|(s, k)| lines::are_most(s, &first.decided.seen[k]));
     match found {
-        Some((found, faces)) if found.lines == Lines::InPart => by_lines(first, found, faces, scratch),
+        Some((found, faces)) if found.lines == Lines::InPart => by_lines(&first, found, faces, scratch),
         Some(_) if left => Verdict { lines: Some(Lines::Weakened), ..first },
         None if left => nothing(first, None),
         _ => first,
@@ -81,7 +81,7 @@ fn of_regular<'a>((a, b): (&'a Surface, &'a Surface), poses: &[Pose], scratch: &
 
 /// What the lines of both faces, as they are, say; nothing where that is only of what may be stamped.
 fn by_lines<'a>(
-    first: Verdict<'a>,
+    first: &Verdict<'a>,
     found: lines::Found,
     faces: [&'a Surface; 2],
     scratch: &mut Scratch,
@@ -91,7 +91,7 @@ fn by_lines<'a>(
         grids: faces,
         accf_max: first.accf_max.max(found.whole),
         lines: Some(found.lines),
-        ..first
+        stamped: first.stamped,
     };
     if stands(&verdict, scratch) {
         return verdict;

@@ -47,9 +47,6 @@ pub(crate) fn shown(
     let fields: Vec<Field> =
         surfaces.iter().map(|surface| surface.sampled(region, Length::um(f64::from(pitch)))).collect();
     let fits: Option<Vec<f32>> = (0..LAID).map(|k| fit_of(&fields, (banks, rendering), k)).collect();
-    if std::env::var_os("PLANT").is_some() {
-        eprintln!("PLANT {chance:.0} {fits:.0?}");
-    }
     let seen = fits?.into_iter().filter(|fit| *fit > chance + AHEAD).count();
     Some(seen as f32 / LAID as f32)
 }

@@ -43,10 +43,14 @@ pub(crate) fn renew_log(folder: &Folder, reason: &str) -> Result<String, BooksEr
 
 /// The files of all notes on logs that ended, by their names below the folder, the oldest first.
 pub(crate) fn note_files(root: &Path) -> Vec<String> {
-    let mut files: Vec<String> = (1_u32..)
-        .map(|number| format!("{ENDED}.{number}"))
-        .take_while(|name| root.join(name).exists())
-        .collect();
+    let mut files = Vec::new();
+    for number in 1_u32.. {
+        let name = format!("{ENDED}.{number}");
+        if !root.join(&name).exists() {
+            break;
+        }
+        files.push(name);
+    }
     files.extend(Some(ENDED.to_owned()).filter(|name| root.join(name).exists()));
     files
 }
@@ -75,7 +79,7 @@ pub(crate) fn against_endings(
                 end.size
             ));
         }
-        name = end.new.name().to_owned();
+        end.new.name().clone_into(&mut name);
         key = Some(end.new);
     }
     if name != log.name() || key.is_some_and(|key| key != *log) {

@@ -24,6 +24,9 @@ fn log_key(folder: &Path) -> VerifierKey {
     text.trim().parse().unwrap()
 }
 
+/// What a file holds, if it is there.
+type Kept<'a> = Option<&'a [u8]>;
+
 /// The notes of a folder, the oldest first.
 fn endings(folder: &Path, names: &[&str]) -> Vec<LogEnd> {
     let read = |name: &&str| std::fs::read_to_string(folder.join("keys").join(name)).unwrap();
@@ -44,7 +47,7 @@ async fn every_ending_is_kept() {
     let mut copy = root.join("copy");
     place.books.backup(&copy, &by, now()).await.unwrap();
     for name in ["r1", "r2", "r3"] {
-        copy = put_back(&copy, &root.join(name)).await;
+        copy = Box::pin(put_back(&copy, &root.join(name))).await;
     }
     let last = root.join("r3");
     let chain = endings(&last, &["log.ended.1", "log.ended.2", "log.ended"]);
@@ -75,16 +78,16 @@ async fn a_note_that_is_gone_or_another_is_named() {
     let (by, root) = ("operator".parse().unwrap(), place.folder.path());
     let copy = root.join("copy");
     place.books.backup(&copy, &by, now()).await.unwrap();
-    let second = put_back(&copy, &root.join("r1")).await;
-    put_back(&second, &root.join("r2")).await;
+    let second = Box::pin(put_back(&copy, &root.join("r1"))).await;
+    Box::pin(put_back(&second, &root.join("r2"))).await;
     let (last, other) = (root.join("r2"), root.join("r3"));
-    put_back(&second, &other).await;
+    Box::pin(put_back(&second, &other)).await;
     let keys = last.join("keys");
     let (earlier, latest) = (keys.join("log.ended.1"), keys.join("log.ended"));
     let kept = [&earlier, &latest].map(|file| std::fs::read(file).unwrap());
     let altered = String::from_utf8(kept[0].clone()).unwrap().replace("because the", "because a");
     let of_the_other = std::fs::read(other.join("keys/log.ended")).unwrap();
-    let cases: [(&str, Option<&[u8]>, Option<&[u8]>); 5] = [
+    let cases: [(&str, Kept<'_>, Kept<'_>); 5] = [
         ("`keys/log.ended` tells how the log microstamp/issuer/K7/", None, Some(&kept[1])),
         (
             "`keys/log.ended.1` is no note on a log that ended, or was altered",
