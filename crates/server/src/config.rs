@@ -12,7 +12,9 @@
 //! | `directory` | the newest directory seen |
 //! | `accounts.json` | accounts of people; its hash stands in the log; mode 0600 |
 //! | `cosigned` | the newest checkpoint of its log that a quorum cosigned |
-//! | `log-ended`, `ended/` | the note with which an earlier log ended, and what was cosigned of such logs |
+//! | `witnessed/` | what was cosigned last in one month and first in the next |
+//! | `directories/` | every version of the directory that the node took |
+//! | `log-ended`, `ended/` | the note with which an earlier log ended, and of each such log its note and what was cosigned of it |
 //!
 //! An issuer's node lives in the folder of its books, beside them.
 

@@ -10,29 +10,54 @@ use registry::names::Person;
 use crate::access::Access;
 use crate::app::ServeError;
 use crate::config::{ConfigError, Node, NodeRole};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, LedgerError, Seen, over};
+use crate::roles::{Cosigned, DirectoryHolder, StartError, Watched};
 
-/// Erases the records of every month before a day, the first of a month, at an issuer's or an agency's node that is stopped. The
-/// act is in the log before anything goes. Returns of how many entries from the first there are no records any more.
+/// Erases the records of every month before a day, the first of a month, at an issuer's or an agency's node that is stopped. What
+/// time it is the witnesses say: they are asked to cosign the log first, and where they are away their word of the last day counts.
+/// The act is in the log before anything goes. Returns of how many entries from the first there are no records any more, and of how
+/// many of these they were missing before: the act names those, and they stay missing.
 ///
 /// # Errors
-/// [`ServeError`]; nothing is erased then. Also when the day is less than a year back.
+/// [`ServeError`]; nothing is erased then. Also when the day is less than a year back by the witnesses' clocks, when they saw the
+/// entries first less than a year ago, and when the machine's clock is more than a day from theirs.
 pub async fn erase_records(
     data: &Path,
     (before, by): (Date, &Person),
     now: Timestamp,
-) -> Result<u64, ServeError> {
+) -> Result<(u64, u64), ServeError> {
     let node = Node::open(data)?;
     if !matches!(node.config.role, NodeRole::Issuer | NodeRole::Agency) {
         let (path, reason) =
             (node.folder.join("node.toml"), "this node's records hold nobody's questions".to_owned());
         return Err(ConfigError::Damaged { path, reason }.into());
     }
+    over(before, now).map_err(LedgerError::Failed)?;
     let ledger = Ledger::open(&node.folder, &node.log)?;
-    ledger.erasable(before, now)?;
+    let seen = cosigned(&node, &ledger, now).await?;
+    let plan = ledger.plan_erasure(before, seen, now)?;
     let access = Access::open(&node)?;
     access.reconcile(&ledger, now).await?;
     // What the log says of the accounts must outlive the act that said it.
-    access.carry_over(&ledger, ledger.first_of(before)?, now).await?;
-    Ok(ledger.erase((before, by), now).await?)
+    access.carry_over(&ledger, plan.entries, now).await?;
+    let missing = plan.missing.iter().map(|range| range.end - range.start).sum();
+    let entries = plan.entries;
+    ledger.erase(plan, by, now).await?;
+    Ok((entries, missing))
+}
+
+/// What a quorum of witnesses cosigns of the log now, or did last.
+async fn cosigned(node: &Node, ledger: &Ledger, now: Timestamp) -> Result<Seen, StartError> {
+    let holder = DirectoryHolder::new(node)?;
+    let missing = |reason: &str| StartError::from(LedgerError::Failed(reason.to_owned()));
+    let directory = holder.newest().ok_or_else(|| {
+        missing("no directory says whose word on the time counts\nhint: let the node run until it has one")
+    })?;
+    let cosigned = Cosigned::new(node);
+    cosigned.renew(&Watched::Node(ledger), node.log.verifier(), &directory, now).await;
+    let signed = cosigned.newest().await;
+    let signed = signed.ok_or_else(|| {
+        missing("no quorum of witnesses cosigned this log, so nothing says what time it is")
+    })?;
+    Ok(Seen::new(&directory, &signed))
 }

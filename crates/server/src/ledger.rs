@@ -11,6 +11,7 @@ mod format;
 mod index;
 mod kept;
 mod records;
+mod witnessed;
 mod writer;
 
 use std::collections::{HashMap, HashSet};
@@ -24,14 +25,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 use transparency::{
-    AddCheckpoint, Bundle, Commitment, EntryProof, FolderStore, Salt, SignedCheckpoint, SigningKey, Tree,
-    canonical_json,
+    AddCheckpoint, Bundle, Commitment, EntryProof, FolderStore, Policy, Salt, SignedCheckpoint, SigningKey,
+    Tree, canonical_json,
 };
 use uuid::Uuid;
 
+pub(crate) use self::erasure::over;
 pub use self::index::Key;
 use self::index::{Index, Place};
 pub(crate) use self::kept::Kept;
+use self::witnessed::Judge;
+pub(crate) use self::witnessed::{Seen, keep};
 use self::writer::Writer;
 
 /// Acts that wait to be entered before the node says that it is full.
@@ -148,6 +152,11 @@ impl LogState {
         self.heard.store(true, Ordering::Relaxed);
     }
 
+    /// That a witness cosigned more of this log, or another, where one has shown it.
+    pub(crate) fn disputed(&self) -> Option<LedgerError> {
+        Some(self.longer.load(Ordering::Relaxed)).filter(|entries| *entries > 0).map(put_back)
+    }
+
     /// Whether it may be answered from: an older copy that was put back while the witnesses are away looks like any other log.
     pub(crate) fn is_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
@@ -169,6 +178,14 @@ pub struct LedgerCheck {
     pub not_in_log: u64,
     /// Records behind the checkpoint's end: not shown yet, or never acknowledged.
     pub behind: u64,
+    /// Acts of erasure that do not hold, by their entries: why, in words.
+    pub void: Vec<(u64, String)>,
+}
+
+/// The same, and which entries have a record that was altered.
+struct Compared {
+    check: LedgerCheck,
+    altered: HashSet<u64>,
 }
 
 struct Job {
@@ -226,8 +243,8 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`]; nothing may take effect then.
     pub async fn enter(&self, acts: &[Act], now: Timestamp) -> Result<Vec<Entered>, LedgerError> {
-        if self.state.longer.load(Ordering::Relaxed) > 0 {
-            return Err(put_back(self.state.longer.load(Ordering::Relaxed)));
+        if let Some(disputed) = self.state.disputed() {
+            return Err(disputed);
         }
         let acts = acts.iter().map(|act| prepare(act, now)).collect::<Result<Vec<_>, _>>()?;
         let (done, answer) = oneshot::channel();
@@ -387,42 +404,65 @@ impl Ledger {
         records::scan(folder, Place::default(), each).map_err(failed)
     }
 
-    /// Compares records and log.
+    /// Compares records and log. Whether an act of erasure holds is judged by the witnesses of `policy`, where it names some, else by
+    /// those of the directory that `node.toml` trusts.
     ///
     /// # Errors
     /// [`LedgerError::Failed`] when either cannot be read.
-    pub fn check(folder: &Path, signed: &SignedCheckpoint) -> Result<LedgerCheck, LedgerError> {
-        let store = FolderStore::read_only(&log_folder(folder));
+    pub fn check(
+        folder: &Path,
+        signed: &SignedCheckpoint,
+        policy: Option<&Policy>,
+    ) -> Result<LedgerCheck, LedgerError> {
+        Self::compare(folder, signed, &Judge::new(folder, policy)).map(|compared| compared.check)
+    }
+
+    fn compare(folder: &Path, signed: &SignedCheckpoint, judge: &Judge) -> Result<Compared, LedgerError> {
         let size = signed.checkpoint.size;
-        let tree = Tree::new(&store, size);
-        let mut entries = HashMap::new();
-        for bundle in 0..size.div_ceil(256) {
-            let held = tree.bundle(bundle).map_err(failed)?;
-            entries.extend((256 * bundle..).zip(held).map(|(index, entry)| (entry, index)));
-        }
+        let mut entries = commitments(folder, size)?;
         let mut found = LedgerCheck { entries: size, ..LedgerCheck::default() };
-        let (mut erased, mut altered) = (0, HashSet::new());
+        let (mut gone, mut altered) = (erasure::Gone::default(), HashSet::new());
         Self::records(folder, |stored| {
-            if stored.entered.index >= size {
+            let number = stored.entered.index;
+            if number >= size {
                 found.behind += 1;
                 return;
             }
             let commitment = stored.entered.commitment();
             let index = commitment.and_then(|one| entries.remove(one.as_bytes().as_slice()));
-            if index == Some(stored.entered.index) {
-                found.agreed += 1;
-                erased = erasure::said(&stored).map_or(erased, |entries| erased.max(entries));
-            } else {
+            if index != Some(number) {
                 found.not_in_log += 1;
-                altered.insert(stored.entered.index);
+                altered.insert(number);
+                return;
+            }
+            found.agreed += 1;
+            match erasure::said(&stored, judge) {
+                Some(Ok(said)) => gone.add(said),
+                Some(Err((reason, said))) => {
+                    found.void.push((number, reason));
+                    gone.add(said);
+                }
+                None => {}
             }
         })?;
         entries.retain(|_, index| !altered.contains(index));
-        let (gone, lost) = entries.into_values().partition::<Vec<u64>, _>(|index| *index < erased);
-        (found.erased, found.without_record) = (gone.len() as u64, lost);
+        let (erased, lost) = entries.into_values().partition::<Vec<u64>, _>(|index| gone.covers(*index));
+        (found.erased, found.without_record) = (erased.len() as u64, lost);
         found.without_record.sort_unstable();
-        Ok(found)
+        Ok(Compared { check: found, altered })
     }
+}
+
+/// What the log holds, and where.
+fn commitments(folder: &Path, size: u64) -> Result<HashMap<Vec<u8>, u64>, LedgerError> {
+    let store = FolderStore::read_only(&log_folder(folder));
+    let tree = Tree::new(&store, size);
+    let mut entries = HashMap::new();
+    for bundle in 0..size.div_ceil(256) {
+        let held = tree.bundle(bundle).map_err(failed)?;
+        entries.extend((256 * bundle..).zip(held).map(|(index, entry)| (entry, index)));
+    }
+    Ok(entries)
 }
 
 /// Proofs of entries out of any copy of a log.

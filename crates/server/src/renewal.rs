@@ -39,8 +39,10 @@ pub async fn renew_log(
     let (end, number) = end_log(&node, reason.as_str())?;
     set_aside(&node.folder, &end.old)?;
     node.keep_log(&number)?;
-    let ledger = Ledger::open(&node.folder, &node.log)?;
     let note = node.log_ended.clone();
+    // A later end does not take the place of an earlier one.
+    replace(&note_of_ended(&node.folder, &end.old), note.as_deref().unwrap_or_default().as_bytes())?;
+    let ledger = Ledger::open(&node.folder, &node.log)?;
     let act = Act::new("log-renewed", json!({"by": by, "note": note}));
     ledger.enter(&[act], now).await?;
     Ok(end)
@@ -49,6 +51,11 @@ pub async fn renew_log(
 /// Where the checkpoint lies that witnesses cosigned last of a log that ended.
 pub(crate) fn cosigned_of_ended(folder: &Path, log: &VerifierKey) -> PathBuf {
     folder.join("ended").join(hex::encode(log.id()))
+}
+
+/// Where the note lies with which a log ended; that of the last one is `log-ended`, too.
+pub(crate) fn note_of_ended(folder: &Path, log: &VerifierKey) -> PathBuf {
+    cosigned_of_ended(folder, log).with_extension("note")
 }
 
 /// Signs the end of the log and of what goes on; the number of the log that does.
@@ -83,18 +90,16 @@ fn end_log(node: &Node, reason: &str) -> Result<(LogEnd, String), LedgerError> {
 
 /// Keeps what was cosigned of the log that ended; of the one that goes on nothing was yet.
 fn set_aside(folder: &Path, old: &VerifierKey) -> Result<(), ConfigError> {
-    let cosigned = folder.join("cosigned");
+    let (cosigned, ended) = (folder.join("cosigned"), folder.join("ended"));
+    fs::create_dir_all(&ended).map_err(|source| ConfigError::Folder {
+        what: "cannot make the folder",
+        path: ended,
+        source,
+    })?;
     let Ok(bytes) = fs::read(&cosigned) else { return Ok(()) };
     let of_old = SignedCheckpoint::parse(&bytes).is_ok_and(|signed| signed.verify(old).is_ok());
     if of_old {
-        let kept = cosigned_of_ended(folder, old);
-        let made = fs::create_dir_all(folder.join("ended"));
-        made.map_err(|source| ConfigError::Folder {
-            what: "cannot make the folder",
-            path: kept.clone(),
-            source,
-        })?;
-        replace(&kept, &bytes)?;
+        replace(&cosigned_of_ended(folder, old), &bytes)?;
     }
     let removed = fs::remove_file(&cosigned);
     removed.map_err(|source| ConfigError::Folder { what: "cannot remove", path: cosigned, source })

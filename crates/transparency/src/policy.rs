@@ -36,6 +36,9 @@ pub struct Approval {
     pub log: String,
     /// Witnesses that cosigned: name within the policy, and the time in seconds since 1970-01-01 UTC.
     pub witnesses: Vec<(String, u64)>,
+    /// By when a quorum of them had cosigned, and the time from which on there is a quorum that cosigned: too few liars about the
+    /// time to be a quorum make neither the first earlier nor the second later. `None` where the policy asks for no witness.
+    pub span: Option<(u64, u64)>,
 }
 
 /// Why a policy cannot be read, or does not accept a checkpoint.
@@ -132,7 +135,10 @@ impl Policy {
                 quorum: quorum.clone(),
                 witnesses: witnesses.into_iter().map(|(name, _)| name).collect(),
             }),
-            _ => Ok(Approval { log: origin.clone(), witnesses }),
+            quorum => {
+                let span = quorum.as_ref().and_then(|quorum| self.span(quorum, &times));
+                Ok(Approval { log: origin.clone(), witnesses, span })
+            }
         }
     }
 
@@ -153,6 +159,19 @@ impl Policy {
             }
         }
         self.check(signed)
+    }
+
+    /// See [`Approval::span`]; `None` when the quorum does not hold.
+    fn span(&self, quorum: &str, times: &[Option<u64>]) -> Option<(u64, u64)> {
+        let among = |fits: &dyn Fn(u64) -> bool| {
+            let kept: Vec<_> = times.iter().map(|time| time.filter(|time| fits(*time))).collect();
+            self.holds(quorum, &kept)
+        };
+        let mut all: Vec<u64> = times.iter().copied().flatten().collect();
+        all.sort_unstable();
+        let by = all.iter().find(|end| among(&|time| time <= **end))?;
+        let from = all.iter().rev().find(|begin| among(&|time| time >= **begin))?;
+        Some((*by, *from))
     }
 
     fn holds(&self, name: &str, times: &[Option<u64>]) -> bool {

@@ -60,8 +60,12 @@ fn cards_are_signed_and_what_they_change_is_shown_and_meant() {
         house.run(&["node", "enrol", "directory", "police.card", "oversight.card", "--quorum", "1"]);
     assert_eq!(code, 0);
     let lines: Vec<&str> = told.lines().collect();
-    assert!(lines[0].starts_with("police.example: new, agency, fingerprint "), "{told}");
-    assert!(lines[1].starts_with("oversight.example: new, witness, fingerprint "), "{told}");
+    let police = "police.example: new, agency at http://police, ORI CA0194200, until ";
+    assert!(lines[0].starts_with(police) && lines[0].contains(", fingerprint "), "{told}");
+    assert!(
+        lines[1].starts_with("oversight.example: new, witness at http://oversight, fingerprint "),
+        "{told}"
+    );
     assert_eq!(lines[2], "quorum 0 → 1");
 
     let entries = house.path("directory/node/entries.json");
@@ -78,6 +82,29 @@ fn cards_are_signed_and_what_they_change_is_shown_and_meant() {
     assert!(code == 4 && error.contains("node.url http://police → http://elsewhere"), "{code}: {error}");
     assert_eq!(read(&entries), before, "nothing was written");
     assert_eq!(house.run(&["node", "enrol", "directory", "police.card", "--replace"]).0, 0);
+
+    // Another under the same ORI: the first one's entry ends before.
+    let other = [
+        "node",
+        "init",
+        "sheriff",
+        "--role",
+        "agency",
+        "--name",
+        "sheriff.example",
+        "--url",
+        "http://sheriff",
+    ];
+    assert_eq!(house.run(&[&other[..], &["--ori", "CA0194200"]].concat()).0, 0);
+    house.card("sheriff");
+    let (code, _, error) = house.run(&["node", "enrol", "directory", "sheriff.card", "--replace"]);
+    assert!(code == 2 && error.contains("police.example and sheriff.example have ORI"), "{code}: {error}");
+    let before = read(&entries);
+    let (code, told, _) =
+        house.run(&["node", "enrol", "directory", "sheriff.card", "--end", "police.example", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((code, &told["entries"][0]["oris"][0]), (0, &"CA0194200".into()), "{told}");
+    std::fs::write(&entries, before).unwrap();
 
     // The node made anew: its old folder vouches for it.
     let anew =

@@ -144,7 +144,7 @@ impl Federation {
         for (node, _) in self.nodes.iter().filter(|(node, _)| node.config.role != NodeRole::Witness) {
             let store = FolderStore::read_only(&node.folder.join("log"));
             let bytes = store.read(&Resource::Checkpoint)?.ok_or("there is no checkpoint")?;
-            let found = Ledger::check(&node.folder, &SignedCheckpoint::parse(&bytes)?)?;
+            let found = Ledger::check(&node.folder, &SignedCheckpoint::parse(&bytes)?, None)?;
             let (name, agreed) = (&node.config.name, found.agreed);
             let wrong = found.without_record.len() as u64 + found.not_in_log;
             writeln!(

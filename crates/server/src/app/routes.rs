@@ -41,13 +41,16 @@ pub(super) struct Common {
     pub(super) cosigned: Option<Arc<Cosigned>>,
     /// Of nodes that keep one.
     pub(super) log: Option<LogState>,
+    /// Whether nothing is asked or answered before a quorum of witnesses was heard.
+    pub(super) waits_for_witnesses: bool,
 }
 
 impl Common {
     /// The node's own counts, its log as it is at this moment.
     fn measured(&self) -> &Metrics {
         if let Some(log) = &self.log {
-            self.metrics.works("log", log.is_well());
+            let heard = log.is_heard() || !self.waits_for_witnesses;
+            self.metrics.works("log", log.is_well() && heard);
             self.metrics.works("records", log.is_complete());
         }
         &self.metrics
@@ -334,8 +337,8 @@ async fn card(State(common): State<Common>) -> Response {
     }
 }
 
-/// A file of the node's log, under the names of C2SP `tlog-tiles`; `cosigned` is the newest cosigned checkpoint, and `ended/HASH`
-/// the last one of an earlier log.
+/// A file of the node's log, under the names of C2SP `tlog-tiles`; `cosigned` is the newest cosigned checkpoint, `ended/HASH`
+/// the last one of an earlier log, and `ended/HASH.note` how that log ended.
 async fn log_file(State(common): State<Common>, Named(path): Named) -> Response {
     if let Some(log) = path.strip_prefix("ended/") {
         return match ended(&common.node, log) {
@@ -346,9 +349,10 @@ async fn log_file(State(common): State<Common>, Named(path): Named) -> Response 
     file_of(common.node.folder.join("log"), common.cosigned.as_deref(), &path).await
 }
 
-/// What was cosigned last of a log that ended, by the hash in its key.
+/// What was cosigned last of a log that ended, by the hash in its key, or the note with which it ended.
 fn ended(node: &Node, log: &str) -> Option<Vec<u8>> {
-    let plain = log.len() == 8 && log.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let hash = log.strip_suffix(".note").unwrap_or(log);
+    let plain = hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     plain.then(|| std::fs::read(node.folder.join("ended").join(log)).ok()).flatten()
 }
 

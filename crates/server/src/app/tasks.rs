@@ -1,6 +1,7 @@
 //! What a node does by itself: fetch the directory, have its log cosigned, remind.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -44,6 +45,7 @@ pub(super) async fn with_people(
         clock: clock.clone(),
         cosigned: Some(Arc::clone(&cosigned)),
         log: Some(owner.ledger().state()),
+        waits_for_witnesses: true,
     };
     let access = Arc::new(Access::open(node)?.by_address(by_address));
     access.reconcile(owner.ledger(), clock.now()).await?;
@@ -64,7 +66,8 @@ pub(super) async fn with_people(
         Owner::Agency(agency) => routes::agency(Arc::clone(agency), common, node.token()?, people),
     };
     renew(owner.directory(), &clock).await;
-    let household = Household { owner, access, desk, cosigned, books, clock };
+    let looks_for_unused = AtomicBool::new(false);
+    let household = Household { owner, access, desk, cosigned, books, clock, looks_for_unused };
     let household = Arc::new(household);
     // What the witnesses hold is looked at before anything is answered; one that is away does not keep the door shut.
     let _ = tokio::time::timeout(FIRST_LOOK, household.cosign()).await;
@@ -88,12 +91,22 @@ struct Household {
     /// Of an issuer's books.
     books: Option<Arc<Cosigned>>,
     clock: Clock,
+    /// Whether accounts that nobody used are to be looked for.
+    looks_for_unused: AtomicBool,
 }
 
 impl Household {
     async fn tick(&self, tick: u32) {
         let (owner, clock) = (&self.owner, &self.clock);
-        close_unused(tick, (&self.access, owner.ledger()), clock).await;
+        if tick % HOUR == 1 {
+            self.looks_for_unused.store(true, Ordering::Relaxed);
+        }
+        // A clock that is far ahead finds no directory that holds, and must not shut everybody out.
+        if owner.directory().current(clock.now()).is_ok()
+            && self.looks_for_unused.swap(false, Ordering::Relaxed)
+        {
+            close_unused((&self.access, owner.ledger()), clock).await;
+        }
         self.settle(false).await;
         if tick.is_multiple_of(RENEW) || owner.directory().is_behind() {
             renew(owner.directory(), clock).await;
@@ -180,6 +193,7 @@ pub(super) async fn witness(
         clock: clock.clone(),
         cosigned: None,
         log: None,
+        waits_for_witnesses: false,
     };
     let routes = routes::witness(Arc::clone(&node), common);
     renew(&node.directory, &clock).await;
@@ -207,6 +221,8 @@ pub(super) async fn directory(
         clock: clock.clone(),
         cosigned: Some(Arc::clone(&cosigned)),
         log: Some(node.ledger.state()),
+        // The witnesses learn of it from its directory.
+        waits_for_witnesses: false,
     };
     let routes = routes::directory(Arc::clone(&node), common);
     publish(&node).await;
@@ -226,10 +242,7 @@ pub(super) async fn directory(
 }
 
 /// Closes accounts that nobody used for 90 days: at the start and every hour.
-async fn close_unused(tick: u32, (access, ledger): (&Access, &Ledger), clock: &Clock) {
-    if tick % HOUR != 1 {
-        return;
-    }
+async fn close_unused((access, ledger): (&Access, &Ledger), clock: &Clock) {
     if let Err(error) = access.close_unused(ledger, clock.now()).await {
         tracing::error!(%error, "unused accounts were not closed");
     }

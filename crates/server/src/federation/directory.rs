@@ -297,6 +297,13 @@ impl Directory {
         nodes.find(|node| node.log.split('+').next() == Some(origin))
     }
 
+    /// The issuer or agency of that name.
+    pub(crate) fn node(&self, name: &NodeName) -> Option<&NodeCard> {
+        let issuers = self.content.issuers.iter().map(|card| &card.node);
+        let mut nodes = issuers.chain(self.content.agencies.iter().map(|card| &card.node));
+        nodes.find(|node| node.name == *name)
+    }
+
     /// Whose cosignatures a checkpoint of `log` needs.
     ///
     /// # Errors
@@ -327,8 +334,10 @@ impl Directory {
         let mut owners = BTreeMap::new();
         for (at, issuer) in content.issuers.iter().enumerate() {
             for prefix in &issuer.prefixes {
-                if owners.insert(*prefix, at).is_some() {
-                    return Err(DirectoryError::Contradiction(format!("block {prefix} has two issuers")));
+                if let Some(other) = owners.insert(*prefix, at) {
+                    let names = [&content.issuers[other].node.name, &issuer.node.name];
+                    let what = format!("block {prefix} has two issuers, {} and {}", names[0], names[1]);
+                    return Err(DirectoryError::Contradiction(what));
                 }
             }
         }

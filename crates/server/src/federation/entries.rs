@@ -1,9 +1,11 @@
-//! What the entries of a directory must not have in common: a name, a key, an address, a block.
+//! What the entries of a directory must not have in common: a name, a key, an address; at one time an ORI, or a dealer's licence.
 //!
-//! One secret under two names would be one party that counts twice, and one name with two keys could be either.
+//! One secret under two names would be one party that counts twice, and one name with two keys could be either. Two agencies under
+//! one ORI could each ask in the other's name, and two dealers under one licence answer for each other.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use transparency::{KeyKind, LogEnd, VerifierKey};
 
 use super::directory::{DirectoryContent, DirectoryError};
@@ -16,6 +18,8 @@ struct Known {
     keys: BTreeMap<Vec<u8>, String>,
     logs: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
+    /// ORI numbers and licences, who has each, and from when until when.
+    numbers: BTreeMap<String, Vec<(String, [Timestamp; 2])>>,
 }
 
 /// Refuses entries that contradict each other.
@@ -38,11 +42,17 @@ pub(super) fn check(content: &DirectoryContent) -> Result<(), DirectoryError> {
     for card in &content.agencies {
         known.node(&card.node, "agency", true)?;
         known.key(card.sealing.bytes(), card.node.name.as_str())?;
+        for ori in &card.oris {
+            let number = format!("ORI {ori}");
+            known.number(card.node.name.as_str(), number, [card.valid_from, card.valid_until])?;
+        }
     }
     for card in &content.dealers {
         // A dealer is not asked, so its address is no address of a node.
         known.node(&card.node, "dealer", false)?;
         known.key(card.sealing.bytes(), card.node.name.as_str())?;
+        let number = format!("licence {}", card.licence.as_str());
+        known.number(card.node.name.as_str(), number, [card.valid_from, card.valid_until])?;
     }
     for card in &content.witnesses {
         let name = card.name.as_str();
@@ -101,12 +111,40 @@ impl Known {
         }
     }
 
+    /// A number that is one party's alone, as long as its entry holds.
+    fn number(
+        &mut self,
+        name: &str,
+        number: String,
+        [from, until]: [Timestamp; 2],
+    ) -> Result<(), DirectoryError> {
+        let taken = self.numbers.entry(number.clone()).or_default();
+        let other = taken.iter().find(|(_, [begin, end])| from.max(*begin) < until.min(*end));
+        if let Some((other, _)) = other {
+            return Err(contradiction(format!(
+                "{other} and {name} have {number} at one time\nhint: where it changes hands, the entry that stands ends first: `--end {other}`"
+            )));
+        }
+        taken.push((name.to_owned(), [from, until]));
+        Ok(())
+    }
+
     fn url(&mut self, name: &str, url: &str) -> Result<(), DirectoryError> {
-        match self.urls.insert(url.trim_end_matches('/').to_ascii_lowercase(), name.to_owned()) {
+        match self.urls.insert(same_address(url), name.to_owned()) {
             None => Ok(()),
             Some(other) => Err(contradiction(format!("{other} and {name} have one address, {url}"))),
         }
     }
+}
+
+/// An address as all spellings of it: without the port that goes without saying, and without a slash at the end.
+fn same_address(url: &str) -> String {
+    let url = url.trim_end_matches('/').to_ascii_lowercase();
+    let Some((scheme, rest)) = url.split_once("://") else { return url };
+    let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
+    let port = if scheme == "https" { ":443" } else { ":80" };
+    let host = host.strip_suffix(port).unwrap_or(host).trim_end_matches('.');
+    format!("{scheme}://{host}/{path}")
 }
 
 /// A key whose name begins with the node's: nobody keeps a log, or speaks, under another's name.

@@ -1,6 +1,8 @@
 //! Records that are gone: by an act of erasure that stands in the log, or lost.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use jiff::civil::Date;
@@ -10,33 +12,144 @@ use registry::names::Person;
 use serde::{Deserialize, Serialize};
 
 use super::index::{Index, Key, Place};
+use super::witnessed::{Judge, Seen, Sight, kept};
 use super::{Act, Ledger, LedgerError, STRIDE, Stored, failed, records};
 use crate::config::replace;
 
-/// Records stay at least so long after the end of their month.
+/// Records stay at least so long after the end of their month, and after witnesses first saw the log with them.
 const KEPT: SignedDuration = SignedDuration::from_hours(24 * 365);
+/// How far the clock of whoever erases may be from the witnesses'.
+const APART: SignedDuration = SignedDuration::from_hours(24);
 const KIND: &str = "erased";
 /// Where it is noted that a record was found to be lost: the next start looks at all of them.
 const LOST: &str = "lost";
 
-/// What an act of erasure says: the records of all entries below a number, those of months before a day.
+/// What an act of erasure says: the records of all entries below a number, those of months before a day, but for those that were
+/// not there any more. It can be checked by everybody who has the directory's key: it was made after the one checkpoint was
+/// cosigned, and that was a year after witnesses had seen the log with all these entries.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Erased {
     before: Date,
     entries: u64,
     by: Person,
+    /// Entries below the number whose records were missing or altered before: no act erased them, nor does this one.
+    missing: Vec<Range<u64>>,
+    /// Cosigned a year ago or more, with all these entries.
+    aged: Seen,
+    /// Cosigned just before.
+    now: Seen,
 }
 
-/// Up to which entry a record says that records were erased; none when it is no such act, or one before its time.
-pub(super) fn said(stored: &Stored) -> Option<u64> {
-    let erased: Erased = serde_json::from_value(stored.body.clone()).ok().filter(|_| stored.kind == KIND)?;
-    let in_time = erased.entries <= stored.entered.index && is_over(erased.before, stored.at);
-    in_time.then_some(erased.entries)
+/// What an erasure will do, worked out before anything is entered.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    before: Date,
+    /// Of how many entries from the first there will be no records any more.
+    pub(crate) entries: u64,
+    /// Entries whose records are missing already.
+    pub(crate) missing: Vec<Range<u64>>,
+    months: Vec<u32>,
+    seen: [Seen; 2],
+}
+
+/// Which entries have no record because of acts that hold.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Gone {
+    /// Those below this,
+    pub(super) entries: u64,
+    /// but for these, which were missing before.
+    pub(super) missing: Vec<Range<u64>>,
+}
+
+impl Gone {
+    /// Whether acts that hold speak of an entry.
+    pub(super) fn covers(&self, entry: u64) -> bool {
+        entry < self.entries && !self.missing.iter().any(|range| range.contains(&entry))
+    }
+
+    /// The first of some entries of which no such act speaks.
+    fn first_left_out(&self, entries: Range<u64>) -> Option<u64> {
+        let behind = entries.start.max(self.entries);
+        let behind = (behind < entries.end).then_some(behind);
+        let missing =
+            self.missing.iter().map(|range| range.start.max(entries.start)..range.end.min(entries.end));
+        let missing = missing.filter(|range| !range.is_empty()).map(|range| range.start);
+        missing.chain(behind).min()
+    }
+
+    /// Takes an act into account. What one act says was missing stays missing, also where a later one does not say so.
+    pub(super) fn add(&mut self, act: Self) {
+        self.entries = self.entries.max(act.entries);
+        self.missing.extend(act.missing);
+    }
+}
+
+/// What a record erased; `None` when it is no such act.
+///
+/// # Errors
+/// Why the act is void, in words. What it says of records that were missing before is believed all the same.
+pub(super) fn said(stored: &Stored, judge: &Judge) -> Option<Result<Gone, (String, Gone)>> {
+    if stored.kind != KIND {
+        return None;
+    }
+    let erased: Erased = match serde_json::from_value(stored.body.clone()) {
+        Ok(erased) => erased,
+        Err(error) => return Some(Err((format!("it holds no proof of its time: {error}"), Gone::default()))),
+    };
+    let held = holds(&erased, stored, judge);
+    let gone = Gone { entries: erased.entries, missing: erased.missing };
+    Some(held.map(|()| gone.clone()).map_err(|reason| (reason, Gone { entries: 0, ..gone })))
+}
+
+fn holds(erased: &Erased, stored: &Stored, judge: &Judge) -> Result<(), String> {
+    let (aged, now) = (judge.look(&erased.aged)?, judge.look(&erased.now)?);
+    if erased.entries > stored.entered.index || now.size > stored.entered.index {
+        return Err("it speaks of entries behind its own".to_owned());
+    }
+    if now.log != aged.log {
+        return Err("its two checkpoints are of two logs".to_owned());
+    }
+    let may = Due { before: erased.before, entries: erased.entries, clock: stored.at };
+    may.be_erased(&aged, &now)
+}
+
+/// What is to be erased, and when by the machine's clock.
+struct Due {
+    before: Date,
+    entries: u64,
+    clock: Timestamp,
+}
+
+impl Due {
+    /// Whether it may be, by the witnesses' clocks.
+    fn be_erased(&self, aged: &Sight, now: &Sight) -> Result<(), String> {
+        self.is_over(now)?;
+        if aged.size < self.entries || now.from.duration_since(aged.by) < KEPT {
+            return Err(format!(
+                "witnesses had seen {} entries by {}, which is no proof that {} were there a year before {}",
+                aged.size, aged.by, self.entries, now.from
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether the months are over for a year, and the clock is right.
+    fn is_over(&self, now: &Sight) -> Result<(), String> {
+        let apart = self.clock.duration_since(now.from);
+        if apart.abs() > APART {
+            return Err(format!(
+                "the machine's clock says {}, and the witnesses' said {}",
+                self.clock, now.from
+            ));
+        }
+        over(self.before, now.from)
+    }
 }
 
 impl Ledger {
     /// The first entry whose record is of a month that begins at this day, or later.
-    pub(crate) fn first_of(&self, day: Date) -> Result<u64, LedgerError> {
+    fn first_of(&self, day: Date) -> Result<u64, LedgerError> {
         let month = month(day);
         let mut first = None;
         records::scan(&self.folder, Place { month, offset: 0 }, |_, line| {
@@ -48,43 +161,100 @@ impl Ledger {
         first.map_or_else(|| Ok(self.end_of_log()), Ok)
     }
 
-    /// The months of which records can be erased now, all before a day, the first of a month.
-    pub(crate) fn erasable(&self, before: Date, now: Timestamp) -> Result<Vec<u32>, LedgerError> {
-        if before.day() != 1 || !is_over(before, now) {
-            return Err(LedgerError::Failed(format!(
-                "{before} is not the first day of a month, a year or more ago: records are kept for a year after their month"
-            )));
-        }
+    /// Works out what an erasure of all months before a day, the first of one, does, where `now` is what witnesses cosigned last.
+    ///
+    /// # Errors
+    /// [`LedgerError::Failed`] when it may not be done yet, and why.
+    pub(crate) fn plan_erasure(
+        &self,
+        before: Date,
+        now: Seen,
+        clock: Timestamp,
+    ) -> Result<Plan, LedgerError> {
+        let judge = Judge::new(&self.folder, None);
+        let sight = judge.look(&now).map_err(failed)?;
+        let mut due = Due { before, entries: 0, clock };
+        due.is_over(&sight).map_err(|reason| failed(clock_hint(reason)))?;
         let mut months = records::months(&self.folder).map_err(failed)?;
         months.retain(|held| *held < month(before));
         if months.is_empty() {
-            return Err(LedgerError::Failed(format!("there are no records of months before {before}")));
+            return Err(failed(format!("there are no records of months before {before}")));
         }
-        Ok(months)
+        due.entries = self.first_of(before)?;
+        let aged = self.aged(&judge, (&due, &sight))?;
+        let signed = self.checkpoint.borrow().clone();
+        let found = Self::compare(&self.folder, &signed, &judge)?;
+        let missing = found.check.without_record.iter().chain(&found.altered).copied();
+        let missing = ranges(missing.filter(|entry| *entry < due.entries).collect());
+        Ok(Plan { before, entries: due.entries, missing, months, seen: [aged, now] })
     }
 
-    /// Deletes the records of every month before a day, the first of a month, after that was entered. Returns of how many
-    /// entries from the first there are none any more.
-    pub(crate) async fn erase(
-        &self,
-        (before, by): (Date, &Person),
-        now: Timestamp,
-    ) -> Result<u64, LedgerError> {
-        let (old, entries) = (self.erasable(before, now)?, self.first_of(before)?);
-        let erased = Erased { before, entries, by: by.clone() };
+    /// A checkpoint with all entries that are to be erased, which witnesses had seen a year before.
+    fn aged(&self, judge: &Judge, (due, now): (&Due, &Sight)) -> Result<Seen, LedgerError> {
+        let kept = kept(&self.folder).map_err(failed)?.into_iter();
+        let fit = kept.filter_map(|seen| judge.look(&seen).ok().map(|sight| (sight, seen)));
+        let fit = fit.filter(|(sight, _)| sight.log == now.log && sight.size >= due.entries);
+        let first = fit.min_by_key(|(sight, _)| sight.by);
+        let Some((sight, seen)) = first else {
+            return Err(failed(format!(
+                "no checkpoint was kept that shows when witnesses first saw all {} entries of these months; a year after the next \
+                 month has begun at the running node they can be erased",
+                due.entries
+            )));
+        };
+        let reason = "witnesses first saw all these entries less than a year ago, on";
+        due.be_erased(&sight, now).map_err(|_| failed(format!("{reason} {}", sight.by)))?;
+        Ok(seen)
+    }
+
+    /// Enters what a plan says, and deletes the files of its months.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub(crate) async fn erase(&self, plan: Plan, by: &Person, now: Timestamp) -> Result<(), LedgerError> {
+        let [aged, latest] = plan.seen;
+        let (before, entries, missing) = (plan.before, plan.entries, plan.missing);
+        let erased = Erased { before, entries, by: by.clone(), missing, aged, now: latest };
         let body = serde_json::to_value(&erased).map_err(failed)?;
         self.enter(&[Act::new(KIND, body).found_by(newest())], now).await?;
-        records::remove(&self.folder, &old).map_err(failed)?;
-        Ok(entries)
+        records::remove(&self.folder, &plan.months).map_err(failed)
     }
 }
 
-/// Up to which entry the newest act of erasure speaks.
-pub(super) fn erased(folder: &Path, index: &Index) -> io::Result<u64> {
-    let Some(place) = index.get(newest())? else { return Ok(0) };
+fn clock_hint(reason: String) -> String {
+    if reason.contains("clock") {
+        return format!(
+            "{reason}\nhint: set the clock; where the witnesses' word is old, let the node run until /healthz says ok, stop it, and try again"
+        );
+    }
+    reason
+}
+
+/// Numbers as ranges.
+fn ranges(numbers: BTreeSet<u64>) -> Vec<Range<u64>> {
+    let mut ranges: Vec<Range<u64>> = Vec::new();
+    for number in numbers {
+        match ranges.last_mut().filter(|last| last.end == number) {
+            Some(last) => last.end = number + 1,
+            None => ranges.push(number..number + 1),
+        }
+    }
+    ranges
+}
+
+/// What the newest act of erasure says, if it holds.
+fn gone(folder: &Path, index: &Index) -> io::Result<Gone> {
+    let Some(place) = index.get(newest())? else { return Ok(Gone::default()) };
     Ok(match records::at(folder, (place, newest()))? {
-        records::Found::Record(stored) => said(&stored).unwrap_or(0),
-        records::Found::Deleted | records::Found::Another => 0,
+        records::Found::Record(stored) => match said(&stored, &Judge::new(folder, None)) {
+            Some(Ok(gone)) => gone,
+            Some(Err((reason, gone))) => {
+                tracing::error!(entry = stored.entered.index, reason, "an act of erasure is void");
+                gone
+            }
+            None => Gone::default(),
+        },
+        records::Found::Deleted | records::Found::Another => Gone::default(),
     })
 }
 
@@ -106,12 +276,12 @@ pub(super) fn first_lost(
     (index, entries): (&Index, u64),
     known: Option<u64>,
 ) -> io::Result<Option<u64>> {
-    let (noted, erased) = (folder.join(LOST), erased(folder, index)?);
-    let sound = match known.filter(|_| !noted.exists()) {
-        Some(known) => ends_fit(folder, (index, entries), (erased, known))?,
+    let (noted, gone) = (folder.join(LOST), gone(folder, index)?);
+    let sound = match known.filter(|_| !noted.exists() && gone.missing.is_empty()) {
+        Some(known) => ends_fit(folder, (index, entries), (gone.entries, known))?,
         None => false,
     };
-    let lost = if sound { None } else { every_one(folder, (erased, entries))? };
+    let lost = if sound { None } else { every_one(folder, (&gone, entries))? };
     match lost {
         Some(lost) => replace(&noted, format!("{lost}\n").as_bytes()).map_err(io::Error::other)?,
         None => match std::fs::remove_file(&noted) {
@@ -123,18 +293,15 @@ pub(super) fn first_lost(
 }
 
 /// Reads every record.
-fn every_one(folder: &Path, (erased, entries): (u64, u64)) -> io::Result<Option<u64>> {
-    let (mut next, mut lost) = (None, None);
+fn every_one(folder: &Path, (gone, entries): (&Gone, u64)) -> io::Result<Option<u64>> {
+    let (mut next, mut lost) = (0, None);
     records::scan(folder, Place::default(), |_, line| {
         let Some(index) = records::number(line) else { return Ok(true) };
-        // Files that an act erased and that are still there say more than they must.
-        let expected = next.unwrap_or_else(|| erased.min(index));
-        lost = (index != expected).then_some(expected);
-        next = Some(index + 1);
+        lost = gone.first_left_out(next..index);
+        next = index + 1;
         Ok(lost.is_none())
     })?;
-    let end = next.unwrap_or(erased);
-    Ok(lost.or((end < entries).then_some(end)))
+    Ok(lost.or_else(|| gone.first_left_out(next..entries)))
 }
 
 /// Whether the records of each month run from its first line to the next month's, as far as its last stretch shows: one that was
@@ -179,10 +346,18 @@ fn newest() -> Key {
     Key::of_text(KIND, "newest")
 }
 
-/// Whether what was before a day may be erased.
-fn is_over(before: Date, now: Timestamp) -> bool {
+/// Whether what was before a day may be erased by the calendar.
+///
+/// # Errors
+/// That it may not, in words.
+pub(crate) fn over(before: Date, now: Timestamp) -> Result<(), String> {
     let begins = before.to_zoned(TimeZone::UTC).map(|begins| begins.timestamp());
-    begins.is_ok_and(|begins| now.duration_since(begins) >= KEPT)
+    if before.day() == 1 && begins.is_ok_and(|begins| now.duration_since(begins) >= KEPT) {
+        return Ok(());
+    }
+    Err(format!(
+        "{before} is not the first day of a month, a year or more ago: records are kept for a year after their month"
+    ))
 }
 
 fn month(day: Date) -> u32 {

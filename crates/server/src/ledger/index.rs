@@ -81,7 +81,7 @@ impl Key {
     }
 
     /// The key of a text in a scope.
-    pub(crate) fn of_text(scope: &str, text: &str) -> Self {
+    pub fn of_text(scope: &str, text: &str) -> Self {
         let hash: [u8; 32] = Sha256::digest(text).into();
         Self::of(scope, hash[..16].try_into().expect("16 of 32 bytes"))
     }

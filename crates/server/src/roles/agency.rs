@@ -280,6 +280,9 @@ impl Agency {
             state.was_heard();
             return Ok(());
         }
+        if let Some(disputed) = state.disputed() {
+            return Err(AskError::Here(ProblemKind::NoLog.because(disputed)));
+        }
         Err(AskError::Here(
             ProblemKind::NoLog.because(
                 "too few witnesses have been heard since this node was started, so nothing is asked",

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use transparency::{Note, SigningKey, VerifierKey, canonical_json};
 
@@ -40,8 +40,8 @@ pub struct Card {
     note: Note,
 }
 
-/// What an operator allows when cards are enrolled.
-#[derive(Debug, Clone, Copy, Default)]
+/// What an operator wants and allows when cards are enrolled.
+#[derive(Debug, Clone, Default)]
 pub struct EnrolRules {
     /// How many witnesses must have cosigned a log from now on.
     pub quorum: Option<usize>,
@@ -49,6 +49,17 @@ pub struct EnrolRules {
     pub replace: bool,
     /// Also where the key that stands did not sign the new card: it was lost, and the operator asked the house itself.
     pub without_old_key: bool,
+    /// Whose entries end now, before the cards are looked at. A witness, whose entry has no time, goes.
+    pub end: Vec<NodeName>,
+}
+
+/// What was done to a directory's file of entries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolled {
+    /// What changed, a line each.
+    pub changes: Vec<String>,
+    /// What stands now under the names of the cards, a JSON object each.
+    pub entries: Vec<Value>,
 }
 
 /// Why nothing was enrolled.
@@ -75,6 +86,9 @@ pub enum EnrolError {
     /// No federation could work with the entries.
     #[error("no federation can work with these entries: {0}")]
     Unworkable(String),
+    /// Nothing of that name stands that could end.
+    #[error("{0} does not stand in this directory")]
+    Unknown(NodeName),
 }
 
 impl Enrolment {
@@ -95,6 +109,30 @@ impl Enrolment {
             Self::Agency(card) => Some(&card.node.statements),
             Self::Dealer(card) => Some(&card.node.statements),
             Self::Witness(card) => card.statements.as_deref(),
+        }
+    }
+
+    /// Where it is reached.
+    fn url(&self) -> &str {
+        match self {
+            Self::Issuer(card) => &card.node.url,
+            Self::Agency(card) => &card.node.url,
+            Self::Dealer(card) => &card.node.url,
+            Self::Witness(card) => &card.url,
+        }
+    }
+
+    /// Under which numbers it asks or answers: what they are, in words and as a JSON member, and which.
+    fn numbers(&self) -> Option<([&'static str; 2], Vec<String>)> {
+        match self {
+            Self::Issuer(card) => {
+                Some((["block", "prefixes"], card.prefixes.iter().map(ToString::to_string).collect()))
+            }
+            Self::Agency(card) => {
+                Some((["ORI", "oris"], card.oris.iter().map(ToString::to_string).collect()))
+            }
+            Self::Dealer(card) => Some((["licence", "licences"], vec![card.licence.as_str().to_owned()])),
+            Self::Witness(_) => None,
         }
     }
 
@@ -172,6 +210,28 @@ impl Card {
         groups.join(" ")
     }
 
+    /// What it says, in words: as what, where, under which numbers, until when, and its key.
+    fn told(&self) -> String {
+        let ([word, _], numbers) = self.entry.numbers().unwrap_or_default();
+        let numbers: String = numbers.iter().map(|number| format!(", {word} {number}")).collect();
+        let until = valid_until(&self.entry).map(|until| format!(", until {until}")).unwrap_or_default();
+        let (role, url) = (role_of(&self.entry), self.entry.url());
+        format!("{role} at {url}{numbers}{until}, fingerprint {}", self.fingerprint())
+    }
+
+    /// The same for programs.
+    fn told_as_json(&self) -> Value {
+        let entry = &self.entry;
+        let mut told = json!({
+            "name": entry.name(), "role": role_of(entry), "url": entry.url(), "valid_until": valid_until(entry),
+            "fingerprint": self.fingerprint(),
+        });
+        if let Some(([_, member], numbers)) = entry.numbers() {
+            told[member] = numbers.into();
+        }
+        told
+    }
+
     /// Whether the key that stands vouches for it.
     fn is_signed_by(&self, standing: &Enrolment) -> bool {
         let key = standing.statements().and_then(|key| key.parse::<VerifierKey>().ok());
@@ -186,44 +246,20 @@ impl std::fmt::Display for Card {
 }
 
 /// Puts cards into a directory's file of entries, all or none; they are published with the next version. Nothing is written
-/// unless the whole directory that they make can be signed, read, and worked with. Returns what changes, a line each.
+/// unless the whole directory that they make can be signed, read, and worked with.
 ///
 /// # Errors
 /// [`EnrolError`]; nothing was written.
-pub fn enrol(data: &Path, cards: &[Card], rules: &EnrolRules) -> Result<Vec<String>, EnrolError> {
+pub fn enrol(data: &Path, cards: &[Card], rules: &EnrolRules) -> Result<Enrolled, EnrolError> {
     let node = Node::open(data)?;
     let path = entries_path(&node.folder);
     let mut content = read_entries(&path)?;
     let (mut changes, mut replaced) = (Vec::new(), Vec::new());
+    for name in &rules.end {
+        changes.push(end(&mut content, name)?);
+    }
     for card in cards {
-        let Some(standing) = card.entry.standing(&content) else {
-            let (role, name) = (role_of(&card.entry), card.entry.name());
-            changes.push(format!("{name}: new, {role}, fingerprint {}", card.fingerprint()));
-            card.entry.clone().put(&mut content);
-            continue;
-        };
-        let vouched = card.is_signed_by(&standing) || (standing.statements().is_none() && rules.replace);
-        if !vouched && !rules.without_old_key {
-            return Err(EnrolError::OldKey(card.entry.name().clone()));
-        }
-        let differences = differences(&standing, &card.entry);
-        if !vouched {
-            changes.push(format!(
-                "{}: the key before did not sign; fingerprint {}",
-                card.entry.name(),
-                card.fingerprint()
-            ));
-        }
-        // An older card, sent again, would shorten what stands or end it.
-        let shorter = valid_until(&card.entry) < valid_until(&standing);
-        replaced.extend(
-            differences
-                .iter()
-                .filter(|(field, _)| shorter || !VALIDITY.contains(&field.as_str()))
-                .map(|(_, line)| line.clone()),
-        );
-        changes.extend(differences.into_iter().map(|(_, line)| line));
-        card.entry.clone().put(&mut content);
+        take(card, &mut content, rules, (&mut changes, &mut replaced))?;
     }
     if let Some(quorum) = rules.quorum.filter(|quorum| *quorum != content.quorum) {
         changes.push(format!("quorum {} → {quorum}", content.quorum));
@@ -237,7 +273,58 @@ pub fn enrol(data: &Path, cards: &[Card], rules: &EnrolRules) -> Result<Vec<Stri
     }
     readable(&content, &node).map_err(EnrolError::Unworkable)?;
     write_entries(&path, &content)?;
-    Ok(changes)
+    Ok(Enrolled { changes, entries: cards.iter().map(Card::told_as_json).collect() })
+}
+
+/// Puts one card in its place, and tells what that changes, and what of it takes the place of something else.
+fn take(
+    card: &Card,
+    content: &mut DirectoryContent,
+    rules: &EnrolRules,
+    (changes, replaced): (&mut Vec<String>, &mut Vec<String>),
+) -> Result<(), EnrolError> {
+    let name = card.entry.name();
+    let Some(standing) = card.entry.standing(content) else {
+        changes.push(format!("{name}: new, {}", card.told()));
+        card.entry.clone().put(content);
+        return Ok(());
+    };
+    let vouched = card.is_signed_by(&standing) || (standing.statements().is_none() && rules.replace);
+    if !vouched && !rules.without_old_key {
+        return Err(EnrolError::OldKey(name.clone()));
+    }
+    let differences = differences(&standing, &card.entry);
+    if !vouched {
+        changes.push(format!("{name}: the key before did not sign; fingerprint {}", card.fingerprint()));
+    }
+    // An older card, sent again, would shorten what stands or end it.
+    let shorter = valid_until(&card.entry) < valid_until(&standing);
+    let counts = |field: &String| shorter || !VALIDITY.contains(&field.as_str());
+    replaced.extend(differences.iter().filter(|(field, _)| counts(field)).map(|(_, line)| line.clone()));
+    changes.extend(differences.into_iter().map(|(_, line)| line));
+    changes.push(format!("{name}: {}", card.told()));
+    card.entry.clone().put(content);
+    Ok(())
+}
+
+/// Ends what stands under a name; its logs stay known. A witness, which cosigns as long as it stands, goes.
+fn end(content: &mut DirectoryContent, name: &NodeName) -> Result<String, EnrolError> {
+    // Signatures know whole seconds only.
+    let (now, _) = validity(Timestamp::now(), 0);
+    let issuers = content.issuers.iter_mut().map(|card| (&card.node.name, &mut card.valid_until));
+    let agencies = content.agencies.iter_mut().map(|card| (&card.node.name, &mut card.valid_until));
+    let dealers = content.dealers.iter_mut().map(|card| (&card.node.name, &mut card.valid_until));
+    let mut all = issuers.chain(agencies).chain(dealers);
+    if let Some((_, until)) = all.find(|(known, _)| *known == name) {
+        *until = now.min(*until);
+        return Ok(format!("{name}: ends {until}"));
+    }
+    let before = content.witnesses.len();
+    content.witnesses.retain(|card| card.name != *name);
+    if content.witnesses.len() == before {
+        return Err(EnrolError::Unknown(name.clone()));
+    }
+    Ok(format!("{name}: gone"))
 }
 
 /// Whether a federation can work under these entries: a quorum that its witnesses can meet, addresses that can be asked, agencies

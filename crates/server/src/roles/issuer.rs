@@ -237,7 +237,11 @@ impl Issuer {
     /// Nothing is answered before the witnesses have seen the log as it is: without them an older copy that was put back cannot
     /// be told from the newest.
     fn heard(&self) -> Result<(), Problem> {
-        if self.ledger.state().is_heard() {
+        let state = self.ledger.state();
+        if let Some(disputed) = state.disputed() {
+            return Err(ProblemKind::NoLog.because(disputed));
+        }
+        if state.is_heard() {
             return Ok(());
         }
         Err(ProblemKind::NoLog

@@ -25,7 +25,7 @@ pub use dealer::Dealer;
 pub use desk::Desk;
 pub(crate) use desk::{DeskStep, PAGE};
 pub use directory::DirectoryKeeper;
-pub use enrolment::{Card, EnrolError, EnrolRules, Enrolment, check_url, enrol};
+pub use enrolment::{Card, EnrolError, EnrolRules, Enrolled, Enrolment, check_url, enrol};
 pub use filed::{Draft, DraftKind, Filed, FiledState};
 pub use holder::DirectoryHolder;
 pub use issuer::{Issuer, StartError};

@@ -8,15 +8,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 use transparency::{
-    AddCheckpoint, Checkpoint, ConsistencyProof, FolderStore, Resource, SignedCheckpoint, TileStore as _,
-    Tree, VerifierKey, Witness,
+    AddCheckpoint, Checkpoint, ConsistencyProof, FolderStore, Policy, Resource, SignedCheckpoint,
+    TileStore as _, Tree, VerifierKey, Witness,
 };
 
 use crate::api::{NodeName, WitnessCard};
 use crate::client::{Client, status};
 use crate::config::{Node, replace};
 use crate::federation::{Directory, Message};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, keep};
 
 /// A log that witnesses are asked to cosign.
 pub(crate) enum Watched<'l> {
@@ -83,6 +83,8 @@ impl Watched<'_> {
 pub(crate) struct Cosigned {
     /// The file `cosigned` of the node's folder.
     path: PathBuf,
+    /// The folder in which it is kept what was cosigned when months ended, of a node's own log.
+    kept: Option<PathBuf>,
     client: Client,
     state: Mutex<State>,
 }
@@ -103,7 +105,7 @@ struct State {
 impl Cosigned {
     /// Of a node's own log.
     pub(crate) fn new(node: &Node) -> Self {
-        Self::at(node, "cosigned")
+        Self { kept: Some(node.folder.clone()), ..Self::at(node, "cosigned") }
     }
 
     /// Of the log of an issuer's books.
@@ -115,7 +117,7 @@ impl Cosigned {
         let path = node.folder.join(file);
         let newest = std::fs::read(&path).ok().and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
         let state = Mutex::new(State { newest, ..State::default() });
-        Self { path, client: node.client(Duration::from_secs(5)), state }
+        Self { path, kept: None, client: node.client(Duration::from_secs(5)), state }
     }
 
     /// The newest checkpoint that a quorum cosigned.
@@ -144,13 +146,11 @@ impl Cosigned {
             state.newest = None;
         }
         // What was cosigned before is known here without any witness.
+        // An empty log is asked about too: it may stand where one was taken away.
         let before = state.newest.as_ref().map_or(0, |held| held.checkpoint.size);
         if before > signed.checkpoint.size {
             watched.was_put_back(before);
             return (0, false);
-        }
-        if signed.checkpoint.size == 0 {
-            return (0, true);
         }
         match state.newest.as_ref().filter(|held| held.checkpoint == signed.checkpoint) {
             Some(held) => signed = held.clone(),
@@ -187,16 +187,30 @@ impl Cosigned {
         }
         let needed = directory.content().quorum;
         let count = state.signers.len();
-        let quorum =
-            policy.is_ok_and(|policy| policy.check(&signed).is_ok()) && (state.heard || count >= needed);
-        if quorum {
+        let policy = policy.ok().filter(|policy| policy.check(&signed).is_ok());
+        let policy = policy.filter(|_| state.heard || count >= needed);
+        let quorum = policy.is_some();
+        if let Some(policy) = policy {
             state.heard = true;
-            let _ = replace(&self.path, signed.to_string().as_bytes());
+            self.keep((state.newest.as_ref(), &signed), (directory, &policy));
             state.newest = Some(signed);
         } else {
             tracing::debug!(count, at = %now, "too few witnesses cosigned the log");
         }
         (count, quorum)
+    }
+
+    /// Puts on disk what a quorum cosigned, and what shows later when it was.
+    fn keep(
+        &self,
+        (before, now): (Option<&SignedCheckpoint>, &SignedCheckpoint),
+        under: (&Directory, &Policy),
+    ) {
+        let kept = self.kept.as_ref().map_or(Ok(()), |folder| keep(folder, (before, now), under));
+        let kept = kept.and_then(|()| replace(&self.path, now.to_string().as_bytes()));
+        if let Err(error) = kept {
+            tracing::error!(%error, "what witnesses cosigned is not kept");
+        }
     }
 
     /// The signature lines of one witness; a size that it corrects (409) is tried once more.

@@ -9,7 +9,7 @@ use transparency::VerifierKey;
 
 use crate::access::draft;
 use crate::people::staffed;
-use crate::world::{World, question};
+use crate::world::{World, question, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
@@ -22,14 +22,11 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
     world.clock.set_offset(120);
     world.enrol(&world.node("second"));
     let version = agency.directory.newest().unwrap().content().version;
-    for _ in 0..80 {
+    until("a newer directory is there", async || {
         agency.directory.renew(world.clock.now()).await.unwrap();
-        if agency.directory.newest().unwrap().content().version > version {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
-    }
-    assert!(agency.directory.newest().unwrap().content().version > version);
+        agency.directory.newest().unwrap().content().version > version
+    })
+    .await;
     let bundle = collected(&agency, asked.id).await;
     let file = bundle.to_string().into_bytes();
     let root = world.node("directory").statements.verifier().clone();
@@ -69,14 +66,12 @@ async fn a_bundle_shows_who_filed_read_and_approved() {
     let ask = Message::request("GET", &format!("{}/agency/v1/court/{id}", office.url))
         .with("authorization", &format!("Bearer {token}"));
     let mut file = Vec::new();
-    for _ in 0..40 {
+    until("the bundle is given out", async || {
         let (answer, content) = office.client.send(&ask, Vec::new()).await.unwrap();
-        if answer.start == Start::Answer(200) {
-            file = content;
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
-    }
+        file = content;
+        answer.start == Start::Answer(200)
+    })
+    .await;
     let root = office.world.node("directory").statements.verifier().clone();
     let report = CourtBundle::parse(&file).unwrap().verify(&root).unwrap();
     let approval = report.approval.unwrap();
@@ -114,15 +109,13 @@ fn no_byte_can_be_changed(file: &[u8], root: &VerifierKey) {
 
 /// The court bundle of a question, once the witnesses have cosigned what it needs.
 async fn collected(agency: &Agency, question: uuid::Uuid) -> CourtBundle {
-    let mut last = None;
-    for _ in 0..40 {
-        match agency.court_bundle(question, None).await {
-            Ok(bundle) => return bundle,
-            Err(error) => last = Some(error),
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(250)).await;
-    }
-    panic!("{last:?}");
+    let mut bundle = None;
+    until("the bundle is whole", async || {
+        bundle = agency.court_bundle(question, None).await.ok();
+        bundle.is_some()
+    })
+    .await;
+    bundle.unwrap()
 }
 
 /// Collects it and has it verified, also by the second verifier.

@@ -8,7 +8,7 @@ use server::roles::{Agency, AskError, DirectoryHolder, Enrolment};
 use server::{Node, validity};
 use symbology::Code;
 
-use crate::world::{World, question};
+use crate::world::{World, question, until};
 
 /// The first issuer's card with a delegation in it.
 fn closed(world: &World, delegation: String) -> IssuerCard {
@@ -110,15 +110,11 @@ fn address(node: &Node) -> String {
 /// Until the directory's node has published the delegation and its log, cosigned, shows it: nodes take it from then on.
 async fn published(world: &World) {
     let holder = DirectoryHolder::new(&world.node("agency")).unwrap();
-    for _ in 0..200 {
+    until("the directory has published the delegation", async || {
         holder.renew(world.clock.now()).await.unwrap();
-        let held = holder.newest().unwrap();
-        if held.content().issuers.iter().any(|card| card.delegation.is_some()) {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    panic!("the directory did not publish the delegation");
+        holder.newest().unwrap().content().issuers.iter().any(|card| card.delegation.is_some())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,6 @@
 //! The directory, the one thing that all nodes trust: versions, damaged files, split views, its log.
 
 use std::path::Path;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use server::api::WitnessCard;
@@ -10,7 +9,7 @@ use server::roles::{Card, DirectoryHolder, DirectoryKeeper, EnrolRules, Enrolmen
 use server::{Clock, ConfigError, Node, NodeRole, ProblemKind, validity};
 use transparency::SignedCheckpoint;
 
-use crate::world::{World, node};
+use crate::world::{World, node, until};
 
 fn keeper(folder: &Path) -> Result<DirectoryKeeper, StartError> {
     DirectoryKeeper::open(folder, Clock::default())
@@ -128,16 +127,14 @@ async fn the_directory_s_log_is_cosigned_like_any_other() {
     let world = World::start().await;
     let directory = world.node("directory");
     let mut cosigned = None;
-    for _ in 0..80 {
-        tokio::time::sleep(Duration::from_millis(250)).await;
-        let url = format!("{}/log/cosigned", directory.config.url);
+    let url = format!("{}/log/cosigned", directory.config.url);
+    until("a quorum cosigns", async || {
         let (status, bytes) = world.client.get(&url).await.unwrap();
-        if status == 200 {
-            cosigned = Some(SignedCheckpoint::parse(&bytes).unwrap());
-            break;
-        }
-    }
-    let cosigned = cosigned.expect("a quorum cosigns within twenty seconds");
+        cosigned = (status == 200).then(|| SignedCheckpoint::parse(&bytes).unwrap());
+        cosigned.is_some()
+    })
+    .await;
+    let cosigned = cosigned.unwrap();
     cosigned.verify(directory.log.verifier()).unwrap();
     let held = DirectoryHolder::new(&world.node("agency")).unwrap().newest().unwrap();
     let policy = held.policy(held.content().log.as_ref().unwrap()).unwrap();
@@ -151,15 +148,13 @@ async fn a_version_that_the_cosigned_log_does_not_show_is_not_taken() {
     let mut node = world.node("agency");
     let url = format!("{}/directory", directory.config.url);
     let mut proof = None;
-    for _ in 0..80 {
+    until("a quorum cosigns", async || {
         let (status, bytes) = world.client.get(&format!("{url}/proof")).await.unwrap();
-        if status == 200 {
-            proof = Some(bytes);
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(250)).await;
-    }
-    let proof = proof.expect("a quorum cosigns within twenty seconds");
+        proof = (status == 200).then_some(bytes);
+        proof.is_some()
+    })
+    .await;
+    let proof = proof.unwrap();
     let holder = DirectoryHolder::new(&node).unwrap();
     holder.renew(now).await.unwrap();
     let held = holder.newest().unwrap();

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use server::api::{AgencyCard, IssuerCard, WitnessCard};
-use server::roles::{Card, EnrolError, EnrolRules, Enrolment, check_url, enrol};
+use server::api::{AgencyCard, DealerCard, IssuerCard, WitnessCard};
+use server::roles::{Card, EnrolError, EnrolRules, Enrolled, Enrolment, check_url, enrol};
 use server::{Node, NodeConfig, NodeRole, validity};
 use tempfile::TempDir;
 
@@ -33,7 +33,7 @@ impl House {
         self.directory.folder.parent().unwrap()
     }
 
-    fn enrol(&self, cards: &[Card], rules: EnrolRules) -> Result<Vec<String>, EnrolError> {
+    fn enrol(&self, cards: &[Card], rules: EnrolRules) -> Result<Enrolled, EnrolError> {
         enrol(self.path(), cards, &rules)
     }
 
@@ -79,8 +79,9 @@ fn signed(entry: &Enrolment, by: &Node) -> Card {
     Card::sign(entry, &by.statements, None).unwrap()
 }
 
-const NONE: EnrolRules = EnrolRules { quorum: None, replace: false, without_old_key: false };
-const REPLACE: EnrolRules = EnrolRules { replace: true, ..NONE };
+const NONE: EnrolRules = EnrolRules { quorum: None, replace: false, without_old_key: false, end: Vec::new() };
+const REPLACE: EnrolRules =
+    EnrolRules { quorum: None, replace: true, without_old_key: false, end: Vec::new() };
 
 #[test]
 fn a_card_that_was_altered_on_the_way_is_no_card() {
@@ -106,8 +107,9 @@ fn what_stands_is_replaced_only_when_that_is_said_and_its_key_agrees() {
     let house = House::new();
     let police = house.node("police", NodeRole::Agency, "police.example");
     let first = signed(&agency(&police), &police);
-    let changes = house.enrol(std::slice::from_ref(&first), NONE).unwrap();
-    assert_eq!(changes, [format!("police.example: new, agency, fingerprint {}", first.fingerprint())]);
+    let changes = house.enrol(std::slice::from_ref(&first), NONE).unwrap().changes;
+    let told = "police.example: new, agency at http://police.example, ORI CA0194200, until ";
+    assert!(changes[0].starts_with(told) && changes[0].ends_with(&first.fingerprint()), "{changes:?}");
     // The same again with other days is routine.
     house.enrol(&[signed(&agency(&police), &police)], NONE).unwrap();
     // Unless they end sooner: whoever sends an old card again would shut the node out.
@@ -124,7 +126,7 @@ fn what_stands_is_replaced_only_when_that_is_said_and_its_key_agrees() {
     let line = "police.example: node.url http://police.example → http://elsewhere.example";
     assert!(matches!(&refused, EnrolError::Stands(what) if what == line), "{refused}");
     assert_eq!(house.entries(), before, "nothing was written");
-    let changes = house.enrol(&[moved], REPLACE).unwrap();
+    let changes = house.enrol(&[moved], REPLACE).unwrap().changes;
     assert!(changes.iter().any(|change| change == line), "{changes:?}");
 
     // Other keys under the same name: the old one signs, or the operator takes it on.
@@ -133,7 +135,7 @@ fn what_stands_is_replaced_only_when_that_is_said_and_its_key_agrees() {
     let refused = house.enrol(std::slice::from_ref(&usurped), REPLACE).unwrap_err();
     assert!(matches!(refused, EnrolError::OldKey(_)), "{refused}");
     let lost = EnrolRules { without_old_key: true, ..REPLACE };
-    let changes = house.enrol(std::slice::from_ref(&usurped), lost).unwrap();
+    let changes = house.enrol(std::slice::from_ref(&usurped), lost).unwrap().changes;
     assert!(changes[0].contains("did not sign; fingerprint"), "{changes:?}");
     let vouched = Card::sign(&agency(&police), &police.statements, Some(&anew.statements)).unwrap();
     let vouched = Card::parse(vouched.to_string().as_bytes()).unwrap();
@@ -163,7 +165,8 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
     refused("cannot be met", &[], Some(3));
     refused("no court bundle", &[], Some(0));
     let rival = house.node("rival", NodeRole::Issuer, "rival.example");
-    refused("block K7 has two issuers", &[signed(&issuer(&rival, "K7"), &rival)], None);
+    let two = "block K7 has two issuers, maker.example and rival.example";
+    refused(two, &[signed(&issuer(&rival, "K7"), &rival)], None);
     let twofold = house.node("twofold", NodeRole::Agency, "maker.example");
     let twofold = Card::sign(&agency(&twofold), &twofold.statements, Some(&maker.statements)).unwrap();
     refused("maker.example is an issuer and an agency", &[twofold], None);
@@ -192,8 +195,11 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
     );
     let third = house.node("third", NodeRole::Witness, "third.example");
     let mut same = witness(&third);
-    same.url.clone_from(&one.config.url);
-    refused("have one address", &[signed(&Enrolment::Witness(same), &third)], None);
+    for spelling in ["http://one.example", "http://One.example:80/", "http://one.example./"] {
+        spelling.clone_into(&mut same.url);
+        let card = signed(&Enrolment::Witness(same.clone()), &third);
+        refused("one.example and third.example have one address", &[card], None);
+    }
 
     let Enrolment::Agency(mut mute) = agency(&rival) else { unreachable!() };
     mute.oris.clear();
@@ -208,6 +214,48 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
     let good = signed(&Enrolment::Witness(witness(&third)), &third);
     refused("block K7 has two issuers", &[good.clone(), signed(&issuer(&rival, "K7"), &rival)], None);
     house.enrol(&[good], NONE).unwrap();
+}
+
+#[test]
+fn an_ori_and_a_licence_are_one_houses_at_a_time() {
+    let house = House::new();
+    let police = house.node("police", NodeRole::Agency, "police.example");
+    house.enrol(&[signed(&agency(&police), &police)], NONE).unwrap();
+    let sheriff = house.node("sheriff", NodeRole::Agency, "sheriff.example");
+    let second = [signed(&agency(&sheriff), &sheriff)];
+    let refused = house.enrol(&second, REPLACE).unwrap_err().to_string();
+    assert!(
+        refused.contains("police.example and sheriff.example have ORI CA0194200 at one time"),
+        "{refused}"
+    );
+
+    // It changes hands when the first one's entry ends, and goes back when the second one's does.
+    let ending = |name: &str| EnrolRules { end: vec![name.parse().unwrap()], ..NONE };
+    let done = house.enrol(&second, ending("police.example")).unwrap();
+    assert!(done.changes[0].starts_with("police.example: ends "), "{done:?}");
+    let entry = &done.entries[0];
+    assert_eq!((&entry["name"], &entry["oris"][0]), (&"sheriff.example".into(), &"CA0194200".into()));
+    assert_eq!((&entry["role"], &entry["url"]), (&"agency".into(), &"http://sheriff.example".into()));
+    assert_eq!(entry["fingerprint"], second[0].fingerprint());
+    let before = house.entries();
+    let back = [signed(&agency(&police), &police)];
+    assert!(house.enrol(&back, REPLACE).unwrap_err().to_string().contains("at one time"));
+    let nobody = house.enrol(&[], ending("nobody.example")).unwrap_err();
+    assert!(matches!(nobody, EnrolError::Unknown(_)), "{nobody}");
+    assert_eq!(house.entries(), before, "nothing was written");
+
+    let licence = |node: &Node| {
+        let (valid_from, valid_until) = days();
+        let (licence, sealing) = ("1-23-456-01-9A-33333".parse().unwrap(), node.sealing.clone());
+        let card = DealerCard { node: node.card(), licence, sealing, valid_from, valid_until };
+        signed(&Enrolment::Dealer(Box::new(card)), node)
+    };
+    let [one, two] =
+        ["shop", "store"].map(|name| house.node(name, NodeRole::Dealer, &format!("{name}.example")));
+    let done = house.enrol(&[licence(&one)], NONE).unwrap();
+    assert!(done.changes[0].contains(", licence 1-23-456-01-9A-33333, until"), "{done:?}");
+    let refused = house.enrol(&[licence(&two)], REPLACE).unwrap_err().to_string();
+    assert!(refused.contains("shop.example and store.example have licence"), "{refused}");
 }
 
 #[test]

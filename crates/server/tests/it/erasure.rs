@@ -1,21 +1,117 @@
-//! Records go a year after their month by an act that stands in the log, and never without one.
+//! Records go a year after their month by an act that stands in the log, by the witnesses' clocks, and never without one.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use server::access::{Access, Role, Roles};
-use server::{Act, Key, Ledger, LedgerCheck, Node, NodeRole, erase_records};
+use server::api::{AgencyCard, WitnessCard};
+use server::federation::DirectoryContent;
+use server::{Act, Key, Ledger, LedgerCheck, Node, NodeRole, erase_records, validity};
+use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::world::{World, node};
+use crate::world::{World, node, until};
 
 const JANUARY: &str = "2025-01-15T12:00:00Z";
 const MARCH: &str = "2026-03-02T12:00:00Z";
 
 fn at(time: &str) -> Timestamp {
     time.parse().unwrap()
+}
+
+/// An agency's node whose witnesses are away, and whose log is cosigned by hand.
+struct Watched {
+    root: TempDir,
+    police: Node,
+    witnesses: Vec<Node>,
+    directory: String,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let away = "http://127.0.0.1:1";
+        let keeper = node(&root.path().join("directory"), NodeRole::Directory, "directory.example", away);
+        let mut police = node(&root.path().join("police"), NodeRole::Agency, "police.example", away);
+        police.trust(&format!("{away}/directory"), &keeper.statements.verifier().to_string()).unwrap();
+        let witnesses: Vec<Node> = ["one", "two", "three"]
+            .map(|name| node(&root.path().join(name), NodeRole::Witness, &format!("{name}.example"), away))
+            .into();
+        let directory = directory(&keeper, &police, &witnesses);
+        let hash = hex::encode(Sha256::digest(&directory));
+        fs::create_dir(police.folder.join("directories")).unwrap();
+        fs::write(police.folder.join("directories").join(&hash), &directory).unwrap();
+        fs::write(police.folder.join("directory"), &directory).unwrap();
+        Self { root, police, witnesses, directory: hash }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.root.path().join("police")
+    }
+
+    /// The log as it is now, with the cosignatures of two witnesses of these times.
+    fn signed(&self, times: [&str; 2]) -> String {
+        let ledger = Ledger::open(&self.police.folder, &self.police.log).unwrap();
+        let mut signed = ledger.checkpoint().borrow().clone();
+        for (time, witness) in times.iter().zip(&self.witnesses) {
+            let time = u64::try_from(at(time).as_second()).unwrap();
+            let line = signed.cosign(&witness.witness, time).unwrap();
+            signed.note.signatures.push(line);
+        }
+        signed.to_string()
+    }
+
+    fn seen(&self, checkpoint: &str) -> Value {
+        json!({"directory": self.directory, "checkpoint": checkpoint})
+    }
+
+    /// What a quorum cosigned last.
+    fn cosign(&self, time: &str) -> String {
+        let signed = self.signed([time, time]);
+        fs::write(self.police.folder.join("cosigned"), &signed).unwrap();
+        signed
+    }
+
+    /// The same, where a month begins.
+    fn cosign_first(&self, time: &str) -> Value {
+        let (seen, kept) = (self.seen(&self.cosign(time)), self.police.folder.join("witnessed"));
+        fs::create_dir_all(&kept).unwrap();
+        fs::write(kept.join(at(time).as_second().to_string()), seen.to_string()).unwrap();
+        seen
+    }
+
+    async fn erase(&self, before: &str, now: &str) -> Result<(u64, u64), String> {
+        let (before, by) = (before.parse().unwrap(), "op. example".parse().unwrap());
+        erase_records(&self.path(), (before, &by), at(now)).await.map_err(|error| error.to_string())
+    }
+}
+
+fn directory(keeper: &Node, police: &Node, witnesses: &[Node]) -> Vec<u8> {
+    let (from, until) = validity(at("2025-01-01T00:00:00Z"), 3_000);
+    let mut content = DirectoryContent::new(1, from, until);
+    content.agencies.push(AgencyCard {
+        node: police.card(),
+        oris: vec!["CA0194200".parse().unwrap()],
+        sealing: police.sealing.clone(),
+        valid_from: from,
+        valid_until: until,
+    });
+    for (number, witness) in witnesses.iter().enumerate() {
+        content.witnesses.push(WitnessCard {
+            name: witness.config.name.clone(),
+            url: format!("http://127.0.0.1:{}", number + 1),
+            key: witness.witness.verifier().to_string(),
+            statements: Some(witness.statements.verifier().to_string()),
+            tls: None,
+        });
+    }
+    let card = &mut content.agencies[0].node;
+    card.url = "http://127.0.0.1:9".to_owned();
+    content.quorum = 2;
+    content.sign(&keeper.statements).unwrap()
 }
 
 /// A node with so many records at a time.
@@ -37,7 +133,7 @@ fn check(node: &Node) -> LedgerCheck {
     let signed = ledger.checkpoint();
     drop(ledger);
     let signed = signed.borrow().clone();
-    Ledger::check(&node.folder, &signed).unwrap()
+    Ledger::check(&node.folder, &signed, None).unwrap()
 }
 
 fn months(node: &Node) -> Vec<String> {
@@ -50,66 +146,256 @@ fn months(node: &Node) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_erased_a_year_after_their_month_by_an_act_in_the_log() {
-    let root = tempfile::tempdir().unwrap();
-    let police = node(root.path(), NodeRole::Agency, "police.example", "http://127.0.0.1:1");
-    enter(&police, 150, at(JANUARY)).await;
+    let watched = Watched::new();
+    let police = &watched.police;
+    enter(police, 150, at(JANUARY)).await;
     {
         // The act that speaks of the accounts must not go with the rest.
         let ledger = Ledger::open(&police.folder, &police.log).unwrap();
         let whom = ("this machine", "op. example".parse().unwrap(), Roles::new([Role::Operator]).unwrap());
-        Access::open(&police).unwrap().invite(whom, &ledger, at(JANUARY)).await.unwrap();
+        Access::open(police).unwrap().invite(whom, &ledger, at(JANUARY)).await.unwrap();
     }
-    enter(&police, 80, at("2025-02-10T12:00:00Z")).await;
-    let by = "op. example".parse().unwrap();
-    let erase = |before: &str, now: &str| {
-        let (before, now) = (before.parse().unwrap(), at(now));
-        let (path, by) = (root.path(), &by);
-        async move { erase_records(path, (before, by), now).await.map_err(|error| error.to_string()) }
-    };
-    for (before, now, word) in [
-        ("2025-02-01", "2026-01-31T23:59:59Z", "a year or more ago"),
-        ("2025-02-02", MARCH, "first day of a month"),
-        ("2025-01-01", MARCH, "no records of months before"),
+    watched.cosign_first("2025-02-01T00:00:01Z");
+    enter(police, 80, at("2025-02-10T12:00:00Z")).await;
+    // The witnesses were away for some days.
+    watched.cosign_first("2025-03-05T12:00:00Z");
+    for (cosigned, before, now, word) in [
+        ("2026-01-31T23:59:58Z", "2025-02-01", "2026-01-31T23:59:59Z", "a year or more ago"),
+        // The calendar says yes, by the machine's clock, and the witnesses' are a moment behind.
+        ("2026-01-31T23:59:58Z", "2025-02-01", "2026-02-01T00:00:00Z", "a year or more ago"),
+        ("2026-02-01T00:00:00Z", "2025-02-01", "2026-02-01T00:00:00Z", "first saw all these entries"),
+        (MARCH, "2025-02-02", MARCH, "first day of a month"),
+        (MARCH, "2025-01-01", MARCH, "no records of months before"),
+        // Its month is over for a year, and witnesses saw it later.
+        (MARCH, "2025-03-01", MARCH, "first saw all these entries"),
     ] {
-        let refused = erase(before, now).await.unwrap_err();
+        watched.cosign(cosigned);
+        let refused = watched.erase(before, now).await.unwrap_err();
         assert!(refused.contains(word), "{before} {now}: {refused}");
     }
-    assert_eq!(months(&police), ["2025-01.jsonl", "2025-02.jsonl"]);
-    assert_eq!(erase("2025-02-01", MARCH).await, Ok(151));
-    assert_eq!(months(&police), ["2025-02.jsonl", "2026-03.jsonl"]);
-    let found = check(&police);
+    assert_eq!(months(police), ["2025-01.jsonl", "2025-02.jsonl"]);
+    assert_eq!(watched.erase("2025-02-01", MARCH).await, Ok((151, 0)));
+    assert_eq!(months(police), ["2025-02.jsonl", "2026-03.jsonl"]);
+    let found = check(police);
     assert_eq!((found.entries, found.erased, found.agreed), (233, 151, 82), "{found:?}");
-    assert_eq!((found.without_record.len(), found.not_in_log), (0, 0));
+    assert_eq!((found.without_record.len(), found.not_in_log, found.void.len()), (0, 0, 0));
     // Lists go on behind what is gone, and the accounts still agree with the log.
     let ledger = Ledger::open(&police.folder, &police.log).unwrap();
     let page = ledger.after(Key::new("closed question", Uuid::nil()), 30).unwrap();
     assert_eq!((page.len(), page[0].1.body["number"].as_u64()), (30, Some(0)));
-    Access::open(&police).unwrap().reconcile(&ledger, at(MARCH)).await.unwrap();
+    Access::open(police).unwrap().reconcile(&ledger, at(MARCH)).await.unwrap();
     let accounts = fs::read(police.folder.join("accounts.json")).unwrap();
     fs::write(police.folder.join("accounts.json"), "[]").unwrap();
-    assert!(Access::open(&police).unwrap().reconcile(&ledger, at(MARCH)).await.is_err());
+    assert!(Access::open(police).unwrap().reconcile(&ledger, at(MARCH)).await.is_err());
     fs::write(police.folder.join("accounts.json"), accounts).unwrap();
     drop(ledger);
 
     // A second act speaks of all that the first one did.
-    assert_eq!(erase("2025-03-01", "2026-04-01T00:00:00Z").await, Ok(231));
-    let found = check(&police);
+    watched.cosign("2026-04-01T00:00:00Z");
+    assert_eq!(watched.erase("2025-03-01", "2026-04-01T00:00:00Z").await, Ok((231, 0)));
+    let found = check(police);
     assert_eq!((found.entries, found.erased, found.agreed, found.without_record.len()), (234, 231, 3, 0));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_is_set_ahead_erases_nothing() {
+    let watched = Watched::new();
+    let today = "2025-01-20T12:00:00Z";
+    enter(&watched.police, 5, at(JANUARY)).await;
+    let refused = watched.erase("2025-02-01", MARCH).await.unwrap_err();
+    assert!(refused.contains("nothing says what time it is"), "{refused}");
+    watched.cosign_first(today);
+    for (before, now) in [("2025-02-01", MARCH), ("2025-02-01", "2028-01-01T00:00:00Z")] {
+        let refused = watched.erase(before, now).await.unwrap_err();
+        assert!(refused.contains("the witnesses' said 2025-01-20T12:00:00Z"), "{refused}");
+    }
+    // One witness whose clock is ahead is no quorum.
+    fs::write(watched.police.folder.join("cosigned"), watched.signed([today, MARCH])).unwrap();
+    assert!(watched.erase("2025-02-01", MARCH).await.unwrap_err().contains("the witnesses' said 2025-01-20"));
+    assert_eq!(months(&watched.police), ["2025-01.jsonl"]);
+    let found = check(&watched.police);
+    assert_eq!((found.agreed, found.entries), (5, 5), "nothing was entered");
+}
+
+/// Something that is done to the body of an act that would hold.
+type Forge = fn(&Watched, Value) -> Value;
+
+/// What was forged, how, the machine's clock, and why the act is void; the first one holds.
+const FORGED: [(&str, Forge, &str, &str); 9] = [
+    ("nothing", |_, body| body, MARCH, ""),
+    (
+        "as programs of last year wrote it",
+        |_, body| json!({"before": body["before"], "entries": body["entries"], "by": body["by"]}),
+        MARCH,
+        "no proof of its time",
+    ),
+    (
+        "the clock was ahead of the witnesses'",
+        |watched, mut body| {
+            body["now"] = watched.seen(&watched.signed(["2025-01-20T12:00:00Z"; 2]));
+            body
+        },
+        MARCH,
+        "the machine's clock says",
+    ),
+    (
+        "the month was not over for a year",
+        |watched, mut body| {
+            body["now"] = watched.seen(&watched.signed(["2026-01-31T12:00:00Z"; 2]));
+            body
+        },
+        "2026-01-31T12:00:00Z",
+        "a year or more ago",
+    ),
+    (
+        "the entries were young",
+        |watched, mut body| {
+            body["aged"] = watched.seen(&watched.signed(["2025-03-03T12:00:00Z"; 2]));
+            body
+        },
+        MARCH,
+        "no proof that 10 were there",
+    ),
+    (
+        "one witness alone",
+        |watched, mut body| {
+            let signed = watched.signed([MARCH; 2]);
+            let lines: Vec<&str> = signed.lines().collect();
+            body["now"] = watched.seen(&format!("{}\n", lines[..lines.len() - 1].join("\n")));
+            body
+        },
+        MARCH,
+        "quorum",
+    ),
+    (
+        "witnesses of nobody's directory",
+        |_, mut body| {
+            body["now"]["directory"] = Value::from("00".repeat(32));
+            body
+        },
+        MARCH,
+        "is not here",
+    ),
+    (
+        "more than it may",
+        |_, mut body| {
+            body["entries"] = Value::from(11);
+            body
+        },
+        MARCH,
+        "entries behind its own",
+    ),
+    (
+        "another log",
+        |watched, mut body| {
+            let signed =
+                body["now"]["checkpoint"].as_str().unwrap().replacen("police.example/log", "x/log", 1);
+            body["now"] = watched.seen(&signed);
+            body
+        },
+        MARCH,
+        "no log",
+    ),
+];
 
 /// What an act of erasure says counts only where it could be made.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_act_before_its_time_erases_nothing() {
-    let root = tempfile::tempdir().unwrap();
-    let police = node(root.path(), NodeRole::Agency, "police.example", "http://127.0.0.1:1");
-    enter(&police, 10, at("2026-01-10T12:00:00Z")).await;
-    {
-        let ledger = Ledger::open(&police.folder, &police.log).unwrap();
-        let body = json!({"before": "2026-02-01", "entries": 10, "by": "op. example"});
-        ledger.enter(&[Act::new("erased", body)], at(MARCH)).await.unwrap();
+    for (what, forge, clock, reason) in FORGED {
+        let watched = Watched::new();
+        let police = &watched.police;
+        enter(police, 10, at(JANUARY)).await;
+        let aged = watched.cosign_first("2025-02-01T00:00:01Z");
+        let now = watched.seen(&watched.cosign(MARCH));
+        let body = json!({
+            "before": "2025-02-01", "entries": 10, "by": "op. example", "missing": [], "aged": aged, "now": now,
+        });
+        let body = forge(&watched, body);
+        {
+            let ledger = Ledger::open(&police.folder, &police.log).unwrap();
+            let act = Act::new("erased", body).found_by(Key::of_text("erased", "newest"));
+            ledger.enter(&[act], at(clock)).await.unwrap();
+        }
+        fs::remove_file(police.folder.join("records/2025-01.jsonl")).unwrap();
+        let found = check(police);
+        let lost = police.folder.join("lost").exists();
+        if reason.is_empty() {
+            assert_eq!((found.erased, found.void.len(), lost), (10, 0, false), "{what}: {found:?}");
+        } else {
+            assert_eq!((found.without_record.len(), lost), (10, true), "{what}: {found:?}");
+            assert!(found.void[0].1.contains(reason), "{what}: {found:?}");
+        }
     }
-    fs::remove_file(police.folder.join("records/2026-01.jsonl")).unwrap();
-    assert_eq!(check(&police).without_record, (0..10).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missing_before_an_act_stays_missing() {
+    let watched = Watched::new();
+    let police = &watched.police;
+    enter(police, 100, at(JANUARY)).await;
+    watched.cosign_first("2025-02-01T00:00:01Z");
+    enter(police, 10, at("2025-02-10T12:00:00Z")).await;
+    watched.cosign_first("2025-03-01T00:00:01Z");
+    // Two lines are taken out, and one is altered.
+    let january = police.folder.join("records/2025-01.jsonl");
+    without(&january, 70..72);
+    let text = fs::read_to_string(&january).unwrap();
+    fs::write(&january, text.replacen("det. example", "det. another", 1)).unwrap();
+    watched.cosign(MARCH);
+    assert_eq!(watched.erase("2025-02-01", MARCH).await, Ok((100, 3)));
+    for (before, now) in [("", ""), ("2025-03-01", "2026-04-01T00:00:00Z")] {
+        if !before.is_empty() {
+            watched.cosign(now);
+            assert_eq!(watched.erase(before, now).await, Ok((110, 3)));
+        }
+        let found = check(police);
+        assert_eq!(found.without_record, [0, 70, 71], "{found:?}");
+        assert_eq!(found.void, []);
+        assert_eq!(
+            fs::read_to_string(police.folder.join("lost")).unwrap().trim(),
+            "0",
+            "the start finds it too"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_erases_after_a_year_by_everybodys_clock_and_not_by_its_own() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    agency.ask(&crate::world::question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).unwrap();
+    drop(agency);
+    let issuer = world.node("issuer");
+    let cosigned = || {
+        let bytes = fs::read(issuer.folder.join("cosigned")).ok()?;
+        Some(transparency::SignedCheckpoint::parse(&bytes).unwrap().checkpoint.size)
+    };
+    until("question and answer are cosigned", async || cosigned() == Some(2)).await;
+    let listener = world.stop_for_a_while("issuer").await;
+    let (now, by) = (world.clock.now(), "op. example".parse().unwrap());
+    let ahead = now + SignedDuration::from_hours(24 * 400);
+    let zoned = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    let before = zoned.first_of_month().checked_add(jiff::Span::new().months(1)).unwrap();
+    let path = world.path("issuer");
+    let refused = erase_records(&path, (before, &by), ahead).await.unwrap_err().to_string();
+    assert!(refused.contains("the machine's clock says"), "{refused}");
+    assert_eq!(check(&issuer).agreed, 2);
+
+    world.clock.set_offset(24 * 3600 * 400);
+    world.serve("issuer", listener).await;
+    let witnessed = || {
+        let files = fs::read_dir(issuer.folder.join("witnessed")).unwrap();
+        let newest =
+            files.map(|file| file.unwrap().file_name().into_string().unwrap().parse::<i64>().unwrap()).max();
+        newest.unwrap() > ahead.as_second() - 1_000
+    };
+    until("witnesses are heard", async || witnessed()).await;
+    let listener = world.stop_for_a_while("issuer").await;
+    assert_eq!(erase_records(&path, (before, &by), world.clock.now()).await.unwrap(), (2, 0));
+    let found = check(&issuer);
+    assert_eq!((found.erased, found.without_record.len(), found.void.len()), (2, 0, 0), "{found:?}");
+    world.serve("issuer", listener).await;
+    assert!(!issuer.folder.join("lost").exists());
 }
 
 /// Takes lines out of a file of records.

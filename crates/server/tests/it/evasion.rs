@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use server::access::{Access, AccessError, Role};
@@ -14,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::access::draft;
 use crate::people::{Office, PASSWORD, Someone, staffed};
-use crate::world::{listener, node, question};
+use crate::world::{listener, node, question, until};
 
 const WRONG: &str = "wrong but long enough";
 
@@ -46,18 +45,13 @@ async fn failures_count_also_when_the_guesser_hangs_up_or_the_log_is_away() {
     let head =
         format!("POST /access/v1/sign-in HTTP/1.1\r\nhost: {address}\r\ncontent-length: {}", body.len());
     // Some hang up before all of it has arrived: those guessed nothing, however many they are.
-    let mut locked = false;
-    for _ in 0..100 {
+    until("guesses lock, heard out or not", async || {
         let mut guesser = TcpStream::connect(&address).unwrap();
         guesser.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).unwrap();
         drop(guesser);
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        locked = standing(&office, &operator, "det. example").await == "locked";
-        if locked {
-            break;
-        }
-    }
-    assert!(locked, "guesses lock, heard out or not");
+        standing(&office, &operator, "det. example").await == "locked"
+    })
+    .await;
     assert_eq!(office.sign_in(&mut requester, PASSWORD).await, 401);
 
     office.world.break_log("agency").await;

@@ -4,7 +4,7 @@ use server::api::NodeName;
 use server::federation::{Message, sign_request};
 use server::roles::AskError;
 
-use crate::world::{World, question};
+use crate::world::{World, question, until};
 
 /// Sends a message to the first issuer and gives status and problem type.
 async fn send(world: &World, message: &Message, content: Vec<u8>) -> (u16, String) {
@@ -118,15 +118,12 @@ async fn a_keeper_that_lost_its_file_goes_on_counting_and_a_damaged_one_is_not_o
     std::fs::remove_file(&file).unwrap();
     world.restart("directory").await;
     let mut newest = version;
-    for _ in 0..200 {
+    until("the witnesses have seen another version", async || {
         agency.directory.renew(world.clock.now()).await.unwrap();
         newest = agency.directory.newest().unwrap().content().version;
-        if newest > version {
-            break;
-        }
-        // The witnesses have to see it first.
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
+        newest > version
+    })
+    .await;
     assert_eq!(newest, version + 1);
 
     // The same version with another content is proof against the directory's key, and is not taken.
@@ -137,11 +134,8 @@ async fn a_keeper_that_lost_its_file_goes_on_counting_and_a_damaged_one_is_not_o
     let refused = agency.directory.take(&split.sign(&root).unwrap(), world.clock.now()).unwrap_err();
     assert!(refused.detail.contains("two different directories"), "{}", refused.detail);
 
-    let (_, directory) = world.servers.iter().find(|(name, _)| *name == "directory").unwrap();
-    let address = directory.address();
-    world.stop("directory").await;
+    let listener = world.stop_for_a_while("directory").await;
     std::fs::write(&file, "").unwrap();
-    let listener = std::net::TcpListener::bind(address).unwrap();
     let started =
         server::Server::start(&world.path("directory"), listener, server::ServeOptions::default()).await;
     assert!(started.unwrap_err().to_string().contains("node/directory"));
@@ -255,13 +249,11 @@ async fn every_node_keeps_to_the_protocol() {
     let card = &directory.content().agencies[0];
     drop(agency);
     // The agency serves, and the second issuer's part is played by the tester.
-    let second = world.servers.iter().find(|(name, _)| *name == "second").unwrap().1.address();
-    world.stop("second").await;
+    let listener = world.stop_for_a_while("second").await;
     let address = card.node.url.trim_start_matches("http://").to_owned();
     world.serve("agency", std::net::TcpListener::bind(address).unwrap()).await;
     clauses.extend(server::conformance::check_agency(&world.client, &card.node).await);
     let token = world.node("agency").token().unwrap();
-    let listener = std::net::TcpListener::bind(second).unwrap();
     let client = server::Client::new(std::time::Duration::from_mins(1));
     let played =
         server::conformance::play_issuer((card, &token), (world.node("second"), prefix), listener, &client);

@@ -17,7 +17,7 @@ use server::roles::{Agency, AskError, Asked};
 use server::{DoorRules, Ledger, ServeOptions, Server};
 use transparency::{Commitment, FolderStore, Salt, SignedCheckpoint, TileStore as _, Tree, fsck};
 
-use crate::world::{World, question};
+use crate::world::{World, question, until};
 
 /// Where the child finds its folder and its address.
 const FOLDER: &str = "MICROSTAMP_TEST_NODE";
@@ -45,12 +45,11 @@ async fn start(world: &World, address: SocketAddr) -> Child {
 }
 
 /// The same in a changed environment.
-#[expect(clippy::zombie_processes, reason = "it panics where it does not hand the child over")]
 pub(crate) async fn start_with(world: &World, address: SocketAddr, more: &[(&str, &OsStr)]) -> Child {
     let program = std::env::current_exe().unwrap();
     // A file that may grow no further is to be an error, not a signal.
     let command = format!("trap '' XFSZ; exec '{}' --exact kill::child --nocapture", program.display());
-    let child = Command::new("sh")
+    let mut child = Command::new("sh")
         .args(["-c", &command])
         .env(FOLDER, world.path("issuer"))
         .env(ADDRESS, address.to_string())
@@ -60,13 +59,12 @@ pub(crate) async fn start_with(world: &World, address: SocketAddr, more: &[(&str
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    for _ in 0..400 {
-        if world.client.get(&format!("http://{address}/healthz")).await.is_ok() {
-            return child;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("the child does not answer");
+    until("the child answers", async || {
+        assert_eq!(child.try_wait().unwrap(), None, "the child has ended");
+        world.client.get(&format!("http://{address}/healthz")).await.is_ok()
+    })
+    .await;
+    child
 }
 
 pub(crate) fn kill(mut child: Child) {
@@ -75,9 +73,7 @@ pub(crate) fn kill(mut child: Child) {
 }
 
 pub(crate) async fn issuer_apart(world: &mut World) -> SocketAddr {
-    let address = world.servers.iter().find(|(name, _)| *name == "issuer").unwrap().1.address();
-    world.stop("issuer").await;
-    address
+    world.stop_for_a_while("issuer").await.local_addr().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +151,7 @@ pub(crate) fn check(issuer: &Path, acknowledged: &[Asked]) {
             );
         }
     }
-    let found = Ledger::check(&node.folder, &signed).unwrap();
+    let found = Ledger::check(&node.folder, &signed, None).unwrap();
     assert_eq!(found.not_in_log + found.behind, 0, "a record that the log does not vouch for");
     let mut answers: HashMap<String, usize> = HashMap::new();
     Ledger::records(&node.folder, |stored| {

@@ -123,7 +123,7 @@ async fn records_that_the_log_never_took_are_set_aside() {
     assert_eq!(aside, format!("{forged}{{\"index\":71,\"sa"));
     let signed = ledger.checkpoint();
     drop(ledger);
-    let found = Ledger::check(folder.path(), &signed.borrow()).unwrap();
+    let found = Ledger::check(folder.path(), &signed.borrow(), None).unwrap();
     assert_eq!((found.agreed, found.not_in_log, found.without_record.len()), (71, 0, 0));
 }
 
@@ -167,7 +167,7 @@ async fn an_older_log_that_is_put_back_loses_no_record_of_later_months() {
     check(&ledger, 71);
     let signed = ledger.checkpoint();
     drop(ledger);
-    let found = Ledger::check(folder.path(), &signed.borrow()).unwrap();
+    let found = Ledger::check(folder.path(), &signed.borrow(), None).unwrap();
     assert_eq!((found.agreed, found.not_in_log, found.without_record.len()), (71, 0, 0));
 }
 

@@ -37,10 +37,10 @@ impl Office {
     /// The same at any node.
     pub(crate) async fn at(name: &'static str) -> (Self, Someone) {
         let mut world = World::start().await;
-        let address = world.servers.iter().find(|(known, _)| *known == name).unwrap().1.address();
-        world.stop(name).await;
+        let listener = world.stop_for_a_while(name).await;
+        let address = listener.local_addr().unwrap();
         let token = invite_first(&world.node(name), &world.clock).await;
-        world.serve(name, std::net::TcpListener::bind(address).unwrap()).await;
+        world.serve(name, listener).await;
         let client = Client::new(std::time::Duration::from_secs(30));
         let office = Self { world, client, url: format!("http://{address}"), name };
         let operator = office.enrol("op. example", &token, 1).await;

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use registry::{Books, Database, Restore, restore};
 use server::renew_log;
 use server::roles::{Agency, AskError, Asked};
 use symbology::Code;
-use transparency::LogEnd;
+use transparency::{LogEnd, SignedCheckpoint};
 
-use crate::world::{World, question};
+use crate::world::{World, question, until};
 
 async fn ask(agency: &Agency, code: Code) -> Result<Asked, AskError> {
     agency.ask(&question(&[(code, 1.0)])).await.unwrap().remove(0)
@@ -22,14 +21,14 @@ fn copy(from: &Path, to: &Path) {
 
 /// Asks until it is answered; so long that it is then or never.
 async fn until_answered(world: &World, agency: &Agency, code: Code) -> Asked {
-    for _ in 0..100 {
+    let mut answered = None;
+    until("the issuer answers", async || {
         agency.directory.renew(world.clock.now()).await.unwrap();
-        if let Ok(asked) = ask(agency, code).await {
-            return asked;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("the issuer does not answer: {}", ask(agency, code).await.unwrap_err());
+        answered = ask(agency, code).await.ok();
+        answered.is_some()
+    })
+    .await;
+    answered.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,21 +50,28 @@ async fn an_issuer_that_was_put_back_from_a_copy_answers_again() {
     let books = Books::open(&house, now).await.unwrap();
     books.open_block("K8".parse().unwrap(), now).await.unwrap();
     books.close().await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let cosigned = |log: &str, note: &str| {
+        let size = |path: &str| {
+            let bytes = std::fs::read(house.join(path)).ok()?;
+            Some(SignedCheckpoint::parse(&bytes).unwrap().checkpoint.size)
+        };
+        size(note).is_some_and(|seen| Some(seen) == size(log))
+    };
+    until("the witnesses have seen all", async || {
+        cosigned("node/log/checkpoint", "node/cosigned") && cosigned("log/checkpoint", "node/cosigned-books")
+    })
+    .await;
 
     // The disk is lost.
     let listener = world.stop_for_a_while("issuer").await;
     std::fs::remove_dir_all(&house).unwrap();
     let options = Restore { database: &Database::Embedded, latest: false, by: &by };
     restore(&world.path("copy"), &house, &options, now).await.unwrap();
-    let again = listener.try_clone().unwrap();
     world.serve("issuer", listener).await;
     let refused = ask(&agency, world.codes[1]).await.unwrap_err();
     assert!(matches!(refused, AskError::Refused { status: 503, .. }), "its log is a fork: {refused}");
-    world.stop("issuer").await;
+    let listener = world.stop_for_a_while("issuer").await;
 
-    let before = world.path("before");
-    copy(&house, &before);
     let reason = "the disk was lost".parse().unwrap();
     let end = renew_log(&house, (&by, &reason), now).await.unwrap();
     let node = world.node("issuer");
@@ -73,7 +79,7 @@ async fn an_issuer_that_was_put_back_from_a_copy_answers_again() {
     assert_eq!(LogEnd::parse(&node.card().log_ended.unwrap()).unwrap(), end);
     assert!(node.books_log_ended().is_some(), "the books' log goes on under another name, too");
     world.enrol(&node);
-    world.serve("issuer", again).await;
+    world.serve("issuer", listener).await;
     let asked = until_answered(&world, &agency, world.codes[1]).await;
     assert_eq!(asked.sealed.evidence.log, end.new.name());
     let bundled = crate::court::bundle_that_verifies(&world, &agency, asked.answer.question).await;
@@ -84,17 +90,10 @@ async fn an_issuer_that_was_put_back_from_a_copy_answers_again() {
     for line in ["microstamp_impaired{part=\"log\"} 0", "microstamp_impaired{part=\"books\"} 0"] {
         assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
     }
-    let mut cosigned = 0;
-    for _ in 0..100 {
-        let metrics = world.metrics("issuer").await;
-        let line = metrics.lines().find_map(|line| line.strip_prefix("microstamp_witnesses_cosigned_books "));
-        cosigned = line.map_or(0, |count| count.parse().unwrap());
-        if cosigned == 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    assert_eq!(cosigned, 3, "the log of the books is cosigned again");
+    until("the log of the books is cosigned again", async || {
+        world.metrics("issuer").await.lines().any(|line| line == "microstamp_witnesses_cosigned_books 3")
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -128,6 +127,14 @@ async fn a_renewal_that_was_cut_short_is_ended_by_the_next() {
         } else {
             panic!("it cannot be ended");
         }
+    }
+    // A second end does not take the place of the first.
+    let again = "lost once more".parse().unwrap();
+    let second = renew_log(&path, (&by, &again), now).await.unwrap();
+    assert_eq!(second.old, end.new);
+    for end in [end, second] {
+        let note = path.join("node/ended").join(format!("{}.note", hex::encode(end.old.id())));
+        assert_eq!(LogEnd::parse(&std::fs::read_to_string(note).unwrap()).unwrap(), end);
     }
     let witness = root.path().join("w");
     crate::world::node(&witness, server::NodeRole::Witness, "w.example", "http://127.0.0.1:2");

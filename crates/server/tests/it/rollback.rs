@@ -13,21 +13,17 @@ use server::{Act, Ledger, ProblemKind, ServeOptions, Server};
 use symbology::Code;
 use transparency::{Finding, FolderStore, SignedCheckpoint, Witness, fsck};
 
-use crate::world::{World, question};
+use crate::world::{World, question, until};
 
 async fn ask(agency: &Agency, code: Code) -> Result<Asked, AskError> {
     agency.ask(&question(&[(code, 1.0)])).await.unwrap().remove(0)
 }
 
-/// Waits until something holds; so long that it holds then or never.
-async fn until<T: AsyncFnMut() -> bool>(what: &str, mut holds: T) {
-    for _ in 0..100 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("{what}");
+/// Status and what is impaired, as a node says.
+async fn health(world: &World, name: &str) -> (u16, Value) {
+    let (status, health) =
+        world.client.get(&format!("{}/healthz", world.node(name).config.url)).await.unwrap();
+    (status, serde_json::from_slice::<Value>(&health).unwrap()["impaired"].clone())
 }
 
 async fn cosigned(world: &World, size: u64) {
@@ -208,10 +204,48 @@ async fn nothing_is_answered_before_witnesses_were_heard() {
     let refused = ask(&agency, world.codes[1]).await.unwrap_err();
     let AskError::Refused { status: 503, detail, .. } = &refused else { panic!("{refused}") };
     assert!(detail.contains("witnesses"), "{detail}");
+    assert_eq!(health(&world, "issuer").await, (503, json!(["log"])));
+    assert!(world.metrics("issuer").await.contains("microstamp_impaired{part=\"log\"} 1"));
     for (witness, listener) in away {
         world.serve(witness, listener).await;
     }
     until("a quorum is heard", async || ask(&agency, world.codes[1]).await.is_ok()).await;
+    assert_eq!(health(&world, "issuer").await, (200, json!([])));
+    assert!(world.metrics("issuer").await.contains("microstamp_impaired{part=\"log\"} 0"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_log_in_the_place_of_one_that_was_taken_away_answers_nothing() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    ask(&agency, world.codes[0]).await.unwrap();
+    cosigned(&world, 2).await;
+    let mut away = Vec::new();
+    for witness in ["makers", "oversight", "defence"] {
+        away.push((witness, world.stop_for_a_while(witness).await));
+    }
+    let listener = world.stop_for_a_while("issuer").await;
+    let folder = world.path("issuer").join("node");
+    for part in ["log", "records", "index", "witnessed"] {
+        std::fs::remove_dir_all(folder.join(part)).unwrap();
+    }
+    for part in ["cosigned", "memory.json"] {
+        std::fs::remove_file(folder.join(part)).unwrap();
+    }
+    world.serve("issuer", listener).await;
+    // Nobody says yet that there was more, and nobody that there was not.
+    let refused = ask(&agency, world.codes[1]).await.unwrap_err();
+    assert!(matches!(refused, AskError::Refused { status: 503, .. }), "{refused}");
+    assert_eq!(health(&world, "issuer").await, (503, json!(["log"])));
+    for (witness, listener) in away {
+        world.serve(witness, listener).await;
+    }
+    until("the witnesses say what there was", async || {
+        let refused = ask(&agency, world.codes[1]).await.unwrap_err();
+        matches!(&refused, AskError::Refused { status: 503, detail, .. } if detail.contains("put back"))
+    })
+    .await;
+    assert_eq!(health(&world, "issuer").await, (503, json!(["log"])));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use server::federation::{Message, Start};
 use server::roles::AskError;
 use server::{Client, Node, NodeRole};
 
-use crate::world::{World, node, question};
+use crate::world::{World, node, question, until};
 
 /// Posts nothing to the issuer's door for nodes: status and problem, or why there was no connection.
 async fn knock(client: &Client, url: &str) -> Result<(u16, String), String> {
@@ -50,11 +50,16 @@ async fn nodes_know_each_other_by_the_keys_of_their_certificates() {
         unsigned,
         "let in, and asked for a signature"
     );
-    tokio::time::sleep(Duration::from_millis(700)).await;
-    let metrics = world.metrics("issuer").await;
-    let left =
-        metrics.lines().find_map(|line| line.strip_prefix("microstamp_certificate_expires_in_seconds "));
-    let left: i64 = left.unwrap().parse().unwrap();
+    let mut left: Option<i64> = None;
+    until("the metrics tell when the certificate ends", async || {
+        let metrics = world.metrics("issuer").await;
+        let mut lines = metrics.lines();
+        let line = lines.find_map(|line| line.strip_prefix("microstamp_certificate_expires_in_seconds "));
+        left = line.map(|left| left.parse().unwrap());
+        left.is_some()
+    })
+    .await;
+    let left = left.unwrap();
     assert!((28 * 86_400..31 * 86_400).contains(&left), "{left}");
 
     // A wrong one: within its time, and of nobody in the directory.
@@ -174,14 +179,11 @@ async fn an_authoritys_certificates_are_taken_where_the_directory_names_no_key()
     let mut unpinned = world.node("issuer");
     unpinned.tls = None;
     world.enrol(&unpinned);
-    for _ in 0..200 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    until("without a pin the authority's certificate is good", async || {
         agency.directory.renew(world.clock.now()).await.unwrap();
-        if agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).is_ok() {
-            return;
-        }
-    }
-    panic!("without a pin the authority's certificate is good");
+        agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).is_ok()
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -197,12 +199,9 @@ async fn a_server_with_another_key_than_the_directory_names_is_not_asked() {
     assert!(matches!(answers.remove(0), Err(AskError::Unreachable { .. })));
     // Once the directory names the new key it is asked again.
     world.enrol(&world.node("issuer"));
-    for _ in 0..200 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    until("the new key is in the directory and the issuer is asked", async || {
         agency.directory.renew(world.clock.now()).await.unwrap();
-        if agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).is_ok() {
-            return;
-        }
-    }
-    panic!("the new key is in the directory and the issuer is not asked");
+        agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).is_ok()
+    })
+    .await;
 }

@@ -2,6 +2,8 @@
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -14,11 +16,11 @@ use server::api::{
 };
 use server::federation::{FishingRules, Message};
 use server::roles::{Agency, Card, Dealer, EnrolRules, Enrolment, enrol};
-use server::{Client, Clock, DoorRules, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
+use server::{Client, Clock, DoorRules, Ledger, Node, NodeConfig, NodeRole, ServeOptions, Server, validity};
 use sha2::{Digest as _, Sha256};
 use symbology::Code;
 use tempfile::TempDir;
-use transparency::FolderStore;
+use transparency::{FolderStore, SignedCheckpoint};
 
 pub(crate) const MAKER: &str = "1-23-456-78-9A-12345";
 pub(crate) const DEALER: &str = "1-23-456-01-9A-33333";
@@ -152,19 +154,20 @@ impl World {
     /// Waits until the last connection of a stopped node has let go of its log; a process that ends does so at once.
     async fn closed(&self, name: &str) {
         let log = self.path(name).join("node/log");
-        for _ in 0..100 {
-            if !log.exists() || FolderStore::open(&log).is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        until("the log is let go of", async || !log.exists() || FolderStore::open(&log).is_ok()).await;
     }
 
     /// Takes a running node's log away, so that it can enter nothing.
     pub(crate) async fn break_log(&self, name: &str) {
-        // Nothing is on its way into the folder any more.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let log = self.path(name).join("node/log");
+        let node = self.path(name).join("node");
+        let log = node.join("log");
+        until("nothing is on its way into the folder", async || {
+            let mut entries = 0;
+            Ledger::records(&node, |_| entries += 1).unwrap();
+            let shown = std::fs::read(log.join("checkpoint")).unwrap();
+            SignedCheckpoint::parse(&shown).unwrap().checkpoint.size == entries
+        })
+        .await;
         std::fs::rename(&log, log.with_extension("aside")).unwrap();
     }
 
@@ -250,6 +253,10 @@ impl World {
     }
 }
 
+/// Below those that systems give to whoever asks for any (from 32768 or 49152 on).
+const FIRST_PORT: u32 = 12_000;
+const PORTS: u32 = 20_000;
+
 const ROLES: [(&str, NodeRole); 7] = [
     ("directory", NodeRole::Directory),
     ("makers", NodeRole::Witness),
@@ -260,8 +267,15 @@ const ROLES: [(&str, NodeRole); 7] = [
     ("agency", NodeRole::Agency),
 ];
 
+/// A listener on a port that the system gives to nobody by itself: a node that is stopped finds it free when it comes back, whoever
+/// connects to whom meanwhile. Within a process each port is given once.
 pub(crate) fn listener() -> Parts {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(rand::random_range(0..PORTS)));
+    let free = std::iter::repeat_with(|| {
+        let port = FIRST_PORT + NEXT.fetch_add(1, Ordering::Relaxed) % PORTS;
+        TcpListener::bind(("127.0.0.1", u16::try_from(port).unwrap())).ok()
+    });
+    let listener = free.take(PORTS as usize).flatten().next().expect("one of them is free");
     let url = format!("http://{}", listener.local_addr().unwrap());
     Parts { listener, url }
 }
@@ -330,6 +344,17 @@ async fn books(folder: &Path, (prefix, licence): (&str, &str), database: Databas
     }
     books.close().await;
     issued.iter().map(|one| one.code).collect()
+}
+
+/// Waits until something holds; so long that it holds then or never.
+pub(crate) async fn until<T: AsyncFnMut() -> bool>(what: &str, mut holds: T) {
+    for _ in 0..600 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("never: {what}");
 }
 
 /// A question as a detective would ask it.

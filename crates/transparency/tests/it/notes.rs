@@ -231,3 +231,35 @@ fn what_is_no_policy() {
     let alone: Policy = format!("log {log}\nquorum none\n").parse().unwrap();
     alone.check(&checkpoint().1).unwrap();
 }
+
+#[test]
+fn too_few_liars_move_no_time() {
+    let (key, signed) = checkpoint();
+    let witnesses = [witness("a.example", 2), witness("b.example", 3), witness("c.example", 4)];
+    let mut policy = format!("log {}\n", key.verifier());
+    for (name, witness) in ["a", "b", "c"].iter().zip(&witnesses) {
+        policy.extend(["witness ", name, " ", &witness.verifier().to_string(), "\n"]);
+    }
+    let span = |quorum: &str, times: [u64; 3]| {
+        let mut signed = signed.clone();
+        for (witness, time) in witnesses.iter().zip(times).filter(|(_, time)| *time > 0) {
+            let line = signed.cosign(witness, time).unwrap();
+            signed.note.signatures.push(line);
+        }
+        let policy: Policy = format!("{policy}{quorum}\n").parse().unwrap();
+        policy.check(&signed).unwrap().span
+    };
+    let two = "group g 2 a b c\nquorum g";
+    for (quorum, times, expected) in [
+        (two, [100, 200, 300], Some((200, 200))),
+        (two, [100, 300, 0], Some((300, 100))),
+        (two, [1, 200, 201], Some((200, 200))),
+        (two, [200, 201, 9_000], Some((201, 201))),
+        ("group g all a b c\nquorum g", [100, 200, 300], Some((300, 100))),
+        ("group g any a b c\nquorum g", [100, 200, 300], Some((100, 300))),
+        ("group g all a b\ngroup h any g c\nquorum h", [100, 200, 150], Some((150, 150))),
+        ("quorum none", [100, 200, 300], None),
+    ] {
+        assert_eq!(span(quorum, times), expected, "{quorum} {times:?}");
+    }
+}

@@ -286,7 +286,7 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
                 Err(reason) => findings.push(reason),
             }
             if let Some(folder) = arguments.log.folder() {
-                findings.extend(against_records(&source::log_folder(folder), signed)?);
+                findings.extend(against_records(&source::log_folder(folder), (signed, &policy))?);
             }
         }
         None if matches!(newest, Ok(None)) => findings.extend(remembered.iter().map(gone)),
@@ -301,16 +301,21 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
 }
 
 /// Compares a node's log with the records beside it, where there are some.
-fn against_records(log: &Path, signed: &SignedCheckpoint) -> Result<Vec<String>, Failure> {
+fn against_records(
+    log: &Path,
+    (signed, policy): (&SignedCheckpoint, &Policy),
+) -> Result<Vec<String>, Failure> {
     let Some(node) = log.parent().filter(|node| node.join("records").is_dir()) else { return Ok(Vec::new()) };
-    let found = Ledger::check(node, signed).or_exit(Exit::Environment, "cannot compare log and records")?;
+    let found = Ledger::check(node, signed, Some(policy));
+    let found = found.or_exit(Exit::Environment, "cannot compare log and records")?;
     if found.erased > 0 {
         files::remark(format!(
             "the records of {} entries were erased, by an act that stands in the log",
             found.erased
         ));
     }
-    let mut wrong = Vec::new();
+    let void = |(entry, reason)| format!("records: the act of erasure of entry {entry} is void: {reason}");
+    let mut wrong: Vec<String> = found.void.into_iter().map(void).collect();
     if let Some(first) = found.without_record.first() {
         let count = found.without_record.len();
         wrong.push(format!(

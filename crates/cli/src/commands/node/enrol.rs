@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::json;
 use server::api::{AgencyCard, DealerCard, IssuerCard, NodeName, WitnessCard};
 use server::federation::delegate;
 use server::roles::{Card, EnrolError, EnrolRules, Enrolment, enrol};
@@ -48,6 +49,13 @@ pub(super) struct Enrol {
     /// Take a card also where the key that stands did not sign it: it was lost, and the house said so itself.
     #[arg(long, requires = "replace")]
     without_old_key: bool,
+    /// End what stands under this name, before the cards are looked at, so that its ORI or licence can be somebody else's; may be
+    /// repeated. Its logs stay known. A witness goes.
+    #[arg(long, value_name = "NAME")]
+    end: Vec<NodeName>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn print_card(arguments: &CardCommand) -> Result<Exit, Failure> {
@@ -141,8 +149,16 @@ pub(super) fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
         cards.push(card.or_exit(Exit::BadInput, format!("`{}`", path.display()))?);
     }
     let Enrol { quorum, replace, without_old_key, .. } = *arguments;
-    let rules = EnrolRules { quorum, replace, without_old_key };
-    for change in enrol(&arguments.dir, &cards, &rules).map_err(|error| refused(&error))? {
+    let rules = EnrolRules { quorum, replace, without_old_key, end: arguments.end.clone() };
+    let enrolled = enrol(&arguments.dir, &cards, &rules).map_err(|error| refused(&error))?;
+    if arguments.json {
+        let (changes, entries) = (enrolled.changes, enrolled.entries);
+        files::print_line(
+            json!({"schema": "microstamp.enrolled/1", "changes": changes, "entries": entries}),
+        )?;
+        return Ok(Exit::Done);
+    }
+    for change in enrolled.changes {
         files::print_line(printable(&change))?;
     }
     Ok(Exit::Done)
@@ -151,7 +167,7 @@ pub(super) fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
 fn refused(error: &EnrolError) -> Failure {
     let exit = match error {
         EnrolError::Config(_) | EnrolError::Entries(_) => Exit::Environment,
-        EnrolError::Card(_) | EnrolError::Unworkable(_) => Exit::BadInput,
+        EnrolError::Card(_) | EnrolError::Unworkable(_) | EnrolError::Unknown(_) => Exit::BadInput,
         EnrolError::Stands(_) | EnrolError::OldKey(_) => Exit::Refused,
     };
     exit.because(format!("nothing was enrolled: {error}"))

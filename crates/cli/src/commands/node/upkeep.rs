@@ -27,7 +27,7 @@ pub(super) struct RenewLog {
 pub(super) struct Erase {
     /// The node's folder; the node must not run.
     dir: PathBuf,
-    /// The first day of the first month whose records stay; it must lie a year back.
+    /// The first day of the first month whose records stay; it must lie a year back, by the clocks of the witnesses.
     #[arg(long, value_name = "DATE")]
     before: Date,
     /// Who does this, as it is written into the log.
@@ -48,9 +48,15 @@ pub(super) async fn renew_log(arguments: &RenewLog) -> Result<Exit, Failure> {
 
 pub(super) async fn erase(arguments: &Erase) -> Result<Exit, Failure> {
     let erased = erase_records(&arguments.dir, (arguments.before, &arguments.by), Timestamp::now()).await;
-    let erased = erased.or_exit(Exit::Refused, "nothing was erased")?;
+    let (erased, missing) = erased.or_exit(Exit::Refused, "nothing was erased")?;
     files::print_line(format!(
         "the records of the first {erased} entries are erased; their hashes stay in the log"
     ))?;
+    if missing > 0 {
+        files::remark(format!(
+            "{missing} of these records were missing or altered before: the act names them, and `audit fsck` goes on telling that \
+             no act erased them"
+        ));
+    }
     Ok(Exit::Done)
 }
