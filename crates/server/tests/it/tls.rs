@@ -169,6 +169,10 @@ async fn an_authoritys_certificates_are_taken_where_the_directory_names_no_key()
     // The issuer's own certificate is now the authority's: the directory still names the old key, and no other will do.
     house.issue(&world.path("issuer"));
     house.trusted_by(&world.path("agency"));
+    for witness in ["makers", "oversight"] {
+        house.trusted_by(&world.path(witness));
+        world.restart(witness).await;
+    }
     world.restart("issuer").await;
     let agency = world.agency().await;
     let mut answers = agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap();
