@@ -44,7 +44,7 @@ pub(super) fn check(content: &DirectoryContent) -> Result<(), DirectoryError> {
         known.key(card.sealing.bytes(), card.node.name.as_str())?;
         for ori in &card.oris {
             let number = format!("ORI {ori}");
-            known.number(card.node.name.as_str(), number, [card.valid_from, card.valid_until])?;
+            known.number(card.node.name.as_str(), &number, [card.valid_from, card.valid_until])?;
         }
     }
     for card in &content.dealers {
@@ -52,7 +52,7 @@ pub(super) fn check(content: &DirectoryContent) -> Result<(), DirectoryError> {
         known.node(&card.node, "dealer", false)?;
         known.key(card.sealing.bytes(), card.node.name.as_str())?;
         let number = format!("licence {}", card.licence.as_str());
-        known.number(card.node.name.as_str(), number, [card.valid_from, card.valid_until])?;
+        known.number(card.node.name.as_str(), &number, [card.valid_from, card.valid_until])?;
     }
     for card in &content.witnesses {
         let name = card.name.as_str();
@@ -115,10 +115,10 @@ impl Known {
     fn number(
         &mut self,
         name: &str,
-        number: String,
+        number: &str,
         [from, until]: [Timestamp; 2],
     ) -> Result<(), DirectoryError> {
-        let taken = self.numbers.entry(number.clone()).or_default();
+        let taken = self.numbers.entry(number.to_owned()).or_default();
         let other = taken.iter().find(|(_, [begin, end])| from.max(*begin) < until.min(*end));
         if let Some((other, _)) = other {
             return Err(contradiction(format!(

@@ -82,16 +82,17 @@ impl Key {
 
     /// The key of a text in a scope.
     pub fn of_text(scope: &str, text: &str) -> Self {
-        let hash: [u8; 32] = Sha256::digest(text).into();
-        Self::of(scope, hash[..16].try_into().expect("16 of 32 bytes"))
+        let mut half = [0; 16];
+        half.copy_from_slice(&Sha256::digest(text)[..16]);
+        Self::of(scope, half)
     }
 
-    /// The key of an entry of the log.
     /// The key of what was begun under this one.
     pub(crate) fn begun(self) -> Self {
         Self::of("begun", self.0[8..].try_into().expect("a key has 24 bytes"))
     }
 
+    /// The key of an entry of the log.
     pub(super) fn of_entry(index: u64) -> Self {
         Self::of("entry", u128::from(index).to_be_bytes())
     }

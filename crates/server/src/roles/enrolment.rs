@@ -213,10 +213,10 @@ impl Card {
     /// What it says, in words: as what, where, under which numbers, until when, and its key.
     fn told(&self) -> String {
         let ([word, _], numbers) = self.entry.numbers().unwrap_or_default();
-        let numbers: String = numbers.iter().map(|number| format!(", {word} {number}")).collect();
+        let numbers: Vec<String> = numbers.iter().map(|number| format!(", {word} {number}")).collect();
         let until = valid_until(&self.entry).map(|until| format!(", until {until}")).unwrap_or_default();
         let (role, url) = (role_of(&self.entry), self.entry.url());
-        format!("{role} at {url}{numbers}{until}, fingerprint {}", self.fingerprint())
+        format!("{role} at {url}{}{until}, fingerprint {}", numbers.concat(), self.fingerprint())
     }
 
     /// The same for programs.

@@ -33,8 +33,8 @@ impl House {
         self.directory.folder.parent().unwrap()
     }
 
-    fn enrol(&self, cards: &[Card], rules: EnrolRules) -> Result<Enrolled, EnrolError> {
-        enrol(self.path(), cards, &rules)
+    fn enrol(&self, cards: &[Card], rules: &EnrolRules) -> Result<Enrolled, EnrolError> {
+        enrol(self.path(), cards, rules)
     }
 
     fn entries(&self) -> Option<String> {
@@ -107,39 +107,39 @@ fn what_stands_is_replaced_only_when_that_is_said_and_its_key_agrees() {
     let house = House::new();
     let police = house.node("police", NodeRole::Agency, "police.example");
     let first = signed(&agency(&police), &police);
-    let changes = house.enrol(std::slice::from_ref(&first), NONE).unwrap().changes;
+    let changes = house.enrol(std::slice::from_ref(&first), &NONE).unwrap().changes;
     let told = "police.example: new, agency at http://police.example, ORI CA0194200, until ";
     assert!(changes[0].starts_with(told) && changes[0].ends_with(&first.fingerprint()), "{changes:?}");
     // The same again with other days is routine.
-    house.enrol(&[signed(&agency(&police), &police)], NONE).unwrap();
+    house.enrol(&[signed(&agency(&police), &police)], &NONE).unwrap();
     // Unless they end sooner: whoever sends an old card again would shut the node out.
     let Enrolment::Agency(mut old) = agency(&police) else { unreachable!() };
     old.valid_until = old.valid_from;
-    let refused = house.enrol(&[signed(&Enrolment::Agency(old), &police)], NONE).unwrap_err();
+    let refused = house.enrol(&[signed(&Enrolment::Agency(old), &police)], &NONE).unwrap_err();
     assert!(matches!(&refused, EnrolError::Stands(what) if what.contains("valid_until")), "{refused}");
 
     let Enrolment::Agency(mut moved) = agency(&police) else { unreachable!() };
     moved.node.url = "http://elsewhere.example".to_owned();
     let moved = signed(&Enrolment::Agency(moved), &police);
     let before = house.entries();
-    let refused = house.enrol(std::slice::from_ref(&moved), NONE).unwrap_err();
+    let refused = house.enrol(std::slice::from_ref(&moved), &NONE).unwrap_err();
     let line = "police.example: node.url http://police.example → http://elsewhere.example";
     assert!(matches!(&refused, EnrolError::Stands(what) if what == line), "{refused}");
     assert_eq!(house.entries(), before, "nothing was written");
-    let changes = house.enrol(&[moved], REPLACE).unwrap().changes;
+    let changes = house.enrol(&[moved], &REPLACE).unwrap().changes;
     assert!(changes.iter().any(|change| change == line), "{changes:?}");
 
     // Other keys under the same name: the old one signs, or the operator takes it on.
     let anew = house.node("anew", NodeRole::Agency, "police.example");
     let usurped = signed(&agency(&anew), &anew);
-    let refused = house.enrol(std::slice::from_ref(&usurped), REPLACE).unwrap_err();
+    let refused = house.enrol(std::slice::from_ref(&usurped), &REPLACE).unwrap_err();
     assert!(matches!(refused, EnrolError::OldKey(_)), "{refused}");
     let lost = EnrolRules { without_old_key: true, ..REPLACE };
-    let changes = house.enrol(std::slice::from_ref(&usurped), lost).unwrap().changes;
+    let changes = house.enrol(std::slice::from_ref(&usurped), &lost).unwrap().changes;
     assert!(changes[0].contains("did not sign; fingerprint"), "{changes:?}");
     let vouched = Card::sign(&agency(&police), &police.statements, Some(&anew.statements)).unwrap();
     let vouched = Card::parse(vouched.to_string().as_bytes()).unwrap();
-    house.enrol(&[vouched], REPLACE).unwrap();
+    house.enrol(&[vouched], &REPLACE).unwrap();
 }
 
 #[test]
@@ -155,10 +155,10 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
         signed(&Enrolment::Witness(witness(&one)), &one),
         signed(&Enrolment::Witness(witness(&two)), &two),
     ];
-    house.enrol(&cards, EnrolRules { quorum: Some(2), ..NONE }).unwrap();
+    house.enrol(&cards, &EnrolRules { quorum: Some(2), ..NONE }).unwrap();
     let before = house.entries().unwrap();
     let refused = |what: &str, cards: &[Card], quorum: Option<usize>| {
-        let refused = house.enrol(cards, EnrolRules { quorum, ..REPLACE }).unwrap_err().to_string();
+        let refused = house.enrol(cards, &EnrolRules { quorum, ..REPLACE }).unwrap_err().to_string();
         assert!(refused.contains(what), "{what}: {refused}");
         assert_eq!(house.entries().unwrap(), before, "{what}: nothing was written");
     };
@@ -213,17 +213,17 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
     // Of several cards one that cannot be keeps all out.
     let good = signed(&Enrolment::Witness(witness(&third)), &third);
     refused("block K7 has two issuers", &[good.clone(), signed(&issuer(&rival, "K7"), &rival)], None);
-    house.enrol(&[good], NONE).unwrap();
+    house.enrol(&[good], &NONE).unwrap();
 }
 
 #[test]
 fn an_ori_and_a_licence_are_one_houses_at_a_time() {
     let house = House::new();
     let police = house.node("police", NodeRole::Agency, "police.example");
-    house.enrol(&[signed(&agency(&police), &police)], NONE).unwrap();
+    house.enrol(&[signed(&agency(&police), &police)], &NONE).unwrap();
     let sheriff = house.node("sheriff", NodeRole::Agency, "sheriff.example");
     let second = [signed(&agency(&sheriff), &sheriff)];
-    let refused = house.enrol(&second, REPLACE).unwrap_err().to_string();
+    let refused = house.enrol(&second, &REPLACE).unwrap_err().to_string();
     assert!(
         refused.contains("police.example and sheriff.example have ORI CA0194200 at one time"),
         "{refused}"
@@ -231,7 +231,7 @@ fn an_ori_and_a_licence_are_one_houses_at_a_time() {
 
     // It changes hands when the first one's entry ends, and goes back when the second one's does.
     let ending = |name: &str| EnrolRules { end: vec![name.parse().unwrap()], ..NONE };
-    let done = house.enrol(&second, ending("police.example")).unwrap();
+    let done = house.enrol(&second, &ending("police.example")).unwrap();
     assert!(done.changes[0].starts_with("police.example: ends "), "{done:?}");
     let entry = &done.entries[0];
     assert_eq!((&entry["name"], &entry["oris"][0]), (&"sheriff.example".into(), &"CA0194200".into()));
@@ -239,8 +239,8 @@ fn an_ori_and_a_licence_are_one_houses_at_a_time() {
     assert_eq!(entry["fingerprint"], second[0].fingerprint());
     let before = house.entries();
     let back = [signed(&agency(&police), &police)];
-    assert!(house.enrol(&back, REPLACE).unwrap_err().to_string().contains("at one time"));
-    let nobody = house.enrol(&[], ending("nobody.example")).unwrap_err();
+    assert!(house.enrol(&back, &REPLACE).unwrap_err().to_string().contains("at one time"));
+    let nobody = house.enrol(&[], &ending("nobody.example")).unwrap_err();
     assert!(matches!(nobody, EnrolError::Unknown(_)), "{nobody}");
     assert_eq!(house.entries(), before, "nothing was written");
 
@@ -252,9 +252,9 @@ fn an_ori_and_a_licence_are_one_houses_at_a_time() {
     };
     let [one, two] =
         ["shop", "store"].map(|name| house.node(name, NodeRole::Dealer, &format!("{name}.example")));
-    let done = house.enrol(&[licence(&one)], NONE).unwrap();
+    let done = house.enrol(&[licence(&one)], &NONE).unwrap();
     assert!(done.changes[0].contains(", licence 1-23-456-01-9A-33333, until"), "{done:?}");
-    let refused = house.enrol(&[licence(&two)], REPLACE).unwrap_err().to_string();
+    let refused = house.enrol(&[licence(&two)], &REPLACE).unwrap_err().to_string();
     assert!(refused.contains("shop.example and store.example have licence"), "{refused}");
 }
 

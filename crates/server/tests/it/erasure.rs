@@ -108,8 +108,7 @@ fn directory(keeper: &Node, police: &Node, witnesses: &[Node]) -> Vec<u8> {
             tls: None,
         });
     }
-    let card = &mut content.agencies[0].node;
-    card.url = "http://127.0.0.1:9".to_owned();
+    "http://127.0.0.1:9".clone_into(&mut content.agencies[0].node.url);
     content.quorum = 2;
     content.sign(&keeper.statements).unwrap()
 }
