@@ -1,7 +1,7 @@
 //! A trace through the federation, and every typed outcome.
 
 use registry::{Books, Event, FirearmKey, NewEntry, Part};
-use server::api::{DealerDisposition, DealerStatement, OutcomeName, QuestionKind};
+use server::api::{DealerDisposition, DealerStatement, OutcomeName, Question, QuestionKind};
 use server::roles::{AskError, Asked};
 use transparency::Policy;
 
@@ -144,16 +144,23 @@ async fn whoever_says_which_part_was_read_is_told_of_its_firearm() {
 async fn characters_that_cannot_be_seen_are_no_part_of_a_question() {
     let mut world = World::start().await;
     let agency = world.agency().await;
+    let asked_with = |field: &str, text: &str| {
+        let mut asked = serde_json::to_value(question(&[(world.codes[0], 1.0)])).unwrap();
+        asked[field] = text.into();
+        serde_json::from_value::<Question>(asked)
+    };
+    // What is no such text at all never becomes a question.
     for (field, text) in [
         ("case_number", "26-\u{202e}1000"),
         ("case_number", "26-\u{200b}0001"),
         ("reason", "case recovered\u{2066} at a scene"),
-        ("requester", "det. \u{202e}elpmaxe"),
-        ("approver", "sgt.\u{200f} example"),
     ] {
-        let mut asked = serde_json::to_value(question(&[(world.codes[0], 1.0)])).unwrap();
-        asked[field] = text.into();
-        let asked = serde_json::from_value(asked).unwrap();
+        let refused = asked_with(field, text).unwrap_err().to_string();
+        assert!(refused.contains("cannot be seen"), "{field}: {refused}");
+    }
+    // Of persons the node tells.
+    for (field, text) in [("requester", "det. \u{202e}elpmaxe"), ("approver", "sgt.\u{200f} example")] {
+        let asked = asked_with(field, text).unwrap();
         let refused = agency.ask(&asked).await.unwrap().remove(0).unwrap_err();
         let AskError::Refused { status: 400, detail, .. } = &refused else { panic!("{field}: {refused}") };
         assert!(detail.contains(field), "{detail}");
