@@ -6,11 +6,12 @@ SHELL := /bin/bash
 CARGO ?= cargo
 DEMO_DIR ?= demo-out
 FEDERATION_DIR ?= federation-out
+LOAD_DIR ?= load-out
 TOOLS := .tools
 export CARGO_TERM_PROGRESS_WHEN ?= never
 export INSTA_UPDATE ?= no
 
-.PHONY: help demo federation test bench setup postgres format lint typos docs unit doctest clean
+.PHONY: help demo federation test bench campaign load setup postgres format lint typos docs unit doctest clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -28,6 +29,16 @@ test: setup postgres format lint docs typos doctest unit ## Install what is need
 
 bench: setup ## Run the benchmarks (criterion); compare ratios within one run
 	$(CARGO) bench --workspace
+
+campaign: export MICROSTAMP_KILLS = 200
+campaign: export MICROSTAMP_HOSTILE = 10000
+campaign: setup postgres ## What is too long for every test: 200 kills each, 10,000 hostile requests, schemathesis
+	$(CARGO) test --workspace --test it --locked -- --nocapture kill hostile
+	crates/server/tests/schemathesis.sh
+
+load: setup ## 200 traces a second over 5,000,000 pistols in load-out/ (new, 3 GB)
+	$(CARGO) run --release --locked --package registry --features synthetic --example fill_books -- "$(LOAD_DIR)/issuer" 5000000
+	$(CARGO) run --release --locked --package server --example load -- run "$(LOAD_DIR)" 200 30
 
 setup: ## Install what building and testing needs, if it is missing
 	@command -v $(CARGO) >/dev/null || { echo "error: cargo is missing; install Rust 1.95 first" >&2; exit 1; }
