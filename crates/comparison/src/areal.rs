@@ -6,6 +6,8 @@ use crate::raster::Raster;
 /// Shifts searched along each axis: `-REACH..=REACH` samples.
 pub(crate) const REACH: usize = 14;
 const SHIFTS: usize = 2 * REACH + 1;
+/// Columns of a patch are summed in strips as wide as this: most cells are one.
+const STRIP: usize = 40;
 /// Samples are handled four abreast.
 pub(crate) const LANES: usize = 4;
 
@@ -59,26 +61,33 @@ impl Patch {
         if !inside {
             return None;
         }
-        let mut sums = [[0.0_f32; LANES]; 6];
-        for row in 0..self.edge {
-            let from = (y as usize + row) * b.width + x as usize;
-            let own = row * self.stride..(row + 1) * self.stride;
-            add_row(
-                &mut sums,
-                [
-                    &self.z[own.clone()],
-                    &self.w[own],
-                    &b.z[from..from + self.stride],
-                    &b.w[from..from + self.stride],
-                ],
-            );
+        let mut totals = [0.0_f64; 6];
+        for from in (0..self.stride).step_by(STRIP) {
+            self.add_strip(b, [x as usize, y as usize], from, &mut totals);
         }
-        let [n, sa, sb, saa, sbb, sab] = sums.map(|lanes| lanes.iter().map(|&v| f64::from(v)).sum::<f64>());
+        let [n, sa, saa, sb, sbb, sab] = totals;
         if n < least {
             return None;
         }
         let energy = (saa - sa * sa / n) * (sbb - sb * sb / n);
         (energy > 0.0).then(|| Accf { value: (sab - sa * sb / n) / energy.sqrt(), joint: n })
+    }
+
+    /// Adds the sums of the columns from `from`, up to a strip of them: joint points, heights of the patch and their squares, heights of
+    /// `b` and their squares, products.
+    fn add_strip(&self, b: &Raster, [x, y]: [usize; 2], from: usize, totals: &mut [f64; 6]) {
+        let width = STRIP.min(self.stride - from);
+        let (mut own, mut others) = ([[0.0_f32; STRIP]; 3], [[0.0_f32; STRIP]; 3]);
+        for row in 0..self.edge {
+            let (at, there) = (row * self.stride + from, (y + row) * b.width + x + from);
+            let (za, wa) = (&self.z[at..at + width], &self.w[at..at + width]);
+            let (zb, wb) = (&b.z[there..there + width], &b.w[there..there + width]);
+            add_own(&mut own, za, wa, wb);
+            add_others(&mut others, zb, za, wa);
+        }
+        for (total, columns) in totals.iter_mut().zip(own.iter().chain(&others)) {
+            *total += columns.iter().map(|&v| f64::from(v)).sum::<f64>();
+        }
     }
 
     /// How many samples wide the patch is, with the padding of its rows.
@@ -113,6 +122,32 @@ impl Patch {
             .into_iter()
             .find(|&n| n >= least)
             .unwrap_or(least.next_power_of_two())
+    }
+}
+
+/// Adds a row of joint points, heights of the patch and their squares, column by column, so that columns are summed abreast.
+fn add_own([n, sums, squares]: &mut [[f32; STRIP]; 3], za: &[f32], wa: &[f32], wb: &[f32]) {
+    let width = za.len().min(STRIP);
+    let (n, sums, squares) = (&mut n[..width], &mut sums[..width], &mut squares[..width]);
+    let (za, wa, wb) = (&za[..width], &wa[..width], &wb[..width]);
+    for i in 0..width {
+        let (a, p, q) = (za[i], wa[i], wb[i]);
+        n[i] += p * q;
+        sums[i] += a * q;
+        squares[i] += a * a * q;
+    }
+}
+
+/// The same of heights of the other surface, their squares, and the products of both.
+fn add_others([sums, squares, products]: &mut [[f32; STRIP]; 3], zb: &[f32], za: &[f32], wa: &[f32]) {
+    let width = zb.len().min(STRIP);
+    let (sums, squares, products) = (&mut sums[..width], &mut squares[..width], &mut products[..width]);
+    let (zb, za, wa) = (&zb[..width], &za[..width], &wa[..width]);
+    for i in 0..width {
+        let (b, a, p) = (zb[i], za[i], wa[i]);
+        sums[i] += b * p;
+        squares[i] += b * b * p;
+        products[i] += a * b;
     }
 }
 

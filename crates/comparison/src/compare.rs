@@ -40,7 +40,11 @@ pub struct Comparison {
     pub rotation: Option<Angle>,
     /// How far the middle of B then lies from the middle of A, to the right and down; likewise.
     pub shift: Option<(Length, Length)>,
-    /// The one number by which results are ranked: congruent cells of the poorer direction, and behind the point the mean
+    /// The cells by which the pair is weighed, of the poorer direction: congruent ones where it converged; else those that found one
+    /// place by themselves, though chance may have brought them there, and which therefore do not count (published rules:
+    /// which count all the same).
+    pub agreeing: usize,
+    /// The one number by which results are ranked: the cells by which the pair is weighed, and behind the point the mean
     /// squared coefficient of the cells that agree on the pose.
     pub score: f64,
     /// Every cell of A. Where the pair did not converge their places on B mean little.
@@ -96,7 +100,7 @@ pub struct CmcCounts {
     pub high: usize,
     /// Total of Chen 2017: A on B, B on A. Quick: congruent with the pose found, whether the pair converged or not.
     pub total: [usize; 2],
-    /// Chen 2017, or this crate's own rule: A on B, B on A.
+    /// Chen 2017, or this crate's own rule, by which no cell of a pair counts that did not converge: A on B, B on A.
     pub convergence: [usize; 2],
     /// Chen 2018: measured area of the cells that `convergence` counts over that of all cells, 0 to 1, the poorer direction.
     pub ncma: f64,
@@ -266,6 +270,7 @@ fn turned_round(verdict: Verdict) -> Verdict {
 fn told((a, b): (&Surface, &Surface), joint: Vec<usize>, verdict: Verdict) -> Comparison {
     let Verdict { decided, grids, accf_max, lines, stamped } = verdict;
     let (counts, converged, pose) = (decided.counts, decided.converged, decided.seen[0].pose);
+    let agreeing = if converged { counts.convergence[0].min(counts.convergence[1]) } else { decided.alone };
     let mut comparison = Comparison {
         preset: a.preset.clone(),
         cmc: counts,
@@ -278,7 +283,8 @@ fn told((a, b): (&Surface, &Surface), joint: Vec<usize>, verdict: Verdict) -> Co
         // The pose turns A onto B in a frame whose y axis points down; B turns back, counter-clockwise positive.
         rotation: converged.then(|| Angle::radians(principal(pose.turn))),
         shift: converged.then(|| (Length::um(-pose.shift[0]), Length::um(-pose.shift[1]))),
-        score: counts.convergence[0].min(counts.convergence[1]) as f64 + decided.support.clamp(0.0, 0.999),
+        agreeing,
+        score: agreeing as f64 + decided.support.clamp(0.0, 0.999),
         cells: cells((a, b), grids[0], &decided.seen[0]),
         warnings: a.warnings.iter().chain(&b.warnings).cloned().collect(),
         lies: pose,
@@ -309,6 +315,13 @@ fn notes(result: &Comparison) -> Vec<String> {
         Some(Lines::Changing) => notes.push(LINES.to_owned()),
         Some(Lines::Weakened) => notes.push(LEFT.to_owned()),
         Some(Lines::RunThrough | Lines::InPart) | None => {}
+    }
+    if !result.converged && result.agreeing > result.congruent() {
+        let plural = if result.agreeing == 1 { "cell finds its place" } else { "cells find one place" };
+        notes.push(format!(
+            "{} {plural} without bringing the pair together, as chance may have it: weighed, but not counted",
+            result.agreeing
+        ));
     }
     if let Some(Stamped { pieces, alone: false }) = result.stamped {
         notes.push(format!("{pieces} areas of both scans stand far above or below their face, may be stamped, and were left out"));

@@ -2,7 +2,7 @@
 
 use crate::direction::LEAST_JOINT;
 use crate::raster::Raster;
-use crate::surface::Surface;
+use crate::surface::{Cell, Surface};
 
 /// Turns looked at over the full circle.
 const TURNS: usize = 24;
@@ -14,45 +14,49 @@ const STRIDE: usize = 3;
 ///
 /// Two halves of one face share all, some or none of their area as the turn will have it; their outlines do not tell which.
 pub(crate) fn possible(a: &Surface, b: &Surface) -> Vec<usize> {
+    let [of_a, of_b] = [a, b].map(points);
     let turn = |step: usize| std::f64::consts::TAU * step as f64 / TURNS as f64;
     let counts: Vec<usize> =
-        (0..TURNS).map(|step| shared(a, b, turn(step)).min(shared(b, a, -turn(step)))).collect();
+        (0..TURNS).map(|step| shared(&of_a, b, turn(step)).min(shared(&of_b, a, -turn(step)))).collect();
     // Circles laid on each other only nearly show how cells will fall: half of the most counts as all.
     let (most, cells) = (counts.iter().copied().max().unwrap_or(0), a.cells.len().min(b.cells.len()));
     counts.into_iter().map(|n| (2 * n * cells / most.max(1)).min(cells)).collect()
 }
 
-/// Cells of A that have enough measured points on B, B turned by `turn` about the middle of its circle.
-fn shared(a: &Surface, b: &Surface, turn: f64) -> usize {
-    let (sin, cos) = (libm::sin(turn), libm::cos(turn));
-    let lies = |cell: &&crate::surface::Cell| {
+/// Of every cell some measured points, from the middle of the circle.
+fn points(a: &Surface) -> Vec<Vec<[f64; 2]>> {
+    let of = |cell: &Cell| {
         let patch = &cell.patch2;
-        let (mut own, mut joint) = (0, 0);
-        for row in (0..patch.edge).step_by(STRIDE) {
-            for column in (0..patch.edge).step_by(STRIDE) {
-                let at = [patch.x + column as isize, patch.y + row as isize];
-                let here = at.map(|v| a.level2.offset + a.level2.pitch * v as f64);
-                if is_measured(&a.level2, here) {
-                    let q = [0, 1].map(|k| here[k] - a.circle[k]);
-                    let there =
-                        [b.circle[0] + cos * q[0] - sin * q[1], b.circle[1] + sin * q[0] + cos * q[1]];
-                    own += 1;
-                    joint += usize::from(is_measured(&b.level2, there));
-                }
-            }
-        }
-        joint > 0 && joint as f64 >= LEAST_JOINT * f64::from(own)
+        let along = || (0..patch.edge).step_by(STRIDE);
+        let places = along().flat_map(|row| along().map(move |column| [column, row]));
+        let here = places.map(|[column, row]| {
+            [patch.x + column as isize, patch.y + row as isize]
+                .map(|v| a.level2.offset + a.level2.pitch * v as f64)
+        });
+        let measured = here.filter(|&here| is_measured(&a.level2, here));
+        measured.map(|here| [0, 1].map(|k| here[k] - a.circle[k])).collect()
     };
-    a.cells.iter().filter(lies).count()
+    a.cells.iter().map(of).collect()
+}
+
+/// Cells with these points that have enough of them measured on B, B turned by `turn` about the middle of its circle.
+fn shared(cells: &[Vec<[f64; 2]>], b: &Surface, turn: f64) -> usize {
+    let (sin, cos) = (libm::sin(turn), libm::cos(turn));
+    let lies = |points: &&Vec<[f64; 2]>| {
+        let there = points
+            .iter()
+            .map(|q| [b.circle[0] + cos * q[0] - sin * q[1], b.circle[1] + sin * q[0] + cos * q[1]]);
+        let joint = there.filter(|&there| is_measured(&b.level2, there)).count();
+        joint > 0 && joint as f64 >= LEAST_JOINT * points.len() as f64
+    };
+    cells.iter().filter(lies).count()
 }
 
 fn is_measured(level: &Raster, at: [f64; 2]) -> bool {
-    let [x, y] = at.map(|v| ((v - level.offset) / level.pitch).round());
-    x >= 0.0
-        && y >= 0.0
-        && x < level.width as f64
-        && y < level.height as f64
-        && level.w[y as usize * level.width + x as usize] > 0.0
+    let [x, y] = at.map(|v| (v - level.offset) / level.pitch + 0.5);
+    // Neither is negative then: the whole part is the nearest sample.
+    let inside = x > 0.0 && y > 0.0 && x < level.width as f64 && y < level.height as f64;
+    inside && level.w[y as usize * level.width + x as usize] > 0.0
 }
 
 /// Whether points near the rim of that circle are measured nearly all the way round: a whole face and no part of one.

@@ -104,7 +104,7 @@ fn decided((a, b): (&Surface, &Surface), pose: Pose, scratch: &mut Scratch) -> O
         ncma: ncma[0].min(ncma[1]),
     };
     let support = support(0).min(support(1));
-    Some(Decided { counts, converged: true, evaluated, support, seen })
+    Some(Decided { counts, converged: true, evaluated, support, alone: 0, seen })
 }
 
 /// As any cell, but along its lines it may lie farther.

@@ -115,7 +115,7 @@ pub struct ClusteringParameters {
 }
 
 /// The version of the rules by which cells are prepared, found and counted, beyond what a preset says.
-const RULE: u32 = 6;
+const RULE: u32 = 7;
 
 impl Parameters {
     /// What differs from `other`, one phrase each.

@@ -103,7 +103,7 @@ fn by_lines<'a>(
 /// The same without any agreement: what agreed was stamped, and nothing else does.
 fn nothing(verdict: Verdict, stamped: Option<Stamped>) -> Verdict {
     let counts = CmcCounts { convergence: [0, 0], ncma: 0.0, ..verdict.decided.counts };
-    let mut decided = Decided { counts, converged: false, ..verdict.decided };
+    let mut decided = Decided { counts, converged: false, alone: 0, ..verdict.decided };
     decided.seen.iter_mut().for_each(|seen| seen.congruent.fill(false));
     let stamped = stamped.map(|stamped| Stamped { alone: true, ..stamped });
     Verdict { decided, lines: None, stamped, ..verdict }

@@ -50,6 +50,8 @@ pub(crate) struct Decided {
     pub(crate) evaluated: [usize; 2],
     /// The mean squared coefficient of the cells that agree, of the poorer direction.
     pub(crate) support: f64,
+    /// Where the pair did not converge: cells of the poorer direction that agree all the same.
+    pub(crate) alone: usize,
 }
 
 /// What the cells of one surface show.
@@ -120,7 +122,9 @@ pub(crate) fn decided(
         let turn = if ahead { forward.pose.turn } else { -backward.pose.turn };
         return published::decided((a, b), turn.to_degrees(), sweep, scratch);
     }
-    let (cells, converged) = convergence(forward, backward, &a.preset);
+    let converged = converged(forward, backward, &a.preset);
+    let cells =
+        [forward, backward].map(|d| if converged { d.congruent.clone() } else { vec![false; d.close.len()] });
     let [of_a, of_b] = &cells;
     let counts = CmcCounts {
         original: [forward.original.len(), backward.original.len()],
@@ -141,6 +145,7 @@ pub(crate) fn decided(
         seen: [seen(forward, of_a), seen(backward, of_b)],
         evaluated: [forward.evaluated, backward.evaluated],
         support: share(forward).min(share(backward)),
+        alone: if converged { 0 } else { alone(forward, backward, &a.preset) },
     }
 }
 
@@ -486,31 +491,20 @@ pub(crate) fn is_unlikely(forward: &Direction, backward: &Direction) -> bool {
     one.max(other) < -0.5 * BY_CHANCE && 0.5 * (one + other) < -BY_CHANCE
 }
 
-/// The cells that count, of A and of B: all that are congruent with the reference where the pair converges; otherwise those that
-/// find the turn of one direction, the one whose cells agree better, and one place by themselves, never more than [`original`].
+/// Of a pair that did not converge, in which no cell counts: how many cells, of the poorer direction, find the turn of one direction,
+/// the one whose cells agree better, and one place by themselves, never more than [`original`].
 ///
 /// Two directions that describe different motions have found no common place, and cells of regularly machined surfaces find
-/// the same wrong place by themselves, so nothing is congruent then.
-fn convergence(forward: &Direction, backward: &Direction, preset: &Preset) -> ([Vec<bool>; 2], bool) {
-    if converged(forward, backward, preset) {
-        return ([forward.congruent.clone(), backward.congruent.clone()], true);
-    }
-    let none = |d: &Direction| vec![false; d.close.len()];
+/// the same wrong place by themselves: none then.
+fn alone(forward: &Direction, backward: &Direction, preset: &Preset) -> usize {
     // What lies in no cluster is congruent with nothing.
     if !same_motion(forward, backward, preset) || forward.regular || preset.clustering.is_some() {
-        return ([none(forward), none(backward)], false);
+        return 0;
     }
-    let counted = |d: &Direction, turn: f64| {
-        let about = about(&d.found, turn.to_degrees(), preset);
-        let fewer = if about.len() <= d.original.len() { &about } else { &d.original };
-        let mut cells = none(d);
-        for &cell in fewer {
-            cells[cell] = true;
-        }
-        cells
-    };
     let turn = if share(forward) >= share(backward) { forward.pose.turn } else { -backward.pose.turn };
-    ([counted(forward, turn), counted(backward, -turn)], false)
+    let found =
+        |d: &Direction, turn: f64| about(&d.found, turn.to_degrees(), preset).len().min(d.original.len());
+    found(forward, turn).min(found(backward, -turn))
 }
 
 fn same_motion(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {

@@ -58,6 +58,7 @@ pub(super) fn decided(
     let near = total_places(each(0), &reference, preset);
     let close = near.iter().zip(&cells[0]).map(|(near, counted)| seen(counted.or(*near), &reference));
     Decided {
+        alone: if converged { 0 } else { counts.convergence[0].min(counts.convergence[1]) },
         counts,
         converged,
         // Only A is shown.

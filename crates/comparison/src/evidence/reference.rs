@@ -14,7 +14,7 @@ pub struct Reference {
     pub firearms: [String; 2],
     /// The two scans, by any name; a pair of scans teaches once.
     pub scans: [String; 2],
-    /// Congruent cells of the poorer direction.
+    /// Cells by which the pair is weighed, of the poorer direction ([`Comparison::agreeing`]): congruent where it converged.
     pub congruent: usize,
     /// Cells measured on both scans, as [`Comparison::joint`] tells them: one number where the pair converged.
     pub joint: Vec<usize>,
@@ -27,7 +27,7 @@ pub struct Reference {
 impl Reference {
     /// The pair of scans of these two firearms, as it was compared.
     pub fn new(firearms: [String; 2], scans: [String; 2], comparison: &Comparison) -> Self {
-        let (congruent, joint) = (comparison.congruent(), comparison.joint.clone());
+        let (congruent, joint) = (comparison.agreeing, comparison.joint.clone());
         let searched = comparison.cells_of_each[0].min(comparison.cells_of_each[1]);
         Self { firearms, scans, congruent, joint, searched, score: comparison.score }
     }

@@ -34,7 +34,7 @@ pub fn page(
         let _ = write!(
             page,
             "<h2>Among the reference pairs</h2><figure>{}<figcaption>{}</figcaption></figure>",
-            histogram::histogram(calibration, comparison.congruent()),
+            histogram::histogram(calibration, comparison.agreeing),
             escaped(&histogram::caption(calibration))
         );
     }

@@ -115,6 +115,25 @@ fn real_processed_scans_tell_slides_apart() {
     assert!(result.congruent() <= 1, "{:?}", result.cmc);
 }
 
+/// What chance brings together takes from an exclusion and is no agreement.
+#[test]
+fn cells_of_a_pair_that_did_not_converge_weigh_and_do_not_count() {
+    let Some(folder) = real("csafe-fadul") else { return };
+    let calibration = comparison::evidence::Calibration::built_in();
+    let scan = |name: &str| prepared(&read(folder.join(format!("Fadul {name}.x3p"))));
+    let [one, by_chance, other] = ["9-1", "4-1", "7-1"].map(scan);
+    let [told, plain] = [&by_chance, &other].map(|scan| compare(&one, scan).unwrap());
+    assert!(!told.converged && !plain.converged);
+    assert_eq!((told.congruent(), told.agreeing, plain.congruent(), plain.agreeing), (0, 1, 0, 0));
+    assert!(
+        told.warnings.iter().any(|note| note.contains("weighed, but not counted")),
+        "{:?}",
+        told.warnings
+    );
+    let [told, plain] = [told, plain].map(|result| calibration.weigh(&result).unwrap().log10);
+    assert!(plain < -1.5 && (plain + 0.5..=0.0).contains(&told), "{plain} {told}");
+}
+
 /// All forty are band-passed: none is masked again, whole or half.
 #[test]
 fn real_processed_scans_are_not_taken_for_raw() {
