@@ -9,7 +9,7 @@
 //! `ring`, `lights` (four, one view), `both` (height maps of the pin's marks and of dots on the breech face, `rough` alone), and with a number before them as many cases of one firearm fused, such as
 //! `3xtopography`. Generators: `impression` (the simulator) and `rough` (that of this crate's tests: any turn, either
 //! side, 14 % in size); `gear`, `characters`, `dots`, `radial`, `matrix`, `round-1`, `plain-8` are those marks by themselves, struck
-//! by `rough`, and `unmarked` and `struck unmarked` are bare surfaces of the two. Everything is *simulation*.
+//! by `rough`, `unmarked` and `struck unmarked` are bare surfaces of the two, `unmarked dots` and `unmarked matrix` the same asked for those. Everything is *simulation*.
 
 #![allow(
     clippy::print_stdout,
@@ -233,15 +233,13 @@ fn line(reading: &Reading, (scheme, word): (&Scheme, Option<&[u8]>), seconds: f6
     let right = first.is_some_and(|best| Some(&best.code) == text.as_ref());
     let mut scores = [0.0; POWERS.len()];
     let (mut inside, mut symbols, mut surest, mut exactly) = (0u32, 0u32, 0u32, 0u32);
-    let mut chance = seeded(reading.log_evidence.to_bits());
     for (symbol, word) in reading.symbols.iter().filter_map(|symbol| Some((symbol, word?))) {
         let truth = usize::from(word[symbol.index]);
         for (score, power) in scores.iter_mut().zip(POWERS) {
             *score += posteriors(&symbol.log_likelihoods, power)[truth].max(1e-30).log2();
         }
         inside += u32::from(in_set(&posteriors(&symbol.log_likelihoods, 1.0), truth));
-        let before_or_at = up_to(&posteriors(&symbol.log_likelihoods, 1.0), truth, chance.random());
-        exactly += u32::from(before_or_at < 0.95);
+        exactly += u32::from(symbol.set.contains(&scheme.alphabet()[truth]));
         symbols += 1;
         surest += u32::from(symbol.log_likelihoods.iter().all(|log| *log <= symbol.log_likelihoods[truth]));
     }
@@ -279,14 +277,6 @@ fn posteriors(logs: &[f32], power: f64) -> Vec<f64> {
     let weights: Vec<f64> = logs.iter().map(|log| (power * f64::from(log - most)).exp()).collect();
     let total: f64 = weights.iter().sum();
     weights.iter().map(|weight| weight / total).collect()
-}
-
-/// The posterior of all values more likely than the true one and of a random share of its own: evenly spread where posteriors
-/// mean what they say, however sure they are (V. Vovk, A. Gammerman and G. Shafer, Algorithmic Learning in a Random
-/// World, 2005, section 2.2).
-fn up_to(posteriors: &[f64], truth: usize, share: f64) -> f64 {
-    let before: f64 = posteriors.iter().filter(|&&other| other > posteriors[truth]).sum();
-    before + share * posteriors[truth]
 }
 
 /// Whether the smallest set of values with 95 % of the posterior holds the true one.

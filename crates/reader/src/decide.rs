@@ -11,6 +11,7 @@ use crate::reading::{
     CodeCandidate, Grade, Hypotheses, MarkReading, Outcome, Quality, ReadError, ReadOptions, Reading,
     SymbolReading,
 };
+use crate::sets::set_of;
 use crate::vectors::softmax;
 
 /// What may lie in front of the reader, before it is looked at. All but a code agree with some code by chance alone:
@@ -214,6 +215,7 @@ fn symbol_of(scheme: &Scheme, seen: &[&SymbolSeen], logs: Vec<f32>, bits: f64) -
         posterior: values[0].1,
         erased: presence < 0.15 && values[0].1 < 0.5,
         alternatives: likely.map(|&(value, p)| (shown(value), p)).collect(),
+        set: set_of(&values, &logs).into_iter().map(shown).collect(),
         centre_um: (seen.len() == 1).then_some(first.centre_um),
         information: f64::from(information(&logs)),
         log_likelihoods: logs,

@@ -39,7 +39,9 @@ impl Evident {
     }
 
     pub(crate) fn found(&self, sighting: &Sighting) -> bool {
-        sighting.fit >= self.fit && (Self::above(self.sure, sighting) || beyond_chance(sighting))
+        sighting.fit >= self.fit
+            && !by_chance(sighting)
+            && (Self::above(self.sure, sighting) || beyond_chance(sighting))
     }
 
     pub(crate) fn above((nats, share): (f32, f32), sighting: &Sighting) -> bool {
@@ -50,6 +52,15 @@ impl Evident {
 /// How much more a mark must score than its foils to be there whatever the surface. 43 real unmarked scans are at most 52
 /// ahead; of eight marks at level 4 (*simulation*) that were not accepted three are more than that ahead.
 const BEYOND_CHANCE: f32 = 75.0;
+
+/// A mark that scores no more than this share above what nobody makes is not there however much it scores: on a smooth
+/// surface the rim of a bowl fits anything (bare *simulated* ones score up to 2500 nats, and their foils as much).
+const NO_MORE: f32 = 0.15;
+
+/// Whether marks that nobody makes fit the surface as well.
+fn by_chance(sighting: &Sighting) -> bool {
+    sighting.foiled.is_some_and(|foiled| foiled.ahead() < NO_MORE * foiled.mark)
+}
 
 /// Whether the mark fits the surface better than chance lets it: better than both foils by far.
 fn beyond_chance(sighting: &Sighting) -> bool {

@@ -40,6 +40,14 @@ impl Surface<'_> {
         [width as f32 * pitch.x.to_um() as f32, height as f32 * pitch.y.to_um() as f32]
     }
 
+    /// Whether its scale is known, and not presumed.
+    pub(crate) fn is_scaled(&self) -> bool {
+        match self {
+            Self::Heights(_) => true,
+            Self::Picture(picture, _) => picture.pitch.is_some(),
+        }
+    }
+
     /// Averages or interpolates a region onto a square grid; the field keeps no form removal yet.
     pub(crate) fn sampled(&self, region: Region, pitch: Length) -> Field {
         match self {

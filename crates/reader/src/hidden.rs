@@ -21,15 +21,24 @@ use crate::region::{COARSE_PITCH, FINE_PITCH, bowl_of};
 use crate::search::{Candidate, Rendering};
 use crate::shading::{laid, relief};
 
-/// A mark that is struck badly: its relief, how far metal flowed, and how far it was dragged, in micrometres.
-const RELIEF_UM: f32 = 3.5;
-const FLOW_UM: f32 = 7.0;
-const DRAG_UM: f32 = 15.0;
-/// How far from the last a first strike lies, and how much of its relief is left.
-const DOUBLE_UM: f32 = 20.0;
+/// How badly a mark is struck; lengths in micrometres.
+struct Struck {
+    /// Relief that is left.
+    relief: f32,
+    /// How far metal flowed and the tool was worn round, and how far it was dragged.
+    flow: f32,
+    drag: f32,
+    /// How far from the last a first strike lies; flattened to [`FIRST`] of its relief.
+    double: f32,
+    /// What lies farther than this to one side, against the extent of the mark, did not come over.
+    lost: f32,
+}
+
+/// Photographs lose ruined marks, so it is those that they are asked about.
+const RUINED: Struck = Struck { relief: 3.5, flow: 7.0, drag: 15.0, double: 20.0, lost: 0.49 };
+/// Height maps show ruined marks: where not even a heavily damaged one would show, the surface is out of the ordinary.
+const HEAVY: Struck = Struck { relief: 4.0, flow: 6.0, drag: 10.0, double: 0.0, lost: 0.64 };
 const FIRST: f32 = 0.6;
-/// What lies farther than this to one side, against the extent of the mark, did not come over: a fifth of its area.
-const LOST: f32 = 0.49;
 /// Marks that are laid on.
 const LAID: usize = 4;
 /// Nats by which one must fit better than what fits by chance, to be seen.
@@ -53,7 +62,8 @@ pub(crate) fn shown(
 
 /// How well the mark with one of the codes fits where it was laid, natural log.
 fn fit_of(fields: &[Field], (banks, rendering): (&Banks, Rendering), number: usize) -> Option<f32> {
-    let mark = Laid::of(&banks.fine, fields.first()?, banks.module_um, number);
+    let struck = if rendering == Rendering::Height { &HEAVY } else { &RUINED };
+    let mark = Laid::of((&banks.fine, banks.module_um), fields.first()?, struck, number);
     let mut fields = fields.to_vec();
     let coarse = if rendering == Rendering::Height {
         let mut field = fields.swap_remove(0);
@@ -85,7 +95,7 @@ struct Laid {
 
 impl Laid {
     /// About the middle of a field, with a code and at a turn that its number says.
-    fn of(bank: &Bank, field: &Field, module_um: f32, number: usize) -> Self {
+    fn of((bank, module_um): (&Bank, f32), field: &Field, struck: &Struck, number: usize) -> Self {
         let (canvas, size) = (bank.canvas, bank.canvas.size);
         let weights: Vec<Vec<f32>> = bank
             .parts
@@ -100,14 +110,15 @@ impl Laid {
         let turn = 2.4 * number as f32;
         let (sin, cos) = turn.sin_cos();
         let per_um = canvas.per_module / module_um;
-        let mut heights = doubled(&bank.expected(&weights), size, [cos, sin].map(|k| DOUBLE_UM * per_um * k));
+        let mut heights =
+            doubled(&bank.expected(&weights), size, [cos, sin].map(|k| struck.double * per_um * k));
         for (place, value) in heights.iter_mut().enumerate() {
             let [u, v] = [place % size, place / size].map(|k| canvas.modules_of(k as f32));
-            let lost = u * cos + v * sin > LOST * bank.extent;
-            *value = if lost { 0.0 } else { RELIEF_UM * value.min(1.0) };
+            let lost = u * cos + v * sin > struck.lost * bank.extent;
+            *value = if lost { 0.0 } else { struck.relief * value.min(1.0) };
         }
-        dragged(&mut heights, size, DRAG_UM * per_um);
-        let heights = blur(&heights, size, size, FLOW_UM * per_um);
+        dragged(&mut heights, size, struck.drag * per_um);
+        let heights = blur(&heights, size, size, struck.flow * per_um);
         let aside = [(turn + 1.0).cos(), (turn + 1.0).sin()].map(|k| 1.5 * module_um * k);
         let middle = [field.values.width(), field.values.height()]
             .map(|count| field.origin_um + 0.5 * field.pitch_um * (count as f32 - 1.0));

@@ -33,6 +33,7 @@ mod region;
 mod ring;
 mod schemes;
 mod search;
+mod sets;
 mod shading;
 mod symbols;
 mod synthesis;

@@ -114,8 +114,11 @@ impl Looked {
                 sighting.foiled = foiled;
             }
         }
+        // Without a scale nobody knows how deep a mark of the right size would be.
+        let scaled = surfaces.iter().all(Surface::is_scaled);
         let found = |sighting: &Sighting| Evident::of(sighting.rendering).found(sighting);
-        if view.rendering == Rendering::Relief && !sightings.iter().any(found) {
+        let relief = matches!(view.rendering, Rendering::Height | Rendering::Relief);
+        if relief && scaled && !sightings.iter().any(found) {
             let chance = sightings.iter().map(|sighting| sighting.fit).fold(0.0, f32::max);
             let shown = hidden::shown(surfaces, view.region, (banks, view.rendering), chance);
             for sighting in sightings {

@@ -127,8 +127,6 @@ pub(crate) fn observe_view(
     let mut observation = observe(&surfaces, order, look, options)?;
     observation.advice = advice(pictures.len(), order[0] == Rendering::Relief);
     if pictures[0].pitch.is_none() {
-        // How deep a mark of the right size would be is not known.
-        observation.parts.iter_mut().for_each(|part| part.shown = None);
         let told = format!(
             "no scale was given: took the picture to be 1.02 mm across, {:.2} µm per pixel",
             pitch_of(pictures[0]).x.to_um()

@@ -56,6 +56,8 @@ struct SymbolJson {
     posterior: f64,
     erased: bool,
     alternatives: Vec<(char, f64)>,
+    /// Values among which the true one is 95 % of the time; may be empty.
+    set: Vec<char>,
     centre_um: Option<[f64; 2]>,
     bits: f64,
     grade: reader::Grade,
@@ -189,6 +191,7 @@ fn symbol(symbol: &SymbolReading) -> SymbolJson {
         posterior: symbol.posterior,
         erased: symbol.erased,
         alternatives: symbol.alternatives.clone(),
+        set: symbol.set.clone(),
         centre_um: symbol.centre_um,
         bits: symbol.bits,
         grade: symbol.grade,

@@ -93,6 +93,12 @@ impl Question {
             "round-1" => Self::asked(kind, Scheme::round_1(), &[Characters, Matrix], rng),
             "plain-8" => Self::asked(kind, Scheme::plain_8(), &[Characters], rng),
             "unmarked" | "struck unmarked" => Self::decoy(91, rng),
+            "unmarked dots" => {
+                Self { elements: Vec::new(), word: None, ..Self::asked(kind, open(), &[Dots], rng) }
+            }
+            "unmarked matrix" => {
+                Self { elements: Vec::new(), word: None, ..Self::asked(kind, open(), &[Matrix], rng) }
+            }
             other => panic!("nothing is called {other}"),
         }
     }

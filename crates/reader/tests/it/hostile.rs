@@ -13,7 +13,12 @@ fn check(surface: &Topography, expected: &str) {
     let answer = match read_topography(surface, &options) {
         Ok(reading) => {
             assert_eq!(reading.code, None, "{expected}");
-            if reading.outcome == Outcome::NoMark { "no mark" } else { "something" }
+            match (reading.outcome, reading.firearms) {
+                (Outcome::NoMark, 0) => "no mark",
+                // Nothing is seen, and nothing could be.
+                (Outcome::Unreadable, 0) => "hidden",
+                _ => "something",
+            }
         }
         Err(ReadError::TooSmall { .. }) => "too small",
         Err(ReadError::TooLarge { .. }) => "too large",
@@ -27,23 +32,23 @@ fn ripple(x: usize, y: usize) -> f64 {
 }
 
 #[test]
-fn absurd_heights_have_no_mark() {
+fn absurd_heights_have_no_mark_or_could_hide_one() {
     let size = (300, 300);
     check(&surface(size, 3.0, |x, y| 1e300 * ripple(x, y)), "no mark");
     check(&surface(size, 3.0, |x, y| 1e-300 * ripple(x, y)), "no mark");
-    check(&surface(size, 3.0, |x, y| if (x, y) == (150, 140) { 1e9 } else { ripple(x, y) }), "no mark");
+    check(&surface(size, 3.0, |x, y| if (x, y) == (150, 140) { 1e9 } else { ripple(x, y) }), "hidden");
     check(&surface(size, 3.0, |x, y| if (x, y) == (150, 140) { 1e300 } else { ripple(x, y) }), "no mark");
-    check(&surface(size, 3.0, |x, _| if x < 150 { -1e30 } else { 1e30 }), "no mark");
-    check(&surface(size, 3.0, |_, _| f64::INFINITY), "no mark");
+    check(&surface(size, 3.0, |x, _| if x < 150 { -1e30 } else { 1e30 }), "hidden");
+    check(&surface(size, 3.0, |_, _| f64::INFINITY), "hidden");
     check(&surface(size, 3.0, |_, _| 0.0), "no mark");
 }
 
 #[test]
-fn oceans_of_missing_points_have_no_mark() {
+fn oceans_of_missing_points_may_hide_a_mark() {
     let size = (300, 300);
     let island = |x: usize, y: usize| x.abs_diff(150) < 6 && y.abs_diff(150) < 6;
-    check(&surface(size, 3.0, |_, _| f64::NAN), "no mark");
-    check(&surface(size, 3.0, |x, y| if island(x, y) { ripple(x, y) } else { f64::NAN }), "no mark");
+    check(&surface(size, 3.0, |_, _| f64::NAN), "hidden");
+    check(&surface(size, 3.0, |x, y| if island(x, y) { ripple(x, y) } else { f64::NAN }), "hidden");
     check(&surface(size, 3.0, |x, y| if (x + y) % 3 == 0 { ripple(x, y) } else { f64::NAN }), "no mark");
 }
 

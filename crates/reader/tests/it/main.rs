@@ -5,6 +5,7 @@ mod corpora;
 mod fonts;
 mod fusing;
 mod generator;
+mod hidden;
 mod hostile;
 mod lights;
 mod moderate;
