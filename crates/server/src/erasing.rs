@@ -2,10 +2,12 @@
 //! something was there stays.
 
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::Person;
+use transparency::VerifierKey;
 
 use crate::access::Access;
 use crate::app::ServeError;
@@ -32,7 +34,7 @@ pub async fn erase_records(
             (node.folder.join("node.toml"), "this node's records hold nobody's questions".to_owned());
         return Err(ConfigError::Damaged { path, reason }.into());
     }
-    over(before, now).map_err(LedgerError::Failed)?;
+    over(before, now).map_err(LedgerError::Kept)?;
     let ledger = Ledger::open(&node.folder, &node.log)?;
     let seen = cosigned(&node, &ledger, now).await?;
     let plan = ledger.plan_erasure(before, seen, now)?;
@@ -46,10 +48,35 @@ pub async fn erase_records(
     Ok((entries, missing))
 }
 
+/// What time it is by the witnesses, at the soonest: the newest time at which a quorum cosigned the log of an issuer's books. They
+/// are asked to cosign it first. `None` where no node lies beside the books, or no quorum ever cosigned them.
+///
+/// # Errors
+/// [`ServeError`] when the node's folder cannot be used.
+pub async fn witnessed_time_of_books(data: &Path, now: Timestamp) -> Result<Option<Timestamp>, ServeError> {
+    if !data.join("node/node.toml").exists() {
+        return Ok(None);
+    }
+    let node = Node::open(data)?;
+    let holder = DirectoryHolder::new(&node)?;
+    let _ = holder.renew(now).await;
+    let (Some(directory), Some(key)) = (holder.newest(), node.books_log()) else { return Ok(None) };
+    let (cosigned, longer) = (Cosigned::of_books(&node), AtomicU64::new(0));
+    let watched = Watched::Books(data.join("log"), &longer);
+    let log: VerifierKey =
+        key.parse().map_err(|error| LedgerError::Record(format!("keys/log.pub: {error}")))?;
+    cosigned.renew(&watched, &log, &directory, now).await;
+    let span =
+        cosigned.newest().await.and_then(|signed| directory.policy(&key).ok()?.check(&signed).ok()?.span);
+    Ok(span.and_then(|(_, from)| Timestamp::from_second(i64::try_from(from).ok()?).ok()))
+}
+
 /// What a quorum of witnesses cosigns of the log now, or did last.
 async fn cosigned(node: &Node, ledger: &Ledger, now: Timestamp) -> Result<Seen, StartError> {
     let holder = DirectoryHolder::new(node)?;
-    let missing = |reason: &str| StartError::from(LedgerError::Failed(reason.to_owned()));
+    let missing = |reason: &str| StartError::from(LedgerError::Kept(reason.to_owned()));
+    // After a long rest there may be other witnesses; under a wrong clock none is taken, and the one held decides.
+    let _ = holder.renew(now).await;
     let directory = holder.newest().ok_or_else(|| {
         missing("no directory says whose word on the time counts\nhint: let the node run until it has one")
     })?;

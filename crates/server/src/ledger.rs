@@ -58,6 +58,9 @@ pub enum LedgerError {
     /// A record has no canonical form.
     #[error("{0}")]
     Record(String),
+    /// Records may not be erased, or not yet.
+    #[error("{0}")]
+    Kept(String),
 }
 
 /// An act to be entered.

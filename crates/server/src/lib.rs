@@ -24,7 +24,7 @@ pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{ConfigError, Node, NodeConfig, NodeRole, validity};
 pub use court::{CourtApproval, CourtBundle, CourtError, CourtReport, CourtStep};
-pub use erasing::erase_records;
+pub use erasing::{erase_records, witnessed_time_of_books};
 pub use ledger::{Act, Entered, Key, Ledger, LedgerCheck, LedgerError, Stored};
 pub use problem::{Problem, ProblemKind};
 pub use renewal::renew_log;

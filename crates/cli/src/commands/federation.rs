@@ -132,22 +132,21 @@ fn end(mut child: Child) {
     let _ = child.wait();
 }
 
+/// Ports that are free, below those that systems give to whoever asks for any: a node that is started later, or again, finds its
+/// own still free.
+fn free_ports(count: usize) -> Result<Vec<u16>, Failure> {
+    let first = rand::random_range(12_000..30_000);
+    let free: Vec<u16> =
+        (first..32_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).take(count).collect();
+    if free.len() == count { Ok(free) } else { Err(Exit::Environment.because("there are no free ports")) }
+}
+
 /// Books, nodes and a directory.
 async fn build(dir: &Path) -> Result<World, Failure> {
     let code = books(&dir.join("issuer-k7"), "K7", "1-23-456-78-9A-12345").await?;
     let other = books(&dir.join("issuer-m2"), "M2", "1-23-456-78-9A-54321").await?;
-    let free: Result<Vec<_>, _> = NODES.iter().map(|_| TcpListener::bind("127.0.0.1:0")).collect();
-    let free = free.or_exit(Exit::Environment, "no free port")?;
-    let ports =
-        free.iter().map(|free| free.local_addr().map(|address| address.port())).collect::<Result<_, _>>();
-    let mut world = World {
-        ports: ports.or_exit(Exit::Environment, "no free port")?,
-        key: String::new(),
-        pin: String::new(),
-        code,
-        other,
-    };
-    drop(free);
+    let ports = free_ports(NODES.len())?;
+    let mut world = World { ports, key: String::new(), pin: String::new(), code, other };
     let directory = dir.join("directory");
     for (name, role, prefix) in NODES {
         let name_of = format!("{name}.example").parse().or_exit(Exit::BadInput, name)?;
@@ -248,7 +247,7 @@ fn spawn(dir: &Path, name: &str, role: NodeRole, address: &str) -> Result<Child,
 }
 
 fn listens(address: &str) -> Result<(), Failure> {
-    for _ in 0..100 {
+    for _ in 0..1_200 {
         if TcpStream::connect(address).is_ok() {
             return Ok(());
         }
@@ -315,7 +314,7 @@ fn story(dir: &Path, world: &World, running: &mut Running) -> Result<Exit, Failu
 /// The court bundle; the witnesses need a moment after the answer.
 fn evidence(agency: &str, question: &str, file: &Path) -> Result<(), Failure> {
     let output = file.display().to_string();
-    for _ in 0..40 {
+    for _ in 0..240 {
         let (code, _) = run(&["audit", "court", "--agency", agency, "--question", question, "-o", &output])?;
         if code == 0 {
             return Ok(());

@@ -157,7 +157,10 @@ impl Drop for Running {
 #[test]
 fn the_last_operator_is_freed_without_stopping_anything() {
     let house = House::new();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    // Below those that the system gives to whoever asks for any.
+    let mut ports = (rand::random_range(12_000_u16..30_000)..)
+        .filter(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let port = ports.next().unwrap();
     let (address, url) = (format!("127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
     let toml = house.path("police/node/node.toml");
     std::fs::write(&toml, read(&toml).replace("http://police", &url)).unwrap();
@@ -168,7 +171,7 @@ fn the_last_operator_is_freed_without_stopping_anything() {
     let mut serve = std::process::Command::new(program);
     serve.current_dir(house.0.path()).args(["serve", "--data", "police", "--listen", &address]);
     let _running = Running(serve.stderr(std::process::Stdio::null()).spawn().unwrap());
-    for _ in 0..200 {
+    for _ in 0..1_200 {
         if std::net::TcpStream::connect(&address).is_ok() {
             break;
         }

@@ -217,7 +217,8 @@ fn enrol(content: &mut DirectoryContent, node: &Node, prefixes: &[symbology::Pre
 
 async fn answers(client: &Client, address: &str) -> Done<()> {
     for _ in 0..200 {
-        if client.get(&format!("http://{address}/healthz")).await.is_ok() {
+        // Well, and not only there: nothing is answered before the witnesses were heard.
+        if matches!(client.get(&format!("http://{address}/healthz")).await, Ok((200, _))) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

@@ -128,11 +128,12 @@ impl Household {
         let Some(directory) = owner.directory().newest() else { return };
         let (watched, log) = (Watched::Node(owner.ledger()), owner.node().log.verifier());
         let (count, quorum) = self.cosigned.renew(&watched, log, &directory, now).await;
+        owner.metrics().gauge("witnesses_cosigned", count as i64);
+        // Before anything is answered: an older copy of the books is told in the same breath.
+        self.cosign_books(&directory).await;
         if quorum {
             owner.ledger().state().was_heard();
         }
-        owner.metrics().gauge("witnesses_cosigned", count as i64);
-        self.cosign_books(&directory).await;
     }
 
     /// Enters sign-ins that were refused.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use transparency::{KeyKind, LogEnd, VerifierKey};
+use webauthn_rs::prelude::Url;
 
 use super::directory::{DirectoryContent, DirectoryError};
 use crate::api::{NodeCard, NodeName};
@@ -14,7 +15,8 @@ use crate::api::{NodeCard, NodeName};
 /// Whose a name, a key or an address is, so far.
 #[derive(Default)]
 struct Known {
-    names: BTreeMap<String, &'static str>,
+    /// In small letters, as it is spelled, and what it names.
+    names: BTreeMap<String, (String, &'static str)>,
     keys: BTreeMap<Vec<u8>, String>,
     logs: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
@@ -80,9 +82,12 @@ impl Known {
     }
 
     fn name(&mut self, name: &NodeName, role: &'static str) -> Result<(), DirectoryError> {
-        match self.names.insert(name.to_string(), role) {
+        match self.names.insert(name.as_str().to_ascii_lowercase(), (name.to_string(), role)) {
             None => Ok(()),
-            Some(other) => {
+            Some((other, _)) if other != name.as_str() => {
+                Err(contradiction(format!("{other} and {name} are one name but for capitals")))
+            }
+            Some((_, other)) => {
                 Err(contradiction(format!("{name} is {} and {}", with_article(other), with_article(role))))
             }
         }
@@ -137,14 +142,12 @@ impl Known {
     }
 }
 
-/// An address as all spellings of it: without the port that goes without saying, and without a slash at the end.
-fn same_address(url: &str) -> String {
-    let url = url.trim_end_matches('/').to_ascii_lowercase();
-    let Some((scheme, rest)) = url.split_once("://") else { return url };
-    let (host, path) = rest.split_once('/').map_or((rest, ""), |(host, path)| (host, path));
-    let port = if scheme == "https" { ":443" } else { ":80" };
-    let host = host.strip_suffix(port).unwrap_or(host).trim_end_matches('.');
-    format!("{scheme}://{host}/{path}")
+/// An address as all spellings of it: host, port and path, whatever the scheme, for one port is one program's.
+pub(crate) fn same_address(url: &str) -> String {
+    let Ok(url) = Url::parse(url) else { return url.to_ascii_lowercase() };
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let (port, path) = (url.port_or_known_default().unwrap_or_default(), url.path().trim_end_matches('/'));
+    format!("{host}:{port}{path}")
 }
 
 /// A key whose name begins with the node's: nobody keeps a log, or speaks, under another's name.

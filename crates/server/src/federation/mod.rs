@@ -13,6 +13,7 @@ mod signature;
 
 pub use digest::content_digest;
 pub use directory::{Directory, DirectoryContent, DirectoryError, Route, delegate};
+pub(crate) use entries::same_address;
 pub use exchange::{
     LABEL, SignedRequest, WINDOW, check_answer, content_key, sign_answer, sign_request, verify_request,
 };

@@ -172,13 +172,13 @@ impl Ledger {
         clock: Timestamp,
     ) -> Result<Plan, LedgerError> {
         let judge = Judge::new(&self.folder, None);
-        let sight = judge.look(&now).map_err(failed)?;
+        let sight = judge.look(&now).map_err(LedgerError::Kept)?;
         let mut due = Due { before, entries: 0, clock };
-        due.is_over(&sight).map_err(|reason| failed(clock_hint(reason)))?;
+        due.is_over(&sight).map_err(|reason| LedgerError::Kept(clock_hint(reason)))?;
         let mut months = records::months(&self.folder).map_err(failed)?;
         months.retain(|held| *held < month(before));
         if months.is_empty() {
-            return Err(failed(format!("there are no records of months before {before}")));
+            return Err(LedgerError::Kept(format!("there are no records of months before {before}")));
         }
         due.entries = self.first_of(before)?;
         let aged = self.aged(&judge, (&due, &sight))?;
@@ -196,14 +196,14 @@ impl Ledger {
         let fit = fit.filter(|(sight, _)| sight.log == now.log && sight.size >= due.entries);
         let first = fit.min_by_key(|(sight, _)| sight.by);
         let Some((sight, seen)) = first else {
-            return Err(failed(format!(
+            return Err(LedgerError::Kept(format!(
                 "no checkpoint was kept that shows when witnesses first saw all {} entries of these months; a year after the next \
                  month has begun at the running node they can be erased",
                 due.entries
             )));
         };
         let reason = "witnesses first saw all these entries less than a year ago, on";
-        due.be_erased(&sight, now).map_err(|_| failed(format!("{reason} {}", sight.by)))?;
+        due.be_erased(&sight, now).map_err(|_| LedgerError::Kept(format!("{reason} {}", sight.by)))?;
         Ok(seen)
     }
 

@@ -19,6 +19,8 @@ use crate::telemetry::Metrics;
 
 /// Days for which a signed version holds.
 const DAYS: i64 = 7;
+/// A clock may be set back by so many seconds before another version is made.
+const EARLY: i64 = 60;
 
 /// The directory's node.
 pub struct DirectoryKeeper {
@@ -85,8 +87,11 @@ impl DirectoryKeeper {
         content.log = Some(self.node.log.verifier().to_string());
         let (held, last) = (self.held(), self.last.load(Ordering::Relaxed));
         if let Some(held) = &held {
+            // One that was made while the clock was ahead is none to the nodes.
+            let begun = held.issued_at.as_second() <= now.as_second() + EARLY;
             let half = held.issued_at.as_second().midpoint(held.expires_at.as_second());
-            if held.version >= last && same_entries(held, &content) && now.as_second() < half {
+            let fresh = begun && now.as_second() < half;
+            if held.version >= last && same_entries(held, &content) && fresh {
                 return Ok(held.version);
             }
         }

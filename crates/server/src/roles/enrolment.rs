@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use transparency::{Note, SigningKey, VerifierKey, canonical_json};
+use webauthn_rs::prelude::Url;
 
 use super::directory::{entries_path, read_entries, write_entries};
 use crate::api::{AgencyCard, DealerCard, IssuerCard, NodeName, WitnessCard};
 use crate::config::{ConfigError, Node, validity};
-use crate::federation::{Directory, DirectoryContent};
+use crate::federation::{Directory, DirectoryContent, same_address};
 use crate::ledger::LedgerError;
 
 const HEADER: &str = "microstamp card v1";
@@ -283,28 +284,57 @@ fn take(
     rules: &EnrolRules,
     (changes, replaced): (&mut Vec<String>, &mut Vec<String>),
 ) -> Result<(), EnrolError> {
-    let name = card.entry.name();
-    let Some(standing) = card.entry.standing(content) else {
+    let (name, entry) = (card.entry.name(), after_others(&card.entry, content));
+    let Some(standing) = entry.standing(content) else {
+        if is_over(&card.entry) {
+            return Err(EnrolError::Card(format!("the days of {name} are over")));
+        }
         changes.push(format!("{name}: new, {}", card.told()));
-        card.entry.clone().put(content);
+        entry.put(content);
         return Ok(());
     };
     let vouched = card.is_signed_by(&standing) || (standing.statements().is_none() && rules.replace);
     if !vouched && !rules.without_old_key {
         return Err(EnrolError::OldKey(name.clone()));
     }
-    let differences = differences(&standing, &card.entry);
+    let differences = differences(&standing, &entry);
     if !vouched {
         changes.push(format!("{name}: the key before did not sign; fingerprint {}", card.fingerprint()));
     }
-    // An older card, sent again, would shorten what stands or end it.
+    // An older card, sent again, would shorten what stands or end it, or begin again what was ended.
     let shorter = valid_until(&card.entry) < valid_until(&standing);
-    let counts = |field: &String| shorter || !VALIDITY.contains(&field.as_str());
+    let ended = is_over(&standing);
+    if ended && valid_from(&card.entry) < valid_until(&standing) {
+        let why = format!("{name} ended after this card was made\nhint: have the node print another");
+        return Err(EnrolError::Card(why));
+    }
+    let counts = |field: &String| shorter || ended || !VALIDITY.contains(&field.as_str());
     replaced.extend(differences.iter().filter(|(field, _)| counts(field)).map(|(_, line)| line.clone()));
     changes.extend(differences.into_iter().map(|(_, line)| line));
     changes.push(format!("{name}: {}", card.told()));
-    card.entry.clone().put(content);
+    entry.put(content);
     Ok(())
+}
+
+/// An entry that begins no sooner than those end from which it takes an ORI or a licence over.
+fn after_others(entry: &Enrolment, content: &DirectoryContent) -> Enrolment {
+    let (mut entry, now) = (entry.clone(), Timestamp::now());
+    match &mut entry {
+        Enrolment::Agency(card) => {
+            let others = content.agencies.iter().filter(|other| other.node.name != card.node.name);
+            let before = others.filter(|other| other.oris.iter().any(|ori| card.oris.contains(ori)));
+            let ended = before.map(|other| other.valid_until).filter(|until| *until <= now).max();
+            card.valid_from = ended.map_or(card.valid_from, |ended| card.valid_from.max(ended));
+        }
+        Enrolment::Dealer(card) => {
+            let others = content.dealers.iter().filter(|other| other.node.name != card.node.name);
+            let before = others.filter(|other| other.licence == card.licence);
+            let ended = before.map(|other| other.valid_until).filter(|until| *until <= now).max();
+            card.valid_from = ended.map_or(card.valid_from, |ended| card.valid_from.max(ended));
+        }
+        Enrolment::Issuer(_) | Enrolment::Witness(_) => {}
+    }
+    entry
 }
 
 /// Ends what stands under a name; its logs stay known. A witness, which cosigns as long as it stands, goes.
@@ -337,11 +367,7 @@ pub(super) fn workable(content: &DirectoryContent) -> Result<(), String> {
     if quorum > witnesses {
         return Err(format!("a quorum of {quorum} cannot be met by {witnesses} witnesses"));
     }
-    let issuers = content.issuers.iter().map(|card| (&card.node.name, &card.node.url));
-    let agencies = content.agencies.iter().map(|card| (&card.node.name, &card.node.url));
-    for (name, url) in
-        issuers.chain(agencies).chain(content.witnesses.iter().map(|card| (&card.name, &card.url)))
-    {
+    for (name, url) in addresses(content) {
         check_url(url).map_err(|reason| format!("{name}: {reason}"))?;
     }
     match content.agencies.iter().find(|card| card.oris.is_empty()) {
@@ -350,25 +376,45 @@ pub(super) fn workable(content: &DirectoryContent) -> Result<(), String> {
     }
 }
 
-/// Whether others can reach a node under an address.
+/// Where the nodes are reached that are asked.
+fn addresses(content: &DirectoryContent) -> impl Iterator<Item = (&NodeName, &String)> {
+    let issuers = content.issuers.iter().map(|card| (&card.node.name, &card.node.url));
+    let agencies = content.agencies.iter().map(|card| (&card.node.name, &card.node.url));
+    issuers.chain(agencies).chain(content.witnesses.iter().map(|card| (&card.name, &card.url)))
+}
+
+/// Whether others can reach a node under an address, and it is spelled as all programs spell it: http or https, a host, perhaps a
+/// port and a path, as the URL standard of the WHATWG writes them.
 ///
 /// # Errors
 /// The reason in words.
 pub fn check_url(url: &str) -> Result<(), String> {
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let host = rest.map(|rest| rest.split('/').next().unwrap_or_default());
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '@' | '"' | '<' | '>' | '\\');
-    if host.is_some_and(|host| !host.is_empty() && !host.starts_with(':')) && url.chars().all(plain) {
+    let (plain, parsed) = (url.trim_end_matches('/'), Url::parse(url));
+    let fits = |parsed: &Url| {
+        matches!(parsed.scheme(), "http" | "https")
+            && (parsed.username(), parsed.password()) == ("", None)
+            && (parsed.query(), parsed.fragment()) == (None, None)
+            && !parsed.path().contains("//")
+    };
+    let Some(parsed) = parsed.ok().filter(fits) else {
+        return Err(format!(
+            "`{url}` is no address of a node\nhint: write http:// or https://, a host, and perhaps a port"
+        ));
+    };
+    let written = parsed.as_str().trim_end_matches('/');
+    if written == plain {
         return Ok(());
     }
-    Err(format!(
-        "`{url}` is no address of a node\nhint: write http:// or https://, a host, and perhaps a port"
-    ))
+    Err(format!("`{url}` is no address of a node as all spell it\nhint: write `{written}`"))
 }
 
 /// Whether the directory that these entries make would be taken by those who read it.
 fn readable(content: &DirectoryContent, node: &Node) -> Result<(), String> {
     workable(content)?;
+    let own = same_address(&node.config.url);
+    if let Some((name, url)) = addresses(content).find(|(_, url)| same_address(url) == own) {
+        return Err(format!("{name} has the directory's own address, {url}"));
+    }
     let mut content = content.clone();
     content.log = Some(node.log.verifier().to_string());
     (content.version, (content.issued_at, content.expires_at)) = (1, validity(Timestamp::now(), 1));
@@ -384,6 +430,21 @@ fn valid_until(entry: &Enrolment) -> Option<Timestamp> {
         Enrolment::Dealer(card) => Some(card.valid_until),
         Enrolment::Witness(_) => None,
     }
+}
+
+/// From when an entry says that it holds.
+fn valid_from(entry: &Enrolment) -> Option<Timestamp> {
+    match entry {
+        Enrolment::Issuer(card) => Some(card.valid_from),
+        Enrolment::Agency(card) => Some(card.valid_from),
+        Enrolment::Dealer(card) => Some(card.valid_from),
+        Enrolment::Witness(_) => None,
+    }
+}
+
+/// Whether its days are over.
+fn is_over(entry: &Enrolment) -> bool {
+    valid_until(entry).is_some_and(|until| until <= Timestamp::now())
 }
 
 /// The fields in which two entries differ, and a line for each.

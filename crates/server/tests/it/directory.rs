@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use server::api::WitnessCard;
-use server::federation::{DirectoryContent, DirectoryError};
+use server::federation::{Directory, DirectoryContent, DirectoryError};
 use server::roles::{Card, DirectoryHolder, DirectoryKeeper, EnrolRules, Enrolment, StartError, enrol};
 use server::{Clock, ConfigError, Node, NodeRole, ProblemKind, validity};
 use transparency::SignedCheckpoint;
@@ -120,6 +120,23 @@ fn another_directory_of_the_same_version_is_refused() {
     );
     node.trust("none", &other.statements.verifier().to_string()).unwrap();
     DirectoryHolder::new(&node).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_version_that_was_made_while_the_clock_was_ahead_gives_way() {
+    let root = tempfile::tempdir().unwrap();
+    node(root.path(), NodeRole::Directory, "directory.example", "http://127.0.0.1:1");
+    let clock = Clock::default();
+    clock.set_offset(400 * 24 * 3_600);
+    let open = DirectoryKeeper::open(root.path(), clock.clone()).unwrap();
+    assert_eq!(open.publish().await.unwrap(), 1);
+    for (offset, version) in [(0, 2), (-30, 2), (-3_600, 3), (0, 3)] {
+        clock.set_offset(offset);
+        assert_eq!(open.publish().await.unwrap(), version, "{offset}");
+    }
+    let signed = std::fs::read(root.path().join("node/directory")).unwrap();
+    let directory = Directory::parse(&signed, open.node.statements.verifier()).unwrap();
+    directory.check_time(Timestamp::now()).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

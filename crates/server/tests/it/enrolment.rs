@@ -106,6 +106,10 @@ fn a_card_that_was_altered_on_the_way_is_no_card() {
 fn what_stands_is_replaced_only_when_that_is_said_and_its_key_agrees() {
     let house = House::new();
     let police = house.node("police", NodeRole::Agency, "police.example");
+    let Enrolment::Agency(mut over) = agency(&police) else { unreachable!() };
+    over.valid_until = over.valid_from;
+    let refused = house.enrol(&[signed(&Enrolment::Agency(over), &police)], &NONE).unwrap_err();
+    assert!(matches!(&refused, EnrolError::Card(what) if what.contains("are over")), "{refused}");
     let first = signed(&agency(&police), &police);
     let changes = house.enrol(std::slice::from_ref(&first), &NONE).unwrap().changes;
     let told = "police.example: new, agency at http://police.example, ORI CA0194200, until ";
@@ -195,11 +199,20 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
     );
     let third = house.node("third", NodeRole::Witness, "third.example");
     let mut same = witness(&third);
-    for spelling in ["http://one.example", "http://One.example:80/", "http://one.example./"] {
+    for spelling in ["http://one.example", "http://one.example./", "https://one.example:80"] {
         spelling.clone_into(&mut same.url);
         let card = signed(&Enrolment::Witness(same.clone()), &third);
         refused("one.example and third.example have one address", &[card], None);
     }
+
+    let own = House::new().directory.config.url;
+    own.clone_into(&mut same.url);
+    refused("the directory's own address", &[signed(&Enrolment::Witness(same), &third)], None);
+    let capitals = house.node("capitals", NodeRole::Agency, "Police.example");
+    let Enrolment::Agency(mut alike) = agency(&capitals) else { unreachable!() };
+    alike.oris = vec!["CA0194201".parse().unwrap()];
+    let two = "police.example and Police.example are one name but for capitals";
+    refused(two, &[signed(&Enrolment::Agency(alike), &capitals)], None);
 
     let Enrolment::Agency(mut mute) = agency(&rival) else { unreachable!() };
     mute.oris.clear();
@@ -222,7 +235,11 @@ fn an_ori_and_a_licence_are_one_houses_at_a_time() {
     let police = house.node("police", NodeRole::Agency, "police.example");
     house.enrol(&[signed(&agency(&police), &police)], &NONE).unwrap();
     let sheriff = house.node("sheriff", NodeRole::Agency, "sheriff.example");
-    let second = [signed(&agency(&sheriff), &sheriff)];
+    // Its card is older than the change.
+    let hour = jiff::SignedDuration::from_hours(1);
+    let Enrolment::Agency(mut older) = agency(&sheriff) else { unreachable!() };
+    older.valid_from = older.valid_from.checked_sub(hour).unwrap();
+    let second = [signed(&Enrolment::Agency(older), &sheriff)];
     let refused = house.enrol(&second, &REPLACE).unwrap_err().to_string();
     assert!(
         refused.contains("police.example and sheriff.example have ORI CA0194200 at one time"),
@@ -237,9 +254,19 @@ fn an_ori_and_a_licence_are_one_houses_at_a_time() {
     assert_eq!((&entry["name"], &entry["oris"][0]), (&"sheriff.example".into(), &"CA0194200".into()));
     assert_eq!((&entry["role"], &entry["url"]), (&"agency".into(), &"http://sheriff.example".into()));
     assert_eq!(entry["fingerprint"], second[0].fingerprint());
-    let before = house.entries();
     let back = [signed(&agency(&police), &police)];
     assert!(house.enrol(&back, &REPLACE).unwrap_err().to_string().contains("at one time"));
+    // What was ended does not begin again because its card comes once more.
+    house.enrol(&[], &ending("sheriff.example")).unwrap();
+    let again = [signed(&agency(&sheriff), &sheriff)];
+    let refused = house.enrol(&again, &NONE).unwrap_err();
+    assert!(matches!(&refused, EnrolError::Stands(what) if what.contains("valid_until")), "{refused}");
+    let Enrolment::Agency(mut old) = agency(&sheriff) else { unreachable!() };
+    old.valid_from = old.valid_from.checked_sub(hour).unwrap();
+    let refused = house.enrol(&[signed(&Enrolment::Agency(old), &sheriff)], &REPLACE).unwrap_err();
+    assert!(matches!(&refused, EnrolError::Card(what) if what.contains("ended after")), "{refused}");
+    house.enrol(&[signed(&agency(&sheriff), &sheriff)], &REPLACE).unwrap();
+    let before = house.entries();
     let nobody = house.enrol(&[], &ending("nobody.example")).unwrap_err();
     assert!(matches!(nobody, EnrolError::Unknown(_)), "{nobody}");
     assert_eq!(house.entries(), before, "nothing was written");
@@ -260,9 +287,13 @@ fn an_ori_and_a_licence_are_one_houses_at_a_time() {
 
 #[test]
 fn addresses_and_names_are_such_as_nodes_have() {
-    for good in
-        ["http://127.0.0.1:8401", "https://maker.example", "https://a.example/node", "http://[::1]:80"]
-    {
+    for good in [
+        "http://127.0.0.1:8401",
+        "https://maker.example",
+        "https://a.example/node",
+        "http://[::1]:81",
+        "http://x/",
+    ] {
         assert_eq!(check_url(good), Ok(()), "{good}");
     }
     for bad in [
@@ -274,6 +305,20 @@ fn addresses_and_names_are_such_as_nodes_have() {
         "https://a.example/?x",
         "",
         "file:///etc",
+        "http://127.0.0.1:99999",
+        "http://127.0.0.1:",
+        "http://[::1",
+        "http://127.0.0.1:18498%2f",
+        "http://127.1:8401",
+        "http://0x7f.0.0.1:8401",
+        "http://127.0.0.1:08401",
+        "http://127.0.0.1:8401/.",
+        "http://127.0.0.1:8401//x/..",
+        "http://127.0.0.1:8401//x",
+        "http://maker.example:80",
+        "HTTP://maker.example",
+        "http://Maker.example",
+        "http://a@maker.example",
     ] {
         assert!(check_url(bad).is_err(), "{bad}");
     }

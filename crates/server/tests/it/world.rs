@@ -134,6 +134,7 @@ impl World {
     pub(crate) async fn stop(&mut self, name: &str) {
         let at = self.servers.iter().position(|(known, _)| *known == name).unwrap();
         self.servers.remove(at).1.stop().await;
+        self.closed(name).await;
     }
 
     /// Stops a node and starts it again on the same port.
@@ -147,7 +148,6 @@ impl World {
         let at = self.servers.iter().position(|(known, _)| *known == name).unwrap();
         let address = self.servers[at].1.address();
         self.stop(name).await;
-        self.closed(name).await;
         TcpListener::bind(address).unwrap()
     }
 

@@ -309,8 +309,13 @@ fn against_records(
     let found = Ledger::check(node, signed, Some(policy));
     let found = found.or_exit(Exit::Environment, "cannot compare log and records")?;
     if found.erased > 0 {
+        let whose = if policy.witnesses().is_empty() {
+            "the witnesses of the directory that the folder itself trusts (give --policy to name others)"
+        } else {
+            "the witnesses of the policy"
+        };
         files::remark(format!(
-            "the records of {} entries were erased, by an act that stands in the log",
+            "the records of {} entries were erased, by an act that stands in the log; that it was time is the word of {whose}",
             found.erased
         ));
     }
