@@ -12,6 +12,7 @@ use crate::books::{Books, History, history, unit_counter};
 use crate::digest::{Range, Rows, Written};
 use crate::encode;
 use crate::entries::{Correction, NewEntry};
+use crate::erase::Erasures;
 use crate::error::BooksError;
 use crate::event::Entry;
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
@@ -40,6 +41,9 @@ pub struct Reconciliation {
     pub unexplained: Vec<u64>,
     /// Questions and answers whose text was erased when its time was over; that they were there stays in the log.
     pub erased: u64,
+    /// Those of them that went by this machine's clock alone: no witness knew the time.
+    #[serde(default)]
+    pub erased_unwitnessed: u64,
     /// What stands in the tables and is not what records say was done, or the other way round; in sentences.
     pub faults: Vec<String>,
 }
@@ -113,11 +117,14 @@ impl Books {
             (&store, found.log_entries),
         );
         found.faults.extend(ends);
+        found.faults.extend(said.erasures.faults());
         for (number, recorded_at) in &said.erased {
-            if said.erased_before.is_some_and(|before| *recorded_at < before) {
-                found.erased += 1;
-            } else {
-                found.altered.push(*number);
+            match said.erasures.took(*recorded_at) {
+                Some(witnessed) => {
+                    found.erased += 1;
+                    found.erased_unwitnessed += u64::from(!witnessed);
+                }
+                None => found.altered.push(*number),
             }
         }
         self.compare_counts(&mut session, &said, &mut found.faults).await?;
@@ -302,12 +309,12 @@ struct Said {
     keys: HashMap<String, KeyState>,
     /// Records whose text is gone, and when they were written.
     erased: Vec<(u64, i64)>,
-    /// Up to when it was entered that questions and answers were erased.
-    erased_before: Option<i64>,
+    erasures: Erasures,
 }
 
 impl Said {
     fn take(&mut self, record: &RecordRow) -> Result<(), BooksError> {
+        self.erasures.pass(record.recorded_at);
         match record.kind.as_str() {
             "block" => {
                 let BlockRecord { prefix } = encode::from_json(&record.body)?;
@@ -323,8 +330,8 @@ impl Said {
                 self.blocks.entry(code.prefix().index().into()).or_default().0 += 1;
             }
             "erase" => {
-                let EraseRecord { before } = encode::from_json(&record.body)?;
-                self.erased_before = self.erased_before.max(Some(before.as_microsecond()));
+                let EraseRecord { before, witnessed } = encode::from_json(&record.body)?;
+                self.erasures.add(record.record_id as u64, before, witnessed.is_some());
             }
             _ => note_key(record, &mut self.keys)?,
         }
@@ -391,6 +398,7 @@ struct ClosureRecord {
 #[derive(Deserialize)]
 struct EraseRecord {
     before: Timestamp,
+    witnessed: Option<Timestamp>,
 }
 
 /// Which rows an act wrote, and the signed text that it entered, if any.

@@ -48,7 +48,32 @@ pub(crate) struct Batch<'b> {
 struct Spellings {
     models: HashSet<Model>,
     by_look: HashMap<String, Vec<Model>>,
+    /// How often the tables were asked for models that look like one.
+    asked: u32,
 }
+
+impl Spellings {
+    /// A model that cannot be told from this one.
+    fn mistaken_for(&self, model: &Model) -> Option<&Model> {
+        let looks = folded(model.as_str());
+        let mut others = looks.iter().filter_map(|look| self.by_look.get(look)).flatten();
+        others.find(|other| model.is_mistaken_for(other.as_str()))
+    }
+
+    fn remember(&mut self, model: &Model) {
+        if self.models.insert(model.clone()) {
+            for look in folded(model.as_str()) {
+                self.by_look.entry(look).or_default().push(model.clone());
+            }
+        }
+    }
+}
+
+/// So many new models are looked for in the tables one by one, each among all; then all are held in memory.
+const ONE_BY_ONE: u32 = 32;
+
+/// Entries of one firearm at most, without corrections: every new one is checked against all of them.
+const MOST_ENTRIES: usize = 1_000;
 
 /// What became of a batch: the numbers of the entries written, and the groups refused with the reason.
 pub(crate) struct Taken {
@@ -165,20 +190,11 @@ impl<'b> Batch<'b> {
         }
         for new in group {
             if known.get(&new.firearm).is_some_and(|firearm| firearm.id.is_none()) {
-                self.remember_spelling(&new.firearm);
+                let written = self.spellings.entry(new.firearm.licence.clone()).or_default();
+                written.remember(&new.firearm.model);
             }
         }
         Ok(())
-    }
-
-    /// Remembers a model that came new in this batch.
-    fn remember_spelling(&mut self, key: &FirearmKey) {
-        let written = self.spellings.entry(key.licence.clone()).or_default();
-        if written.models.insert(key.model.clone()) {
-            for look in folded(key.model.as_str()) {
-                written.by_look.entry(look).or_default().push(key.model.clone());
-            }
-        }
     }
 
     /// Refuses a model that is in the books, or in this batch, with other capital letters or letters that look alike: it would be
@@ -187,15 +203,21 @@ impl<'b> Batch<'b> {
         if self.known_line(session, key).await?.is_some() {
             return Ok(());
         }
-        if let Some(written) = self.spellings.get(&key.licence) {
-            if written.models.contains(&key.model) {
-                return Ok(());
+        let written = self.spellings.entry(key.licence.clone()).or_default();
+        if written.models.contains(&key.model) {
+            return Ok(());
+        }
+        if written.asked == ONE_BY_ONE {
+            for model in session.models(key.licence.as_str()).await? {
+                written.remember(&model.parse()?);
             }
-            let looks = folded(key.model.as_str());
-            let mut others = looks.iter().filter_map(|look| written.by_look.get(look)).flatten();
-            if let Some(other) = others.find(|other| key.model.is_mistaken_for(other.as_str())) {
-                return Err(mistaken(&key.model, other.as_str()).into());
-            }
+        }
+        if let Some(other) = written.mistaken_for(&key.model) {
+            return Err(mistaken(&key.model, other.as_str()).into());
+        }
+        written.asked = written.asked.saturating_add(1);
+        if written.asked > ONE_BY_ONE {
+            return Ok(());
         }
         spelled_as_before(session, &key.licence, &key.model).await
     }
@@ -217,6 +239,11 @@ impl<'b> Batch<'b> {
             self.one_spelling(session, &new.firearm).await?;
         }
         let firearm = known.get_mut(&new.firearm).expect("every firearm of the groups is there");
+        if firearm.entries.len() >= MOST_ENTRIES {
+            let what = format!("it has {MOST_ENTRIES} entries, the most that one firearm has here");
+            let hint = "look whether one serial number stands for many firearms";
+            return Err(Refusal::OutOfOrder { what, hint }.into());
+        }
         if firearm.id.is_none() && firearm.entries.is_empty() {
             if new.description.is_none() || !brings_in(&new.event) {
                 return Err(Refusal::UnknownFirearm(new.firearm.clone()).into());
@@ -402,9 +429,10 @@ pub(crate) async fn has_room(
         && standing.iter().any(|entry| rules::is_beginning(&entry.event))
         && let Some(stored) = session.code(number).await?
         && stored.firearm_id == Some(id)
-        && encode::parts(stored.parts).contains(&part)
     {
-        made_with = Some(encode::code(number)?);
+        let parts = encode::parts(stored.parts);
+        parts.iter().try_for_each(|part| is_of_a_firearm(*part))?;
+        made_with = parts.contains(&part).then(|| encode::code(number)).transpose()?;
     }
     match rules::other_part(standing, (part, own), on, made_with) {
         Some(there) => Err(rules::occupied(part, there, on).into()),
@@ -462,6 +490,15 @@ fn mistaken(model: &Model, written: &str) -> Refusal {
     Refusal::OutOfOrder { what, hint: "write it in the same way; serial numbers are its own" }
 }
 
+/// Refuses rounds where parts are fitted or removed: the code of a box would lead to a firearm.
+pub(crate) fn is_of_a_firearm(part: Part) -> Result<(), Refusal> {
+    if part != Part::Round {
+        return Ok(());
+    }
+    let what = "a round is no part of a firearm, and boxes have no parts".to_owned();
+    Err(Refusal::OutOfOrder { what, hint: "issue codes for boxes with `ammunition issue`" })
+}
+
 /// The firearm that was made with the part that an event names, after checking that the code was issued for such a part;
 /// `None` for other events and for parts issued alone.
 pub(crate) async fn marked_part(session: &mut Session, event: &Event) -> Result<Option<i64>, BooksError> {
@@ -476,5 +513,6 @@ pub(crate) async fn marked_part(session: &mut Session, event: &Event) -> Result<
         let what = format!("code {code} was issued for {}, not for {part}", parts.join(" and "));
         return Err(Refusal::OutOfOrder { what, hint: "check part and code" }.into());
     }
+    is_of_a_firearm(*part)?;
     Ok(issued.firearm_id)
 }

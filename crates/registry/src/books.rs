@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use crate::desk::Desk;
 use crate::encode;
+use crate::entries::not_in_the_future;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, View};
 use crate::firearm::{Firearm, FirearmKey, Licensee};
@@ -284,7 +285,7 @@ impl Books {
     /// Writes that a licensee went out of business and who keeps its records, so that chains can say so.
     ///
     /// # Errors
-    /// [`Refusal::OutOfOrder`] when that is recorded already.
+    /// [`Refusal::OutOfOrder`] when that is recorded already, and for a day in the future.
     pub async fn close_licensee(
         &self,
         licence: &LicenceNumber,
@@ -292,6 +293,7 @@ impl Books {
         records_at: &str,
         now: Timestamp,
     ) -> Result<(), BooksError> {
+        not_in_the_future(closed_on, now)?;
         let body = json!({"licence": licence, "closed_on": closed_on, "records_at": records_at});
         let mut ledger = self.ledger.lock().await;
         let entered = self.enter(&mut ledger, "closure", &body, now).await?;
@@ -454,7 +456,7 @@ const CLOCK_IS_RIGHT: &str = "clock-is-right";
 
 /// How far a clock may be set back, in microseconds, before its times are worse than none: time services correct
 /// seconds.
-const SET_BACK: i64 = 300_000_000;
+pub(crate) const SET_BACK: i64 = 300_000_000;
 
 /// How long books rest before somebody must say that the clock is right, in microseconds: a quarter of a year. One act under a clock
 /// that is years ahead would close the books until then.

@@ -130,18 +130,21 @@ pub struct Chain {
     pub first_sale: Option<RetailSale>,
     /// Thefts and losses ever recorded, recovered or not.
     pub losses: Vec<(Date, Loss)>,
+    /// When it was found again, and the incident that ended.
+    #[serde(default)]
+    pub recoveries: Vec<(Date, Reference)>,
 }
 
 /// Days from the first retail sale to the recovery of the case.
 ///
-/// A short time may point to trafficking, but a firearm newly stolen shows a short time as well; so an open theft
-/// report suppresses the figure.
+/// A short time may point to trafficking, but a firearm newly stolen shows a short time as well; so a theft report that is open, or
+/// was on the day of recovery of the case, suppresses the figure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeToCrime {
     /// Whole days.
     Days(i64),
-    /// Withheld because the firearm is reported stolen or lost under this incident number.
+    /// Withheld because the firearm is, or was on that day, reported stolen or lost under this incident number.
     SuppressedByLoss(Reference),
     /// The recovery lies before the first retail sale in the books: one of the two dates is wrong, or the reading is.
     BeforeSale,
@@ -168,6 +171,9 @@ pub fn time_to_crime(chain: &Chain, recovered_on: Option<Date>) -> TimeToCrime {
     if let ChainEnd::Lost { loss, .. } = &chain.end {
         return TimeToCrime::SuppressedByLoss(loss.incident.clone());
     }
+    if let Some(incident) = recovered_on.and_then(|day| missing_on(chain, day)) {
+        return TimeToCrime::SuppressedByLoss(incident);
+    }
     let Some((sale, recovered)) = chain.first_sale.as_ref().zip(recovered_on) else {
         return TimeToCrime::Unknown;
     };
@@ -176,6 +182,18 @@ pub fn time_to_crime(chain: &Chain, recovered_on: Option<Date>) -> TimeToCrime {
         Ok(_) => TimeToCrime::BeforeSale,
         Err(_) => TimeToCrime::Unknown,
     }
+}
+
+/// The incident under which the firearm was missing on a day; one found again on that very day was missing before.
+fn missing_on(chain: &Chain, day: Date) -> Option<Reference> {
+    let back = |on: &Date, loss: &Loss| {
+        chain
+            .recoveries
+            .iter()
+            .any(|(again, incident)| *incident == loss.incident && (*on..day).contains(again))
+    };
+    let open = chain.losses.iter().find(|(on, loss)| *on <= day && !back(on, loss));
+    open.map(|(_, loss)| loss.incident.clone())
 }
 
 /// The entry that an order of entries shows as the newest that is still the last word; used by corrections.
@@ -190,12 +208,16 @@ struct Builder {
     end: Option<ChainEnd>,
     first_sale: Option<RetailSale>,
     losses: Vec<(Date, Loss)>,
+    recoveries: Vec<(Date, Reference)>,
     /// How the chain ended before the firearm went missing.
     before_loss: Option<ChainEnd>,
 }
 
 impl Builder {
     fn take(&mut self, event: &Event, on: Date) {
+        if let Event::Recovered { incident, .. } = event {
+            self.recoveries.push((on, incident.clone()));
+        }
         match event {
             Event::Manufactured { by } => self.begin(Role::Manufacturer, by, on),
             Event::Imported { by } => self.begin(Role::Importer, by, on),
@@ -297,7 +319,8 @@ impl Builder {
         }
         let holder = &self.links[last];
         let open = || ChainEnd::WithLicensee { holder: holder.licensee.clone(), since: holder.from };
-        let end = self.end.unwrap_or_else(open);
-        Some(Chain { links: self.links, end, first_sale: self.first_sale, losses: self.losses })
+        let end = self.end.take().unwrap_or_else(open);
+        let Self { links, first_sale, losses, recoveries, .. } = self;
+        Some(Chain { links, end, first_sale, losses, recoveries })
     }
 }

@@ -206,6 +206,11 @@ impl Books {
         };
         if (event, *on) != (&old.event, old.on) {
             self.signs_for_itself(event)?;
+        } else if correction.description.is_none() {
+            let what = format!("the correction says what entry {entry} says");
+            let hint =
+                "give the right day, event or description, or withdraw the entry with `correct --void`";
+            return Err(Refusal::OutOfOrder { what, hint }.into());
         }
         not_in_the_future(*on, now)?;
         rules::plausible(event, *on)?;

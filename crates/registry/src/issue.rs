@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix, UnitNumber};
 
-use crate::batch::{has_room, spelled_as_before};
+use crate::batch::{has_room, is_of_a_firearm, spelled_as_before};
 use crate::books::{Books, Entered, unit_counter};
 use crate::encode;
 use crate::entries::{entry_row, not_in_the_future};
@@ -58,7 +58,7 @@ pub struct Issued {
 /// `count` serial numbers that count up from `first` in its last group of digits, which keeps its width.
 ///
 /// # Errors
-/// [`Refusal::Request`] when there are no digits to count or they run over.
+/// [`Refusal::Request`] when there are no digits to count, they run over, or there are far more than a block has codes.
 ///
 /// ```
 /// let serials = registry::serial_run(&"AB-098".parse()?, 3)?;
@@ -72,6 +72,14 @@ pub fn serial_run(first: &Serial, count: u32) -> Result<Vec<Serial>, BooksError>
     let refuse = |what: String| Refusal::Request { what, hint: "give a first serial number such as AB10001" };
     if count == 0 {
         return Err(refuse("a run of no serial numbers".to_owned()).into());
+    }
+    // What no block can hold is refused by the block; here, what memory should not.
+    if count > 2 * UnitNumber::COUNT {
+        return Err(refuse(format!(
+            "{count} serial numbers in one run, and a block has {} codes",
+            UnitNumber::COUNT
+        ))
+        .into());
     }
     let start: u64 =
         number.parse().map_err(|_| refuse(format!("serial number {first} does not end in digits")))?;
@@ -101,6 +109,7 @@ impl Books {
         now: Timestamp,
         mut take: impl FnMut(&[Issued]),
     ) -> Result<u64, BooksError> {
+        self.keys.own()?;
         let (prefix, known) = self.admit(run, now).await?;
         let mut new = 0;
         for serials in run.serials.chunks(CHUNK) {
@@ -147,6 +156,8 @@ impl Books {
         by: &Person,
         now: Timestamp,
     ) -> Result<Code, BooksError> {
+        self.keys.own()?;
+        is_of_a_firearm(part)?;
         let mut ledger = self.ledger.lock().await;
         let prefix = self.block_for(None, 1).await?;
         if let Some((key, on)) = fitted {

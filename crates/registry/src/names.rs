@@ -184,7 +184,7 @@ fn printable(text: &str, most: usize) -> Result<String, &'static str> {
 /// As [`printable`], with the joiners that some scripts need in names.
 fn joined(text: &str, most: usize) -> Result<String, &'static str> {
     let text = bounded(text, most)?;
-    if text.chars().any(is_unseen) {
+    if !text.is_ascii() && text.chars().any(is_unseen) {
         return Err(UNSEEN);
     }
     // What spreadsheets run when they open a table: `=…`, `@…`, and `+…` or `-…` with a call in it.

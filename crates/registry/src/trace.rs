@@ -298,6 +298,7 @@ impl Books {
             end: ChainEnd::WithLicensee { holder: self.issuer(), since: None },
             first_sale: None,
             losses: Vec::new(),
+            recoveries: Vec::new(),
         };
         let mut chain = chain(&View::Corrected.of(&history.entries)).unwrap_or_else(nowhere);
         if let ChainEnd::WithLicensee { holder, .. } = &chain.end

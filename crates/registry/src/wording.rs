@@ -172,7 +172,7 @@ fn time(time: &TimeToCrime, request: &TraceRequest) -> Option<String> {
     match time {
         TimeToCrime::Days(days) => Some(format!("time to crime: {days} days from the first retail sale")),
         TimeToCrime::SuppressedByLoss(incident) => Some(format!(
-            "time to crime is not given: the firearm is reported missing under incident {incident}, so it says nothing of the buyer"
+            "time to crime is not given: the firearm was reported missing under incident {incident}, so it says nothing of the buyer"
         )),
         TimeToCrime::BeforeSale => {
             let day = request.recovered_on.map(|day| day.to_string()).unwrap_or_default();

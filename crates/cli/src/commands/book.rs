@@ -135,7 +135,12 @@ pub(crate) fn correct(arguments: &Correct) -> Result<Exit, Failure> {
             (None, Some(old)) => Some((old.event.clone(), arguments.on.unwrap_or(old.on))),
             (None, None) => None,
         };
-        let description = arguments.description.description(&books);
+        let description = arguments.description.corrected(&history.firearm.description);
+        if arguments.void && description.is_some() {
+            return Err(
+                Exit::BadInput.because("what did not happen is of no description: leave that out, or --void")
+            );
+        }
         let (entry, reason) = (arguments.entry, arguments.reason.clone());
         let correction = Correction { firearm, entry, becomes, description, reason };
         let number =

@@ -78,29 +78,60 @@ pub(crate) struct Described {
     /// Calibre or gauge.
     #[arg(long)]
     calibre: Option<Calibre>,
-    /// Manufacturer [default: the issuer].
+    /// Manufacturer [default: the issuer; in a correction, as before].
     #[arg(long, value_name = "NAME")]
     manufacturer: Option<PartyName>,
     /// Importer.
     #[arg(long, value_name = "NAME")]
     importer: Option<PartyName>,
-    /// Type: pistol, revolver, rifle, shotgun, receiver or other.
-    #[arg(long = "type", default_value = "pistol")]
-    kind: FirearmKind,
-    /// Country of manufacture.
-    #[arg(long, default_value = "US")]
-    country: Country,
+    /// Type: pistol, revolver, rifle, shotgun, receiver or other [default: pistol; in a correction, as before].
+    #[arg(long = "type")]
+    kind: Option<FirearmKind>,
+    /// Country of manufacture [default: US; in a correction, as before].
+    #[arg(long)]
+    country: Option<Country>,
 }
 
 impl Described {
-    pub(crate) fn description(&self, books: &Books) -> Option<Description> {
-        Some(Description {
+    /// The description of a firearm that may be new; nothing where nothing is said.
+    pub(crate) fn description(&self, books: &Books) -> Result<Option<Description>, Failure> {
+        if self.is_empty() {
+            return Ok(None);
+        }
+        let calibre = self.calibre.clone().ok_or_else(|| {
+            Exit::BadInput.because("a description needs the calibre\nhint: give --calibre as well")
+        })?;
+        Ok(Some(Description {
             manufacturer: self.manufacturer.clone().unwrap_or_else(|| books.issuer().name),
             importer: self.importer.clone(),
-            kind: self.kind,
-            calibre: self.calibre.clone()?,
-            country: self.country.clone(),
+            kind: self.kind.unwrap_or(FirearmKind::Pistol),
+            calibre,
+            country: self
+                .country
+                .clone()
+                .map_or_else(|| "US".parse(), Ok)
+                .or_exit(Exit::BadInput, "--country")?,
+        }))
+    }
+
+    /// A description with what is said put right, and all else as before; nothing where nothing is said.
+    pub(crate) fn corrected(&self, before: &Description) -> Option<Description> {
+        (!self.is_empty()).then(|| Description {
+            manufacturer: self.manufacturer.clone().unwrap_or_else(|| before.manufacturer.clone()),
+            importer: self.importer.clone().or_else(|| before.importer.clone()),
+            kind: self.kind.unwrap_or(before.kind),
+            calibre: self.calibre.clone().unwrap_or_else(|| before.calibre.clone()),
+            country: self.country.clone().unwrap_or_else(|| before.country.clone()),
         })
+    }
+
+    fn is_empty(&self) -> bool {
+        let Self { calibre, manufacturer, importer, kind, country } = self;
+        calibre.is_none()
+            && manufacturer.is_none()
+            && importer.is_none()
+            && kind.is_none()
+            && country.is_none()
     }
 }
 

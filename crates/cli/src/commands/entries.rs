@@ -68,6 +68,10 @@ pub(crate) struct Dispose {
     /// Destroyed, for this reason.
     #[arg(long, value_name = "REASON", group = "recipient")]
     destroyed: Option<Reason>,
+    /// One of several that one buyer bought: the number of the report (ATF F 3310.4). It is an entry of its own, beside that of
+    /// the sale.
+    #[arg(long, value_name = "NUMBER", group = "recipient")]
+    multiple_sale: Option<Reference>,
     /// Day of disposition [default: today].
     #[arg(long, value_name = "DATE")]
     on: Option<Date>,
@@ -85,11 +89,11 @@ pub(crate) struct Theft {
     /// Incident number given by the authority.
     #[arg(long, value_name = "NUMBER")]
     incident: Reference,
-    /// How it went missing: theft, loss or in-transit.
-    #[arg(long, default_value = "theft", value_parser = ["theft", "loss", "in-transit"])]
-    how: String,
+    /// How it went missing: theft, loss or in-transit [default: theft].
+    #[arg(long, value_parser = ["theft", "loss", "in-transit"], hide_possible_values = true, conflicts_with = "recovered")]
+    how: Option<String>,
     /// Number of the local police report.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "recovered")]
     police_report: Option<Reference>,
     /// The police that report it, or with `--recovered` found it and gave it back, where it was missing from no
     /// licensee's inventory: a theft from its buyer. Without this the holder reports its own loss, in transit the sender.
@@ -109,8 +113,13 @@ pub(crate) fn record(arguments: &Record) -> Result<Exit, Failure> {
         let holder = arguments.holder.licensee(books);
         let from = arguments.from_licence.clone().zip(arguments.from_name.clone());
         let event = match (arguments.how.as_str(), from, &arguments.reference) {
-            ("manufactured", ..) => Event::Manufactured { by: holder },
-            ("imported", ..) => Event::Imported { by: holder },
+            ("manufactured", None, None) => Event::Manufactured { by: holder },
+            ("imported", None, None) => Event::Imported { by: holder },
+            ("manufactured" | "imported", ..) => {
+                let what = "what was made or imported came from no licensee and under no reference";
+                return Err(Exit::BadInput
+                    .because(format!("{what}\nhint: enter where it came from with --how acquired")));
+            }
             (_, Some((licence, name)), _) => {
                 Event::Acquired { holder, source: Source::Licensee(Licensee { licence, name }) }
             }
@@ -122,7 +131,7 @@ pub(crate) fn record(arguments: &Record) -> Result<Exit, Failure> {
                     .because("say where it came from: --from-licence and --from-name, or --reference"));
             }
         };
-        Ok((event, arguments.description.description(books)))
+        Ok((event, arguments.description.description(books)?))
     })
 }
 
@@ -133,6 +142,9 @@ pub(crate) fn dispose(arguments: &Dispose) -> Result<Exit, Failure> {
         if let Some(reason) = &arguments.destroyed {
             return Ok((Event::Destroyed { holder, reason: reason.clone() }, None));
         }
+        if let Some(reference) = &arguments.multiple_sale {
+            return Ok((Event::MultipleSale { holder, reference: reference.clone() }, None));
+        }
         let licensee = arguments.to_licence.clone().zip(arguments.to_name.clone());
         let export = arguments.export.clone().zip(arguments.permit.clone());
         let to = licensee
@@ -140,7 +152,7 @@ pub(crate) fn dispose(arguments: &Dispose) -> Result<Exit, Failure> {
             .or(arguments.form_4473.clone().map(Recipient::Form4473))
             .or(arguments.government.clone().map(Recipient::Government))
             .or(export.map(|(country, permit)| Recipient::Export { country, permit }));
-        let nowhere = "say where it went: --to-licence and --to-name, --form-4473, --government, --export or --destroyed";
+        let nowhere = "say where it went: --to-licence and --to-name, --form-4473, --government, --export, --destroyed or --multiple-sale";
         Ok((Event::Disposed { holder, to: to.ok_or_else(|| Exit::BadInput.because(nowhere))? }, None))
     })
 }
@@ -153,9 +165,9 @@ pub(crate) fn theft(arguments: &Theft) -> Result<Exit, Failure> {
         if arguments.recovered {
             return Ok((Event::Recovered { holder, incident, reported_by }, None));
         }
-        let how = match arguments.how.as_str() {
-            "loss" => LossKind::Loss,
-            "in-transit" => LossKind::InTransit,
+        let how = match arguments.how.as_deref() {
+            Some("loss") => LossKind::Loss,
+            Some("in-transit") => LossKind::InTransit,
             _ => LossKind::Theft,
         };
         let loss = Loss { how, incident, police_report: arguments.police_report.clone(), reported_by };

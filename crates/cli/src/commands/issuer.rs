@@ -35,6 +35,8 @@ enum What {
     Check(Show),
     /// Erase the text of questions and answers whose time is over; that they were there stays in the log.
     Erase(Erase),
+    /// Enter that a licensee went out of business, and who keeps its records: chains that end with it say so.
+    CloseLicensee(CloseLicensee),
     /// Enter that the clock is right although it lies behind the last act in the books, or far ahead of it, so that they go on.
     Clock(Clock),
     /// Write a copy of books, log, keys and node into a new folder, with a list of hashes. The node must not run.
@@ -73,6 +75,21 @@ struct Erase {
     /// Who does this, as it is written into the books.
     #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
     by: Person,
+}
+
+#[derive(Debug, Args)]
+struct CloseLicensee {
+    /// The issuer's folder.
+    dir: PathBuf,
+    /// Its licence.
+    #[arg(long, value_name = "NUMBER")]
+    licence: LicenceNumber,
+    /// Since when it is closed.
+    #[arg(long, value_name = "DATE")]
+    on: Date,
+    /// Who keeps its records now, such as the Out-of-Business Records Center (27 CFR 478.127).
+    #[arg(long, value_name = "NAME")]
+    records_at: PartyName,
 }
 
 #[derive(Debug, Args)]
@@ -155,6 +172,15 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
         What::Show(show) => wait(blocks(show)),
         What::Check(show) => wait(check(show)),
         What::Erase(arguments) => wait(erase(arguments)),
+        What::CloseLicensee(close) => wait(async {
+            let (books, at) = (open(&close.dir).await?, Timestamp::now());
+            books
+                .close_licensee(&close.licence, close.on, close.records_at.as_str(), at)
+                .await
+                .map_err(failure)?;
+            books.close().await;
+            Ok(Exit::Done)
+        }),
         What::Clock(clock) => wait(async {
             let books = open(&clock.dir).await?;
             books.affirm_clock(&clock.reason, &clock.by, Timestamp::now()).await.map_err(failure)?;
@@ -244,8 +270,11 @@ fn copied(folder: &Path, files: usize, json: bool) -> Result<Exit, Failure> {
 
 async fn erase(arguments: &Erase) -> Result<Exit, Failure> {
     let before = arguments.before.to_zoned(TimeZone::UTC).or_exit(Exit::BadInput, "cannot use the day")?;
+    let now = Timestamp::now();
+    let witnessed = server::witnessed_time_of_books(&arguments.dir, now).await;
+    let witnessed = witnessed.or_exit(Exit::Environment, "the issuer's node cannot be used")?;
     let books = open(&arguments.dir).await?;
-    let erased = books.erase(before.timestamp(), &arguments.by, Timestamp::now()).await.map_err(failure)?;
+    let erased = books.erase(before.timestamp(), &arguments.by, (now, witnessed)).await.map_err(failure)?;
     books.close().await;
     files::print_line(format!("{erased} questions and answers erased"))?;
     Ok(Exit::Done)
@@ -259,17 +288,20 @@ async fn check(show: &Show) -> Result<Exit, Failure> {
             "schema": "microstamp.books-check/1", "agree": agree, "log_entries": found.log_entries,
             "agreed": found.agreed, "without_effect": found.without_effect, "altered": found.altered,
             "unexplained": found.unexplained, "erased": found.erased, "faults": found.faults,
+            "erased_unwitnessed": found.erased_unwitnessed,
         }))?;
     } else {
         files::print_line(format!(
             "{} of {} log entries agree with the books",
             found.agreed, found.log_entries
         ))?;
-        if found.erased > 0 {
-            files::print_line(format!(
-                "{} questions and answers erased when their time was over",
-                found.erased
-            ))?;
+        for (erased, by) in [
+            (found.erased - found.erased_unwitnessed, "when their time was over, as witnesses know it"),
+            (found.erased_unwitnessed, "when their time was over by this machine's clock alone"),
+        ] {
+            if erased > 0 {
+                files::print_line(format!("{erased} questions and answers erased {by}"))?;
+            }
         }
         let lists = [
             (&found.without_effect, "records without effect, cut off by a crash or refused"),

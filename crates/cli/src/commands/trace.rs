@@ -172,7 +172,15 @@ fn request(arguments: &Trace) -> Result<TraceRequest, Failure> {
     } else {
         let scheme = Scheme::by_name(&arguments.scheme).or_exit(Exit::BadInput, "cannot ask")?;
         let codes = arguments.codes.iter().map(|text| candidate(&scheme, text));
-        (codes.collect::<Result<_, _>>()?, None)
+        let codes: Vec<CandidateCode> = codes.collect::<Result<_, _>>()?;
+        let sum: f64 = codes.iter().map(|candidate| candidate.posterior).sum();
+        if sum > 1.0 + ROUNDING {
+            let what = format!("the codes' posteriors add up to {sum}, more than 1");
+            return Err(
+                Exit::BadInput.because(format!("{what}\nhint: give each its own, as in `K73MXPKA=0.7`"))
+            );
+        }
+        (codes, None)
     };
     Ok(TraceRequest {
         codes,

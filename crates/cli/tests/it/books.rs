@@ -185,8 +185,57 @@ fn a_reading_is_asked_about_only_where_it_names_codes() {
         assert!(remarks.contains(says), "{remarks}");
     }
     let trace = ["--local", "k7", "--ori", "CA0194200", "--case", "1", "--reason", "at a scene"];
+    assert_eq!(
+        shell.run(&[["trace", &code, "K70000"].as_slice(), &trace].concat()).0,
+        2,
+        "each would be certain"
+    );
     for posterior in ["0", "NaN", "-0.1", "1.1", "x"] {
         let asked = format!("{code}={posterior}");
         assert_eq!(shell.run(&[["trace", &asked].as_slice(), &trace].concat()).0, 2, "{posterior}");
     }
+}
+
+/// Nothing that is said on the command line is passed over.
+#[test]
+fn what_is_said_is_entered_or_refused() {
+    let (shell, code) = Shell::with_three_pistols();
+    let from = ["--from-licence", "1-23-456-01-9A-33333", "--from-name", "Corner Guns"];
+    let new = ["record", "--registry", "k7", "--model", "M9", "--serial", "X1", "--how", "manufactured"];
+    let lost = [&["theft"], FIRST, &["--incident", "I-1"]].concat();
+    let correct = [&["correct"], FIRST, &["--entry", "1", "--reason", "as the report says"]].concat();
+    let refused: [(&[&str], &[&str], i32); 7] = [
+        (&new, &[&["--calibre", "9 mm"], &from[..]].concat(), 2),
+        (&new, &["--calibre", "9 mm", "--reference", "B-1"], 2),
+        (&new, &["--manufacturer", "Other Arms"], 2),
+        (&lost, &["--recovered", "--how", "loss"], 2),
+        (&lost, &["--recovered", "--police-report", "P-1"], 2),
+        (&correct, &["--void", "--type", "rifle"], 2),
+        (&correct, &[], 4),
+    ];
+    for (words, more, expected) in refused {
+        let (exit, _, remarks) = shell.run(&[words, more].concat());
+        assert_eq!(exit, expected, "{words:?} {more:?}: {remarks}");
+    }
+    // A correction of the description leaves the rest of it as it was.
+    shell.done(&[&correct[..], &["--type", "revolver"]].concat());
+    let note = shell.done(&[&["certificate"], FIRST].concat());
+    assert!(note.contains("type: revolver\n") && note.contains("calibre: 9 mm Luger\n"), "{note}");
+    let to_dealer =
+        ["--to-licence", "1-23-456-01-9A-33333", "--to-name", "Corner Guns", "--on", "2024-02-01"];
+    shell.done(&[&["dispose"], FIRST, &to_dealer].concat());
+    shell.done(
+        &[&["dispose"], FIRST, DEALER, &["--multiple-sale", "3310-4-17", "--on", "2024-03-01"]].concat(),
+    );
+    let book = shell.done(&[&["book"], FIRST].concat());
+    assert!(book.contains("multiple-sale  Corner Guns") && book.contains("report 3310-4-17"), "{book}");
+    let close = ["issuer", "close-licensee", "k7", "--licence", "1-23-456-01-9A-33333"];
+    let close = [&close[..], &["--records-at", "the tracing centre", "--on"]].concat();
+    assert_eq!(shell.run(&[&close[..], &["2999-01-01"]].concat()).0, 4, "in the future");
+    shell.done(&[&close[..], &["2024-06-01"]].concat());
+    assert_eq!(shell.run(&[&close[..], &["2024-06-02"]].concat()).0, 4, "it is recorded");
+    let (exit, answer) = shell.trace(&code, &[]);
+    assert_eq!((exit, &answer["chain_end"]["end"]), (0, &"out-of-business".into()), "{answer}");
+    assert_eq!(answer["chain_end"]["records_at"], "the tracing centre");
+    shell.done(&["issuer", "check", "k7"]);
 }

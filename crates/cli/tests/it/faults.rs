@@ -154,7 +154,16 @@ fn an_heir_is_not_told_to_open_blocks() {
     assert!(put_back.status.success() && !remarks.contains("add-prefix"), "{remarks}");
     assert!(remarks.contains("the log goes on under another name"), "{remarks}");
     assert_ne!(done(folder, "cat again/keys/log.pub"), done(folder, "cat taken/keys/log.pub"));
-    done(folder, "microstamp issuer check again && microstamp issuer check taken");
+    // Nor of the heir of books whose blocks are closed.
+    done(folder, "rm -rf k7 && mkdir all && mv bundle* heir.key taken copy again all");
+    done(folder, "microstamp issuer init k7 --prefix K7 --name 'Example Arms (synthetic)'");
+    done(folder, "microstamp issuer backup k7 copy && microstamp issuer restore copy closed");
+    done(folder, "microstamp issuer hand-over closed --to \"$(cat heir.pub)\" -o bundle");
+    done(folder, "microstamp issuer take-over bundle taken --identity all/heir.key");
+    let refused = shell(folder, &format!("microstamp {} --first Z1 --count 1", ISSUE.replace("k7", "taken")));
+    let remarks = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(4) && remarks.contains("taken over from another"), "{remarks}");
+    done(folder, "microstamp issuer check all/again && microstamp issuer check all/taken");
 }
 
 #[test]

@@ -341,6 +341,7 @@ macro_rules! session_calls {
 
 session_calls! {
     "read the version": version() -> i64;
+    "read what was said of the clock": clock_acts() -> Vec<(i64, String)>;
     "find the last record of a kind": last_record(kind: &str) -> Option<String>;
     "make the tables": migrate(now: i64) -> ();
     "take numbers": take_numbers(name: &str, count: i64) -> i64;
@@ -354,6 +355,7 @@ session_calls! {
     "read a record's time": recorded_at(record: i64) -> Option<i64>;
     "write a log index": put_logged(record: i64, log_index: i64) -> ();
     "read the end of the log": log_end() -> i64;
+    "read a licensee's models": models(licence: &str) -> Vec<String>;
     "find models that may be taken for one": spellings(licence: &str, model: &str) -> Vec<String>;
     "read a log index": log_index(record: i64) -> Option<i64>;
     "read the records": records(after: i64, limit: i64) -> Vec<RecordRow>;

@@ -33,6 +33,11 @@ pub(crate) async fn last_record(conn: &mut Connection, kind: &str) -> Done<Optio
     row.map(|row| row.try_get(0)).transpose()
 }
 
+pub(crate) async fn clock_acts(conn: &mut Connection) -> Done<Vec<(i64, String)>> {
+    let rows = sqlx::query::<Db>(sql::CLOCK_ACTS).fetch_all(&mut *conn).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
 /// Takes `count` numbers of a counter and returns the first; counters begin at 1.
 pub(crate) async fn take_numbers(conn: &mut Connection, name: &str, count: i64) -> Done<i64> {
     let row = sqlx::query::<Db>(sql::TAKE_NUMBERS).bind(name).bind(count).fetch_one(&mut *conn).await?;
@@ -97,6 +102,11 @@ pub(crate) async fn log_end(conn: &mut Connection) -> Done<i64> {
 
 pub(crate) async fn spellings(conn: &mut Connection, licence: &str, model: &str) -> Done<Vec<String>> {
     let rows = sqlx::query::<Db>(sql::SPELLINGS).bind(licence).bind(model).fetch_all(&mut *conn).await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
+
+pub(crate) async fn models(conn: &mut Connection, licence: &str) -> Done<Vec<String>> {
+    let rows = sqlx::query::<Db>(sql::MODELS).bind(licence).fetch_all(&mut *conn).await?;
     rows.iter().map(|row| row.try_get(0)).collect()
 }
 

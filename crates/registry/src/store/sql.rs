@@ -33,6 +33,10 @@ pub(super) const PUT_RECORD: &str =
     "INSERT INTO record (record_id, kind, recorded_at, salt, body) VALUES ($1, $2, $3, $4, $5)";
 pub(super) const LAST_RECORD: &str =
     "SELECT body FROM record WHERE kind = $1 ORDER BY record_id DESC LIMIT 1";
+/// Times and texts of what was said of this machine's clock.
+pub(super) const CLOCK_ACTS: &str =
+    "SELECT recorded_at, body FROM record JOIN logged ON logged.record_id = record.record_id
+  WHERE kind IN ('clock-was-ahead', 'clock-is-right')";
 /// SQLite only: a copy of the whole database as one transaction sees it.
 pub(super) const SNAPSHOT: &str = "VACUUM INTO $1";
 pub(super) const COUNT_ENTRIES: &str = "SELECT COUNT(*), COALESCE(MAX(entry_id), 0) FROM entry";
@@ -62,6 +66,7 @@ pub(super) const FIND_LINE: &str = "SELECT line_id FROM line WHERE licence = $1 
 /// The models of a licence that may be taken for one: in whatever case of ASCII letters, and any where one of the two has others.
 pub(super) const SPELLINGS: &str = "SELECT model FROM line WHERE licence = $1
   AND (LOWER(model) = LOWER($2) OR OCTET_LENGTH(model) > LENGTH(model) OR OCTET_LENGTH($2) > LENGTH($2)) ORDER BY line_id";
+pub(super) const MODELS: &str = "SELECT model FROM line WHERE licence = $1";
 pub(super) const PUT_LINE: &str = "INSERT INTO line (line_id, licence, model) VALUES ($1, $2, $3)";
 pub(super) const FIND_DESCRIPTION: &str = "SELECT description_id FROM description WHERE body = $1";
 pub(super) const PUT_DESCRIPTION: &str = "INSERT INTO description (description_id, body) VALUES ($1, $2)";

@@ -15,6 +15,8 @@ on_both! {
     books_of_every_kind_of_act_agree
     a_withdrawn_making_leads_nowhere
     what_was_asked_long_ago_is_erased_and_stays_in_the_log
+    a_clock_that_is_ahead_erases_nothing
+    erasing_goes_by_the_witnesses_time
     nothing_is_certified_or_sold_of_what_never_was
 }
 
@@ -197,22 +199,71 @@ async fn nothing_is_certified_or_sold_of_what_never_was(place: Place) {
     }
 }
 
+fn day(number: i64) -> jiff::Timestamp {
+    now() + jiff::SignedDuration::from_hours(24 * number)
+}
+
+/// Lets days pass in which something is done now and then.
+async fn pass(place: &Place, days: std::ops::Range<i64>) {
+    let (key, by) = (place.key("AB0001"), "clerk".parse().unwrap());
+    for at in days.step_by(80).skip(1) {
+        place.books.certificate(&key, &by, day(at)).await.unwrap();
+    }
+}
+
+/// A clock that is set ahead makes nothing old: neither by affirming it, nor in steps that nobody must affirm.
+async fn a_clock_that_is_ahead_erases_nothing(place: Place) {
+    let code = place.issue(&run("AB0001", 1)).await[0].code;
+    place.books.trace(&crate::outage::question(code), now()).await.unwrap();
+    let (by, reason) = ("operator".parse().unwrap(), "nobody asked for a year".parse().unwrap());
+    place.books.affirm_clock(&reason, &by, day(400)).await.unwrap();
+    let refused = place.books.erase(day(1), &by, (day(400), None)).await.unwrap_err().to_string();
+    assert!(
+        refused.contains("kept for a year, 400 days not counted over which the clock was affirmed"),
+        "{refused}"
+    );
+    // Set back, and forward again step by step.
+    place.books.affirm_clock(&reason, &by, day(1)).await.unwrap();
+    pass(&place, 1..402).await;
+    assert_eq!(place.books.erase(day(1), &by, (day(402), None)).await.unwrap(), 2);
+    assert!(place.books.reconcile().await.unwrap().agrees(), "nothing speaks against it yet");
+    // Once the clock is right again, what went is missing.
+    place.books.affirm_clock(&reason, &by, day(2)).await.unwrap();
+    let found = place.books.reconcile().await.unwrap();
+    assert_eq!((found.altered.as_slice(), found.erased), ([3, 4].as_slice(), 0), "{found:?}");
+    assert!(found.faults.iter().any(|fault| fault.contains("is void: a later act shows")), "{found:?}");
+}
+
+/// Where witnesses know the time, theirs counts.
+async fn erasing_goes_by_the_witnesses_time(place: Place) {
+    let code = place.issue(&run("AB0001", 1)).await[0].code;
+    place.books.trace(&crate::outage::question(code), now()).await.unwrap();
+    let by = "operator".parse().unwrap();
+    pass(&place, 0..402).await;
+    for seen in [day(2), day(399), day(404)] {
+        let refused = place.books.erase(day(1), &by, (day(402), Some(seen))).await.unwrap_err().to_string();
+        assert!(refused.contains(&format!("witnesses cosigned the log last at {seen}")), "{refused}");
+    }
+    assert_eq!(place.books.erase(day(1), &by, (day(402), Some(day(402)))).await.unwrap(), 2);
+    let found = place.books.reconcile().await.unwrap();
+    assert_eq!((found.agrees(), found.erased, found.erased_unwitnessed), (true, 2, 0), "{found:?}");
+}
+
 async fn what_was_asked_long_ago_is_erased_and_stays_in_the_log(place: Place) {
     let code = place.issue(&run("AB0001", 1)).await[0].code;
     let question = crate::outage::question(code);
     place.books.trace(&question, now()).await.unwrap();
     let by = "operator".parse().unwrap();
-    let years = |years: i64| now() + jiff::SignedDuration::from_hours(24 * 366 * years);
-    let rested = "nobody asked for a year".parse().unwrap();
-    place.books.affirm_clock(&rested, &by, years(1)).await.unwrap();
-    place.books.trace(&question, years(1)).await.unwrap();
-    let refused = place.books.erase(years(1), &by, years(1)).await.unwrap_err().to_string();
-    assert!(refused.contains("are kept for a year"), "{refused}");
-    place.books.affirm_clock(&rested, &by, years(2)).await.unwrap();
-    assert_eq!(place.books.erase(years(1), &by, years(2)).await.unwrap(), 2, "question and answer");
+    pass(&place, 0..366).await;
+    place.books.trace(&question, day(366)).await.unwrap();
+    let refused = place.books.erase(day(366), &by, (day(366), None)).await.unwrap_err().to_string();
+    assert!(refused.contains("are kept for a year, so"), "{refused}");
+    pass(&place, 366..732).await;
+    assert_eq!(place.books.erase(day(366), &by, (day(732), None)).await.unwrap(), 2, "question and answer");
     let found = place.books.reconcile().await.unwrap();
     assert!(found.agrees(), "{found:?}");
-    assert_eq!((found.log_entries, found.agreed, found.erased), (9, 7, 2));
+    assert_eq!((found.log_entries, found.agreed, found.erased), (15, 13, 2));
+    assert_eq!(found.erased_unwitnessed, 2, "nobody but this machine's clock said that it was time");
     // What was erased is not in the file either, nor beside it; what was asked later is.
     for name in ["books.sqlite", "books.sqlite-wal"] {
         let Ok(bytes) = std::fs::read(place.folder.path().join(name)) else { continue };

@@ -2,8 +2,8 @@
 
 use registry::{ChainEnd, Event, Loss, LossKind, Recipient, Source, TimeToCrime, TraceOutcome};
 
-use crate::behaviour::{ask, traced};
-use crate::place::{self, Place, dealer, on_both, sold, wholesaler};
+use crate::behaviour::{ask, question, traced};
+use crate::place::{self, Place, dealer, now, on_both, sold, wholesaler};
 
 on_both! {
     words_a_theft_and_suppresses_the_time
@@ -42,6 +42,19 @@ async fn words_a_theft_and_suppresses_the_time(place: Place) {
     let found = traced(&place, codes[0].code).await;
     assert!(matches!(&found.chain.end, ChainEnd::RetailSale(sale) if sale.dealer.is(&dealer())));
     assert_eq!((found.chain.links.len(), found.chain.losses.len()), (3, 1));
+    // While it was missing nobody knows who had it, though it was found again; before and after, the time is told.
+    for (day, told) in [
+        ("2024-04-30", TimeToCrime::Days(29)),
+        ("2024-05-01", TimeToCrime::SuppressedByLoss("I-77".parse().unwrap())),
+        ("2024-06-01", TimeToCrime::SuppressedByLoss("I-77".parse().unwrap())),
+        ("2024-06-02", TimeToCrime::Days(62)),
+    ] {
+        let mut request = question(&[(codes[0].code, 1.0)]);
+        request.recovered_on = Some(day.parse().unwrap());
+        let answer = place.books.trace(&request, now()).await.unwrap();
+        let TraceOutcome::Found(found) = answer.outcome else { panic!("{answer:?}") };
+        assert_eq!(found.time_to_crime, told, "{day}");
+    }
     // Stolen again, and this time a dealer takes it in and sells it.
     place.record("AB0001", stolen_from_its_buyer(), "2024-06-10").await.unwrap();
     place.record("AB0001", found_again("I-77", None), "2024-06-20").await.unwrap();

@@ -7,7 +7,7 @@ use registry::{
     View,
 };
 
-use crate::place::{Place, dealer, now, run, sold};
+use crate::place::{MODEL, Place, dealer, now, run, sold};
 
 const MAPPING: &str = r#"
 dates = "%m/%d/%Y"
@@ -315,4 +315,51 @@ async fn the_same_table_is_not_taken_twice() {
     let (_, rejected) = import(&place, &format!("{new}{other}\n"), &options).await;
     assert_eq!(rejected.len(), 1);
     assert!(rejected[0].reason.contains("is written `Old One`"), "{rejected:?}");
+}
+
+#[tokio::test]
+async fn many_new_models_are_told_apart() {
+    let place = Place::sqlite().await.unwrap();
+    let options = ImportOptions { skip_rejected: true, ..ImportOptions::default() };
+    let table = |models: &[String]| {
+        let rows: Vec<String> =
+            models.iter().map(|model| format!("{model},S1,pistol,9 mm,US,2024-01-02\n")).collect();
+        format!("model,serial,type,calibre,country,made_on\n{}", rows.concat())
+    };
+    let before: Vec<String> = (0..50).map(|number| format!("Model {number}")).collect();
+    let (done, rejected) = import(&place, &table(&before), &options).await;
+    assert_eq!((done.unwrap().entries, rejected.len()), (50, 0));
+    // So many that the tables are not asked for each, with some among them that are in the tables, or above them.
+    let mut new: Vec<String> = (100..160).map(|number| format!("Model {number}")).collect();
+    new.extend(["MODEL 7", "model 49", "mODEL 101", "Mоdel 159", "Model 160"].map(ToOwned::to_owned));
+    let (done, rejected) = import(&place, &table(&new), &options).await;
+    let reasons: Vec<&str> = rejected.iter().map(|row| row.reason.as_str()).collect();
+    let expected = ["Model 7", "Model 49", "Model 101", "Model 159"];
+    assert_eq!((done.unwrap().entries, reasons.len()), (61, expected.len()), "{reasons:?}");
+    for (reason, written) in reasons.iter().zip(expected) {
+        assert!(reason.contains(&format!("is written `{written}` in these books")), "{reason}");
+    }
+}
+
+#[tokio::test]
+async fn one_firearm_has_a_bounded_number_of_entries() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("X1", 1)).await;
+    let rows: Vec<String> =
+        (0..1_001).map(|row| format!("{MODEL},X1,multiple-sale,2024-03-01,R{row}\n")).collect();
+    let table = format!("model,serial,event,on,reference\n{}", rows.concat());
+    let options = ImportOptions { skip_rejected: true, ..ImportOptions::default() };
+    let (done, rejected) = import(&place, &table, &options).await;
+    assert_eq!(done.unwrap().entries, 999, "and its making");
+    assert!(rejected.len() == 2 && rejected[0].line == 1_001, "{rejected:?}");
+    assert!(rejected[0].reason.contains("it has 1000 entries"), "{rejected:?}");
+    // What is wrong among them can still be put right.
+    let correction = Correction {
+        firearm: place.key("X1"),
+        entry: 2,
+        becomes: None,
+        description: None,
+        reason: "that report was of another firearm".parse().unwrap(),
+    };
+    place.books.correct(&correction, &"clerk".parse().unwrap(), now()).await.unwrap();
 }
