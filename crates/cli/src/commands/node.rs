@@ -96,7 +96,7 @@ struct Certificate {
     /// The node's folder; its address must begin with https://.
     dir: PathBuf,
     /// Days for which the certificate holds.
-    #[arg(long, default_value_t = 365)]
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i64).range(1..=36_500))]
     days: i64,
 }
 

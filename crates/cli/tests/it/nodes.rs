@@ -214,8 +214,19 @@ fn a_log_goes_on_as_another_and_records_go_after_their_time() {
     let whole = |key: &str| house.run(&["audit", "fsck", "police/node", "--key", key]);
     assert_eq!(whole(&after).0, 0, "{:?}", whole(&after));
 
-    let (code, _, error) = house.run(&["node", "erase", "police", "--before", "2999-01-01"]);
-    assert!(code == 4 && error.contains("a year or more ago"), "{code}: {error}");
+    for (folder, before, code, words) in [
+        ("police", "2999-01-01", 4, "a year or more ago"),
+        ("police", "2020-01-02", 2, "the first day of a month"),
+        ("nowhere", "2020-01-01", 2, "node.toml"),
+    ] {
+        let (found, _, error) = house.run(&["node", "erase", folder, "--before", before]);
+        assert!(found == code && error.contains(words), "{folder} {before}: {found}: {error}");
+        assert!(!error.contains("did not take"), "{error}");
+    }
+    for days in ["0", "-5", "9223372036854775807"] {
+        let (code, _, error) = house.run(&["node", "card", "police", &format!("--days={days}")]);
+        assert!(code == 2 && error.contains("1..=36500"), "{days}: {code}: {error}");
+    }
     // A record that is taken away without an act is missed.
     let records =
         std::fs::read_dir(house.path("police/node/records")).unwrap().next().unwrap().unwrap().path();

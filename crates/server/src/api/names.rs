@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`{0}` cannot name a node\nhint: use 1 to 80 letters, digits, dots, hyphens and slashes, such as issuer.example; each part \
-     between slashes begins with a letter or digit"
+     between slashes begins and ends with a letter or digit"
 )]
 pub struct NodeNameError(String);
 
@@ -30,9 +30,10 @@ impl FromStr for NodeName {
 
     fn from_str(text: &str) -> Result<Self, NodeNameError> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '/' | '_');
-        // `..` and the like would name a folder.
-        let begins = |part: &str| part.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if text.len() > 80 || !text.chars().all(fits) || !text.split('/').all(begins) {
+        // `..` and the like would name a folder, and a dot at the end would not be seen.
+        let letter = |c: char| c.is_ascii_alphanumeric();
+        let whole = |part: &str| part.starts_with(letter) && part.ends_with(letter);
+        if text.len() > 80 || !text.chars().all(fits) || !text.split('/').all(whole) {
             return Err(NodeNameError(text.chars().take(80).collect()));
         }
         Ok(Self(text.to_owned()))

@@ -72,11 +72,16 @@ pub(super) async fn with_people(
     // What the witnesses hold is looked at before anything is answered; one that is away does not keep the door shut.
     let _ = tokio::time::timeout(FIRST_LOOK, household.cosign()).await;
     let work = tokio::spawn(async move {
-        every(stopped, |tick| {
+        let upkeep = every(stopped.clone(), |tick| {
             let household = Arc::clone(&household);
             async move { household.tick(tick).await }
-        })
-        .await;
+        });
+        // A directory that hangs holds up nothing else.
+        let renewal = every(stopped, |tick| {
+            let household = Arc::clone(&household);
+            async move { household.renew(tick).await }
+        });
+        tokio::join!(upkeep, renewal);
         household.rest().await;
     });
     Ok((routes, work))
@@ -108,9 +113,6 @@ impl Household {
             close_unused((&self.access, owner.ledger()), clock).await;
         }
         self.settle(false).await;
-        if tick.is_multiple_of(RENEW) || owner.directory().is_behind() {
-            renew(owner.directory(), clock).await;
-        }
         self.cosign().await;
         gauges(owner.node(), owner.directory(), owner.metrics(), clock);
         if let Owner::Issuer(issuer) = owner {
@@ -122,15 +124,23 @@ impl Household {
         }
     }
 
+    /// Fetches the directory, now and then.
+    async fn renew(&self, tick: u32) {
+        let directory = self.owner.directory();
+        if tick.is_multiple_of(RENEW) || directory.is_behind() {
+            renew(directory, &self.clock).await;
+        }
+    }
+
     /// Has the logs cosigned.
     async fn cosign(&self) {
         let (owner, now) = (&self.owner, self.clock.now());
         let Some(directory) = owner.directory().newest() else { return };
         let (watched, log) = (Watched::Node(owner.ledger()), owner.node().log.verifier());
-        let (count, quorum) = self.cosigned.renew(&watched, log, &directory, now).await;
-        owner.metrics().gauge("witnesses_cosigned", count as i64);
         // Before anything is answered: an older copy of the books is told in the same breath.
-        self.cosign_books(&directory).await;
+        let renewed = self.cosigned.renew(&watched, log, &directory, now);
+        let ((count, quorum), ()) = tokio::join!(renewed, self.cosign_books(&directory));
+        owner.metrics().gauge("witnesses_cosigned", count as i64);
         if quorum {
             owner.ledger().state().was_heard();
         }

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
 use transparency::{
     AddCheckpoint, Checkpoint, ConsistencyProof, FolderStore, Policy, Resource, SignedCheckpoint,
     TileStore as _, Tree, VerifierKey, Witness,
@@ -100,7 +102,35 @@ struct State {
     refused: HashMap<NodeName, String>,
     /// Whether a quorum has cosigned since this process began.
     heard: bool,
+    /// Who was asked and has not answered yet.
+    asked: JoinSet<Told>,
+    waits_for: Vec<NodeName>,
 }
+
+/// What a witness is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Step {
+    /// To cosign a checkpoint.
+    First,
+    /// The same, with the proof from the size that it named.
+    Again,
+    /// To show what it cosigned, after it would not sign.
+    Show,
+}
+
+/// What a witness answered.
+#[derive(Debug)]
+struct Told {
+    witness: NodeName,
+    step: Step,
+    /// The checkpoint that it was sent.
+    checkpoint: Checkpoint,
+    /// Status and content.
+    answer: Result<(u16, Vec<u8>), String>,
+}
+
+/// How long those that have not answered are waited for, once a quorum has.
+const MOMENT: Duration = Duration::from_millis(250);
 
 impl Cosigned {
     /// Of a node's own log.
@@ -165,26 +195,7 @@ impl Cosigned {
         if missing.is_empty() {
             return (state.signers.len(), true);
         }
-        for witness in missing {
-            let known = state.sizes.get(&witness.name).copied().unwrap_or_default();
-            match self.ask(watched, &signed, (witness, log), known).await {
-                Ok(lines) => {
-                    let keys: Vec<VerifierKey> = witness.key.parse().into_iter().collect();
-                    if signed.add_cosignatures(&lines, &keys).is_ok_and(|added| added > 0) {
-                        state.signers.push(witness.name.clone());
-                    }
-                    state.sizes.insert(witness.name.clone(), signed.checkpoint.size);
-                    state.refused.remove(&witness.name);
-                }
-                Err(reason) => {
-                    // Once for each reason, not twice a second.
-                    if state.refused.get(&witness.name) != Some(&reason) {
-                        tracing::warn!(witness = %witness.name, reason, "no cosignature");
-                        state.refused.insert(witness.name.clone(), reason);
-                    }
-                }
-            }
-        }
+        self.ask_all(&mut state, (watched, log), &mut signed, directory, &missing).await;
         let needed = directory.content().quorum;
         let count = state.signers.len();
         let policy = policy.ok().filter(|policy| policy.check(&signed).is_ok());
@@ -200,6 +211,124 @@ impl Cosigned {
         (count, quorum)
     }
 
+    /// Asks all witnesses that are missing at once, and takes what they answer until all have, or a quorum has and the others had a
+    /// moment more: one that hangs holds nobody up. What comes later is taken the next time.
+    async fn ask_all(
+        &self,
+        state: &mut State,
+        (watched, log): (&Watched<'_>, &VerifierKey),
+        signed: &mut SignedCheckpoint,
+        directory: &Directory,
+        missing: &[&WitnessCard],
+    ) {
+        let mut asks = false;
+        for witness in missing {
+            if !state.waits_for.contains(&witness.name) {
+                let known = state.sizes.get(&witness.name).copied().unwrap_or_default();
+                self.ask(state, watched, signed, (witness, Step::First, known));
+                asks = true;
+            }
+        }
+        let needed = directory.content().quorum;
+        let mut end = (state.signers.len() >= needed)
+            .then(|| Instant::now() + if asks { MOMENT } else { Duration::ZERO });
+        loop {
+            let next = match end {
+                Some(end) => tokio::time::timeout_at(end, state.asked.join_next()).await.unwrap_or_default(),
+                None => state.asked.join_next().await,
+            };
+            match next {
+                None => return,
+                // A task that did not come to its end: all are asked anew.
+                Some(Err(_)) => {
+                    state.asked.abort_all();
+                    state.waits_for.clear();
+                }
+                Some(Ok(told)) => {
+                    state.waits_for.retain(|name| *name != told.witness);
+                    let witness = directory.content().witnesses.iter().find(|one| one.name == told.witness);
+                    if let Some(witness) = witness {
+                        self.take(state, (watched, log), signed, (witness, told));
+                    }
+                }
+            }
+            if end.is_none() && state.signers.len() >= needed {
+                end = Some(Instant::now() + MOMENT);
+            }
+        }
+    }
+
+    /// Sends a witness the checkpoint, or asks it for the one that it holds; the answer comes to [`Cosigned::take`].
+    fn ask(
+        &self,
+        state: &mut State,
+        watched: &Watched<'_>,
+        signed: &SignedCheckpoint,
+        (witness, step, old): (&WitnessCard, Step, u64),
+    ) {
+        let (message, body) = if step == Step::Show {
+            let name = Witness::memory_name(&signed.checkpoint.origin);
+            (Message::request("GET", &format!("{}/{name}/checkpoint", witness.url)), Vec::new())
+        } else {
+            let target = format!("{}/add-checkpoint", witness.url);
+            let body = match watched.add_checkpoint(signed, old) {
+                Ok(body) => body.to_string().into_bytes(),
+                Err(reason) => return state.refused(&witness.name, reason),
+            };
+            (Message::request("POST", &target).with("content-type", "text/plain"), body)
+        };
+        let (client, name, checkpoint) =
+            (self.client.clone(), witness.name.clone(), signed.checkpoint.clone());
+        state.waits_for.push(name.clone());
+        state.asked.spawn(async move {
+            let answer = client.send(&message, body).await;
+            let answer = answer.map(|(answer, content)| (status(&answer), content));
+            Told { witness: name, step, checkpoint, answer: answer.map_err(|error| error.to_string()) }
+        });
+    }
+
+    /// Takes what a witness answered; a size that it corrects (409) is tried once more.
+    fn take(
+        &self,
+        state: &mut State,
+        (watched, log): (&Watched<'_>, &VerifierKey),
+        signed: &mut SignedCheckpoint,
+        (witness, told): (&WitnessCard, Told),
+    ) {
+        let name = &witness.name;
+        let (status, content) = match told.answer {
+            Ok(answer) => answer,
+            Err(reason) => return state.refused(name, reason),
+        };
+        let words = String::from_utf8_lossy(&content).into_owned();
+        let same = told.checkpoint == signed.checkpoint;
+        match (told.step, status, words.trim().parse::<u64>()) {
+            (Step::Show, ..) => {
+                let shown = SignedCheckpoint::parse(&content).ok().filter(|_| status == 200);
+                let reason = disputed(watched, signed, shown.filter(|shown| shown.verify(log).is_ok()));
+                state.refused(name, reason);
+            }
+            (_, 200, _) => {
+                state.sizes.insert(name.clone(), told.checkpoint.size);
+                state.refused.remove(name);
+                let keys: Vec<VerifierKey> = witness.key.parse().into_iter().collect();
+                if same && signed.add_cosignatures(&words, &keys).is_ok_and(|added| added > 0) {
+                    state.signers.push(name.clone());
+                }
+            }
+            (step, 409, Ok(size)) if size <= told.checkpoint.size => {
+                state.sizes.insert(name.clone(), size);
+                match step {
+                    Step::First if same => self.ask(state, watched, signed, (witness, Step::Again, size)),
+                    Step::First => {}
+                    _ => state.refused(name, "the witness named two different sizes".to_owned()),
+                }
+            }
+            (_, 409 | 422, _) => self.ask(state, watched, signed, (witness, Step::Show, 0)),
+            (_, status, _) => state.refused(name, format!("status {status}: {}", words.trim())),
+        }
+    }
+
     /// Puts on disk what a quorum cosigned, and what shows later when it was.
     fn keep(
         &self,
@@ -212,54 +341,27 @@ impl Cosigned {
             tracing::error!(%error, "what witnesses cosigned is not kept");
         }
     }
+}
 
-    /// The signature lines of one witness; a size that it corrects (409) is tried once more.
-    async fn ask(
-        &self,
-        watched: &Watched<'_>,
-        signed: &SignedCheckpoint,
-        (witness, log): (&WitnessCard, &VerifierKey),
-        known: u64,
-    ) -> Result<String, String> {
-        let target = format!("{}/add-checkpoint", witness.url);
-        let mut old = known;
-        for _ in 0..2 {
-            let body = watched.add_checkpoint(signed, old)?.to_string();
-            let message = Message::request("POST", &target).with("content-type", "text/plain");
-            let answer = self.client.send(&message, body.into_bytes()).await;
-            let (answer, content) = answer.map_err(|error| error.to_string())?;
-            let words = String::from_utf8_lossy(&content).into_owned();
-            match (status(&answer), words.trim().parse()) {
-                (200, _) => return Ok(words),
-                (409, Ok(size)) if size <= signed.checkpoint.size => old = size,
-                (409 | 422, _) => return Err(self.disputed(watched, signed, (witness, log)).await),
-                (status, _) => return Err(format!("status {status}: {}", words.trim())),
-            }
+impl State {
+    /// Notes why a witness did not cosign: once for each reason, not twice a second.
+    fn refused(&mut self, witness: &NodeName, reason: String) {
+        if self.refused.get(witness) != Some(&reason) {
+            tracing::warn!(%witness, reason, "no cosignature");
+            self.refused.insert(witness.clone(), reason);
         }
-        Err("the witness named two different sizes".to_owned())
     }
+}
 
-    /// A witness says that it cosigned another state of the log. Its word alone stops nobody: it must show a checkpoint under
-    /// this log's own key that is longer, or of another tree.
-    async fn disputed(
-        &self,
-        watched: &Watched<'_>,
-        signed: &SignedCheckpoint,
-        (witness, log): (&WitnessCard, &VerifierKey),
-    ) -> String {
-        let place = format!("{}/{}/checkpoint", witness.url, Witness::memory_name(log.name()));
-        let shown = self.client.get(&place).await.ok().filter(|(status, _)| *status == 200);
-        let shown = shown.and_then(|(_, bytes)| SignedCheckpoint::parse(&bytes).ok());
-        let Some(shown) = shown.filter(|shown| shown.verify(log).is_ok()) else {
-            return "it disputes the log and shows nothing".to_owned();
-        };
-        let size = shown.checkpoint.size;
-        let forked =
-            size <= signed.checkpoint.size && watched.extends(&shown.checkpoint, signed) == Some(false);
-        if size > signed.checkpoint.size || forked {
-            watched.was_put_back(size);
-            return format!("it cosigned {size} entries that are not those of this log");
-        }
-        "it disputes a log that it cosigned itself".to_owned()
+/// A witness says that it cosigned another state of the log. Its word alone stops nobody: it must show a checkpoint under this
+/// log's own key that is longer, or of another tree. What is to be said of it.
+fn disputed(watched: &Watched<'_>, signed: &SignedCheckpoint, shown: Option<SignedCheckpoint>) -> String {
+    let Some(shown) = shown else { return "it disputes the log and shows nothing".to_owned() };
+    let size = shown.checkpoint.size;
+    let forked = size <= signed.checkpoint.size && watched.extends(&shown.checkpoint, signed) == Some(false);
+    if size > signed.checkpoint.size || forked {
+        watched.was_put_back(size);
+        return format!("it cosigned {size} entries that are not those of this log");
     }
+    "it disputes a log that it cosigned itself".to_owned()
 }

@@ -249,6 +249,21 @@ async fn an_empty_log_in_the_place_of_one_that_was_taken_away_answers_nothing() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_hangs_holds_nobody_up() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    ask(&agency, world.codes[0]).await.unwrap();
+    cosigned(&world, 2).await;
+    // Connections are taken by the system, and nobody ever answers; others ask it first.
+    let _hangs = world.stop_for_a_while("makers").await;
+    world.restart("issuer").await;
+    // It was heard before it opened its door, in less than the time after which it gives the first one up.
+    assert_eq!(health(&world, "issuer").await, (200, json!([])));
+    ask(&agency, world.codes[1]).await.unwrap();
+    cosigned(&world, 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_agency_asks_nothing_before_witnesses_were_heard() {
     let mut world = World::start().await;
     let agency = world.agency().await;

@@ -24,7 +24,7 @@ pub(super) struct CardCommand {
     #[arg(long, value_parser = exact_prefix)]
     prefix: Vec<Prefix>,
     /// Days for which the entry holds, and the delegation if there is one.
-    #[arg(long, default_value_t = 365)]
+    #[arg(long, default_value_t = 365, value_parser = clap::value_parser!(i64).range(1..=36_500))]
     days: i64,
     /// The issuer closes: the node of this name, in the same directory, answers for its blocks.
     #[arg(long, value_name = "NAME")]

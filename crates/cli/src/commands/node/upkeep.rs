@@ -6,7 +6,8 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{Person, Reason};
-use server::{erase_records, renew_log as renew};
+use server::roles::StartError;
+use server::{LedgerError, ServeError, erase_records, renew_log as renew};
 
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -47,8 +48,18 @@ pub(super) async fn renew_log(arguments: &RenewLog) -> Result<Exit, Failure> {
 }
 
 pub(super) async fn erase(arguments: &Erase) -> Result<Exit, Failure> {
+    if arguments.before.day() != 1 {
+        return Err(Exit::BadInput.because("--before is the first day of a month: records lie in months"));
+    }
     let erased = erase_records(&arguments.dir, (arguments.before, &arguments.by), Timestamp::now()).await;
-    let (erased, missing) = erased.or_exit(Exit::Refused, "nothing was erased")?;
+    let (erased, missing) = erased.map_err(|error| {
+        let exit = match &error {
+            ServeError::Start(StartError::Ledger(LedgerError::Kept(_))) => Exit::Refused,
+            ServeError::Start(StartError::Config(_)) => Exit::BadInput,
+            _ => Exit::Environment,
+        };
+        exit.because(format!("nothing was erased: {error}"))
+    })?;
     files::print_line(format!(
         "the records of the first {erased} entries are erased; their hashes stay in the log"
     ))?;
