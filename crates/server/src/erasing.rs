@@ -66,8 +66,7 @@ pub async fn witnessed_time_of_books(data: &Path, now: Timestamp) -> Result<Opti
     let log: VerifierKey =
         key.parse().map_err(|error| LedgerError::Record(format!("keys/log.pub: {error}")))?;
     cosigned.renew(&watched, &log, &directory, now).await;
-    let span =
-        cosigned.newest().await.and_then(|signed| directory.policy(&key).ok()?.check(&signed).ok()?.span);
+    let span = cosigned.newest().and_then(|signed| directory.policy(&key).ok()?.check(&signed).ok()?.span);
     Ok(span.and_then(|(_, from)| Timestamp::from_second(i64::try_from(from).ok()?).ok()))
 }
 
@@ -82,7 +81,7 @@ async fn cosigned(node: &Node, ledger: &Ledger, now: Timestamp) -> Result<Seen, 
     })?;
     let cosigned = Cosigned::new(node);
     cosigned.renew(&Watched::Node(ledger), node.log.verifier(), &directory, now).await;
-    let signed = cosigned.newest().await;
+    let signed = cosigned.newest();
     let signed = signed.ok_or_else(|| {
         missing("no quorum of witnesses cosigned this log, so nothing says what time it is")
     })?;

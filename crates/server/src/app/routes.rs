@@ -295,7 +295,7 @@ async fn directory_file(State((keeper, _)): State<(Arc<DirectoryKeeper>, Common)
 /// The proof that the directory's cosigned log holds the newest version.
 async fn directory_proof(State((keeper, common)): State<(Arc<DirectoryKeeper>, Common)>) -> Response {
     let cosigned = match &common.cosigned {
-        Some(cosigned) => cosigned.newest().await,
+        Some(cosigned) => cosigned.newest(),
         None => None,
     };
     match cosigned.and_then(|signed| keeper.proof(&signed)) {
@@ -365,7 +365,7 @@ async fn books_log_file(State(state): State<IssuerState>, Named(path): Named) ->
 async fn file_of(folder: PathBuf, cosigned: Option<&Cosigned>, path: &str) -> Response {
     if path == "cosigned" {
         let newest = match cosigned {
-            Some(cosigned) => cosigned.newest().await,
+            Some(cosigned) => cosigned.newest(),
             None => None,
         };
         return match newest {

@@ -87,7 +87,7 @@ impl Agency {
         let directory = self.directory.newest().ok_or_else(|| wrong("no directory"))?;
         let cosigned = Cosigned::new(&self.node);
         cosigned.renew(&Watched::Node(&self.ledger), own, &directory, now).await;
-        cosigned.newest().await.ok_or_else(|| wrong("no quorum of witnesses cosigns this agency's log"))
+        cosigned.newest().ok_or_else(|| wrong("no quorum of witnesses cosigns this agency's log"))
     }
 
     /// The records of a question and of its answer.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -88,6 +89,8 @@ pub(crate) struct Cosigned {
     /// The folder in which it is kept what was cosigned when months ended, of a node's own log.
     kept: Option<PathBuf>,
     client: Client,
+    /// The newest checkpoint that a quorum cosigned, for whoever asks while witnesses are waited for.
+    shown: RwLock<Option<SignedCheckpoint>>,
     state: Mutex<State>,
 }
 
@@ -146,13 +149,18 @@ impl Cosigned {
     fn at(node: &Node, file: &str) -> Self {
         let path = node.folder.join(file);
         let newest = std::fs::read(&path).ok().and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
+        let shown = RwLock::new(newest.clone());
         let state = Mutex::new(State { newest, ..State::default() });
-        Self { path, kept: None, client: node.client(Duration::from_secs(5)), state }
+        Self { path, kept: None, client: node.client(Duration::from_secs(5)), shown, state }
     }
 
     /// The newest checkpoint that a quorum cosigned.
-    pub(crate) async fn newest(&self) -> Option<SignedCheckpoint> {
-        self.state.lock().await.newest.clone()
+    pub(crate) fn newest(&self) -> Option<SignedCheckpoint> {
+        self.shown.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn show(&self, newest: Option<SignedCheckpoint>) {
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = newest;
     }
 
     /// Asks every witness to cosign the newest checkpoint, unless it was cosigned already. Returns how many of the
@@ -174,6 +182,7 @@ impl Cosigned {
         // What was cosigned of a log that ended says nothing of the one that goes on.
         if state.newest.as_ref().is_some_and(|held| held.checkpoint.origin != log.name()) {
             state.newest = None;
+            self.show(None);
         }
         // What was cosigned before is known here without any witness.
         // An empty log is asked about too: it may stand where one was taken away.
@@ -204,6 +213,7 @@ impl Cosigned {
         if let Some(policy) = policy {
             state.heard = true;
             self.keep((state.newest.as_ref(), &signed), (directory, &policy));
+            self.show(Some(signed.clone()));
             state.newest = Some(signed);
         } else {
             tracing::debug!(count, at = %now, "too few witnesses cosigned the log");
