@@ -21,6 +21,7 @@ use crate::ledger::{against_witnesses, checkpoint, commitment, salt};
 use crate::names::{LicenceNumber, Model, Person};
 use crate::parts::{SignedChange, Work, registered};
 use crate::renewal::against_endings;
+use crate::stated::{STATED, STATED_ANEW, Stated};
 use crate::store::{IssuedAs, RecordRow, Session};
 
 /// Records read at a time.
@@ -147,10 +148,10 @@ impl Books {
             "issue-part" if !self.part_stands(session, record).await? => {
                 format!("the part of record {number} is not in the tables as it was issued")
             }
-            "entry" if !self.entry_stands(session, record).await? => {
+            "entry" | STATED if !self.entry_stands(session, record).await? => {
                 format!("the entry of record {number} is not in the book as it was recorded")
             }
-            "correction" if !self.correction_stands(session, record).await? => {
+            "correction" | STATED_ANEW if !self.correction_stands(session, record).await? => {
                 format!("the correction of record {number} is not in the book as it was recorded")
             }
             "entry" | "entries" | "import" | "part-change" => {
@@ -221,10 +222,10 @@ impl Books {
 
     /// Whether a single entry stands as it was recorded; of a record of many nothing is said here.
     async fn entry_stands(&self, session: &mut Session, record: &RecordRow) -> Result<bool, BooksError> {
-        let EntryRecord { entry } = encode::from_json(&record.body)?;
+        let EntryRecord { entry, stated } = encode::from_json(&record.body)?;
         let Some(entry) = entry else { return Ok(true) };
         let stands = |one: &Entry| {
-            (&one.event, one.on) == (&entry.event, entry.on)
+            (&one.event, one.on, &one.stated) == (&entry.event, entry.on, &stated)
                 && one.recorded_at.as_microsecond() == record.recorded_at
         };
         let Some(firearm) = self.firearm_id(session, &entry.firearm).await? else { return Ok(false) };
@@ -232,7 +233,7 @@ impl Books {
     }
 
     async fn correction_stands(&self, session: &mut Session, record: &RecordRow) -> Result<bool, BooksError> {
-        let CorrectionRecord { correction } = encode::from_json(&record.body)?;
+        let CorrectionRecord { correction, stated } = encode::from_json(&record.body)?;
         let Some(firearm) = self.firearm_id(session, &correction.firearm).await? else { return Ok(false) };
         let History { entries, .. } = history(session, firearm).await?;
         let old = entries.iter().find(|one| one.number == correction.entry);
@@ -245,7 +246,10 @@ impl Books {
                 None => old.is_some_and(|old| (&old.event, old.on) == (&one.event, one.on)),
             };
             let described = correction.description.is_none() || one.description == correction.description;
-            says && becomes && described && one.recorded_at.as_microsecond() == record.recorded_at
+            says && becomes
+                && described
+                && one.stated == stated
+                && one.recorded_at.as_microsecond() == record.recorded_at
         }))
     }
 
@@ -411,11 +415,13 @@ struct RowsRecord {
 #[derive(Deserialize)]
 struct EntryRecord {
     entry: Option<NewEntry>,
+    stated: Option<Stated>,
 }
 
 #[derive(Deserialize)]
 struct CorrectionRecord {
     correction: Correction,
+    stated: Option<Stated>,
 }
 
 /// What a record says of a key: whose it is and when it is valid, or nothing but that it was revoked.

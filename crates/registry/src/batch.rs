@@ -273,6 +273,7 @@ impl<'b> Batch<'b> {
             description: None,
             corrects: None,
             signed: None,
+            stated: None,
         });
         Ok(())
     }

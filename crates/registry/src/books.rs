@@ -22,6 +22,7 @@ use crate::folder::{
 };
 use crate::ledger::{self, Ledger};
 use crate::names::{LicenceNumber, Person, Reason};
+use crate::stated::is_stated;
 use crate::store::{RecordRow, Session, Store, occupied, persistently};
 use crate::succession::{HAND_OVER, HAND_OVERS};
 
@@ -402,10 +403,11 @@ impl Books {
     }
 
     /// Whether acts of these kinds can be done here: nothing in books that were handed over; in books that were taken
-    /// over, whatever adds nothing to them.
+    /// over, whatever adds nothing to them but what a dealer states of its own part.
     fn admits(&self, records: &[RecordRow]) -> Result<(), Refusal> {
         let tells = |record: &RecordRow| {
             matches!(record.kind.as_str(), "trace" | "answer" | "export" | "print" | "backup" | "erase")
+                || is_stated(&record.kind)
         };
         if self.read_only {
             return Err(Refusal::Closed(READ_ONLY));

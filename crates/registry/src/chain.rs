@@ -133,6 +133,9 @@ pub struct Chain {
     /// When it was found again, and the incident that ended.
     #[serde(default)]
     pub recoveries: Vec<(Date, Reference)>,
+    /// The licensee that stated the end itself, in answer to a question, where that is how it came into the books.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated_by: Option<Licensee>,
 }
 
 /// Days from the first retail sale to the recovery of the case.
@@ -161,7 +164,7 @@ pub fn chain(entries: &[&Entry]) -> Option<Chain> {
     ordered.sort_by_key(|entry| (entry.on, entry.number));
     let mut builder = Builder::default();
     for entry in ordered {
-        builder.take(&entry.event, entry.on);
+        builder.take(entry);
     }
     builder.finish()
 }
@@ -209,12 +212,16 @@ struct Builder {
     first_sale: Option<RetailSale>,
     losses: Vec<(Date, Loss)>,
     recoveries: Vec<(Date, Reference)>,
-    /// How the chain ended before the firearm went missing.
-    before_loss: Option<ChainEnd>,
+    /// How the chain ended before the firearm went missing, and who stated that.
+    before_loss: Option<(ChainEnd, Option<Licensee>)>,
+    /// Who stated the newest end itself.
+    stated_by: Option<Licensee>,
 }
 
 impl Builder {
-    fn take(&mut self, event: &Event, on: Date) {
+    fn take(&mut self, Entry { event, on, stated, .. }: &Entry) {
+        let on = *on;
+        let before = std::mem::replace(&mut self.stated_by, stated.as_ref().map(|_| event.holder().clone()));
         if let Event::Recovered { incident, .. } = event {
             self.recoveries.push((on, incident.clone()));
         }
@@ -225,10 +232,13 @@ impl Builder {
             Event::Disposed { holder, to } => self.dispose(holder, to, on),
             Event::Lost { holder, loss } => {
                 self.losses.push((on, loss.clone()));
-                self.before_loss = self.end.take();
+                self.before_loss = self.end.take().map(|end| (end, before));
                 self.end = Some(ChainEnd::Lost { holder: holder.clone(), on, loss: loss.clone() });
             }
-            Event::Recovered { reported_by: Some(_), .. } => self.end = self.before_loss.take(),
+            Event::Recovered { reported_by: Some(_), .. } => {
+                let before = self.before_loss.take();
+                (self.end, self.stated_by) = before.map_or((None, None), |(end, by)| (Some(end), by));
+            }
             Event::Recovered { holder, .. } => {
                 self.end = None;
                 self.hold(holder, Some(on));
@@ -237,7 +247,9 @@ impl Builder {
                 self.hold(holder, None);
                 self.end = Some(ChainEnd::Destroyed { on, reason: reason.clone() });
             }
-            Event::PartFitted { .. } | Event::PartRemoved { .. } | Event::MultipleSale { .. } => {}
+            Event::PartFitted { .. } | Event::PartRemoved { .. } | Event::MultipleSale { .. } => {
+                self.stated_by = before
+            }
         }
     }
 
@@ -320,7 +332,7 @@ impl Builder {
         let holder = &self.links[last];
         let open = || ChainEnd::WithLicensee { holder: holder.licensee.clone(), since: holder.from };
         let end = self.end.take().unwrap_or_else(open);
-        let Self { links, first_sale, losses, recoveries, .. } = self;
-        Some(Chain { links, end, first_sale, losses, recoveries })
+        let Self { links, first_sale, losses, recoveries, stated_by, .. } = self;
+        Some(Chain { links, end, first_sale, losses, recoveries, stated_by })
     }
 }

@@ -11,6 +11,7 @@ use crate::event::{Corrects, Entry, Event, Loss, Recipient, Source};
 use crate::firearm::{Firearm, FirearmKey, Licensee, Part};
 use crate::names::{Country, PartyName, Reason, Reference};
 use crate::parts::SignedBy;
+use crate::stated::Stated;
 use crate::store::{StoredEntry, StoredFirearm};
 
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
@@ -101,6 +102,9 @@ pub(crate) struct Body {
     /// Who signed a change of parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) signed: Option<SignedBy>,
+    /// Where the licensee's own word of it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stated: Option<Stated>,
     /// Why this entry corrects another.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) correction: Option<Reason>,
@@ -150,7 +154,7 @@ fn fill(body: &mut Body, event: &Event) {
 /// An entry out of its row.
 pub(crate) fn entry(row: StoredEntry) -> Result<Entry, BooksError> {
     let body: Body = row.body.as_deref().map_or_else(|| Ok(Body::default()), from_json)?;
-    let (correction, signed) = (body.correction.clone(), body.signed.clone());
+    let (correction, signed, stated) = (body.correction.clone(), body.signed.clone(), body.stated.clone());
     let number = row.entry_id as u64;
     let corrects = match (row.corrects, correction) {
         (Some(entry), Some(reason)) => Some(Corrects { entry: entry as u64, void: row.void, reason }),
@@ -165,6 +169,7 @@ pub(crate) fn entry(row: StoredEntry) -> Result<Entry, BooksError> {
         description: row.description.as_deref().map(from_json).transpose()?,
         corrects,
         signed,
+        stated,
         event: event(&row.kind, row.holder, row.other, row.code, body).ok_or_else(|| {
             BooksError::damaged(format!("entry {number} of kind `{}` is incomplete", row.kind))
         })?,

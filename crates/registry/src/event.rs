@@ -8,6 +8,7 @@ use symbology::Code;
 use crate::firearm::{Description, Licensee, Part};
 use crate::names::{Country, PartyName, Person, Reason, Reference};
 use crate::parts::SignedBy;
+use crate::stated::Stated;
 
 /// One thing that happened to one firearm.
 ///
@@ -194,6 +195,9 @@ pub struct Entry {
     /// Who signed it, where it is a change of marked parts. Books older than this rule have entries that nobody signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signed: Option<SignedBy>,
+    /// Set where the licensee whose act it was stated it itself, see [`Books::state`](crate::Books::state).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stated: Option<Stated>,
 }
 
 /// Which entry a correction replaces, and why.

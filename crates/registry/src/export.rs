@@ -55,8 +55,8 @@ impl Books {
     ///
     /// The columns serve 27 CFR 478.125(e): importer and manufacturer, type, model, calibre, country, serial number,
     /// date and the other party of each acquisition and disposition. `correction` is the reason, `void: …` for an
-    /// entry that says that something never happened; `signed_key` and `signed_sha256` name who signed a change of parts, and
-    /// the text.
+    /// entry that says that something never happened; `signed_key` and `signed_sha256` name who signed a change of parts, or
+    /// stated its own part of a chain, and the text.
     ///
     /// # Errors
     /// [`BooksError::Stream`] when `out` does not take a line; [`BooksError::Log`] when the log does not take the
@@ -121,6 +121,9 @@ fn cells(key: &FirearmKey, entry: &Entry) -> Result<[String; COLUMNS.len()], Boo
     }
     if let Some(signed) = &entry.signed {
         cells[30..32].clone_from_slice(&[signed.key.clone(), signed.statement.clone()]);
+    }
+    if let Some(stated) = &entry.stated {
+        cells[30..32].clone_from_slice(&[stated.key.clone(), stated.sha256.clone()]);
     }
     Ok(cells)
 }

@@ -27,6 +27,7 @@ mod print;
 mod renewal;
 mod rules;
 mod second_step;
+mod stated;
 mod store;
 mod succession;
 #[cfg(feature = "synthetic")]
@@ -49,6 +50,7 @@ pub use import::{ImportOptions, Imported, Mapping, Rejected};
 pub use issue::{IssueRun, Issued, serial_run};
 pub use print::{BookLine, BookPrint, BookSide, PrintOptions};
 pub use second_step::SecondStep;
+pub use stated::{OwnWord, Says, Stated};
 pub use succession::{HandedOver, SuccessionManifest, SuccessorIdentity, SuccessorKey, take_over};
 pub use trace::{
     CERTAIN, CandidateCode, MAX_CANDIDATES, PartState, Priority, TraceAnswer, TraceOutcome, TraceRequest,

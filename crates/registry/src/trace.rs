@@ -293,20 +293,7 @@ impl Books {
     ) -> Result<Traced, BooksError> {
         let history = history(session, firearm_id).await?;
         not_before_it_was_made(&history.entries, request.recovered_on)?;
-        let nowhere = || Chain {
-            links: Vec::new(),
-            end: ChainEnd::WithLicensee { holder: self.issuer(), since: None },
-            first_sale: None,
-            losses: Vec::new(),
-            recoveries: Vec::new(),
-        };
-        let mut chain = chain(&View::Corrected.of(&history.entries)).unwrap_or_else(nowhere);
-        if let ChainEnd::WithLicensee { holder, .. } = &chain.end
-            && let Some((closed_on, records_at)) = session.closure(holder.licence.as_str()).await?
-        {
-            let (holder, closed_on) = (holder.clone(), encode::day(closed_on)?);
-            chain.end = ChainEnd::OutOfBusiness { holder, closed_on, records_at };
-        }
+        let chain = self.chain_of(session, &history.entries).await?;
         let time_to_crime = time_to_crime(&chain, request.recovered_on);
         Ok(Traced {
             code: request.codes[0].code,
@@ -318,6 +305,30 @@ impl Books {
             time_to_crime,
             reference_withheld: false,
         })
+    }
+
+    /// The chain as entries leave it; one that ends at a licensee that went out of business says so.
+    pub(crate) async fn chain_of(
+        &self,
+        session: &mut Session,
+        entries: &[Entry],
+    ) -> Result<Chain, BooksError> {
+        let nowhere = || Chain {
+            links: Vec::new(),
+            end: ChainEnd::WithLicensee { holder: self.issuer(), since: None },
+            first_sale: None,
+            losses: Vec::new(),
+            recoveries: Vec::new(),
+            stated_by: None,
+        };
+        let mut chain = chain(&View::Corrected.of(entries)).unwrap_or_else(nowhere);
+        if let ChainEnd::WithLicensee { holder, .. } = &chain.end
+            && let Some((closed_on, records_at)) = session.closure(holder.licence.as_str()).await?
+        {
+            let (holder, closed_on) = (holder.clone(), encode::day(closed_on)?);
+            chain.end = ChainEnd::OutOfBusiness { holder, closed_on, records_at };
+        }
+        Ok(chain)
     }
 }
 

@@ -3,7 +3,7 @@
 use symbology::Code;
 
 use crate::chain::{Chain, ChainEnd, RetailSale, TimeToCrime};
-use crate::firearm::FirearmKind;
+use crate::firearm::{FirearmKind, Licensee};
 use crate::trace::{PartState, TraceOutcome, TraceRequest, Traced};
 
 /// The outcome in sentences, and beside it what must be said with any such outcome.
@@ -57,6 +57,7 @@ fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
     lines.extend(traced.parts.iter().filter(|part| !part.fitted).map(removed));
     lines.extend(traced.parts.iter().filter_map(by_a_stranger));
     lines.push(end(&traced.chain));
+    lines.extend(traced.chain.stated_by.as_ref().map(stated));
     if let Some(sale) = &traced.chain.first_sale {
         lines.push("The first retail purchaser is not thereby a suspect.".to_owned());
         if sale.form_4473.is_none() && traced.reference_withheld {
@@ -84,6 +85,7 @@ fn box_lines(traced: &Traced) -> Vec<String> {
         }
         _ => end(&traced.chain),
     });
+    lines.extend(traced.chain.stated_by.as_ref().map(stated));
     if traced.reference_withheld {
         lines.push(
             "the sale record is withheld until it is asked for in a second step, which someone other than the requester approves"
@@ -166,6 +168,11 @@ fn end(chain: &Chain) -> String {
             format!("these books end at {holder}, who has recorded no disposition; ask there")
         }
     }
+}
+
+/// An end that is in the books because a dealer was asked.
+fn stated(by: &Licensee) -> String {
+    format!("that is what {by} states, under its own signature")
 }
 
 fn time(time: &TimeToCrime, request: &TraceRequest) -> Option<String> {

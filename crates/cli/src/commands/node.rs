@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use jiff::civil::Date;
-use registry::names::{LicenceNumber, Ori, PartyName, Person, Reference};
+use registry::LossKind;
+use registry::names::{Country, LicenceNumber, Ori, PartyName, Person, Reason, Reference};
 use serde_json::json;
 use server::api::{DealerDisposition, DealerStatement, NodeCard, NodeName};
 use server::roles::{Dealer, DirectoryHolder, check_url};
@@ -130,17 +131,44 @@ struct State {
     /// Day of the disposition, or on which the firearm was looked for.
     #[arg(long)]
     on: Date,
+    #[command(flatten)]
+    what: Became,
+}
+
+#[derive(Debug, Clone, Args)]
+struct Became {
     /// Sold at retail under this Form 4473 transaction number.
-    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["to", "no_record"])]
+    #[arg(long, value_name = "NUMBER", group = "became")]
     form_4473: Option<Reference>,
     /// Went to this licensee.
-    #[arg(long, value_name = "NAME", requires = "to_licence", conflicts_with = "no_record")]
+    #[arg(long, value_name = "NAME", requires = "to_licence", group = "became")]
     to: Option<PartyName>,
     /// That licensee's licence.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", requires = "to")]
     to_licence: Option<LicenceNumber>,
+    /// Stolen, lost, or lost in transit: theft, loss or in-transit.
+    #[arg(long, value_name = "HOW", requires = "incident", group = "became")]
+    lost: Option<LossKind>,
+    /// Incident number of the theft or loss.
+    #[arg(long, value_name = "NUMBER", requires = "lost")]
+    incident: Option<Reference>,
+    /// The local police report.
+    #[arg(long, value_name = "NUMBER", requires = "lost")]
+    police_report: Option<Reference>,
+    /// Destroyed: why, and how that was witnessed.
+    #[arg(long, value_name = "REASON", group = "became")]
+    destroyed: Option<Reason>,
+    /// Sold to this government body.
+    #[arg(long, value_name = "NAME", group = "became")]
+    government: Option<PartyName>,
+    /// Exported to this country.
+    #[arg(long, value_name = "COUNTRY", requires = "permit", group = "became")]
+    export: Option<Country>,
+    /// Export permit or licence.
+    #[arg(long, value_name = "NUMBER", requires = "export")]
+    permit: Option<Reference>,
     /// The firearm is not in the book. Without any of these it is stated to be in stock.
-    #[arg(long)]
+    #[arg(long, group = "became")]
     no_record: bool,
 }
 
@@ -222,15 +250,7 @@ async fn waiting(at: &AtIssuer) -> Result<Exit, Failure> {
 }
 
 async fn answer(state: &State) -> Result<Exit, Failure> {
-    let on = state.on;
-    let disposition = match (&state.form_4473, &state.to, &state.to_licence) {
-        (Some(form), ..) => DealerDisposition::RetailSale { on, form_4473: form.clone() },
-        (None, Some(to), Some(licence)) => {
-            DealerDisposition::Transferred { on, to: to.clone(), licence: licence.clone() }
-        }
-        _ if state.no_record => DealerDisposition::NoRecord {},
-        _ => DealerDisposition::InStock { on },
-    };
+    let disposition = became(&state.what, state.on);
     let statement = DealerStatement {
         schema: "microstamp.dealer-statement/1".to_owned(),
         question: state.question,
@@ -244,6 +264,27 @@ async fn answer(state: &State) -> Result<Exit, Failure> {
         json!({"schema": receipt["schema"], "log": receipt["log"], "entry": receipt["entry"][0]["index"]}),
     )?;
     Ok(Exit::Done)
+}
+
+fn became(what: &Became, on: Date) -> DealerDisposition {
+    let what = what.clone();
+    if let Some(form_4473) = what.form_4473 {
+        DealerDisposition::RetailSale { on, form_4473 }
+    } else if let (Some(to), Some(licence)) = (what.to, what.to_licence) {
+        DealerDisposition::Transferred { on, to, licence }
+    } else if let (Some(how), Some(incident)) = (what.lost, what.incident) {
+        DealerDisposition::Lost { on, how, incident, police_report: what.police_report }
+    } else if let Some(reason) = what.destroyed {
+        DealerDisposition::Destroyed { on, reason }
+    } else if let Some(agency) = what.government {
+        DealerDisposition::Government { on, agency }
+    } else if let (Some(country), Some(permit)) = (what.export, what.permit) {
+        DealerDisposition::Exported { on, country, permit }
+    } else if what.no_record {
+        DealerDisposition::NoRecord {}
+    } else {
+        DealerDisposition::InStock { on }
+    }
 }
 
 async fn reach(at: &AtIssuer) -> Result<(Dealer, NodeCard), Failure> {

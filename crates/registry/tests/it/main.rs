@@ -21,6 +21,7 @@ mod print;
 mod renewal;
 mod resume;
 mod second_step;
+mod stated;
 mod succession;
 mod table;
 mod versions;

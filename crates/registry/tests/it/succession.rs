@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use registry::{
-    Books, BooksError, Database, Event, Recipient, SuccessionManifest, SuccessorIdentity, TraceOutcome,
-    take_over,
+    Books, BooksError, ChainEnd, Database, Event, OwnWord, Recipient, Says, Stated, SuccessionManifest,
+    SuccessorIdentity, TraceOutcome, take_over,
 };
 use transparency::VerifierKey;
 
@@ -22,10 +22,11 @@ async fn handed_over() -> HandedOver {
     let place = Place::sqlite().await.unwrap();
     let code = place.issue(&place::run("AB0001", 3)).await[0].code;
     place.ship_and_sell("AB0001").await;
+    place.ship("AB0003").await;
     let (successor, file) = (SuccessorIdentity::generate(), place.folder.path().join("k7.succession"));
     let done =
         place.books.hand_over(&successor.key(), &file, &"owner".parse().unwrap(), now()).await.unwrap();
-    assert_eq!((done.manifest.firearms, done.manifest.codes, done.manifest.entries), (3, 3, 6));
+    assert_eq!((done.manifest.firearms, done.manifest.codes, done.manifest.entries), (3, 3, 7));
     assert_eq!(done.log_entry, done.manifest.log_entries, "the next entry vouches for it");
     HandedOver { place, successor, file, code }
 }
@@ -174,6 +175,23 @@ async fn nothing_is_added_on_either_side() {
     let question = crate::behaviour::question(&[(old.code, 0.9999)]);
     let error = reopened.books.trace(&question, now()).await.unwrap_err().to_string();
     assert!(error.contains("handed over"), "two houses must not write in one log: {error}");
+}
+
+#[tokio::test]
+async fn taken_over_books_take_what_a_dealer_states_itself() {
+    let old = handed_over().await;
+    old.take().await.unwrap();
+    let taken = Books::open(&old.target(), now()).await.unwrap();
+    let says = Says::Happened(place::sold(), "2024-06-01".parse().unwrap());
+    let stated = Stated { key: "dealer.example".to_owned(), sha256: "a".repeat(64) };
+    let firearm = old.place.key("AB0003");
+    let word = OwnWord { firearm, dealer: dealer(), says, by: "clerk 7".parse().unwrap(), stated };
+    assert!(taken.state(&word, now()).await.unwrap().is_some());
+    let chain = taken.possession(&word.firearm).await.unwrap();
+    assert!(matches!(chain.end, ChainEnd::RetailSale(sale) if sale.dealer.is(&dealer())));
+    assert!(taken.reconcile().await.unwrap().agrees());
+    let error = old.place.books.state(&word, now()).await.unwrap_err().to_string();
+    assert!(error.contains("handed over to a successor"), "{error}");
 }
 
 #[tokio::test]

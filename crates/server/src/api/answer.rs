@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{CaseNumber, LicenceNumber, PartyName, Person, Reference};
-use registry::{ChainEnd, PartState, RetailSale, Role, TimeToCrime, TraceOutcome, Traced};
+use registry::{Chain, ChainEnd, FirearmKey, PartState, RetailSale, Role, TimeToCrime, TraceOutcome, Traced};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use symbology::Code;
@@ -301,17 +301,32 @@ impl FirearmAnswer {
             country: description.country.to_string(),
             parts: traced.parts.clone(),
             chain: traced.chain.links.iter().map(link).collect(),
-            end: chain_end(&traced.chain.end),
+            end: end_of(&traced.chain),
             time_to_crime_days: days,
             time_to_crime: note.to_owned(),
             reference_withheld: traced.reference_withheld,
         }
     }
 
+    /// The firearm's key in the books that told of it.
+    pub(crate) fn key(&self) -> Option<FirearmKey> {
+        let (model, serial) = (self.model.parse().ok()?, self.serial.parse().ok()?);
+        Some(FirearmKey { licence: self.licence.clone(), model, serial })
+    }
+
     /// The Form 4473 reference, if it was disclosed.
     pub fn form_4473(&self) -> Option<Reference> {
         self.end.get("form_4473")?.as_str()?.parse().ok()
     }
+}
+
+/// How a chain ends, and whether the books have that from a dealer that was asked.
+fn end_of(chain: &Chain) -> Value {
+    let mut end = chain_end(&chain.end);
+    if chain.stated_by.is_some() {
+        end["stated_by"] = json!("dealer");
+    }
+    end
 }
 
 /// How a chain ends, as JSON: `end` and what belongs to it.

@@ -2,8 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use registry::names::{CaseNumber, CrimeCode, LicenceNumber, Ori, PartyName, Person, Reason, Reference};
-use registry::{Description, Event, FirearmKey, NewEntry, Part};
+use registry::names::{
+    CaseNumber, Country, CrimeCode, LicenceNumber, Ori, PartyName, Person, Reason, Reference,
+};
+use registry::{Description, Event, FirearmKey, Licensee, Loss, LossKind, NewEntry, Part, Recipient, Says};
 use serde::{Deserialize, Serialize};
 use symbology::Code;
 use uuid::Uuid;
@@ -160,6 +162,41 @@ pub enum DealerDisposition {
         /// Its licence.
         licence: LicenceNumber,
     },
+    /// Stolen or lost (ATF F 3310.11).
+    Lost {
+        /// Day on which that was found out.
+        on: Date,
+        /// Theft, loss, or loss in transit, which the sender reports.
+        how: LossKind,
+        /// Incident number of the authority.
+        incident: Reference,
+        /// The local police report.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        police_report: Option<Reference>,
+    },
+    /// Destroyed.
+    Destroyed {
+        /// Day.
+        on: Date,
+        /// Why, and how that was witnessed.
+        reason: Reason,
+    },
+    /// Sold to a government body.
+    Government {
+        /// Day of the disposition.
+        on: Date,
+        /// Which body.
+        agency: PartyName,
+    },
+    /// Sent out of the country.
+    Exported {
+        /// Day of the disposition.
+        on: Date,
+        /// Country of destination.
+        country: Country,
+        /// Export permit or licence.
+        permit: Reference,
+    },
     /// Still there.
     InStock {
         /// Day on which it was looked for.
@@ -170,15 +207,37 @@ pub enum DealerDisposition {
 }
 
 impl DealerDisposition {
-    /// Whether it is the dealer's last word on a firearm: what is in stock, or not in the book, can be asked again.
-    pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::RetailSale { .. } | Self::Transferred { .. })
+    /// The same as the issuer's books take it.
+    pub(crate) fn says(&self, dealer: &Licensee) -> Says {
+        let holder = dealer.clone();
+        let let_go = |to: Recipient| Event::Disposed { holder: dealer.clone(), to };
+        let (event, on) = match self.clone() {
+            Self::RetailSale { on, form_4473 } => (let_go(Recipient::Form4473(form_4473)), on),
+            Self::Transferred { on, to, licence } => {
+                (let_go(Recipient::Licensee(Licensee { licence, name: to })), on)
+            }
+            Self::Lost { on, how, incident, police_report } => {
+                let loss = Loss { how, incident, police_report, reported_by: None };
+                (Event::Lost { holder, loss }, on)
+            }
+            Self::Destroyed { on, reason } => (Event::Destroyed { holder, reason }, on),
+            Self::Government { on, agency } => (let_go(Recipient::Government(agency)), on),
+            Self::Exported { on, country, permit } => (let_go(Recipient::Export { country, permit }), on),
+            Self::InStock { on } => return Says::InStock(on),
+            Self::NoRecord {} => return Says::NoRecord,
+        };
+        Says::Happened(event, on)
     }
 }
 
 impl Question {
     /// The schema's name.
     pub const SCHEMA: &'static str = "microstamp.question/1";
+
+    /// When whatever is due then was asked.
+    pub(crate) fn asked_at(due: Timestamp) -> Timestamp {
+        due - jiff::SignedDuration::from_hours(24)
+    }
 
     /// Until when a person must have answered it: 24 hours (18 U.S.C. 923(g)(7)).
     pub fn due(asked_at: Timestamp) -> Timestamp {

@@ -86,9 +86,35 @@ fn of_desk() -> Value {
         "PendingQuery": every(&json!({"schema": {"const": "microstamp.pending-query/1"}})),
         "DealerStatement": every(&json!({
             "schema": {"const": "microstamp.dealer-statement/1"}, "question": uuid, "by": person(),
-            "disposition": {"type": "object", "required": ["kind"], "properties": {
-                "kind": {"enum": ["retail-sale", "transferred", "in-stock", "no-record"]}}}})),
+            "disposition": {"oneOf": dispositions()}})),
     })
+}
+
+/// What a dealer's book can say of a firearm.
+fn dispositions() -> Value {
+    let day = || json!({"type": "string", "format": "date"});
+    let text = || json!({"type": "string", "minLength": 1});
+    let kind = |kind: &str, fields: &[&str], more: &[&str]| {
+        let mut properties = json!({"kind": {"const": kind}});
+        for field in fields.iter().chain(more) {
+            properties[*field] = if *field == "on" { day() } else { text() };
+        }
+        if kind == "lost" {
+            properties["how"] = json!({"enum": ["theft", "loss", "in-transit"]});
+        }
+        let required: Vec<&str> = ["kind"].iter().chain(fields).copied().collect();
+        json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
+    };
+    json!([
+        kind("retail-sale", &["on", "form_4473"], &[]),
+        kind("transferred", &["on", "to", "licence"], &[]),
+        kind("lost", &["on", "how", "incident"], &["police_report"]),
+        kind("destroyed", &["on", "reason"], &[]),
+        kind("government", &["on", "agency"], &[]),
+        kind("exported", &["on", "country", "permit"], &[]),
+        kind("in-stock", &["on"], &[]),
+        kind("no-record", &[], &[]),
+    ])
 }
 
 fn of_answers() -> Value {

@@ -3,18 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use registry::{BooksError, ChainEnd, TraceOutcome};
-use serde_json::json;
+use registry::{BooksError, TraceOutcome};
 use symbology::Code;
 
 use super::houses::Weighed;
 use super::issuer::Issuer;
-use crate::api::{
-    AgencyCard, Answer, DealerDisposition, FirearmAnswer, NodeName, OutcomeName, Pending, Question,
-    QuestionKind,
-};
+use super::statement::waits_for;
+use crate::api::{AgencyCard, Answer, FirearmAnswer, NodeName, OutcomeName, Pending, Question, QuestionKind};
 use crate::federation::{Directory, Route, Told, Unauthorised, authorise, to_books};
 use crate::problem::Problem;
 
@@ -46,7 +42,7 @@ enum Step {
 }
 
 impl Issuer {
-    /// Looks a question up in the books, if it may be asked.
+    /// Looks a question up in the books, if it may be asked; one that was answered and is asked again counts no more.
     ///
     /// # Errors
     /// `no-log` when this node's records cannot be read.
@@ -55,6 +51,7 @@ impl Issuer {
         question: &Question,
         agency: &AgencyCard,
         (directory, now): (&Directory, Timestamp),
+        again: bool,
     ) -> Result<Looked, Problem> {
         if let Err(refusal) = authorise(question, agency) {
             return Ok(Looked::Refused(refusal.to_string()));
@@ -66,6 +63,7 @@ impl Issuer {
         };
         let asks = (&question.case_number, likeliest(question));
         if before.is_none()
+            && !again
             && let Err(reason) = self.memory.fishing.may_ask(agency.node.name.as_str(), asks, now)
         {
             return Ok(Looked::Refused(reason));
@@ -149,53 +147,94 @@ impl Issuer {
             }
             Looked::Unreadable => return None,
         };
-        let block = weighed.code().or_else(|| likeliest(question)).map(|code| code.prefix());
-        let for_another = block.and_then(|block| match directory.route(block, now) {
-            Route::Delegated { from, to } if to.node.name == self.node.config.name => Some(&from.node.name),
-            _ => None,
-        });
-        if let Some(from) = for_another
-            && block.is_some_and(|block| !self.houses.took_over(block))
-        {
-            tracing::error!(%from, "the directory delegates to this node, whose node.toml names no such books");
-            answer.statement = vec![format!("the books of {from}, which closed, are not at this node yet")];
-            return None;
-        }
+        let closed = match self.in_whose_place(&weighed, question, (directory, now)) {
+            Ok(closed) => closed,
+            Err(reason) => {
+                answer.statement = vec![reason];
+                return None;
+            }
+        };
         let mut told = told(weighed.code());
         if let Err(reason) = self.memory.fishing.take(asks, &mut told) {
             let _ = refuse(answer, reason);
             return Some(told);
         }
-        answer.take(&weighed.outcome, weighed.statement);
-        if let Some(from) = for_another {
-            answer.delegated_by = Some(from.clone());
-            answer.statement.push(format!("delegated: {from} closed, and this issuer answers in its place"));
-        }
-        if let TraceOutcome::ChainEnds(traced) = &weighed.outcome
-            && let ChainEnd::WithLicensee { holder, .. } = &traced.chain.end
-            && *holder != weighed.issuer
-        {
-            answer.pending = Some(Pending {
-                licence: holder.licence.clone(),
-                due: Question::due(now),
-                can_answer: directory.dealer_of(&holder.licence).is_some(),
-            });
-            self.take_statement_of_dealer(answer, question);
-        }
+        self.tell(answer, (*weighed, closed), (directory, now), None);
         Some(told)
     }
 
-    /// What the dealer itself stated before: to the question before this one, or once and for all of this firearm.
-    fn take_statement_of_dealer(&self, answer: &mut Answer, question: &Question) {
-        let disclose = match &question.kind {
-            QuestionKind::RetailReference { after, .. } => Some(*after),
-            QuestionKind::Chain {} => None,
+    /// What may be told now of a question that waits for a dealer; nothing where that is what was told before, and where it may
+    /// not be asked any more.
+    ///
+    /// # Errors
+    /// As [`Issuer::look`].
+    pub(super) async fn weigh_again(
+        &self,
+        given: &Answer,
+        (question, agency): (&Question, &AgencyCard),
+        (directory, now): (&Directory, Timestamp),
+    ) -> Result<Option<Answer>, Problem> {
+        let Looked::Weighed(weighed) = self.look(question, agency, (directory, now), true).await? else {
+            return Ok(None);
         };
-        let before = disclose.and_then(|after| self.stated(after).ok().flatten());
-        let stated = before.or_else(|| self.stated_of(answer).ok().flatten());
-        if let Some(stated) = stated {
-            apply(answer, &stated.disposition, (question.recovered_on, disclose.is_some()));
+        let Ok(closed) = self.in_whose_place(&weighed, question, (directory, now)) else { return Ok(None) };
+        let mut answer = Answer::blank(question, given.question_sha256.clone(), (&given.issuer, now));
+        self.tell(&mut answer, (*weighed, closed), (directory, now), given.pending.as_ref());
+        let news = Answer { answered_at: given.answered_at, ..answer.clone() } != *given;
+        Ok(news.then_some(answer))
+    }
+
+    /// The issuer that closed and in whose place this one answers, where it does.
+    ///
+    /// # Errors
+    /// In words, when its books are not here.
+    fn in_whose_place(
+        &self,
+        weighed: &Weighed,
+        question: &Question,
+        (directory, now): (&Directory, Timestamp),
+    ) -> Result<Option<NodeName>, String> {
+        let Some(block) = weighed.code().or_else(|| likeliest(question)).map(|code| code.prefix()) else {
+            return Ok(None);
+        };
+        let Route::Delegated { from, to } = directory.route(block, now) else { return Ok(None) };
+        if to.node.name != self.node.config.name {
+            return Ok(None);
         }
+        let from = from.node.name.clone();
+        if self.houses.took_over(block) {
+            return Ok(Some(from));
+        }
+        tracing::error!(%from, "the directory delegates to this node, whose node.toml names no such books");
+        Err(format!("the books of {from}, which closed, are not at this node yet"))
+    }
+
+    /// Fills in what the books say, and for whom it waits: since when it waits for that dealer is kept from `waited`.
+    fn tell(
+        &self,
+        answer: &mut Answer,
+        (weighed, closed): (Weighed, Option<NodeName>),
+        (directory, now): (&Directory, Timestamp),
+        waited: Option<&Pending>,
+    ) {
+        answer.take(&weighed.outcome, weighed.statement);
+        if let Some(from) = closed {
+            answer.statement.push(format!("delegated: {from} closed, and this issuer answers in its place"));
+            answer.delegated_by = Some(from);
+        }
+        let TraceOutcome::ChainEnds(traced) = &weighed.outcome else { return };
+        let Some(holder) = waits_for(&traced.chain, &weighed.issuer) else { return };
+        let waited = waited.filter(|waited| waited.licence == holder.licence).map(|waited| waited.due);
+        let due = waited.or_else(|| self.memory.pending.due(answer.question, &holder.licence));
+        let due = due.unwrap_or_else(|| Question::due(now));
+        if let Some((at, says)) = self.looked_for(&traced.firearm.key, (holder, &traced.chain)) {
+            answer.statement.extend(says.sentence(holder));
+            if Question::due(at) >= due {
+                return;
+            }
+        }
+        let can_answer = directory.dealer_of(&holder.licence).is_some();
+        answer.pending = Some(Pending { licence: holder.licence.clone(), due, can_answer });
     }
 
     /// Chain first, retail reference after.
@@ -220,84 +259,4 @@ fn refuse(answer: &mut Answer, reason: String) -> Option<Told> {
     answer.outcome = OutcomeName::NotAuthorised;
     answer.statement = vec![reason];
     None
-}
-
-/// How the books say that their chain ends at a licensee; not true any more once the licensee has spoken.
-const ENDS_HERE: &str = "these books end at ";
-
-/// Puts a dealer's own part at the end of a chain; the Form 4473 reference only when it was approved.
-pub(super) fn apply(
-    answer: &mut Answer,
-    disposition: &DealerDisposition,
-    (recovered_on, disclose): (Option<Date>, bool),
-) {
-    let Some(firearm) = &mut answer.firearm else { return };
-    answer.pending = None;
-    let until = |firearm: &mut FirearmAnswer, on: Date| {
-        if let Some(link) = firearm.chain.last_mut() {
-            link.until = Some(on);
-        }
-    };
-    match disposition {
-        DealerDisposition::RetailSale { on, form_4473 } => {
-            let last = firearm.chain.last().map(|link| (link.name.clone(), link.licence.clone()));
-            let (name, licence) = last.unzip();
-            let form = disclose.then_some(form_4473);
-            firearm.end = json!({
-                "end": "retail-sale", "dealer": name, "licence": licence, "on": on, "form_4473": form,
-                "stated_by": "dealer",
-            });
-            firearm.reference_withheld = !disclose;
-            until(firearm, *on);
-            if let (Some(day), "unknown") = (recovered_on, firearm.time_to_crime.as_str()) {
-                let days = i64::from(on.until(day).map_or(0, |span| span.get_days()));
-                let known = days >= 0;
-                firearm.time_to_crime_days = known.then_some(days);
-                if known { "known" } else { "before-sale" }.clone_into(&mut firearm.time_to_crime);
-            }
-            answer.outcome = OutcomeName::Found;
-            answer.statement.retain(|line| !line.starts_with(ENDS_HERE));
-            let reference = form.map_or_else(
-                || ", Form 4473 reference withheld".to_owned(),
-                |form| format!(", Form 4473 transaction {form}"),
-            );
-            answer.statement.push(format!("the dealer states a retail sale on {on}{reference}"));
-        }
-        DealerDisposition::Transferred { on, to, licence } => {
-            firearm.end = json!({"end": "with-licensee", "holder": to, "licence": licence, "since": on, "stated_by": "dealer"});
-            until(firearm, *on);
-            answer.statement.retain(|line| !line.starts_with(ENDS_HERE));
-            answer.statement.push(format!(
-                "the dealer states that it went to {to}, licence {licence}, on {on}; ask there"
-            ));
-        }
-        DealerDisposition::InStock { on } => {
-            answer.statement.push(format!("the dealer states that the firearm was in its stock on {on}"));
-        }
-        DealerDisposition::NoRecord {} => {
-            answer.statement.push("the dealer states that the firearm is not in its book".to_owned());
-        }
-    }
-}
-
-/// Whether a dealer's part can be: not before it had the firearm, and not tomorrow.
-///
-/// # Errors
-/// The reason in words.
-pub(super) fn plausible(answer: &Answer, disposition: &DealerDisposition, today: Date) -> Result<(), String> {
-    let (DealerDisposition::RetailSale { on, .. }
-    | DealerDisposition::Transferred { on, .. }
-    | DealerDisposition::InStock { on }) = disposition
-    else {
-        return Ok(());
-    };
-    let chain = answer.firearm.iter().flat_map(|firearm| &firearm.chain);
-    if let Some(from) = chain.filter_map(|link| link.from).max().filter(|from| on < from) {
-        return Err(format!("{on} lies before {from}, the day on which the firearm came to this dealer"));
-    }
-    // A clock may be a day behind.
-    if *on > today.tomorrow().unwrap_or(today) {
-        return Err(format!("{on} is in the future"));
-    }
-    Ok(())
 }

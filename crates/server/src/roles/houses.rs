@@ -51,8 +51,13 @@ impl Houses {
 
     /// Whether and when a code was issued, by this issuer or by one that closed.
     pub(super) async fn issued(&self, code: Code) -> Result<Option<Timestamp>, BooksError> {
+        self.of(code).issued(code).await
+    }
+
+    /// The books that a code belongs to: those that were taken over, or one's own.
+    pub(super) fn of(&self, code: Code) -> &Books {
         let of_taken = self.taken.iter().find(|taken| taken.blocks.contains(&code.prefix()));
-        of_taken.map_or(&self.own, |taken| &taken.books).issued(code).await
+        of_taken.map_or(&self.own, |taken| &taken.books)
     }
 
     /// Whether books that were taken over hold a block.

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use registry::{Books, BooksError};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -14,16 +13,12 @@ use symbology::Code;
 use transparency::Note;
 use uuid::Uuid;
 
-use super::decision::{apply, plausible};
 use super::desk::PAGE;
 use super::holder::DirectoryHolder;
 use super::houses::Houses;
 use super::memory::Memory;
 use super::pending::Waiting;
-use crate::api::{
-    AgencyCard, Answer, DealerStatement, Evidence, PendingQuery, Question, QuestionKind, SealedAnswer,
-    Urgency,
-};
+use crate::api::{AgencyCard, Answer, Evidence, Question, SealedAnswer, Urgency};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node};
 use crate::federation::{
@@ -67,9 +62,8 @@ pub struct Issuer {
     pub(super) recording: tokio::sync::Mutex<()>,
 }
 
-/// The scopes of the records that are found again by a question's number.
+/// The scope of the records that are found again by a question's number.
 const ANSWER: &str = "answer";
-const STATEMENT: &str = "statement";
 
 /// To whom an answer goes.
 struct Recipient<'r> {
@@ -121,9 +115,9 @@ impl Issuer {
         let question = check_question(content)?;
         let _one = self.memory.begin(question.id)?;
         if self.holds(ANSWER, question.id)? {
-            return self.give_again(request, &signed, (&question, content), agency).await;
+            return self.give_again(request, &signed, (&question, content), (agency, &directory)).await;
         }
-        let looked = self.look(&question, agency, (&directory, now)).await?;
+        let looked = self.look(&question, agency, (&directory, now), false).await?;
         let _turn = self.memory.turn().await;
         let hash = hex::encode(Sha256::digest(content));
         let mut answer = Answer::blank(&question, hash, (&self.node.config.name, now));
@@ -139,73 +133,19 @@ impl Issuer {
         Ok(sealed)
     }
 
-    /// Tells a dealer what it has to answer.
-    ///
-    /// # Errors
-    /// As [`Issuer::trace`].
-    pub async fn pending(&self, request: &Message, content: &[u8]) -> Result<Sealed, Problem> {
-        let now = self.clock.now();
-        let directory = self.directory.current(now)?;
-        let signed = self.verify(request, content, &directory, now)?;
-        self.heard()?;
-        let _: PendingQuery =
-            serde_json::from_slice(content).map_err(|error| ProblemKind::Malformed.because(error))?;
-        self.pending_of_dealer(request, &signed, &directory, now).await
-    }
-
-    /// Takes a dealer's own part of a chain.
-    ///
-    /// # Errors
-    /// As [`Issuer::trace`]; `forbidden` when the part is not this dealer's.
-    pub async fn state(&self, request: &Message, content: &[u8]) -> Result<Sealed, Problem> {
-        let now = self.clock.now();
-        let directory = self.directory.current(now)?;
-        let signed = self.verify(request, content, &directory, now)?;
-        self.heard()?;
-        let dealer = directory.dealer(&signed.key_id, now);
-        let dealer =
-            dealer.ok_or_else(|| ProblemKind::Forbidden.because("only a dealer may state its part"))?;
-        let statement: DealerStatement =
-            serde_json::from_slice(content).map_err(|error| ProblemKind::Malformed.because(error))?;
-        let _one = self.memory.begin(statement.question)?;
-        let asked = self.answered(statement.question)?.map(|(_, answer)| answer);
-        let asked = asked.filter(|answer| {
-            answer.pending.as_ref().is_some_and(|pending| pending.licence == dealer.licence)
-        });
-        let asked = asked.ok_or_else(|| {
-            ProblemKind::Forbidden.because("no question waits for this dealer under that number")
-        })?;
-        let today = now.to_zoned(TimeZone::UTC).date();
-        plausible(&asked, &statement.disposition, today)
-            .map_err(|reason| ProblemKind::Malformed.because(reason))?;
-        if self.holds(STATEMENT, statement.question)? {
-            return Err(ProblemKind::Replayed.because("this question was answered already"));
-        }
-        let _turn = self.memory.turn().await;
-        let body = json!({
-            "question": statement.question, "key_id": signed.key_id, "nonce": signed.nonce,
-            "expires": signed.expires, "content": text(content), "request": fields_record(request),
-        });
-        let mut act = Act::new("dealer-statement", body).found_by(Key::new(STATEMENT, statement.question));
-        if let Some(key) = standing(&asked).filter(|_| statement.disposition.is_final()) {
-            act = act.found_by(key);
-        }
-        let entered = self.enter(&[act], now).await?;
-        self.memory.pending.close(statement.question);
-        let receipt = json!({"schema": "microstamp.receipt/1", "log": self.node.log.verifier().name(), "entry": entered});
-        seal(receipt.to_string().as_bytes(), &dealer.sealing, request)
-    }
-
     /// The public table of counts.
     pub fn statistics(&self) -> serde_json::Value {
         self.memory.statistics().to_json(self.clock.now())
     }
 
-    /// Calls to mind what a person must answer, sets its gauges, and keeps the memory for the next start when it has grown.
+    /// Calls to mind what a person must answer, sets its gauges, and keeps the memory for the next start when it has grown. What
+    /// the books have learned meanwhile waits no longer.
     pub async fn remind(&self) {
         let now = self.clock.now();
         for (question, hours) in self.memory.pending.reminders(now) {
-            tracing::warn!(%question, hours, "a question still waits for a dealer");
+            if self.still_waits(question, now).await {
+                tracing::warn!(%question, hours, "a question still waits for a dealer");
+            }
         }
         let (open, overdue) = self.memory.pending.open_and_overdue(now);
         self.metrics.gauge("pending_open", open);
@@ -236,7 +176,7 @@ impl Issuer {
 
     /// Nothing is answered before the witnesses have seen the log as it is: without them an older copy that was put back cannot
     /// be told from the newest.
-    fn heard(&self) -> Result<(), Problem> {
+    pub(super) fn heard(&self) -> Result<(), Problem> {
         let state = self.ledger.state();
         if let Some(disputed) = state.disputed() {
             return Err(ProblemKind::NoLog.because(disputed));
@@ -266,7 +206,7 @@ impl Issuer {
         self.houses.own()
     }
 
-    fn verify(
+    pub(super) fn verify(
         &self,
         request: &Message,
         content: &[u8],
@@ -284,19 +224,6 @@ impl Issuer {
         Ok(stored.and_then(|stored| {
             Some((stored.body["agency"].as_str()?.to_owned(), super::memory::answer_in(&stored)?))
         }))
-    }
-
-    /// What the dealer stated to a question, out of the records.
-    pub(super) fn stated(&self, question: Uuid) -> Result<Option<DealerStatement>, Problem> {
-        let stored = self.ledger.find(Key::new(STATEMENT, question)).map_err(|error| unread(&error))?;
-        Ok(stored.and_then(|stored| serde_json::from_str(stored.body["content"].as_str()?).ok()))
-    }
-
-    /// What the dealer at whom a firearm's chain ends has stated of it for good, to whatever question.
-    pub(super) fn stated_of(&self, answer: &Answer) -> Result<Option<DealerStatement>, Problem> {
-        let Some(key) = standing(answer) else { return Ok(None) };
-        let stored = self.ledger.find(key).map_err(|error| unread(&error))?;
-        Ok(stored.and_then(|stored| serde_json::from_str(stored.body["content"].as_str()?).ok()))
     }
 
     fn holds(&self, scope: &str, question: Uuid) -> Result<bool, Problem> {
@@ -333,14 +260,14 @@ impl Issuer {
     }
 
     /// Gives the answer to a question once more, to the agency that it was given to: the same statement where it was lost on
-    /// the way, or what the dealer has stated meanwhile. Question and answer are entered anew, so that this exchange too can be
-    /// brought to court.
+    /// the way; where it waits for a dealer, what the books say of it now. Question and answer are entered anew, so that this
+    /// exchange too can be brought to court.
     async fn give_again(
         &self,
         request: &Message,
         signed: &SignedRequest,
         (question, content): (&Question, &[u8]),
-        agency: &AgencyCard,
+        (agency, directory): (&AgencyCard, &Directory),
     ) -> Result<Sealed, Problem> {
         let given = self.answered(question.id)?;
         let sha256 = hex::encode(Sha256::digest(content));
@@ -348,48 +275,19 @@ impl Issuer {
             given.filter(|(by, answer)| *by == agency.node.name.as_str() && answer.question_sha256 == sha256);
         let (by, mut answer) = given
             .ok_or_else(|| ProblemKind::Replayed.because("a question of this number was answered already"))?;
-        let stated = match self.stated(question.id)? {
-            None => self.stated_of(&answer)?,
-            stated => stated,
-        };
-        if let (Some(_), Some(stated)) = (&answer.pending, stated) {
-            answer.answered_at = self.clock.now();
-            // Who approved the reference before the dealer spoke need not approve it again.
-            let disclose = matches!(question.kind, QuestionKind::RetailReference { .. });
-            apply(&mut answer, &stated.disposition, (question.recovered_on, disclose));
+        if answer.pending.is_some() {
+            let weighed =
+                self.weigh_again(&answer, (question, agency), (directory, self.clock.now())).await?;
+            answer = weighed.unwrap_or(answer);
         }
         let asked = Act::new("question", question_record(signed, request, content, &answer));
         let urgent = matches!(question.priority, Urgency::Urgent { .. });
         let key = &agency.sealing;
+        let _turn = self.memory.turn().await;
         let to = Recipient { agency: &by, urgent, microseconds: 0, again: true, told: None, key };
-        self.give(request, &answer, asked, &to).await
-    }
-
-    async fn pending_of_dealer(
-        &self,
-        request: &Message,
-        signed: &SignedRequest,
-        directory: &Directory,
-        now: Timestamp,
-    ) -> Result<Sealed, Problem> {
-        let dealer = directory.dealer(&signed.key_id, now);
-        let dealer =
-            dealer.ok_or_else(|| ProblemKind::Forbidden.because("only a dealer may ask for its list"))?;
-        let open = self.memory.pending.of_licence(&dealer.licence);
-        let item = |one: &Waiting| {
-            json!({
-                "question": one.question, "due": one.due,
-                "model": one.model, "serial": one.serial, "manufacturer": one.manufacturer,
-            })
-        };
-        let list =
-            json!({"schema": "microstamp.pending/1", "open": open.iter().map(item).collect::<Vec<_>>()});
-        let body = json!({
-            "key_id": signed.key_id, "nonce": signed.nonce, "expires": signed.expires,
-            "questions": open.iter().map(|one| one.question).collect::<Vec<_>>(),
-        });
-        self.enter(&[Act::new("dealer-list", body)], now).await?;
-        seal(list.to_string().as_bytes(), &dealer.sealing, request)
+        let sealed = self.give(request, &answer, asked, &to).await?;
+        self.memory.renew(&by, &answer);
+        Ok(sealed)
     }
 
     pub(super) async fn enter(&self, acts: &[Act], now: Timestamp) -> Result<Vec<Entered>, Problem> {
@@ -403,15 +301,7 @@ impl Issuer {
     }
 }
 
-/// The key of what a dealer stated for good of the firearm that an answer tells of: licence, model, serial, and whose word it is.
-fn standing(answer: &Answer) -> Option<Key> {
-    let (firearm, pending) = (answer.firearm.as_ref()?, answer.pending.as_ref()?);
-    let last = firearm.chain.last()?;
-    let of = json!([firearm.licence, firearm.model, firearm.serial, pending.licence, last.from]);
-    Some(Key::of_text("statement of a firearm", &of.to_string()))
-}
-
-fn seal(content: &[u8], to: &SealingPublicKey, request: &Message) -> Result<Sealed, Problem> {
+pub(super) fn seal(content: &[u8], to: &SealingPublicKey, request: &Message) -> Result<Sealed, Problem> {
     Sealed::seal(content, to, &content_key(request)).map_err(|error| ProblemKind::Fault.because(error))
 }
 
@@ -446,11 +336,11 @@ fn answer_record(answer: &Answer, statement: &str, to: &Recipient<'_>) -> serde_
     })
 }
 
-fn unread(error: &LedgerError) -> Problem {
+pub(super) fn unread(error: &LedgerError) -> Problem {
     tracing::error!(%error, "the records cannot be read");
     ProblemKind::NoLog.because("the records of this node cannot be read, so nothing is answered")
 }
 
-fn text(content: &[u8]) -> String {
+pub(super) fn text(content: &[u8]) -> String {
     String::from_utf8_lossy(content).into_owned()
 }

@@ -100,18 +100,16 @@ impl Memory {
     pub(crate) fn take(&self, (agency, urgent): (&str, bool), answer: &Answer, microseconds: u64) {
         self.statistics().count(answer.answered_at, (answer.outcome, urgent), microseconds);
         self.answers.fetch_add(1, Ordering::Relaxed);
-        if let Some(pending) = &answer.pending {
-            let firearm = answer.firearm.as_ref();
-            self.pending.put(Waiting {
-                question: answer.question,
-                agency: agency.to_owned(),
-                licence: pending.licence.clone(),
-                asked_at: answer.answered_at,
-                due: pending.due,
-                model: firearm.map(|firearm| firearm.model.clone()),
-                serial: firearm.map(|firearm| firearm.serial.clone()),
-                manufacturer: firearm.map(|firearm| firearm.manufacturer.clone()),
-            });
+        if let Some(waiting) = Waiting::of(answer, agency) {
+            self.pending.put(waiting);
+        }
+    }
+
+    /// Remembers for whom an answer that was given again waits now.
+    pub(crate) fn renew(&self, agency: &str, answer: &Answer) {
+        match Waiting::of(answer, agency) {
+            None => self.pending.close(answer.question),
+            Some(waiting) => self.pending.put(waiting),
         }
     }
 
@@ -159,9 +157,15 @@ impl Memory {
         }
         match stored.kind.as_str() {
             "answer" if stored.body["again"] != true => self.recall_answer(stored),
-            "dealer-statement" => {
-                if let Some(question) = body["question"].as_str().and_then(|text| text.parse().ok()) {
-                    self.pending.close(question);
+            "answer" => {
+                if let (Some(answer), Some(agency)) = (answer_in(stored), body["agency"].as_str()) {
+                    self.renew(agency, &answer);
+                }
+            }
+            "dealer-stated" => {
+                if let Ok(firearm) = serde_json::from_value(body["firearm"].clone()) {
+                    let next = body["next"].as_str().and_then(|licence| licence.parse().ok());
+                    self.pending.follow(&firearm, next.as_ref(), stored.at);
                 }
             }
             _ => {}

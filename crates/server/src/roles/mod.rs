@@ -15,6 +15,7 @@ mod memory;
 mod pending;
 mod registrar;
 mod reminders;
+mod statement;
 mod statistics;
 mod witness;
 mod witnessing;

@@ -4,11 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use registry::FirearmKey;
 use registry::names::{LicenceNumber, PartyName};
 use serde::{Deserialize, Serialize};
+use symbology::Code;
 use uuid::Uuid;
 
 use super::reminders::Reminders;
+use crate::api::{Answer, Question};
 
 /// Days after which nobody is reminded any more; a statement is still taken.
 const GIVEN_UP: i64 = 30;
@@ -24,6 +27,31 @@ pub(crate) struct Waiting {
     pub(crate) model: Option<String>,
     pub(crate) serial: Option<String>,
     pub(crate) manufacturer: Option<PartyName>,
+    /// By which the firearm was found, and its key in the books.
+    #[serde(default)]
+    pub(crate) code: Option<Code>,
+    #[serde(default)]
+    pub(crate) firearm: Option<FirearmKey>,
+}
+
+impl Waiting {
+    /// What an answer waits for, if anything.
+    pub(crate) fn of(answer: &Answer, agency: &str) -> Option<Self> {
+        let pending = answer.pending.as_ref()?;
+        let firearm = answer.firearm.as_ref();
+        Some(Self {
+            question: answer.question,
+            agency: agency.to_owned(),
+            licence: pending.licence.clone(),
+            asked_at: Question::asked_at(pending.due),
+            due: pending.due,
+            model: firearm.map(|firearm| firearm.model.clone()),
+            serial: firearm.map(|firearm| firearm.serial.clone()),
+            manufacturer: firearm.map(|firearm| firearm.manufacturer.clone()),
+            code: firearm.map(|firearm| firearm.code),
+            firearm: firearm.and_then(crate::api::FirearmAnswer::key),
+        })
+    }
 }
 
 /// The queue of one issuer: open questions only.
@@ -57,6 +85,35 @@ impl PendingQueue {
         let mut open: Vec<_> = self.waiting().values().cloned().collect();
         open.sort_by_key(|one| (one.due, one.question));
         open
+    }
+
+    /// One question, if it waits.
+    pub(crate) fn get(&self, question: Uuid) -> Option<Waiting> {
+        self.waiting().get(&question).cloned()
+    }
+
+    /// Until when a question waits for a licensee, if it does.
+    pub(crate) fn due(&self, question: Uuid, licence: &LicenceNumber) -> Option<Timestamp> {
+        self.get(question).filter(|waiting| waiting.licence == *licence).map(|waiting| waiting.due)
+    }
+
+    /// All that wait for one firearm wait for this licensee from now on, or for nobody. What waits for it already goes on.
+    pub(crate) fn follow(&self, firearm: &FirearmKey, next: Option<&LicenceNumber>, now: Timestamp) {
+        self.waiting().retain(|_, waiting| {
+            if waiting.firearm.as_ref() != Some(firearm) {
+                return true;
+            }
+            let Some(next) = next else { return false };
+            if waiting.licence != *next {
+                (waiting.licence, waiting.asked_at, waiting.due) = (next.clone(), now, Question::due(now));
+            }
+            true
+        });
+    }
+
+    /// Whether anything waits for a firearm.
+    pub(crate) fn is_for(&self, firearm: &FirearmKey) -> bool {
+        self.waiting().values().any(|waiting| waiting.firearm.as_ref() == Some(firearm))
     }
 
     /// A question was answered.

@@ -55,6 +55,7 @@ impl Issuer {
         };
         let done = Act::new("registrar-entered", json!({"by": by, "sha256": hash, "entry": number}));
         self.enter(&[Act { keys: key.into_iter().collect(), ..done }], now).await?;
+        self.follow(self.books(), &entry.firearm, now).await;
         Ok(number)
     }
 
@@ -95,7 +96,7 @@ impl Issuer {
     }
 }
 
-fn of_books(error: BooksError) -> Problem {
+pub(super) fn of_books(error: BooksError) -> Problem {
     let kind = match &error {
         BooksError::Refused(_) => ProblemKind::Conflict,
         BooksError::Busy { .. } => ProblemKind::Busy,

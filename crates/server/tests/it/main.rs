@@ -33,6 +33,7 @@ mod registrar;
 mod renewal;
 mod rollback;
 mod schemathesis;
+mod stated;
 mod statistics;
 mod tls;
 mod trace;
