@@ -7,11 +7,13 @@ CARGO ?= cargo
 DEMO_DIR ?= demo-out
 FEDERATION_DIR ?= federation-out
 LOAD_DIR ?= load-out
+LOG_DIR ?= log-out
+ACCEPTANCE_DIR ?= acceptance-out
 TOOLS := .tools
 export CARGO_TERM_PROGRESS_WHEN ?= never
 export INSTA_UPDATE ?= no
 
-.PHONY: help demo federation test bench campaign load setup postgres format lint typos docs unit doctest clean
+.PHONY: help demo federation test bench acceptance campaign import load log-rate setup postgres format lint typos docs unit doctest clean
 
 help: ## Print what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -30,11 +32,20 @@ test: setup postgres format lint docs typos doctest unit ## Install what is need
 bench: setup ## Run the benchmarks (criterion); compare ratios within one run
 	$(CARGO) bench --workspace
 
+acceptance: setup postgres ## Import, load, log, campaigns: each figure beside its aim; an hour on a machine that does nothing else
+	crates/xtask/acceptance.sh "$(ACCEPTANCE_DIR)"
+
 campaign: export MICROSTAMP_KILLS = 200
 campaign: export MICROSTAMP_HOSTILE = 10000
 campaign: setup postgres ## What is too long for every test: 200 kills each, 10,000 hostile requests, schemathesis
 	$(CARGO) test --workspace --test it --locked -- --nocapture kill hostile
 	crates/server/tests/schemathesis.sh
+
+import: setup ## A table of 1,000,000 bound-book rows, with all checks
+	$(CARGO) run --release --locked --package registry --example figures -- import 1000000
+
+log-rate: setup ## 500,000 entries into a node's log, in log-out/
+	$(CARGO) run --release --locked --package server --example load -- log "$(LOG_DIR)" 500000
 
 load: setup ## 200 traces a second over 5,000,000 pistols in load-out/ (new, 3 GB)
 	$(CARGO) run --release --locked --package registry --features synthetic --example fill_books -- "$(LOAD_DIR)/issuer" 5000000

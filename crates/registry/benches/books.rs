@@ -1,10 +1,10 @@
-//! What issuing and looking up cost: `cargo bench -p registry`.
+//! What issuing, importing and looking up cost: `cargo bench -p registry`.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use registry::{
-    Books, CandidateCode, Database, Description, FirearmKind, IssueRun, NewIssuer, Part, Priority,
-    TraceRequest, serial_run,
+    Books, CandidateCode, Database, Description, FirearmKind, ImportOptions, IssueRun, NewIssuer, Part,
+    Priority, TraceRequest, serial_run,
 };
 use symbology::Code;
 use tokio::runtime::{Builder, Runtime};
@@ -90,6 +90,40 @@ fn measure(criterion: &mut Criterion) {
         });
     });
     group.finish();
+    import(criterion, &runtime);
+}
+
+/// Rows as a dealer's bound book has them, in books of their own: an acquisition from a wholesaler and a sale at retail.
+fn import(criterion: &mut Criterion, runtime: &Runtime) {
+    const ROWS: u32 = 10_000;
+    let (_folder, books, _) = books(runtime, 1).expect("books can be made in a temporary folder");
+    let by = "clerk".parse().expect("a valid name");
+    let mut group = criterion.benchmark_group("import");
+    group.throughput(Throughput::Elements(u64::from(ROWS))).sample_size(10);
+    let mut series = 0;
+    group.bench_function("10 000 rows, two entries each", |bench| {
+        bench.iter(|| {
+            series += 1;
+            let table = std::io::Cursor::new(table(series, ROWS));
+            let options = ImportOptions::default();
+            let taken = books.import(table, &options, (&by, Timestamp::now()), |row| panic!("{row:?}"));
+            runtime.block_on(taken).expect("every row can be taken")
+        });
+    });
+    group.finish();
+}
+
+fn table(series: u32, rows: u32) -> String {
+    let heading = "licence,model,serial,manufacturer,type,calibre,country,holder_licence,holder_name,acquired_on,\
+                   source_licence,source_name,disposed_on,form_4473\n";
+    let what = "Old Works (synthetic),pistol,9 mm Luger,US,1-23-456-01-9A-33333,Corner Guns (synthetic)";
+    let from = "1-23-456-01-9A-22222,Wholesale One (synthetic)";
+    let row = |row| {
+        let (maker, model, day) = (44_000 + row % 7, row % 40, 1 + row % 28);
+        let key = format!("1-23-456-01-9A-{maker:05},Model {model},S{series}-{row:08}");
+        format!("{key},{what},2024-01-{day:02},{from},2024-02-{day:02},T-{row}\n")
+    };
+    heading.to_owned() + &(0..rows).map(row).collect::<String>()
 }
 
 criterion_group!(benches, measure);

@@ -1,9 +1,9 @@
 //! What a large run of codes and a large table cost: the figures of the README.
 //!
 //! ```text
-//! cargo run -p registry --example figures -- issue 1000000     # codes for that many firearms, then look-ups
-//! cargo run -p registry --example figures -- import 1000000    # a table of that many bound-book rows
-//! cargo run -p registry --example figures -- look DIR          # look-ups in books on SQLite beside bare reads
+//! cargo run --release -p registry --example figures -- issue 1000000     # codes for that many firearms, then look-ups
+//! cargo run --release -p registry --example figures -- import 1000000    # a table of that many bound-book rows
+//! cargo run --release -p registry --example figures -- look DIR          # look-ups in books on SQLite beside bare reads
 //! ```
 
 use std::io::{BufWriter, Seek as _, Write as _, stdout};

@@ -1,21 +1,23 @@
 //! Many entries in few round trips, with the same checks as one.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use symbology::Code;
+use tokio::task::yield_now;
 
 use crate::books::{Books, history};
 use crate::digest::{Rows, Written};
 use crate::encode;
-use crate::entries::{NewEntry, brings_in, not_in_the_future};
+use crate::entries::{NewEntry, brings_in, not_ahead};
 use crate::error::{BooksError, Refusal};
-use crate::event::{Entry, EntryNumber, Event, View};
+use crate::event::{EntryNumber, Event};
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
-use crate::names::{LicenceNumber, Model, Person, folded};
+use crate::known::{Firearms, Known, Spellings};
+use crate::names::{LicenceNumber, Model, Person};
 use crate::parts::{SignedBy, Work};
-use crate::rules;
+use crate::rules::{self, Standing};
 use crate::store::{EntryRow, FirearmRow, Session};
 use crate::trace::made_on;
 
@@ -33,6 +35,7 @@ pub(crate) struct Batch<'b> {
     hand: Hand<'b>,
     by: &'b Person,
     now: Timestamp,
+    today: Date,
     parties: HashMap<Licensee, i64>,
     /// Models looked up; `None` for those that the books do not have yet.
     lines: HashMap<LicenceNumber, HashMap<Model, Option<i64>>>,
@@ -41,32 +44,6 @@ pub(crate) struct Batch<'b> {
     descriptions: HashMap<Description, i64>,
     firearm_rows: Rows,
     entry_rows: Rows,
-}
-
-/// A licensee's models.
-#[derive(Default)]
-struct Spellings {
-    models: HashSet<Model>,
-    by_look: HashMap<String, Vec<Model>>,
-    /// How often the tables were asked for models that look like one.
-    asked: u32,
-}
-
-impl Spellings {
-    /// A model that cannot be told from this one.
-    fn mistaken_for(&self, model: &Model) -> Option<&Model> {
-        let looks = folded(model.as_str());
-        let mut others = looks.iter().filter_map(|look| self.by_look.get(look)).flatten();
-        others.find(|other| model.is_mistaken_for(other.as_str()))
-    }
-
-    fn remember(&mut self, model: &Model) {
-        if self.models.insert(model.clone()) {
-            for look in folded(model.as_str()) {
-                self.by_look.entry(look).or_default().push(model.clone());
-            }
-        }
-    }
 }
 
 /// So many new models are looked for in the tables one by one, each among all; then all are held in memory.
@@ -81,11 +58,41 @@ pub(crate) struct Taken {
     pub(crate) refused: Vec<(usize, Refusal)>,
 }
 
-/// What the book says of one firearm, entries of this batch among it.
-struct Known {
-    id: Option<i64>,
-    entries: Vec<Entry>,
-    description: Option<Description>,
+/// Counts rows, and after some of them gives a turn to whoever does something else at the same time.
+#[derive(Default)]
+pub(crate) struct Turns(u64);
+
+impl Turns {
+    pub(crate) async fn next(&mut self) {
+        self.0 += 1;
+        if self.0.is_multiple_of(256) {
+            yield_now().await;
+        }
+    }
+}
+
+/// Rows that were checked and numbered, and wait to be written.
+pub(crate) struct Checked<'g> {
+    pub(crate) refused: Vec<(usize, Refusal)>,
+    new_firearms: Vec<(&'g FirearmKey, &'g Description)>,
+    firearms: Vec<FirearmRow>,
+    admitted: Vec<&'g NewEntry>,
+    entries: Vec<EntryRow>,
+    /// Entry and code of each change of parts.
+    fittings: Vec<(i64, i64)>,
+}
+
+impl Checked<'_> {
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) async fn write(&self, session: &mut Session) -> Result<(), BooksError> {
+        session.put_firearms(&self.firearms).await?;
+        session.add_entries(&self.entries).await?;
+        session.put_fittings(&self.fittings).await
+    }
 }
 
 impl<'b> Batch<'b> {
@@ -94,6 +101,7 @@ impl<'b> Batch<'b> {
             hand,
             by,
             now,
+            today: encode::today(now),
             parties: HashMap::new(),
             lines: HashMap::new(),
             spellings: HashMap::new(),
@@ -110,22 +118,64 @@ impl<'b> Batch<'b> {
         session: &mut Session,
         groups: &[Vec<NewEntry>],
     ) -> Result<Taken, BooksError> {
-        let mut known = self.known(session, groups).await?;
-        let mut refused = Vec::new();
+        let checked = self.check(session, groups).await?;
+        self.note(&checked).await?;
+        checked.write(session).await?;
+        let numbers = checked.entries.iter().map(|entry| entry.entry_id as u64).collect();
+        Ok(Taken { numbers, refused: checked.refused })
+    }
+
+    /// Checks groups of entries in their order, and gives those that the book admits their numbers. They have to be written
+    /// ([`Checked::write`]) before the next are checked, and noted ([`Self::note`]).
+    pub(crate) async fn check<'g>(
+        &mut self,
+        session: &mut Session,
+        groups: &'g [Vec<NewEntry>],
+    ) -> Result<Checked<'g>, BooksError> {
+        let mut firearms = self.known(session, groups).await?;
+        let (mut refused, mut admitted, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        let mut first = 0;
         for (place, group) in groups.iter().enumerate() {
-            if let Err(error) = self.admit(session, &mut known, group).await {
-                match error {
-                    BooksError::Refused(refusal) => refused.push((place, refusal)),
-                    other => return Err(other),
+            let entries = first..first + group.len();
+            first = entries.end;
+            match self.admit(session, &mut firearms, (entries.start, group)).await {
+                Ok(()) => {
+                    admitted.extend(group);
+                    places.extend_from_slice(&firearms.of_entry[entries]);
                 }
+                Err(BooksError::Refused(refusal)) => refused.push((place, refusal)),
+                Err(other) => return Err(other),
             }
         }
-        let refused_places: HashSet<usize> = refused.iter().map(|(place, _)| *place).collect();
-        let admitted = groups.iter().enumerate().filter(|(place, _)| !refused_places.contains(place));
-        let admitted: Vec<&NewEntry> = admitted.flat_map(|(_, group)| group).collect();
-        self.put_firearms(session, &mut known).await?;
-        let numbers = self.put_entries(session, &known, &admitted).await?;
-        Ok(Taken { numbers, refused })
+        let (new_firearms, rows) = self.firearm_rows(session, &mut firearms.known).await?;
+        let ids = places.iter().map(|place| firearms.known[*place].id);
+        let ids: Option<Vec<i64>> = ids.collect();
+        let ids = ids.expect("admitted entries are of firearms just numbered or known");
+        let mut checked = Checked {
+            refused,
+            new_firearms,
+            firearms: rows,
+            admitted,
+            entries: Vec::new(),
+            fittings: Vec::new(),
+        };
+        self.number_entries(session, &ids, &mut checked).await?;
+        Ok(checked)
+    }
+
+    /// Adds what was checked to what the log is to vouch for.
+    pub(crate) async fn note(&mut self, checked: &Checked<'_>) -> Result<(), BooksError> {
+        let mut turns = Turns::default();
+        for (row, (key, description)) in checked.firearms.iter().zip(&checked.new_firearms) {
+            self.firearm_rows.add_firearm(row.firearm_id, key, description)?;
+            turns.next().await;
+        }
+        for (row, new) in checked.entries.iter().zip(&checked.admitted) {
+            let what = (&new.firearm, &new.event, new.on);
+            self.entry_rows.add_entry(row.entry_id, what, (self.by.as_str(), row.recorded_at))?;
+            turns.next().await;
+        }
+        Ok(())
     }
 
     /// What was written so far, for the record of the act.
@@ -134,64 +184,61 @@ impl<'b> Batch<'b> {
     }
 
     /// What the book says of every firearm that the groups name.
-    async fn known(
+    async fn known<'g>(
         &mut self,
         session: &mut Session,
-        groups: &[Vec<NewEntry>],
-    ) -> Result<HashMap<FirearmKey, Known>, BooksError> {
-        let mut known: HashMap<FirearmKey, Known> = HashMap::new();
-        for new in groups.iter().flatten() {
-            if !known.contains_key(&new.firearm) {
-                let nothing = Known { id: None, entries: Vec::new(), description: None };
-                known.insert(new.firearm.clone(), nothing);
-            }
+        groups: &'g [Vec<NewEntry>],
+    ) -> Result<Firearms<'g>, BooksError> {
+        let mut firearms = Firearms::named_by(groups);
+        let mut keys = Vec::new();
+        for firearm in &mut firearms.known {
+            firearm.line = self.known_line(session, firearm.key).await?;
+            keys.extend(firearm.line.map(|line| (line, firearm.key.serial.shared())));
         }
-        let (mut keys, mut names) = (Vec::new(), HashMap::new());
-        for key in known.keys() {
-            let Some(line) = self.known_line(session, key).await? else { continue };
-            keys.push((line, key.serial.as_str()));
-            names.insert((line, key.serial.as_str()), key);
+        let found = session.known_firearms(&keys).await?;
+        if found.is_empty() {
+            return Ok(firearms);
         }
+        let of_line = |(place, firearm): (usize, &Known<'g>)| {
+            firearm.line.map(|line| ((line, firearm.key.serial.as_str()), place))
+        };
+        let names: HashMap<_, _> = firearms.known.iter().enumerate().filter_map(of_line).collect();
         let mut by_id = HashMap::new();
-        for (line, serial, id) in session.known_firearms(&keys).await? {
-            let key = *names.get(&(line, serial.as_str())).expect("only firearms asked for are found");
-            by_id.insert(id, key.clone());
+        for (line, serial, id) in found {
+            let place = *names.get(&(line, serial.as_str())).expect("only firearms asked for are found");
+            firearms.known[place].id = Some(id);
+            by_id.insert(id, place);
         }
         let ids: Vec<i64> = by_id.keys().copied().collect();
-        for (id, key) in &by_id {
-            known.get_mut(key).expect("only firearms that were asked for are found").id = Some(*id);
-        }
         for row in session.entries_of_firearms(&ids).await? {
-            let key = by_id.get(&row.firearm_id);
-            let firearm = key.and_then(|key| known.get_mut(key)).expect("only entries asked for are found");
-            firearm.entries.push(encode::entry(row)?);
+            let place = *by_id.get(&row.firearm_id).expect("only entries asked for are found");
+            firearms.known[place].stored.push(encode::entry(row)?);
         }
-        Ok(known)
+        Ok(firearms)
     }
 
-    /// Adds a group to what is known when nothing speaks against any of its entries.
-    async fn admit(
+    /// Adds a group to what is known when nothing speaks against any of its entries; `first` is the place of its first entry
+    /// among those of all groups.
+    async fn admit<'g>(
         &mut self,
         session: &mut Session,
-        known: &mut HashMap<FirearmKey, Known>,
-        group: &[NewEntry],
+        firearms: &mut Firearms<'g>,
+        (first, group): (usize, &'g [NewEntry]),
     ) -> Result<(), BooksError> {
         for (done, new) in group.iter().enumerate() {
-            if let Err(error) = self.admit_one(session, known, new).await {
-                for new in &group[..done] {
-                    let firearm = known.get_mut(&new.firearm).expect("it was admitted before");
-                    firearm.entries.pop();
-                    if firearm.id.is_none() && firearm.entries.is_empty() {
-                        firearm.description = None;
-                    }
+            let firearm = &mut firearms.known[firearms.of_entry[first + done]];
+            if let Err(error) = self.admit_one(session, firearm, new).await {
+                for place in &firearms.of_entry[first..first + done] {
+                    firearms.known[*place].withdraw();
                 }
                 return Err(error);
             }
         }
-        for new in group {
-            if known.get(&new.firearm).is_some_and(|firearm| firearm.id.is_none()) {
-                let written = self.spellings.entry(new.firearm.licence.clone()).or_default();
-                written.remember(&new.firearm.model);
+        for place in &firearms.of_entry[first..first + group.len()] {
+            let firearm = &firearms.known[*place];
+            if firearm.line.is_none() {
+                let written = self.spellings.entry(firearm.key.licence.clone()).or_default();
+                written.remember(&firearm.key.model);
             }
         }
         Ok(())
@@ -222,36 +269,34 @@ impl<'b> Batch<'b> {
         spelled_as_before(session, &key.licence, &key.model).await
     }
 
-    async fn admit_one(
+    async fn admit_one<'g>(
         &mut self,
         session: &mut Session,
-        known: &mut HashMap<FirearmKey, Known>,
-        new: &NewEntry,
+        firearm: &mut Known<'g>,
+        new: &'g NewEntry,
     ) -> Result<(), BooksError> {
-        not_in_the_future(new.on, self.now)?;
+        not_ahead(new.on, self.today)?;
         rules::plausible(&new.event, new.on)?;
         if let Hand::Issuer(books) = self.hand {
             books.signs_for_itself(&new.event)?;
         }
         let marked = marked_part(session, &new.event).await?;
-        let is_new = |firearm: &Known| firearm.id.is_none() && firearm.entries.is_empty();
-        if known.get(&new.firearm).is_some_and(is_new) {
-            self.one_spelling(session, &new.firearm).await?;
+        if firearm.is_new() && firearm.line.is_none() {
+            self.one_spelling(session, firearm.key).await?;
         }
-        let firearm = known.get_mut(&new.firearm).expect("every firearm of the groups is there");
-        if firearm.entries.len() >= MOST_ENTRIES {
+        if firearm.stored.len() + firearm.new.len() >= MOST_ENTRIES {
             let what = format!("it has {MOST_ENTRIES} entries, the most that one firearm has here");
             let hint = "look whether one serial number stands for many firearms";
             return Err(Refusal::OutOfOrder { what, hint }.into());
         }
-        if firearm.id.is_none() && firearm.entries.is_empty() {
+        if firearm.is_new() {
             if new.description.is_none() || !brings_in(&new.event) {
                 return Err(Refusal::UnknownFirearm(new.firearm.clone()).into());
             }
-            firearm.description.clone_from(&new.description);
+            firearm.description = new.description.as_ref();
         } else {
-            let standing = View::Corrected.of(&firearm.entries);
-            let in_the_books = |entry: &&Entry| brings_in(&entry.event);
+            let standing = firearm.standing();
+            let in_the_books = |entry: &Standing<'_>| brings_in(entry.event);
             if !brings_in(&new.event) && Work::of(&new.event).is_none() && !standing.iter().any(in_the_books)
             {
                 return Err(Refusal::UnknownFirearm(new.firearm.clone()).into());
@@ -260,77 +305,64 @@ impl<'b> Batch<'b> {
             let from_making = marked.is_some() && marked == firearm.id;
             rules::check_part(&standing, &new.event, new.on, from_making)?;
             if let (Event::PartFitted { part, code, .. }, Some(id)) = (&new.event, firearm.id) {
-                has_room(session, (id, &new.firearm), &standing, ((*part, Some(*code)), new.on)).await?;
+                has_room(session, (id, firearm.key), &standing, ((*part, Some(*code)), new.on)).await?;
                 is_free(session, (*part, *code), (id, marked), new.on).await?;
             }
         }
-        firearm.entries.push(Entry {
-            number: u64::MAX,
-            event: new.event.clone(),
-            on: new.on,
-            recorded_at: self.now,
-            recorded_by: self.by.clone(),
-            description: None,
-            corrects: None,
-            signed: None,
-            stated: None,
-        });
+        firearm.new.push(new);
         Ok(())
     }
 
-    async fn put_firearms(
+    /// Numbers the firearms that are new, and makes their rows.
+    async fn firearm_rows<'g>(
         &mut self,
         session: &mut Session,
-        known: &mut HashMap<FirearmKey, Known>,
-    ) -> Result<(), BooksError> {
-        let mut new: Vec<_> = known
-            .iter_mut()
-            .filter(|(_, firearm)| firearm.id.is_none() && !firearm.entries.is_empty())
-            .collect();
+        known: &mut [Known<'g>],
+    ) -> Result<(Vec<(&'g FirearmKey, &'g Description)>, Vec<FirearmRow>), BooksError> {
+        let mut new: Vec<_> =
+            known.iter_mut().filter(|firearm| firearm.id.is_none() && !firearm.new.is_empty()).collect();
         if new.is_empty() {
-            return Ok(());
+            return Ok((Vec::new(), Vec::new()));
         }
-        new.sort_by(|a, b| a.0.cmp(b.0));
+        new.sort_unstable_by_key(|firearm| firearm.key);
         let first = session.take_numbers("firearm", new.len() as i64).await?;
-        let mut rows = Vec::with_capacity(new.len());
-        for (firearm_id, (key, firearm)) in (first..).zip(new) {
-            let description = firearm.description.as_ref();
-            let description = description.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
-            self.firearm_rows.add_firearm(firearm_id, key, description)?;
+        let (mut firearms, mut rows) = (Vec::with_capacity(new.len()), Vec::with_capacity(new.len()));
+        for (firearm_id, firearm) in (first..).zip(new) {
+            let key = firearm.key;
+            let description = firearm.description.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
             rows.push(FirearmRow {
                 firearm_id,
-                line_id: self.line(session, key).await?,
-                serial: key.serial.to_string(),
+                line_id: match firearm.line {
+                    Some(line) => line,
+                    None => self.line(session, key).await?,
+                },
+                serial: key.serial.shared(),
                 description_id: self.description(session, description).await?,
             });
+            firearms.push((key, description));
             firearm.id = Some(firearm_id);
         }
-        session.put_firearms(&rows).await
+        Ok((firearms, rows))
     }
 
-    async fn put_entries(
+    /// Numbers the entries that were admitted, and makes their rows; `firearms` are the numbers of their firearms.
+    async fn number_entries(
         &mut self,
         session: &mut Session,
-        known: &HashMap<FirearmKey, Known>,
-        admitted: &[&NewEntry],
-    ) -> Result<Vec<EntryNumber>, BooksError> {
-        if admitted.is_empty() {
-            return Ok(Vec::new());
+        firearms: &[i64],
+        checked: &mut Checked<'_>,
+    ) -> Result<(), BooksError> {
+        if firearms.is_empty() {
+            return Ok(());
         }
-        let first = session.take_numbers("entry", admitted.len() as i64).await?;
-        let (mut rows, mut fittings) = (Vec::with_capacity(admitted.len()), Vec::new());
-        for (entry_id, new) in (first..).zip(admitted) {
-            let firearm_id = known.get(&new.firearm).and_then(|firearm| firearm.id);
-            let firearm_id = firearm_id.expect("admitted entries are of firearms just written or known");
-            let row = self.row(session, new, (entry_id, firearm_id)).await?;
-            let what = (&new.firearm, &new.event, new.on);
-            self.entry_rows.add_entry(entry_id, what, (self.by.as_str(), row.recorded_at))?;
-            fittings.extend(row.code.map(|code| (entry_id, code)));
-            rows.push(row);
+        let first = session.take_numbers("entry", firearms.len() as i64).await?;
+        checked.entries.reserve(firearms.len());
+        for ((entry_id, new), firearm_id) in (first..).zip(&checked.admitted).zip(firearms) {
+            let row = self.row(session, new, (entry_id, *firearm_id)).await?;
+            checked.fittings.extend(row.code.map(|code| (entry_id, code)));
+            checked.entries.push(row);
         }
-        session.put_entries(&rows).await?;
-        session.put_fittings(&fittings).await?;
-        Ok((first as u64..).take(admitted.len()).collect())
+        Ok(())
     }
 
     async fn row(
@@ -358,7 +390,7 @@ impl<'b> Batch<'b> {
             },
             happened_on: encode::day_number(*on),
             recorded_at: self.now.as_microsecond(),
-            recorded_by: self.by.to_string(),
+            recorded_by: self.by.shared(),
             description_id: None,
             code,
             corrects: None,
@@ -417,7 +449,7 @@ impl<'b> Batch<'b> {
 pub(crate) async fn has_room(
     session: &mut Session,
     (id, key): (i64, &FirearmKey),
-    standing: &[&Entry],
+    standing: &[Standing<'_>],
     ((part, own), on): ((Part, Option<Code>), Date),
 ) -> Result<(), BooksError> {
     let line = session.find_line(key.licence.as_str(), key.model.as_str()).await?;
@@ -427,7 +459,7 @@ pub(crate) async fn has_room(
     };
     let mut made_with = None;
     if let Some((number, _)) = issued
-        && standing.iter().any(|entry| rules::is_beginning(&entry.event))
+        && standing.iter().any(|entry| rules::is_beginning(entry.event))
         && let Some(stored) = session.code(number).await?
         && stored.firearm_id == Some(id)
     {

@@ -32,6 +32,8 @@ pub(crate) struct Rows {
     first: Option<i64>,
     count: i64,
     hash: Sha256,
+    /// The last row; kept for its room.
+    line: Vec<u8>,
 }
 
 #[derive(Serialize)]
@@ -87,8 +89,10 @@ impl Rows {
     fn add(&mut self, number: i64, line: &impl Serialize) -> Result<(), BooksError> {
         self.first.get_or_insert(number);
         self.count += 1;
-        self.hash.update(encode::json(line)?);
-        self.hash.update([b'\n']);
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, line).map_err(BooksError::damaged)?;
+        self.line.push(b'\n');
+        self.hash.update(&self.line);
         Ok(())
     }
 

@@ -17,7 +17,7 @@ use crate::firearm::{Description, FirearmKey};
 use crate::ledger::Ledger;
 use crate::names::{Person, Reason};
 use crate::parts::{SignedBy, Work};
-use crate::rules;
+use crate::rules::{self, Standing};
 use crate::store::{EntryRow, Session, persistently};
 
 /// An entry to be written, for [`Books::record`].
@@ -172,7 +172,7 @@ impl Books {
         let firearm = self.firearm_id(&mut session, &correction.firearm).await?;
         row.firearm_id = firearm.ok_or_else(|| Refusal::UnknownFirearm(correction.firearm.clone()))?;
         row.recorded_at = now.as_microsecond();
-        row.recorded_by = by.to_string();
+        row.recorded_by = by.shared();
         row.corrects = Some(old.number as i64);
         row.void = void;
         let mut body: encode::Body =
@@ -225,6 +225,7 @@ impl Books {
             .into());
         }
         rest.retain(|standing| standing.number != entry && (standing.on, standing.number) < (*on, entry));
+        let rest: Vec<Standing<'_>> = rest.into_iter().map(Standing::from).collect();
         rules::check(&rest, event, *on)?;
         let mut session = self.store.read().await?;
         let marked = marked_part(&mut session, event).await?;
@@ -259,7 +260,12 @@ pub(crate) fn as_rehearsed(written: &Written, rehearsed: &Written) -> Result<(),
 }
 
 pub(crate) fn not_in_the_future(on: Date, now: Timestamp) -> Result<(), Refusal> {
-    if !lies_ahead(on, encode::today(now)) {
+    not_ahead(on, encode::today(now))
+}
+
+/// As [`not_in_the_future`], on a day that is known.
+pub(crate) fn not_ahead(on: Date, today: Date) -> Result<(), Refusal> {
+    if !lies_ahead(on, today) {
         return Ok(());
     }
     let hint = "check the date and this machine's clock";
@@ -293,7 +299,7 @@ pub(crate) async fn entry_row(
         other,
         happened_on: encode::day_number(on),
         recorded_at: 0,
-        recorded_by: String::new(),
+        recorded_by: "".into(),
         description_id: None,
         code,
         corrects: None,

@@ -18,7 +18,7 @@ use crate::event::{Event, View};
 use crate::firearm::{Description, FirearmKey, Part};
 use crate::names::{Model, NameError, Person, Serial};
 use crate::parts::Work;
-use crate::rules;
+use crate::rules::{self, Standing};
 use crate::store::{CodeRow, RunRows, Session, persistently};
 
 /// Firearms in one record, one log entry and one transaction. A run that is cut off keeps whole chunks. Sealed codes fall
@@ -165,7 +165,8 @@ impl Books {
             let history = self.history(key).await?.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
             let mut session = self.store.read().await?;
             let id = self.firearm_id(&mut session, key).await?.unwrap_or_default();
-            let standing = View::Corrected.of(&history.entries);
+            let standing: Vec<_> =
+                View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
             has_room(&mut session, (id, key), &standing, ((part, None), on)).await?;
         }
         let first_unit = self.store.read().await?.numbers_taken(&unit_counter(prefix)).await?;
@@ -207,7 +208,7 @@ impl Books {
             let mut row = entry_row(&mut session, &event, on, Some(signed)).await?;
             row.firearm_id = firearm_id;
             row.recorded_at = now.as_microsecond();
-            row.recorded_by = by.to_string();
+            row.recorded_by = by.shared();
             self.put_entry(&mut session, row, &event).await?;
         }
         session.commit().await
@@ -250,7 +251,7 @@ impl Books {
         };
         let mut known = HashSet::new();
         for serials in run.serials.chunks(CHUNK) {
-            let keys: Vec<_> = serials.iter().map(|serial| (line, serial.as_str())).collect();
+            let keys: Vec<_> = serials.iter().map(|serial| (line, serial.shared())).collect();
             for (_, serial, _) in session.known_firearms(&keys).await? {
                 let serial: Serial = serial.parse()?;
                 if !run.resume {

@@ -19,6 +19,7 @@ mod firearm;
 mod folder;
 mod import;
 mod issue;
+mod known;
 mod ledger;
 pub mod names;
 pub mod parts;

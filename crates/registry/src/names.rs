@@ -15,8 +15,10 @@
 //! # Ok::<(), registry::names::NameError>(())
 //! ```
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
@@ -44,7 +46,7 @@ macro_rules! names {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(Box<str>);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// The value in its one accepted spelling.
@@ -57,8 +59,8 @@ macro_rules! names {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, NameError> {
-                let parse: fn(&str) -> Result<String, &'static str> = $parse;
-                parse(text).map(|value| Self(value.into_boxed_str())).map_err(|problem| NameError {
+                let parse: fn(&str) -> Parsed<'_> = $parse;
+                parse(text).map(|value| Self(value.into())).map_err(|problem| NameError {
                     field: $field,
                     seen: text.chars().take(48).collect(),
                     problem,
@@ -77,7 +79,7 @@ macro_rules! names {
 
         impl From<$name> for String {
             fn from(value: $name) -> Self {
-                value.0.into()
+                value.0.as_ref().to_owned()
             }
         }
 
@@ -135,7 +137,19 @@ names! {
     Reference: "reference", "use 1 to 40 printable characters", |text| printable(text, 40);
 }
 
+impl Serial {
+    /// Its text, without copying it.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+}
+
 impl Person {
+    /// The name's text, without copying it.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether two names are one person's, as far as whoever reads them can tell: they differ in nothing but case, spaces,
     /// punctuation, marks that cannot be seen, the form of their letters (Unicode NFKC), or letters that look alike (the skeletons of
     /// Unicode Technical Standard 39), such as those of the Cyrillic script, `0` and `O`, or `rn` and `m`. So two people whose names
@@ -176,13 +190,16 @@ fn seen(name: &str) -> String {
     looks.to_lowercase().nfkc().filter(|letter| letter.is_alphanumeric()).collect()
 }
 
-fn printable(text: &str, most: usize) -> Result<String, &'static str> {
+/// A value in its one spelling, or what is wrong with it.
+type Parsed<'t> = Result<Cow<'t, str>, &'static str>;
+
+fn printable(text: &str, most: usize) -> Parsed<'_> {
     let text = joined(text, most)?;
-    if text.contains(['\u{200c}', '\u{200d}']) { Err(UNSEEN) } else { Ok(text) }
+    if !text.is_ascii() && text.contains(['\u{200c}', '\u{200d}']) { Err(UNSEEN) } else { Ok(text) }
 }
 
 /// As [`printable`], with the joiners that some scripts need in names.
-fn joined(text: &str, most: usize) -> Result<String, &'static str> {
+fn joined(text: &str, most: usize) -> Parsed<'_> {
     let text = bounded(text, most)?;
     if !text.is_ascii() && text.chars().any(is_unseen) {
         return Err(UNSEEN);
@@ -210,34 +227,48 @@ fn is_unseen(c: char) -> bool {
 }
 
 /// Some text without control characters, its blanks made one.
-fn bounded(text: &str, most: usize) -> Result<String, &'static str> {
+fn bounded(text: &str, most: usize) -> Parsed<'_> {
     let text = text.trim();
     if text.is_empty() {
         return Err("is empty");
+    }
+    if is_plain(text) {
+        return if text.len() > most { Err("is too long") } else { Ok(Cow::Borrowed(text)) };
     }
     if text.chars().any(char::is_control) {
         return Err("holds a control character");
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     let text = words.join(" ");
-    if text.chars().count() > most { Err("is too long") } else { Ok(text) }
+    if text.chars().count() > most { Err("is too long") } else { Ok(Cow::Owned(text)) }
 }
 
-fn upper(text: &str, most: usize) -> Result<String, &'static str> {
+/// Whether a trimmed text is nothing but printable ASCII with single blanks, as nearly every cell of a table is: then a byte is a
+/// character, and nothing in it has to be changed.
+fn is_plain(text: &str) -> bool {
+    let mut before = b' ';
+    text.bytes().all(|byte| {
+        let one_more_blank = (before, byte) == (b' ', b' ');
+        before = byte;
+        matches!(byte, b' '..=b'~') && !one_more_blank
+    })
+}
+
+fn upper(text: &str, most: usize) -> Parsed<'_> {
     let text = printable(text, most)?;
-    if text.is_ascii() { Ok(text.to_ascii_uppercase()) } else { Err("holds a character outside ASCII") }
-}
-
-fn country(text: &str) -> Result<String, &'static str> {
-    let text = upper(text, 16)?;
-    if text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        Ok(text)
-    } else {
-        Err("is not a country code")
+    if !text.is_ascii() {
+        return Err("holds a character outside ASCII");
     }
+    let is_upper = !text.bytes().any(|byte| byte.is_ascii_lowercase());
+    Ok(if is_upper { text } else { Cow::Owned(text.to_ascii_uppercase()) })
 }
 
-fn ori(text: &str) -> Result<String, &'static str> {
+fn country(text: &str) -> Parsed<'_> {
+    let text = upper(text, 16)?;
+    if has_form(&text, "AA") { Ok(text) } else { Err("is not a country code") }
+}
+
+fn ori(text: &str) -> Parsed<'_> {
     let text = upper(text, 16)?;
     let bytes = text.as_bytes();
     if bytes.len() != 9 {
@@ -248,48 +279,85 @@ fn ori(text: &str) -> Result<String, &'static str> {
     if fits { Ok(text) } else { Err("is not an agency identifier") }
 }
 
-fn crime_code(text: &str) -> Result<String, &'static str> {
+fn crime_code(text: &str) -> Parsed<'_> {
     let text = printable(text, 16)?;
-    if text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        Ok(text)
-    } else {
-        Err("is not four digits")
-    }
+    if has_form(&text, "DDDD") { Ok(text) } else { Err("is not four digits") }
 }
 
-fn reason(text: &str) -> Result<String, &'static str> {
+fn reason(text: &str) -> Parsed<'_> {
     let text = printable(text, 500)?;
     if text.chars().count() < 8 { Err("is too short to be checked by anyone") } else { Ok(text) }
 }
 
-fn licence(text: &str) -> Result<String, &'static str> {
+fn licence(text: &str) -> Parsed<'_> {
     let text = upper(text, 40)?;
+    if has_form(&text, "D-DD-DDD-DD-DA-DDDDD") {
+        return Ok(text);
+    }
     if let Some((country, number)) = text.split_once(':') {
-        let known = country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase());
-        return if known && !number.trim().is_empty() {
-            Ok(format!("{country}:{}", number.trim()))
+        return if has_form(country, "AA") && !number.trim().is_empty() {
+            Ok(Cow::Owned(format!("{country}:{}", number.trim())))
         } else {
             Err("is not a country code and a number")
         };
     }
     let bare: String = text.chars().filter(|c| !matches!(c, '-' | ' ')).collect();
-    let shape = "DDDDDDDDDADDDDD";
-    let fits = bare.len() == shape.len()
-        && bare.bytes().zip(shape.bytes()).all(|(byte, kind)| match kind {
-            b'A' => byte.is_ascii_uppercase(),
-            _ => byte.is_ascii_digit(),
-        });
-    if !fits {
+    if !has_form(&bare, "DDDDDDDDDADDDDD") {
         return Err("is not a licence number");
     }
     let [region, district, county, kind, expiry, sequence] =
         [&bare[..1], &bare[1..3], &bare[3..6], &bare[6..8], &bare[8..10], &bare[10..]];
-    Ok(format!("{region}-{district}-{county}-{kind}-{expiry}-{sequence}"))
+    Ok(Cow::Owned(format!("{region}-{district}-{county}-{kind}-{expiry}-{sequence}")))
+}
+
+/// Whether a text has this form: a digit for each `D`, a capital letter for each `A`, and every other sign as it stands.
+fn has_form(text: &str, form: &str) -> bool {
+    let fits = |(byte, sign): (u8, u8)| match sign {
+        b'D' => byte.is_ascii_digit(),
+        b'A' => byte.is_ascii_uppercase(),
+        sign => byte == sign,
+    };
+    text.len() == form.len() && text.bytes().zip(form.bytes()).all(fits)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn plain_text_is_what_the_long_way_makes_of_it(text in "[ -~\\t\u{a0}\u{200d}é]{0,12}") {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            let words = words.join(" ");
+            let expected = if words.is_empty() {
+                Err("is empty")
+            } else if text.trim().chars().any(char::is_control) {
+                Err("holds a control character")
+            } else if words.chars().count() > 9 {
+                Err("is too long")
+            } else {
+                Ok(words)
+            };
+            prop_assert_eq!(bounded(&text, 9).map(Cow::into_owned), expected);
+        }
+    }
+
+    #[test]
+    fn licences_have_one_spelling() {
+        let spelled = |text: &str| licence(text).map(Cow::into_owned);
+        let one = Ok("1-23-456-78-9A-12345".to_owned());
+        for text in
+            ["1-23-456-78-9A-12345", "123456789a12345", " 1-23-456-78-9a-12345 ", "1-2345678 9A-12345"]
+        {
+            assert_eq!(spelled(text), one, "{text}");
+        }
+        assert_eq!(spelled("at: 77 b"), Ok("AT:77 B".to_owned()));
+        for text in ["1-23-456-78-9A-1234", "1-23-456-78-99-12345", "1_23-456-78-9A-12345", "A1:77", "AT:"] {
+            assert!(spelled(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn spellings_do_not_make_people() {

@@ -8,15 +8,30 @@ use jiff::civil::Date;
 use symbology::Code;
 
 use crate::error::Refusal;
-use crate::event::{Entry, Event, Loss, LossKind, Recipient, Source};
+use crate::event::{Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source};
 use crate::firearm::{Licensee, Part};
+
+/// What the rules look at in an entry that stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing<'e> {
+    /// `u64::MAX` for an entry that is still to be numbered.
+    pub(crate) number: EntryNumber,
+    pub(crate) on: Date,
+    pub(crate) event: &'e Event,
+}
+
+impl<'e> From<&'e Entry> for Standing<'e> {
+    fn from(entry: &'e Entry) -> Self {
+        Self { number: entry.number, on: entry.on, event: &entry.event }
+    }
+}
 
 /// Says whether an event can stand among the entries that stand already.
 ///
 /// # Errors
 /// [`Refusal::OutOfOrder`] with what contradicts and what to do.
-pub(crate) fn check(entries: &[&Entry], event: &Event, on: Date) -> Result<(), Refusal> {
-    if let Some(made) = entries.iter().find(|entry| is_beginning(&entry.event)) {
+pub(crate) fn check(entries: &[Standing<'_>], event: &Event, on: Date) -> Result<(), Refusal> {
+    if let Some(made) = entries.iter().find(|entry| is_beginning(entry.event)) {
         let kind = made.event.kind();
         if is_beginning(event) {
             let what = format!("{} says already that it was {kind} on {}", name(made), made.on);
@@ -27,16 +42,21 @@ pub(crate) fn check(entries: &[&Entry], event: &Event, on: Date) -> Result<(), R
             return Err(out_of_order(what, "check the date, or correct the earlier entry"));
         }
     }
-    if let Some(before) = entries.iter().find(|entry| entry.on == on && same(&entry.event, event)) {
+    if let Some(before) = entries.iter().find(|entry| entry.on == on && same(entry.event, event)) {
         let what = format!("{} says the same of {on} already", name(before));
         return Err(out_of_order(what, "nothing has to be done; correct that entry if it is wrong"));
     }
-    let mut standing: Vec<_> = entries.iter().map(|entry| (entry.on, entry.number, &entry.event)).collect();
-    standing.sort_by_key(|(on, number, _)| (*on, *number));
-    let before = contradictions(&standing);
-    let place = standing.partition_point(|(day, ..)| *day <= on);
-    standing.insert(place, (on, u64::MAX, event));
+    let mut standing = Vec::with_capacity(entries.len() + 1);
+    standing.extend_from_slice(entries);
+    standing.sort_by_key(|entry| (entry.on, entry.number));
+    let place = standing.partition_point(|entry| entry.on <= on);
+    standing.insert(place, Standing { number: u64::MAX, on, event });
     let after = contradictions(&standing);
+    if after.is_empty() {
+        return Ok(());
+    }
+    standing.remove(place);
+    let before = contradictions(&standing);
     match after.into_iter().find(|one| !before.contains(one)) {
         Some(new) => Err(new),
         None => Ok(()),
@@ -67,7 +87,7 @@ pub(crate) fn plausible(event: &Event, on: Date) -> Result<(), Refusal> {
 }
 
 /// An entry by its number; in a table those above have none yet.
-fn name(entry: &Entry) -> String {
+fn name(entry: &Standing<'_>) -> String {
     if entry.number == u64::MAX { "a row above".to_owned() } else { format!("entry {}", entry.number) }
 }
 
@@ -92,7 +112,7 @@ fn same(one: &Event, other: &Event) -> bool {
 /// # Errors
 /// [`Refusal::OutOfOrder`] for a part that is taken out though it is not in, or put in though it is.
 pub(crate) fn check_part(
-    entries: &[&Entry],
+    entries: &[Standing<'_>],
     event: &Event,
     on: Date,
     from_making: bool,
@@ -100,7 +120,7 @@ pub(crate) fn check_part(
     let (Event::PartFitted { part, code, .. } | Event::PartRemoved { part, code, .. }) = event else {
         return Ok(());
     };
-    let moved = |entry: &&&Entry| match &entry.event {
+    let moved = |entry: &&Standing<'_>| match entry.event {
         Event::PartFitted { part: other, code: on_it, .. }
         | Event::PartRemoved { part: other, code: on_it, .. } => (other, on_it) == (part, code),
         _ => false,
@@ -124,7 +144,7 @@ pub(crate) fn check_part(
 /// The other part of the same kind that is in a firearm on a day, if any; `made_with` is the code it was made with, where
 /// that is on such a part.
 pub(crate) fn other_part(
-    entries: &[&Entry],
+    entries: &[Standing<'_>],
     (kind, own): (Part, Option<Code>),
     on: Date,
     made_with: Option<Code>,
@@ -133,7 +153,7 @@ pub(crate) fn other_part(
     ordered.sort_by_key(|entry| (entry.on, entry.number));
     let mut inside: Vec<Code> = made_with.into_iter().collect();
     for entry in ordered {
-        match &entry.event {
+        match entry.event {
             Event::PartFitted { part, code, .. } if *part == kind => inside.push(*code),
             Event::PartRemoved { part, code, .. } if *part == kind => inside.retain(|one| one != code),
             _ => {}
@@ -153,9 +173,9 @@ pub(crate) fn is_beginning(event: &Event) -> bool {
     matches!(event, Event::Manufactured { .. } | Event::Imported { .. })
 }
 
-fn contradictions(ordered: &[(Date, u64, &Event)]) -> Vec<Refusal> {
+fn contradictions(ordered: &[Standing<'_>]) -> Vec<Refusal> {
     let mut state = State::default();
-    ordered.iter().filter_map(|(on, _, event)| state.take(event, *on).err()).collect()
+    ordered.iter().filter_map(|entry| state.take(entry.event, entry.on).err()).collect()
 }
 
 /// Where a firearm is after some of its entries.

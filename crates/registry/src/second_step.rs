@@ -19,8 +19,8 @@ const MOST_RECORDS: u64 = (1 << 53) - 1;
 /// What it takes, beside the question, to be told the reference of the sale at which a chain ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecondStep {
-    /// Number of the question that told the chain: of the same requester, in the same case, with the same crime code, reading and day
-    /// of recovery, approved by somebody else.
+    /// Number of the question that told the chain: of the same requester, in the same case, with the same crime code, reading, day
+    /// of recovery, priority and reason, approved by somebody else.
     pub after: u64,
     /// Who approved this step too; another person than the requester.
     pub approver: Person,
@@ -79,7 +79,7 @@ fn not_told(after: u64) -> Refusal {
     let what = format!(
         "question {after} is no approved question of this requester in this case, on this reading, that told the chain of this firearm"
     );
-    let hint = "ask for the chain first, with somebody's approval, and name that question";
+    let hint = "ask for the chain first, with somebody's approval, and name that question, with its priority and its reason";
     Refusal::Request { what, hint }
 }
 
@@ -102,9 +102,10 @@ fn is_same_question(asked: &Value, request: &TraceRequest) -> bool {
     let person = |name: &str| asked[name].as_str().and_then(|name| name.parse::<Person>().ok());
     let requester = person("requester").is_some_and(|requester| requester.is(&request.requester));
     let approved = person("approver").is_some_and(|approver| !approver.is(&request.requester));
-    // What was approved is this case, this crime and this reading; the reason and the urgency of the second step are its own.
+    // What was approved is this case, this crime and this reading, as urgent as it was and for the reason that was given.
     let of_this = json!(request);
-    let fields = ["case_number", "ori", "crime_code", "reading_sha256", "recovered_on", "parts"];
+    let fields =
+        ["case_number", "ori", "crime_code", "reading_sha256", "recovered_on", "parts", "priority", "reason"];
     requester && approved && fields.iter().all(|field| asked[field] == of_this[field])
 }
 

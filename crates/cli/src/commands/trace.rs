@@ -141,7 +141,9 @@ pub(crate) fn trace(arguments: &Trace) -> Result<Exit, Failure> {
             for line in &answer.statement {
                 files::print_line(line)?;
             }
-            files::remark(format!("question {} of {}", answer.question, answer.log));
+            let [question, told] = answer.log_entries;
+            let places = format!("entries {question} and {told} of log {}", answer.log);
+            files::remark(format!("question {} of these books; {places}", answer.question));
         }
         Ok(match answer.outcome {
             TraceOutcome::Found(_) | TraceOutcome::ChainEnds(_) => Exit::Done,

@@ -46,6 +46,33 @@ pub(super) const FIELDS: [&str; 35] = [
     "corrects",
 ];
 
+/// A field, by its place in [`FIELDS`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Field(pub(super) usize);
+
+impl Field {
+    /// The field of this name; in a constant, so that a name that is none does not compile.
+    pub(super) const fn named(name: &str) -> Self {
+        let mut place = 0;
+        while !are_equal(FIELDS[place].as_bytes(), name.as_bytes()) {
+            place += 1;
+        }
+        Self(place)
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        FIELDS[self.0]
+    }
+}
+
+const fn are_equal(one: &[u8], other: &[u8]) -> bool {
+    let mut same = 0;
+    while same < one.len() && same < other.len() && one[same] == other[same] {
+        same += 1;
+    }
+    same == one.len() && same == other.len()
+}
+
 /// Columns that [`Books::export`](crate::Books::export) writes and that no entry is made of: who wrote it when, and who signed.
 pub(super) const WRITTEN_ONLY: [&str; 5] =
     ["recorded_at", "recorded_by", "correction", "signed_key", "signed_sha256"];

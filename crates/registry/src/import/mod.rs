@@ -15,7 +15,7 @@ use self::rows::{Rows, first_line};
 use crate::batch::{Batch, Hand};
 use crate::books::Books;
 use crate::digest::Written;
-use crate::entries::{NewEntry, as_rehearsed};
+use crate::entries::as_rehearsed;
 use crate::error::{BooksError, Refusal};
 use crate::names::Person;
 use crate::store::{Session, persistently};
@@ -116,31 +116,25 @@ impl Books {
         let mut rows = Rows::open(table, &options.mapping, self.issuer())?;
         let mut batch = Batch::new(Hand::Issuer(self), by, now);
         let mut imported = Imported::default();
-        loop {
-            let (lines, groups) = rows.chunk(&mut imported, rejected)?;
-            if lines.is_empty() && rows.done {
-                break;
+        let mut chunk = rows.chunk(&mut imported, rejected).await?;
+        while !chunk.groups.is_empty() {
+            let checked = batch.check(session, &chunk.groups).await?;
+            imported.entries += checked.len() as u64;
+            for (place, refusal) in &checked.refused {
+                imported.rejected += 1;
+                rejected(Rejected { line: chunk.lines[*place], reason: first_line(refusal) });
             }
-            take(&mut batch, session, (&lines, &groups), &mut imported, rejected).await?;
+            // While the database writes these rows, their hash is made and the next are read.
+            let meanwhile = async {
+                batch.note(&checked).await?;
+                rows.chunk(&mut imported, rejected).await
+            };
+            let (written, next) = tokio::join!(checked.write(session), meanwhile);
+            written?;
+            chunk = next?;
         }
         Ok((imported, batch.written()))
     }
-}
-
-async fn take(
-    batch: &mut Batch<'_>,
-    session: &mut Session,
-    (lines, groups): (&[u64], &[Vec<NewEntry>]),
-    imported: &mut Imported,
-    rejected: &mut impl FnMut(Rejected),
-) -> Result<(), BooksError> {
-    let taken = batch.take(session, groups).await?;
-    imported.entries += taken.numbers.len() as u64;
-    for (place, refusal) in taken.refused {
-        imported.rejected += 1;
-        rejected(Rejected { line: lines[place], reason: first_line(&refusal) });
-    }
-    Ok(())
 }
 
 /// SHA-256 of a table.

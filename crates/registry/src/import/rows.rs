@@ -7,12 +7,20 @@ use std::str::FromStr;
 
 use jiff::civil::Date;
 
-use super::mapping::{FIELDS, Mapping, WRITTEN_ONLY};
+use super::mapping::{FIELDS, Field, Mapping, WRITTEN_ONLY};
 use super::{CHUNK, Imported, Rejected};
+use crate::batch::Turns;
 use crate::entries::NewEntry;
 use crate::error::BooksError;
 use crate::event::{Event, Loss, Recipient, Source};
 use crate::firearm::{Description, FirearmKey, FirearmKind, Licensee};
+
+/// A field by its name, found when the program is compiled.
+macro_rules! field {
+    ($name:literal) => {
+        const { Field::named($name) }
+    };
+}
 
 /// What a row may take at most: an unclosed quotation mark would otherwise make one cell of all the rest.
 const MAX_ROW: usize = 64 << 10;
@@ -50,11 +58,19 @@ impl Seen {
     }
 }
 
+/// Some rows: their lines, and the entries of each. There are none when the table has ended.
+pub(super) struct Chunk {
+    pub(super) lines: Vec<u64>,
+    pub(super) groups: Vec<Vec<NewEntry>>,
+}
+
 /// A table's rows as groups of entries.
 pub(super) struct Rows<R> {
     reader: csv::Reader<Limited<R>>,
     /// For each of [`FIELDS`], its column.
     columns: [Option<usize>; FIELDS.len()],
+    /// The fields that have a column, and which.
+    named: Vec<(usize, usize)>,
     defaults: [String; FIELDS.len()],
     dates: Option<String>,
     issuer: Licensee,
@@ -64,7 +80,8 @@ pub(super) struct Rows<R> {
     nameless: Vec<usize>,
     /// Which fields of the row at hand went into its entries, a bit for each of [`FIELDS`].
     taken_up: Cell<u64>,
-    pub(super) done: bool,
+    done: bool,
+    turns: Turns,
     /// Numbers of the entries seen, where the table numbers them.
     entries_seen: Seen,
 }
@@ -97,15 +114,16 @@ impl<R: Read> Rows<R> {
             *place = column(field)?;
         }
         let defaults = FIELDS.map(|field| mapping.defaults.get(field).cloned().unwrap_or_default());
-        for needed in ["model", "serial"] {
-            let place = place_of(needed);
-            if columns[place].is_none() && defaults[place].is_empty() {
-                let hint = "name it in the mapping file, or give a default there";
-                return Err(BooksError::Table(format!("there is no column `{needed}`\nhint: {hint}")));
+        for needed in [field!("model"), field!("serial")] {
+            if columns[needed.0].is_none() && defaults[needed.0].is_empty() {
+                let (name, hint) = (needed.name(), "name it in the mapping file, or give a default there");
+                return Err(BooksError::Table(format!("there is no column `{name}`\nhint: {hint}")));
             }
         }
         every_column_is_known(&heading, &columns, mapping)?;
+        let named = columns.iter().enumerate();
         Ok(Self {
+            named: named.filter_map(|(place, column)| column.map(|column| (place, column))).collect(),
             columns,
             defaults,
             dates: mapping.dates.clone(),
@@ -115,23 +133,27 @@ impl<R: Read> Rows<R> {
             nameless: (0..heading.len()).filter(|column| heading[*column].is_empty()).collect(),
             taken_up: Cell::new(0),
             done: false,
+            turns: Turns::default(),
             entries_seen: Seen::default(),
             reader,
         })
     }
 
     /// The next rows: their lines and their entries. Rows that cannot be parsed are rejected here.
-    pub(super) fn chunk(
+    ///
+    /// Whoever works at the same time gets a turn every few rows.
+    pub(super) async fn chunk(
         &mut self,
         imported: &mut Imported,
         rejected: &mut impl FnMut(Rejected),
-    ) -> Result<(Vec<u64>, Vec<Vec<NewEntry>>), BooksError> {
-        let (mut lines, mut groups) = (Vec::new(), Vec::new());
-        while groups.len() < CHUNK {
+    ) -> Result<Chunk, BooksError> {
+        let (mut lines, mut groups) = (Vec::with_capacity(CHUNK), Vec::with_capacity(CHUNK));
+        while groups.len() < CHUNK && !self.done {
+            self.turns.next().await;
             self.reader.get_mut().left = MAX_ROW;
             if !self.reader.read_byte_record(&mut self.record).map_err(BooksError::table)? {
                 self.done = true;
-                break;
+                continue;
             }
             imported.rows += 1;
             let line = self.record.position().map_or(0, csv::Position::line);
@@ -146,7 +168,7 @@ impl<R: Read> Rows<R> {
                 }
             }
         }
-        Ok((lines, groups))
+        Ok(Chunk { lines, groups })
     }
 
     /// The entries of a row of which nothing is left over.
@@ -157,10 +179,10 @@ impl<R: Read> Rows<R> {
         }
         self.taken_up.set(0);
         let entries = self.entries()?;
-        for (place, column) in self.columns.iter().enumerate() {
-            let filled = column.is_some_and(|column| !self.record[column].trim_ascii().is_empty());
-            if filled && self.taken_up.get() >> place & 1 == 0 {
-                return Err(left_over(FIELDS[place]));
+        for (place, column) in &self.named {
+            let taken_up = self.taken_up.get() >> place & 1 == 1;
+            if !taken_up && !self.record[*column].trim_ascii().is_empty() {
+                return Err(left_over(FIELDS[*place]));
             }
         }
         if self.nameless.iter().any(|column| !self.record[*column].trim_ascii().is_empty()) {
@@ -171,47 +193,46 @@ impl<R: Read> Rows<R> {
 
     fn entries(&mut self) -> Result<Vec<NewEntry>, String> {
         let firearm = FirearmKey {
-            licence: self.optional("licence")?.unwrap_or_else(|| self.issuer.licence.clone()),
-            model: self.needed("model")?,
-            serial: self.needed("serial")?,
+            licence: self.optional(field!("licence"))?.unwrap_or_else(|| self.issuer.licence.clone()),
+            model: self.needed(field!("model"))?,
+            serial: self.needed(field!("serial"))?,
         };
-        let holder = self.licensee("holder_licence", "holder_name")?.unwrap_or_else(|| self.issuer.clone());
-        if !self.cell("event")?.is_empty() {
+        let holder = self
+            .licensee(field!("holder_licence"), field!("holder_name"))?
+            .unwrap_or_else(|| self.issuer.clone());
+        if !self.cell(field!("event"))?.is_empty() {
             self.stands_alone()?;
-            let (event, on) = (self.event(holder)?, self.date("on")?.ok_or("on is missing")?);
+            let (event, on) = (self.event(holder)?, self.date(field!("on"))?.ok_or("on is missing")?);
             return Ok(vec![NewEntry { firearm, event, on, description: self.description()? }]);
         }
-        let mut events = Vec::new();
-        if let Some(on) = self.date("made_on")? {
-            events.push((Event::Manufactured { by: holder.clone() }, on));
-        }
-        if let Some(on) = self.date("acquired_on")? {
-            events.push((Event::Acquired { holder: holder.clone(), source: self.source()? }, on));
-        }
-        if let Some(on) = self.date("disposed_on")? {
-            events.push((Event::Disposed { holder, to: self.recipient()? }, on));
-        }
-        if events.is_empty() {
-            return Err("the row has no day of making, acquisition or disposition".to_owned());
-        }
-        let description = self.description()?;
-        let entry = |(place, (event, on))| NewEntry {
-            firearm: firearm.clone(),
-            event,
-            on,
-            description: if place == 0 { description.clone() } else { None },
+        let mut entries: Vec<NewEntry> = Vec::with_capacity(2);
+        let mut add = |event, on| {
+            entries.push(NewEntry { firearm: firearm.clone(), event, on, description: None });
         };
-        Ok(events.into_iter().enumerate().map(entry).collect())
+        if let Some(on) = self.date(field!("made_on"))? {
+            add(Event::Manufactured { by: holder.clone() }, on);
+        }
+        if let Some(on) = self.date(field!("acquired_on"))? {
+            add(Event::Acquired { holder: holder.clone(), source: self.source()? }, on);
+        }
+        if let Some(on) = self.date(field!("disposed_on"))? {
+            add(Event::Disposed { holder, to: self.recipient()? }, on);
+        }
+        match entries.first_mut() {
+            Some(first) => first.description = self.description()?,
+            None => return Err("the row has no day of making, acquisition or disposition".to_owned()),
+        }
+        Ok(entries)
     }
 
     /// Rejects a row that corrects another row of the table.
     fn stands_alone(&mut self) -> Result<(), String> {
         if let Some(corrected) =
-            self.optional::<u64>("corrects")?.filter(|one| self.entries_seen.contains(*one))
+            self.optional::<u64>(field!("corrects"))?.filter(|one| self.entries_seen.contains(*one))
         {
             return Err(format!("it corrects entry {corrected} of this table; export the corrected view"));
         }
-        if let Some(number) = self.optional("entry")? {
+        if let Some(number) = self.optional(field!("entry"))? {
             self.entries_seen.insert(number);
         }
         Ok(())
@@ -219,14 +240,14 @@ impl<R: Read> Rows<R> {
 
     /// The one event of a row as [`Books::export`] writes it.
     fn event(&self, holder: Licensee) -> Result<Event, String> {
-        let other = || self.licensee("other_licence", "other_name");
-        Ok(match self.cell("event")? {
+        let other = || self.licensee(field!("other_licence"), field!("other_name"));
+        Ok(match self.cell(field!("event"))? {
             "manufactured" => Event::Manufactured { by: holder },
             "imported" => Event::Imported { by: holder },
             "acquired" => {
                 let source = match other()? {
                     Some(from) => Source::Licensee(from),
-                    None => Source::Public(self.needed("reference")?),
+                    None => Source::Public(self.needed(field!("reference"))?),
                 };
                 Event::Acquired { holder, source }
             }
@@ -238,71 +259,77 @@ impl<R: Read> Rows<R> {
                 Event::Disposed { holder, to }
             }
             "lost" => {
-                let how = self.needed("loss")?;
-                let (incident, police_report) = (self.needed("incident")?, self.optional("police_report")?);
-                let reported_by = self.optional("reported_by")?;
+                let how = self.needed(field!("loss"))?;
+                let (incident, police_report) =
+                    (self.needed(field!("incident"))?, self.optional(field!("police_report"))?);
+                let reported_by = self.optional(field!("reported_by"))?;
                 Event::Lost { holder, loss: Loss { how, incident, police_report, reported_by } }
             }
             "recovered" => {
-                let (incident, reported_by) = (self.needed("incident")?, self.optional("reported_by")?);
+                let (incident, reported_by) =
+                    (self.needed(field!("incident"))?, self.optional(field!("reported_by"))?);
                 Event::Recovered { holder, incident, reported_by }
             }
-            "destroyed" => Event::Destroyed { holder, reason: self.needed("reference")? },
-            "part-fitted" => {
-                Event::PartFitted { by: holder, part: self.needed("part")?, code: self.needed("code")? }
-            }
-            "part-removed" => {
-                Event::PartRemoved { by: holder, part: self.needed("part")?, code: self.needed("code")? }
-            }
-            "multiple-sale" => Event::MultipleSale { holder, reference: self.needed("reference")? },
+            "destroyed" => Event::Destroyed { holder, reason: self.needed(field!("reference"))? },
+            "part-fitted" => Event::PartFitted {
+                by: holder,
+                part: self.needed(field!("part"))?,
+                code: self.needed(field!("code"))?,
+            },
+            "part-removed" => Event::PartRemoved {
+                by: holder,
+                part: self.needed(field!("part"))?,
+                code: self.needed(field!("code"))?,
+            },
+            "multiple-sale" => Event::MultipleSale { holder, reference: self.needed(field!("reference"))? },
             other => return Err(format!("event `{other}` is not known")),
         })
     }
 
     fn description(&self) -> Result<Option<Description>, String> {
-        if self.cell("calibre")?.is_empty() {
+        if self.cell(field!("calibre"))?.is_empty() {
             return Ok(None);
         }
-        let manufacturer = self.optional("manufacturer")?.unwrap_or_else(|| self.issuer.name.clone());
-        let importer = self.optional("importer")?;
-        let kind = self.optional::<FirearmKind>("type")?.ok_or("type is missing")?;
-        let (calibre, country) = (self.needed("calibre")?, self.needed("country")?);
+        let manufacturer = self.optional(field!("manufacturer"))?.unwrap_or_else(|| self.issuer.name.clone());
+        let importer = self.optional(field!("importer"))?;
+        let kind = self.optional::<FirearmKind>(field!("type"))?.ok_or("type is missing")?;
+        let (calibre, country) = (self.needed(field!("calibre"))?, self.needed(field!("country"))?);
         Ok(Some(Description { manufacturer, importer, kind, calibre, country }))
     }
 
     fn source(&self) -> Result<Source, String> {
-        if let Some(from) = self.licensee("source_licence", "source_name")? {
+        if let Some(from) = self.licensee(field!("source_licence"), field!("source_name"))? {
             return Ok(Source::Licensee(from));
         }
-        let reference = self.optional("source_reference")?;
+        let reference = self.optional(field!("source_reference"))?;
         let missing = "an acquisition needs source_licence and source_name, or source_reference";
         reference.map(Source::Public).ok_or_else(|| missing.to_owned())
     }
 
     fn recipient(&self) -> Result<Recipient, String> {
-        if let Some(to) = self.licensee("to_licence", "to_name")? {
+        if let Some(to) = self.licensee(field!("to_licence"), field!("to_name"))? {
             return Ok(Recipient::Licensee(to));
         }
-        if let Some(form) = self.optional("form_4473")? {
+        if let Some(form) = self.optional(field!("form_4473"))? {
             return Ok(Recipient::Form4473(form));
         }
-        if let Some(agency) = self.optional("government")? {
+        if let Some(agency) = self.optional(field!("government"))? {
             return Ok(Recipient::Government(agency));
         }
-        if let Some(country) = self.optional("export_country")? {
-            return Ok(Recipient::Export { country, permit: self.needed("permit")? });
+        if let Some(country) = self.optional(field!("export_country"))? {
+            return Ok(Recipient::Export { country, permit: self.needed(field!("permit"))? });
         }
         Err("a disposition needs to_licence and to_name, form_4473, government, or export_country".to_owned())
     }
 
-    fn licensee(&self, licence: &str, name: &str) -> Result<Option<Licensee>, String> {
+    fn licensee(&self, licence: Field, name: Field) -> Result<Option<Licensee>, String> {
         match self.optional(licence)? {
             Some(licence) => Ok(Some(Licensee { licence, name: self.needed(name)? })),
             None => Ok(None),
         }
     }
 
-    fn date(&self, field: &str) -> Result<Option<Date>, String> {
+    fn date(&self, field: Field) -> Result<Option<Date>, String> {
         let cell = self.cell(field)?;
         if cell.is_empty() {
             return Ok(None);
@@ -311,23 +338,25 @@ impl<R: Read> Rows<R> {
             Some(form) => Date::strptime(form, cell),
             None => cell.parse(),
         };
-        parsed.map(Some).map_err(|_| format!("{field} `{cell}` is not a day in the form the mapping names"))
+        parsed
+            .map(Some)
+            .map_err(|_| format!("{} `{cell}` is not a day in the form the mapping names", field.name()))
     }
 
-    fn needed<T: FromStr<Err: ToString>>(&self, field: &str) -> Result<T, String> {
-        self.optional(field)?.ok_or_else(|| format!("{field} is missing"))
+    fn needed<T: FromStr<Err: ToString>>(&self, field: Field) -> Result<T, String> {
+        self.optional(field)?.ok_or_else(|| format!("{} is missing", field.name()))
     }
 
-    fn optional<T: FromStr<Err: ToString>>(&self, field: &str) -> Result<Option<T>, String> {
+    fn optional<T: FromStr<Err: ToString>>(&self, field: Field) -> Result<Option<T>, String> {
         let cell = self.cell(field)?;
         if cell.is_empty() { Ok(None) } else { cell.parse().map(Some).map_err(|error| first_line(&error)) }
     }
 
     /// A cell's text, or the field's default where the cell is empty.
-    fn cell(&self, field: &str) -> Result<&str, String> {
-        let place = place_of(field);
+    fn cell(&self, field: Field) -> Result<&str, String> {
+        let place = field.0;
         let bytes = self.columns[place].and_then(|column| self.record.get(column)).unwrap_or_default();
-        let text = std::str::from_utf8(bytes).map_err(|_| format!("{field} is not UTF-8"))?.trim();
+        let text = std::str::from_utf8(bytes).map_err(|_| format!("{} is not UTF-8", field.name()))?.trim();
         if text.is_empty() {
             return Ok(&self.defaults[place]);
         }
@@ -377,10 +406,6 @@ fn left_over(field: &str) -> String {
         _ => "a row of this kind has no such thing",
     };
     format!("{field} is filled, but {lacks}")
-}
-
-fn place_of(field: &str) -> usize {
-    FIELDS.iter().position(|one| *one == field).expect("only fields of the list are asked for")
 }
 
 /// An error without its hint: a list of rejected rows has one line for each.

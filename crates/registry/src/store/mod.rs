@@ -373,7 +373,7 @@ session_calls! {
     "keep a signed statement": put_statement(number: i64, sha256: &str, note: &str) -> ();
     "find a signed statement": statement(sha256: &str) -> Option<String>;
     "find a firearm": find_firearm(line: i64, serial: &str) -> Option<i64>;
-    "find serial numbers": known_firearms(keys: &[(i64, &str)]) -> Vec<(i64, String, i64)>;
+    "find serial numbers": known_firearms(keys: &[(i64, Arc<str>)]) -> Vec<(i64, String, i64)>;
     "read a firearm": firearm(firearm: i64) -> Option<StoredFirearm>;
     "read a page of firearms": firearm_page(after: i64, limit: i64) -> Vec<(i64, StoredFirearm)>;
     "find the code of a serial number": issued_to_serial(line: i64, serial: &str) -> Option<(i64, i64)>;
@@ -391,6 +391,7 @@ session_calls! {
     "read rows": read_rows(table: &Table, after: i64) -> Vec<Vec<Value>>;
     "write rows": write_rows(table: &Table, rows: &[Vec<Value>]) -> ();
     "write entries": put_entries(rows: &[EntryRow]) -> ();
+    "add entries": add_entries(rows: &[EntryRow]) -> ();
 }
 
 #[cfg(feature = "synthetic")]

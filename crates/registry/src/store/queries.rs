@@ -1,6 +1,8 @@
 //! The statements run, once for each database: this file is compiled twice, as `sqlite::queries` and
 //! `postgres::queries`, with `Db`, `Connection` and `Row` of the parent module.
 
+use std::sync::Arc;
+
 use sqlx::Row as _;
 
 use super::{Connection, Db, PLACES, Row, schema};
@@ -256,13 +258,13 @@ pub(crate) async fn find_firearm(conn: &mut Connection, line: i64, serial: &str)
 /// Those of the firearms (model's number and serial number) that the books have, with their own numbers.
 pub(crate) async fn known_firearms(
     conn: &mut Connection,
-    keys: &[(i64, &str)],
+    keys: &[(i64, Arc<str>)],
 ) -> Done<Vec<(i64, String, i64)>> {
     let mut known = Vec::new();
     for (statement, part) in sql::KNOWN_FIREARMS.split(&PLACES, keys) {
         let mut query = sqlx::query::<Db>(statement);
         for (line, serial) in part {
-            query = query.bind(*line).bind(*serial);
+            query = query.bind(*line).bind(Arc::clone(serial));
         }
         for row in query.fetch_all(&mut *conn).await? {
             known.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
@@ -399,7 +401,7 @@ pub(crate) async fn put_firearms(conn: &mut Connection, rows: &[FirearmRow]) -> 
             query = query
                 .bind(row.firearm_id)
                 .bind(row.line_id)
-                .bind(row.serial.as_str())
+                .bind(Arc::clone(&row.serial))
                 .bind(row.description_id);
         }
         query.execute(&mut *conn).await?;
@@ -457,9 +459,32 @@ pub(crate) async fn put_entries(conn: &mut Connection, rows: &[EntryRow]) -> Don
         for row in part {
             query =
                 query.bind(row.entry_id).bind(row.firearm_id).bind(row.kind).bind(row.holder).bind(row.other);
-            query = query.bind(row.happened_on).bind(row.recorded_at).bind(row.recorded_by.as_str());
+            query = query.bind(row.happened_on).bind(row.recorded_at).bind(&*row.recorded_by);
             query = query.bind(row.description_id).bind(row.code).bind(row.corrects);
             query = query.bind(i64::from(row.void)).bind(row.body.as_deref());
+        }
+        query.execute(&mut *conn).await?;
+    }
+    Ok(())
+}
+
+/// Writes entries of one person and one time that correct nothing and describe nothing.
+pub(crate) async fn add_entries(conn: &mut Connection, rows: &[EntryRow]) -> Done<()> {
+    let Some(one) = rows.first() else { return Ok(()) };
+    // The same few words stand in every row.
+    let mut kinds: Vec<(&str, Arc<str>)> = Vec::new();
+    for (statement, part) in sql::ADD_ENTRIES.split(&PLACES, rows) {
+        let mut query = sqlx::query::<Db>(statement).bind(one.recorded_at).bind(Arc::clone(&one.recorded_by));
+        for row in part {
+            let kind = match kinds.iter().find(|(kind, _)| *kind == row.kind) {
+                Some((_, shared)) => Arc::clone(shared),
+                None => {
+                    kinds.push((row.kind, row.kind.into()));
+                    row.kind.into()
+                }
+            };
+            query = query.bind(row.entry_id).bind(row.firearm_id).bind(kind).bind(row.holder).bind(row.other);
+            query = query.bind(row.happened_on).bind(row.code).bind(row.body.as_deref());
         }
         query.execute(&mut *conn).await?;
     }

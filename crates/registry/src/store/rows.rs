@@ -1,5 +1,7 @@
 //! Rows as they lie in the tables: numbers for times and codes, text for names.
 
+use std::sync::Arc;
+
 /// A row of `entry` on its way in.
 #[derive(Clone)]
 pub(crate) struct EntryRow {
@@ -10,7 +12,7 @@ pub(crate) struct EntryRow {
     pub(crate) other: Option<i64>,
     pub(crate) happened_on: i64,
     pub(crate) recorded_at: i64,
-    pub(crate) recorded_by: String,
+    pub(crate) recorded_by: Arc<str>,
     pub(crate) description_id: Option<i64>,
     pub(crate) code: Option<i64>,
     pub(crate) corrects: Option<i64>,
@@ -45,7 +47,7 @@ pub(crate) struct BookRow {
 pub(crate) struct FirearmRow {
     pub(crate) firearm_id: i64,
     pub(crate) line_id: i64,
-    pub(crate) serial: String,
+    pub(crate) serial: Arc<str>,
     pub(crate) description_id: i64,
 }
 

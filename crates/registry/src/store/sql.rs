@@ -187,6 +187,17 @@ pub(super) static PUT_ENTRIES: ManyRows = ManyRows {
     tail: "",
     texts: [const { OnceLock::new() }; 2],
 };
+/// New entries that one person writes at one time, and that correct nothing.
+pub(super) static ADD_ENTRIES: ManyRows = ManyRows {
+    head: "INSERT INTO entry (entry_id, firearm_id, kind, holder, other, happened_on, recorded_at, recorded_by,
+    description_id, code, corrects, void, body)
+    SELECT v.column1, v.column2, v.column3, v.column4, v.column5, v.column6, $1, $2, NULL, v.column7, NULL, 0, v.column8
+    FROM (VALUES ",
+    before: 2,
+    columns: 8,
+    tail: ") AS v",
+    texts: [const { OnceLock::new() }; 2],
+};
 pub(super) static KNOWN_FIREARMS: ManyRows = ManyRows {
     head: "SELECT f.line_id, f.serial, f.firearm_id FROM (VALUES ",
     before: 0,
@@ -241,8 +252,8 @@ pub(super) struct ManyRows {
     before: usize,
     columns: usize,
     tail: &'static str,
-    /// Texts for many, some, few and one row, made once; with bare places, and with numbered ones.
-    texts: [OnceLock<[(usize, String); 4]>; 2],
+    /// Texts for so many rows, from many down to one, made once; with bare places, and with numbered ones.
+    texts: [OnceLock<Vec<(usize, String)>>; 2],
 }
 
 /// How a database's driver wants many places: how many in one statement, and how they are written.
@@ -264,10 +275,13 @@ impl ManyRows {
         places: &Places,
         mut rows: &'r [R],
     ) -> Vec<(&'static str, &'r [R])> {
-        let sizes = [places.most, places.most / 10, places.most / 100, self.columns]
-            .map(|most| (most / self.columns).max(1));
         let texts = &self.texts[usize::from(places.numbered)];
-        let texts = texts.get_or_init(|| sizes.map(|size| (size, self.text(size, places.numbered))));
+        let texts = texts.get_or_init(|| {
+            // Each a quarter of the one before: no number of rows takes many statements, nor does the driver keep many.
+            let smaller = |size: &usize| (*size > 1).then(|| (size / 4).max(1));
+            let sizes = std::iter::successors(Some(places.most / self.columns), smaller);
+            sizes.map(|size| (size, self.text(size, places.numbered))).collect()
+        });
         let mut parts = Vec::with_capacity(rows.len() * self.columns / places.most + 16);
         for (size, text) in texts {
             while rows.len() >= *size {
@@ -302,5 +316,35 @@ impl ManyRows {
         }
         text.push_str(self.tail);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_in_one_statement() {
+        for (many, columns) in
+            [(&KNOWN_FIREARMS, 2), (&PUT_FIREARMS, 4), (&ADD_ENTRIES, 8), (&PUT_ENTRIES, 13)]
+        {
+            for places in [&SQLITE_PLACES, &POSTGRES_PLACES] {
+                for count in (0..70).chain([places.most / columns, 7_500, 40_001]) {
+                    let rows: Vec<usize> = (0..count).collect();
+                    let parts = many.split(places, &rows);
+                    let split: Vec<usize> = parts.iter().flat_map(|(_, part)| part.iter().copied()).collect();
+                    assert_eq!(split, rows);
+                    let fits = |(text, part): &(&str, &[usize])| {
+                        let mark = if places.numbered { "$" } else { "?" };
+                        text.matches(mark).count() == many.before + part.len() * columns
+                    };
+                    assert!(parts.iter().all(fits), "{count} rows of {columns}");
+                    assert!(
+                        parts.len() <= count * columns / places.most + 3 * 8,
+                        "{count} rows of {columns}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The reference of a sale is told after its chain, and after a second approval.
 
-use registry::{BooksError, SecondStep, TraceAnswer, TraceOutcome, TraceRequest};
+use registry::{BooksError, Priority, SecondStep, TraceAnswer, TraceOutcome, TraceRequest};
 
 use crate::behaviour::{ask, question};
 use crate::place::{self, Place, now, on_both};
@@ -50,7 +50,11 @@ async fn tells_a_reference_only_after_its_chain(place: Place) {
     let on_another_day = TraceRequest { recovered_on: Some("2025-05-06".parse().unwrap()), ..chain.clone() };
     let of_another_reading = TraceRequest { reading_sha256: Some("ab".repeat(32)), ..chain.clone() };
     let of_another_crime = TraceRequest { crime_code: Some("5212".parse().unwrap()), ..chain.clone() };
-    for other in [by_another, in_another_case, on_another_day, of_another_reading, of_another_crime] {
+    let urgent = Priority::Urgent("a second shooting is announced".parse().unwrap());
+    let more_urgent = TraceRequest { priority: urgent, ..chain.clone() };
+    let for_another_reason = TraceRequest { reason: "found in a drawer".parse().unwrap(), ..chain.clone() };
+    let others = [by_another, in_another_case, on_another_day, of_another_reading, of_another_crime];
+    for other in others.into_iter().chain([more_urgent, for_another_reason]) {
         let refused = reference(&place, &other, first.question).await.unwrap_err().to_string();
         assert!(refused.contains("told the chain of this firearm"), "{refused}");
     }

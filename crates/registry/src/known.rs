@@ -1,0 +1,96 @@
+//! What is known of firearms and models while a batch is checked, entries of the batch among it.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::entries::NewEntry;
+use crate::event::{Entry, View};
+use crate::firearm::{Description, FirearmKey};
+use crate::names::{Model, folded};
+use crate::rules::Standing;
+
+/// A licensee's models.
+#[derive(Default)]
+pub(crate) struct Spellings {
+    pub(crate) models: HashSet<Model>,
+    by_look: HashMap<String, Vec<Model>>,
+    /// How often the tables were asked for models that look like one.
+    pub(crate) asked: u32,
+}
+
+impl Spellings {
+    /// A model that cannot be told from this one.
+    pub(crate) fn mistaken_for(&self, model: &Model) -> Option<&Model> {
+        let looks = folded(model.as_str());
+        let mut others = looks.iter().filter_map(|look| self.by_look.get(look)).flatten();
+        others.find(|other| model.is_mistaken_for(other.as_str()))
+    }
+
+    pub(crate) fn remember(&mut self, model: &Model) {
+        if self.models.insert(model.clone()) {
+            for look in folded(model.as_str()) {
+                self.by_look.entry(look).or_default().push(model.clone());
+            }
+        }
+    }
+}
+
+/// What the book says of one firearm, entries of this batch among it.
+pub(crate) struct Known<'g> {
+    pub(crate) key: &'g FirearmKey,
+    /// The number of its licensee's model, where the books had it before.
+    pub(crate) line: Option<i64>,
+    pub(crate) id: Option<i64>,
+    pub(crate) stored: Vec<Entry>,
+    pub(crate) new: Vec<&'g NewEntry>,
+    pub(crate) description: Option<&'g Description>,
+}
+
+impl<'g> Known<'g> {
+    fn nothing(key: &'g FirearmKey) -> Self {
+        Self { key, line: None, id: None, stored: Vec::new(), new: Vec::new(), description: None }
+    }
+
+    pub(crate) fn is_new(&self) -> bool {
+        self.id.is_none() && self.new.is_empty()
+    }
+
+    /// What stands of it, in the order written.
+    pub(crate) fn standing(&self) -> Vec<Standing<'_>> {
+        let new = self.new.iter().map(|new| Standing { number: u64::MAX, on: new.on, event: &new.event });
+        View::Corrected.of(&self.stored).into_iter().map(Standing::from).chain(new).collect()
+    }
+
+    /// Takes the last entry back.
+    pub(crate) fn withdraw(&mut self) {
+        self.new.pop();
+        if self.is_new() {
+            self.description = None;
+        }
+    }
+}
+
+/// The firearms that groups of entries name, and which of them each entry means.
+pub(crate) struct Firearms<'g> {
+    pub(crate) known: Vec<Known<'g>>,
+    pub(crate) of_entry: Vec<usize>,
+}
+
+impl<'g> Firearms<'g> {
+    pub(crate) fn named_by(groups: &'g [Vec<NewEntry>]) -> Self {
+        let mut known: Vec<Known<'g>> = Vec::new();
+        let mut of_entry: Vec<usize> = Vec::new();
+        let mut places = HashMap::with_capacity(groups.len());
+        for new in groups.iter().flatten() {
+            let key = &new.firearm;
+            let place = match of_entry.last() {
+                Some(last) if known[*last].key == key => *last,
+                _ => *places.entry(key).or_insert_with(|| {
+                    known.push(Known::nothing(key));
+                    known.len() - 1
+                }),
+            };
+            of_entry.push(place);
+        }
+        Self { known, of_entry }
+    }
+}
