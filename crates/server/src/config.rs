@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use transparency::{KeyKind, LogEnd, NoteError, SigningKey, VerifierKey};
 
-use crate::api::{NodeCard, NodeName, PublicKey};
+use crate::api::{NodeCard, NodeName, PublicKey, WitnessCard};
 use crate::client::Client;
 use crate::federation::{OpeningKey, SealingPublicKey};
 use crate::tls::{Tls, TlsConfig, self_signed};
@@ -171,6 +171,8 @@ pub struct Node {
     pub(crate) log_ended: Option<String>,
     /// Key of a witness's cosignatures.
     pub witness: SigningKey,
+    /// A witness's other key, with which it signs beside the first: ML-DSA-44. Other nodes have none.
+    pub witness_ml_dsa: Option<SigningKey>,
     /// Key that opens answers.
     pub opening: OpeningKey,
     /// Key to which answers are sealed.
@@ -222,6 +224,19 @@ impl Node {
             log: self.log.verifier().to_string(),
             log_ended: self.log_ended.clone(),
             tls: self.tls.as_ref().map(|tls| tls.pin().to_owned()),
+        }
+    }
+
+    /// What a witness says of itself.
+    pub fn witness_card(&self) -> WitnessCard {
+        let card = self.card();
+        WitnessCard {
+            name: card.name,
+            url: card.url,
+            key: self.witness.verifier().to_string(),
+            key_ml_dsa_44: self.witness_ml_dsa.as_ref().map(|key| key.verifier().to_string()),
+            statements: Some(card.statements),
+            tls: card.tls,
         }
     }
 
@@ -395,6 +410,9 @@ impl Node {
         let log = log_key(&config.name, secret, config.log.as_deref());
         let log = log.map_err(|error| damaged(&folder, &error))?;
         let witness = key("", KeyKind::Witness, "witness")?;
+        let witness_ml_dsa = (config.role == NodeRole::Witness)
+            .then(|| key("", KeyKind::WitnessMlDsa44, "witness ml-dsa-44"))
+            .transpose()?;
         let (opening, sealing) = OpeningKey::derive(&derive(secret, "sealing"));
         let signing = ed25519_dalek::SigningKey::from_bytes(&derive(secret, "signing"));
         let tls = config.tls.as_ref().map(|tls| Tls::open(&folder, tls).map(Arc::new)).transpose();
@@ -404,7 +422,19 @@ impl Node {
         }
         let ended = ended(&folder.join("log-ended")).filter(|(end, _)| end.new == *log.verifier());
         let log_ended = ended.map(|(_, note)| note);
-        Ok(Self { config, folder, signing, statements, log, log_ended, witness, opening, sealing, tls })
+        Ok(Self {
+            config,
+            folder,
+            signing,
+            statements,
+            log,
+            log_ended,
+            witness,
+            witness_ml_dsa,
+            opening,
+            sealing,
+            tls,
+        })
     }
 }
 

@@ -431,14 +431,18 @@ async fn two_checkpoints(agency: &Agency) -> Result<(SignedCheckpoint, SignedChe
     }
 }
 
+/// Whether every key that the directory names for the witness signed.
 fn cosigned(signed: &SignedCheckpoint, lines: &str, witness: &WitnessCard) -> Seen {
-    let key: VerifierKey = witness.key.parse().map_err(|error| format!("{error}"))?;
+    let keys = witness.keys().map_err(|error| error.to_string())?;
     let note = Note::parse(format!("{}\n{lines}", signed.note.text).as_bytes())
         .map_err(|error| error.to_string())?;
     let together = SignedCheckpoint { checkpoint: signed.checkpoint.clone(), note };
-    match together.cosigned_at(&key) {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err("no cosignature by its key".to_owned()),
-        Err(error) => Err(error.to_string()),
+    for key in keys {
+        match together.cosigned_at(&key) {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(format!("no cosignature by its key {:?}", key.kind())),
+            Err(error) => return Err(error.to_string()),
+        }
     }
+    Ok(())
 }

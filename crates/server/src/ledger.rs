@@ -35,7 +35,7 @@ pub use self::index::Key;
 use self::index::{Index, Place};
 pub(crate) use self::kept::Kept;
 use self::witnessed::Judge;
-pub(crate) use self::witnessed::{Seen, keep};
+pub(crate) use self::witnessed::{Seen, Timed, keep};
 use self::writer::Writer;
 
 /// Acts that wait to be entered before the node says that it is full.

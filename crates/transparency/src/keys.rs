@@ -1,6 +1,6 @@
 //! Keys of logs and witnesses, and their text forms (C2SP `signed-note`, "verifier keys").
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::Signer as _;
@@ -42,6 +42,7 @@ pub struct VerifierKey {
 /// A private key with its name.
 ///
 /// [`SigningKey::to_secret_text`] and `FromStr` use the notation `PRIVATE+KEY+name+hash+base64` of the Go tools.
+#[derive(Clone)]
 pub struct SigningKey {
     seed: [u8; 32],
     secret: Secret,
@@ -54,9 +55,11 @@ enum Public {
     MlDsa44(Box<ml_dsa::VerifyingKey<MlDsa44>>),
 }
 
+/// Shared by the copies of a key: one of ML-DSA-44 takes long to make and much room.
+#[derive(Clone)]
 enum Secret {
-    Ed25519(Box<ed25519_dalek::SigningKey>),
-    MlDsa44(Box<ml_dsa::SigningKey<MlDsa44>>),
+    Ed25519(Arc<ed25519_dalek::SigningKey>),
+    MlDsa44(Arc<ml_dsa::SigningKey<MlDsa44>>),
 }
 
 impl KeyKind {
@@ -202,11 +205,11 @@ impl SigningKey {
     /// [`NoteError::BadName`] if a note cannot carry the name.
     pub fn from_seed(name: &str, kind: KeyKind, seed: &[u8; 32]) -> Result<Self, NoteError> {
         let (secret, public) = if kind == KeyKind::WitnessMlDsa44 {
-            let key = Box::new(ml_dsa::SigningKey::from_seed(&(*seed).into()));
+            let key = Arc::new(ml_dsa::SigningKey::from_seed(&(*seed).into()));
             let public = Public::MlDsa44(Box::new(key.verifying_key()));
             (Secret::MlDsa44(key), public)
         } else {
-            let key = Box::new(ed25519_dalek::SigningKey::from_bytes(seed));
+            let key = Arc::new(ed25519_dalek::SigningKey::from_bytes(seed));
             let public = Public::Ed25519(key.verifying_key());
             (Secret::Ed25519(key), public)
         };
@@ -235,16 +238,6 @@ impl SigningKey {
     /// A signature line whose content is `bytes`.
     pub(crate) fn line(&self, bytes: Vec<u8>) -> Signature {
         Signature { name: self.verifier.name.clone(), key_id: self.verifier.id, bytes }
-    }
-}
-
-impl Clone for SigningKey {
-    fn clone(&self) -> Self {
-        let secret = match &self.secret {
-            Secret::Ed25519(key) => Secret::Ed25519(key.clone()),
-            Secret::MlDsa44(_) => Secret::MlDsa44(Box::new(ml_dsa::SigningKey::from_seed(&self.seed.into()))),
-        };
-        Self { seed: self.seed, secret, verifier: self.verifier.clone() }
     }
 }
 

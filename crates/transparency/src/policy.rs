@@ -1,6 +1,9 @@
 //! Whose signatures are enough: the trust policy file (C2SP `tlog-policy`).
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
 use crate::{KeyKind, NoteError, SignedCheckpoint, VerifierKey};
 
@@ -8,6 +11,10 @@ use crate::{KeyKind, NoteError, SignedCheckpoint, VerifierKey};
 const MAX_LINES: usize = 256;
 
 /// Known logs, known witnesses, and which of them must have signed.
+///
+/// Keys of one name are one witness's: a witness that signs with Ed25519 and with ML-DSA-44 has a `witness` line for each key, and
+/// a group of both (`all` asks for both signatures, `any` for one). It counts once: a group that asks for several of its members
+/// holds no witness twice.
 ///
 /// ```
 /// use transparency::{Policy, SigningKey};
@@ -34,8 +41,11 @@ pub struct Policy {
 pub struct Approval {
     /// Name of the log that signed.
     pub log: String,
-    /// Witnesses that cosigned: name within the policy, and the time in seconds since 1970-01-01 UTC.
+    /// Witnesses that cosigned, each once, also one that did with two keys: the name that the policy gives the first of them, and
+    /// the earlier time in seconds since 1970-01-01 UTC.
     pub witnesses: Vec<(String, u64)>,
+    /// Those of them that cosigned with an ML-DSA-44 key.
+    pub ml_dsa: Vec<String>,
     /// By when a quorum of them had cosigned, and the time from which on there is a quorum that cosigned: too few liars about the
     /// time to be a quorum make neither the first earlier nor the second later. `None` where the policy asks for no witness.
     pub span: Option<(u64, u64)>,
@@ -69,7 +79,10 @@ pub enum PolicyError {
         witnesses: Vec<String>,
     },
     /// A signature by a key outside the policy, or a second one by the same key, where none may be.
-    #[error("a signature by `{0}` does not belong here: unknown key, or the key signed twice")]
+    #[error(
+        "a signature by `{0}` does not belong here: unknown key, or the key signed twice\nhint: the policy needs every key that \
+         signed, of a witness that signs with Ed25519 and ML-DSA-44 both"
+    )]
     Stray(String),
 }
 
@@ -127,19 +140,36 @@ impl Policy {
         for (time, (_, key)) in times.iter_mut().zip(&self.witnesses) {
             *time = signed.cosigned_at(key)?;
         }
-        let named = self.witnesses.iter().zip(&times);
-        let witnesses: Vec<_> =
-            named.filter_map(|((name, _), time)| Some((name.clone(), (*time)?))).collect();
         match &self.quorum {
-            Some(quorum) if !self.holds(quorum, &times) => Err(PolicyError::NoQuorum {
-                quorum: quorum.clone(),
-                witnesses: witnesses.into_iter().map(|(name, _)| name).collect(),
-            }),
+            Some(quorum) if !self.holds(quorum, &times) => {
+                let named = self.witnesses.iter().zip(&times).filter(|(_, time)| time.is_some());
+                let witnesses = named.map(|((name, _), _)| name.clone()).collect();
+                Err(PolicyError::NoQuorum { quorum: quorum.clone(), witnesses })
+            }
             quorum => {
                 let span = quorum.as_ref().and_then(|quorum| self.span(quorum, &times));
-                Ok(Approval { log: origin.clone(), witnesses, span })
+                let (witnesses, ml_dsa) = self.signers(&times);
+                Ok(Approval { log: origin.clone(), witnesses, ml_dsa, span })
             }
         }
+    }
+
+    /// Who signed, each witness once, and who of them with ML-DSA-44.
+    fn signers(&self, times: &[Option<u64>]) -> (Vec<(String, u64)>, Vec<String>) {
+        let (mut signers, mut ml_dsa): (Vec<(&str, String, u64)>, Vec<String>) = Default::default();
+        for ((name, key), time) in self.witnesses.iter().zip(times) {
+            let Some(time) = *time else { continue };
+            let place = signers.iter().position(|(known, ..)| *known == key.name()).unwrap_or_else(|| {
+                signers.push((key.name(), name.clone(), time));
+                signers.len() - 1
+            });
+            let (_, first, earliest) = &mut signers[place];
+            *earliest = time.min(*earliest);
+            if key.kind() == KeyKind::WitnessMlDsa44 && !ml_dsa.contains(first) {
+                ml_dsa.push(first.clone());
+            }
+        }
+        (signers.into_iter().map(|(_, name, time)| (name, time)).collect(), ml_dsa)
     }
 
     /// [`Policy::check`], and every signature line must be by a known key, each key once: nothing in the note
@@ -271,9 +301,26 @@ impl Reader {
         if need == 0 || need > members.len() {
             return Err("the number must lie between 1 and the count of members");
         }
+        let plain = members.iter().all(|member| matches!(self.rules[*member], Rule::Witness(_)));
+        let once = need == 1 || (plain && need == members.len());
+        let mut seen = BTreeSet::new();
+        if !once && members.iter().any(|member| !self.keys_of(member).into_iter().all(|key| seen.insert(key)))
+        {
+            return Err(
+                "a witness would count twice: put its keys in a group of their own, and that in here",
+            );
+        }
         let members: Vec<_> = members.iter().map(|member| (*member).to_owned()).collect();
         self.taken.extend(members.iter().cloned());
         self.define(name, Rule::Group { need, members })
+    }
+
+    /// Names of the keys in a witness or group that is defined.
+    fn keys_of(&self, name: &str) -> BTreeSet<&str> {
+        match &self.rules[name] {
+            Rule::Witness(place) => BTreeSet::from([self.witnesses[*place].1.name()]),
+            Rule::Group { members, .. } => members.iter().flat_map(|member| self.keys_of(member)).collect(),
+        }
     }
 
     fn quorum(&mut self, name: &str) -> Result<(), &'static str> {

@@ -256,17 +256,21 @@ impl SignedCheckpoint {
     /// A newer cosignature replaces an older one by the same key. Returns how many were taken.
     ///
     /// # Errors
-    /// [`NoteError`] if the answer is not made of signature lines, or a line by a known key is bad.
+    /// [`NoteError`] if the answer is not made of signature lines, or a line by a known key is bad: nothing is taken then, so that
+    /// a witness that signs with two keys, and once wrongly, has not cosigned.
     pub fn add_cosignatures(&mut self, answer: &str, witnesses: &[VerifierKey]) -> Result<usize, NoteError> {
         let together = Note::parse(format!("{}\n{answer}", self.note.text).as_bytes())?;
-        let mut count = 0;
+        let mut good = Vec::new();
         for line in together.signatures {
             let Some(key) = witnesses.iter().find(|key| key.matches(&line)) else { continue };
             let alone = Note { text: self.note.text.clone(), signatures: vec![line.clone()] };
             Self { checkpoint: self.checkpoint.clone(), note: alone }.cosigned_at(key)?;
+            good.push((key, line));
+        }
+        let count = good.len();
+        for (key, line) in good {
             self.note.signatures.retain(|old| !key.matches(old));
             self.note.signatures.push(line);
-            count += 1;
         }
         Ok(count)
     }

@@ -16,7 +16,7 @@ use super::trace::{Earlier, Trace};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
-/// How long a busy node may take to say that it runs.
+/// How long a busy node may take to say that it runs, and witnesses that start just now to cosign.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Asks every issuer of the reading's codes and prints what they answer.
@@ -101,6 +101,7 @@ async fn by_itself(folder: &Path, arguments: &Trace, question: &Question) -> Res
     if let Err(problem) = renewed {
         files::remark(format!("warning: {problem}; the directory seen last is used"));
     }
+    agency.wait_for_witnesses(PATIENCE).await;
     let answers = agency.ask(question).await.or_exit(Exit::Environment, "cannot ask")?;
     Ok(answers.iter().map(answer_json).collect())
 }

@@ -14,6 +14,7 @@ use transparency::{Approval, VerifierKey};
 use uuid::Uuid;
 
 use super::ask::running;
+use super::audit::witnesses;
 use super::books::wait;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -95,11 +96,7 @@ pub(super) fn verify(bytes: &[u8], directory: &VerifierKey, json: bool) -> Resul
 }
 
 fn report_json(report: &CourtReport) -> Value {
-    let log = |approval: &Approval| {
-        let witnesses: Vec<_> =
-            approval.witnesses.iter().map(|(name, time)| json!({"name": name, "time": time})).collect();
-        json!({"log": approval.log, "witnesses": witnesses})
-    };
+    let log = |approval: &Approval| json!({"log": approval.log, "witnesses": witnesses(approval)});
     json!({
         "schema": "microstamp.court-audit/1", "ok": true, "agency": report.agency, "asked_at": report.asked_at,
         "approval": report.approval.as_ref().map(approval_json),
@@ -157,7 +154,9 @@ fn tell(report: &CourtReport) -> Result<(), Failure> {
         files::print_line(format!("  {line}"))?;
     }
     for approval in [&report.issuer_log, &report.agency_log] {
-        let witnesses: Vec<_> = approval.witnesses.iter().map(|(name, _)| name.as_str()).collect();
+        let also = |name| if approval.ml_dsa.contains(name) { " (also by ML-DSA-44)" } else { "" };
+        let witnesses: Vec<_> =
+            approval.witnesses.iter().map(|(name, _)| format!("{name}{}", also(name))).collect();
         files::print_line(format!("log {}: cosigned by {}", approval.log, witnesses.join(", ")))?;
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use registry::Books;
 use serde_json::Value;
-use server::api::{AgencyCard, AskedCode, IssuerCard, Question, QuestionKind, Urgency, WitnessCard};
+use server::api::{AgencyCard, AskedCode, IssuerCard, Question, QuestionKind, Urgency};
 use server::federation::{DirectoryContent, Message, Start};
 use server::{Client, CourtBundle, Ledger, Node, NodeConfig, NodeRole, validity};
 use symbology::Code;
@@ -204,13 +204,7 @@ fn enrol(content: &mut DirectoryContent, node: &Node, prefixes: &[symbology::Pre
             valid_from,
             valid_until,
         }),
-        _ => content.witnesses.push(WitnessCard {
-            name: node.config.name.clone(),
-            url: node.config.url.clone(),
-            key: node.witness.verifier().to_string(),
-            statements: None,
-            tls: None,
-        }),
+        _ => content.witnesses.push(node.witness_card()),
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use registry::names::{LicenceNumber, Ori};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use symbology::Prefix;
+use transparency::{NoteError, VerifierKey};
 
 use super::names::NodeName;
 use crate::federation::SealingPublicKey;
@@ -103,6 +104,9 @@ pub struct WitnessCard {
     pub url: String,
     /// Its key, in C2SP `vkey` notation.
     pub key: String,
+    /// Its ML-DSA-44 key of the same name, in C2SP `vkey` notation: where it is named, only both signatures are a cosignature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_ml_dsa_44: Option<String>,
     /// Key of its signed statements, in C2SP `vkey` notation: its card is signed with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statements: Option<String>,
@@ -115,6 +119,16 @@ impl NodeCard {
     /// How signatures name this node's key: the node's name, `#`, and the beginning of the key's SHA-256.
     pub fn key_id(&self) -> String {
         format!("{}#{}", self.name, self.signing.short())
+    }
+}
+
+impl WitnessCard {
+    /// The keys that must all have signed where this witness has cosigned.
+    ///
+    /// # Errors
+    /// [`NoteError`] when one cannot be read.
+    pub fn keys(&self) -> Result<Vec<VerifierKey>, NoteError> {
+        [&self.key].into_iter().chain(&self.key_ml_dsa_44).map(|key| key.parse()).collect()
     }
 }
 

@@ -24,7 +24,7 @@ use crate::telemetry::Metrics;
 const COSIGN: Duration = Duration::from_millis(500);
 /// How long a node waits for its witnesses before it opens its door.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
-/// How often the directory is fetched, in ticks of [`COSIGN`].
+/// How often the directory is fetched that is held already, in ticks of [`COSIGN`].
 const RENEW: u32 = 20;
 /// An hour, in ticks of [`COSIGN`].
 const HOUR: u32 = 7_200;
@@ -127,7 +127,7 @@ impl Household {
     /// Fetches the directory, now and then.
     async fn renew(&self, tick: u32) {
         let directory = self.owner.directory();
-        if tick.is_multiple_of(RENEW) || directory.is_behind() {
+        if directory.is_due(tick, RENEW) {
             renew(directory, &self.clock).await;
         }
     }
@@ -211,7 +211,7 @@ pub(super) async fn witness(
     let work = tokio::spawn(every(stopped, move |tick| {
         let (node, clock) = (Arc::clone(&node), clock.clone());
         async move {
-            if tick.is_multiple_of(RENEW) || node.directory.is_behind() {
+            if node.directory.is_due(tick, RENEW) {
                 renew(&node.directory, &clock).await;
             }
             gauges(&node.node, &node.directory, &node.metrics, &clock);

@@ -10,7 +10,7 @@ use registry::names::LicenceNumber;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use symbology::Prefix;
-use transparency::{KeyKind, Note, Policy, SigningKey, VerifierKey, canonical_json};
+use transparency::{KeyKind, Note, Policy, SignedCheckpoint, SigningKey, VerifierKey, canonical_json};
 
 use super::entries;
 use crate::api::{AgencyCard, Answer, DealerCard, IssuerCard, NodeCard, NodeName, WitnessCard};
@@ -304,23 +304,50 @@ impl Directory {
         nodes.find(|node| node.name == *name)
     }
 
-    /// Whose cosignatures a checkpoint of `log` needs.
+    /// Whose cosignatures a checkpoint of `log` needs. A witness with two keys counts once, and only where both signed.
     ///
     /// # Errors
     /// [`DirectoryError::Contradiction`] when keys or quorum make no policy.
     pub fn policy(&self, log: &str) -> Result<Policy, DirectoryError> {
         let mut text = format!("log {log}\n");
+        let mut names = Vec::new();
         for witness in &self.content.witnesses {
-            text.extend(["witness ", witness.name.as_str(), " ", &witness.key, "\n"]);
+            let name = witness.name.as_str();
+            text.extend(["witness ", name, " ", &witness.key, "\n"]);
+            // No node's name has a plus sign.
+            match &witness.key_ml_dsa_44 {
+                None => names.push(name.to_owned()),
+                Some(key) => {
+                    text.extend(["witness ", name, "+ml-dsa-44 ", key, "\n"]);
+                    text.extend(["group ", name, "+both all ", name, " ", name, "+ml-dsa-44\n"]);
+                    names.push(format!("{name}+both"));
+                }
+            }
         }
         if self.content.quorum == 0 {
             text.push_str("quorum none\n");
         } else {
-            let names: Vec<_> = self.content.witnesses.iter().map(|one| one.name.as_str()).collect();
             let need = self.content.quorum.to_string();
-            text.extend(["group witnesses ", &need, " ", &names.join(" "), "\nquorum witnesses\n"]);
+            text.extend(["group +quorum ", &need, " ", &names.join(" "), "\nquorum +quorum\n"]);
         }
         text.parse().map_err(|error| DirectoryError::Contradiction(format!("{error}")))
+    }
+
+    /// Takes out the signature lines that are unknown here: of witnesses, and second keys of witnesses, that came later. What is
+    /// verified strictly has none of them.
+    ///
+    /// # Errors
+    /// As [`Directory::policy`].
+    pub(crate) fn keep_known_lines(
+        &self,
+        log: &str,
+        signed: &mut SignedCheckpoint,
+    ) -> Result<(), DirectoryError> {
+        let policy = self.policy(log)?;
+        let witnesses = policy.witnesses().iter().map(|(_, key)| key);
+        let keys: Vec<&VerifierKey> = policy.logs().iter().chain(witnesses).collect();
+        signed.note.signatures.retain(|line| keys.iter().any(|key| key.matches(line)));
+        Ok(())
     }
 
     fn index(content: DirectoryContent, bytes: Vec<u8>) -> Result<Self, DirectoryError> {

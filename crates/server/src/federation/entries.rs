@@ -10,7 +10,7 @@ use transparency::{KeyKind, LogEnd, VerifierKey};
 use webauthn_rs::prelude::Url;
 
 use super::directory::{DirectoryContent, DirectoryError};
-use crate::api::{NodeCard, NodeName};
+use crate::api::{NodeCard, NodeName, WitnessCard};
 
 /// Whose a name, a key or an address is, so far.
 #[derive(Default)]
@@ -19,6 +19,7 @@ struct Known {
     names: BTreeMap<String, (String, &'static str)>,
     keys: BTreeMap<Vec<u8>, String>,
     logs: BTreeMap<String, String>,
+    cosigners: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
     /// ORI numbers and licences, who has each, and from when until when.
     numbers: BTreeMap<String, Vec<(String, [Timestamp; 2])>>,
@@ -60,8 +61,7 @@ pub(super) fn check(content: &DirectoryContent) -> Result<(), DirectoryError> {
         let name = card.name.as_str();
         known.name(&card.name, "witness")?;
         known.url(name, &card.url)?;
-        let key = verifier(name, &card.key, |kind| kind != KeyKind::Log)?;
-        known.key(key.public_bytes(), name)?;
+        known.witness(card)?;
         if let Some(statements) = &card.statements {
             known.key(named(name, statements)?.public_bytes(), name)?;
         }
@@ -114,6 +114,24 @@ impl Known {
                 Err(contradiction(format!("{other} and {name} keep a log of the name {}", key.name())))
             }
         }
+    }
+
+    /// A witness's keys have one name, which is no other witness's: keys of one name count as one witness.
+    fn witness(&mut self, card: &WitnessCard) -> Result<(), DirectoryError> {
+        let name = card.name.as_str();
+        let key = verifier(name, &card.key, |kind| kind != KeyKind::Log)?;
+        if let Some(other) = self.cosigners.insert(key.name().to_owned(), name.to_owned()) {
+            return Err(contradiction(format!("{other} and {name} cosign as {}", key.name())));
+        }
+        self.key(key.public_bytes(), name)?;
+        let Some(second) = &card.key_ml_dsa_44 else { return Ok(()) };
+        let second = verifier(name, second, |kind| kind == KeyKind::WitnessMlDsa44)?;
+        if key.kind() != KeyKind::Witness || key.name() != second.name() {
+            return Err(contradiction(format!(
+                "{name} has two keys that are not one of Ed25519 and one of ML-DSA-44 under one name"
+            )));
+        }
+        self.key(second.public_bytes(), name)
     }
 
     /// A number that is one party's alone, as long as its entry holds.

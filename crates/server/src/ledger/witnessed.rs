@@ -123,19 +123,19 @@ fn under(seen: &Seen, trusted: &Trusted) -> Result<Policy, String> {
     directory.policy(log).map_err(|error| error.to_string())
 }
 
+/// What was cosigned, and by when a quorum had done so, in seconds by the witnesses' clocks.
+pub(crate) type Timed<'s> = (&'s SignedCheckpoint, Option<u64>);
+
 /// Keeps what was cosigned last in a month, and first in the next one, when the next one begins by the witnesses' clocks.
 ///
 /// # Errors
 /// When the disk takes no file.
 pub(crate) fn keep(
     folder: &Path,
-    (before, now): (Option<&SignedCheckpoint>, &SignedCheckpoint),
-    (directory, policy): (&Directory, &Policy),
+    (before, now): (Option<Timed<'_>>, Timed<'_>),
+    directory: &Directory,
 ) -> Result<(), ConfigError> {
-    let time = |signed: &SignedCheckpoint| {
-        let (by, _) = policy.check(signed).ok()?.span?;
-        Timestamp::from_second(i64::try_from(by).ok()?).ok()
-    };
+    let time = |(_, by): Timed<'_>| Timestamp::from_second(i64::try_from(by?).ok()?).ok();
     let Some(at) = time(now) else { return Ok(()) };
     let earlier = before.and_then(|before| Some((time(before)?, before)));
     if earlier.is_some_and(|(earlier, _)| records::month_of(earlier) == records::month_of(at)) {
@@ -147,7 +147,7 @@ pub(crate) fn keep(
         path: folder.clone(),
         source,
     })?;
-    for (at, signed) in earlier.into_iter().chain([(at, now)]) {
+    for (at, (signed, _)) in earlier.into_iter().chain([(at, now)]) {
         let path = folder.join(at.as_second().to_string());
         let bytes = serde_json::to_vec(&Seen::new(directory, signed))
             .map_err(|error| ConfigError::Damaged { path: path.clone(), reason: error.to_string() })?;

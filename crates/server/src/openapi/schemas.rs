@@ -54,7 +54,7 @@ fn of_people() -> Value {
         "Entered": every(&json!({"entry": {"type": "integer", "minimum": 1}})),
         "CodeStatus": every(&json!({
             "schema": {"const": "microstamp.code-status/1"}, "code": {"type": "string"},
-            "status": {"enum": ["issued", "not-issued"]}, "issued_at": {"type": ["string", "null"]}})),
+            "status": {"enum": ["issued", "not-issued", "not-ours"]}, "issued_at": {"type": ["string", "null"]}})),
     })
 }
 

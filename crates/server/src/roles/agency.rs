@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -263,6 +263,24 @@ impl Agency {
         }
         directory.check_authority(&answer, self.clock.now()).map_err(|error| bad(&error))?;
         Ok((answer, sealed))
+    }
+
+    /// Waits until a directory is there and a quorum of its witnesses has seen this agency's log, at most so long: nodes that were
+    /// all started a moment ago know each other only after some tries.
+    pub async fn wait_for_witnesses(&self, patience: Duration) {
+        let end = Instant::now() + patience;
+        while Instant::now() < end {
+            let now = self.clock.now();
+            if self.directory.newest().is_none() {
+                let _ = self.directory.renew(now).await;
+            } else if self.directory.current(now).is_err()
+                || self.heard(now).await.is_ok()
+                || self.ledger.state().disputed().is_some()
+            {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     /// Asks nothing before witnesses have seen this agency's log as it is: without them an older copy that was put back cannot be told

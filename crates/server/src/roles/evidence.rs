@@ -36,11 +36,13 @@ impl Agency {
             .map_err(|error| wrong("statement", &error))?;
         let node = directory.node_of_log(&opened.evidence.log);
         let node = node.ok_or_else(|| wrong("issuer-log", &"the directory knows no such log"))?;
-        let signed = self.cosigned_of(node).await?;
+        let signed = known_lines(&directory, ("issuer-log", &node.log), self.cosigned_of(node).await?)?;
         let evidence = [opened.evidence.question.clone(), opened.evidence.answer.clone()];
         covers("issuer-log", &signed, &evidence)?;
         let issuer_log = remote_bundle(&self.client, node, &signed, &evidence).await?;
         let own = self.own_cosigned(&directory, now).await?;
+        let log = directory.node_of_log(&own.checkpoint.origin).map(|card| card.log.as_str());
+        let own = known_lines(&directory, ("agency-log", log.unwrap_or_default()), own)?;
         let mut entries = vec![exchange.question.clone(), exchange.answer.clone()];
         entries.extend_from_slice(&exchange.desk);
         covers("agency-log", &own, &entries)?;
@@ -121,6 +123,17 @@ impl Agency {
         let approved = self.ledger.from_entry(approved, 1)?;
         Ok(filed.into_iter().chain(read).chain(approved).map(|stored| stored.entered).collect())
     }
+}
+
+/// A checkpoint with the signature lines that are known to the directory of a bundle: evidence holds nothing that nobody can check.
+fn known_lines(
+    directory: &Directory,
+    (part, log): (&'static str, &str),
+    mut signed: SignedCheckpoint,
+) -> Result<SignedCheckpoint, CourtError> {
+    let kept = directory.keep_known_lines(log, &mut signed);
+    kept.map_err(|error| CourtError { part, reason: error.to_string() })?;
+    Ok(signed)
 }
 
 fn covers(part: &'static str, signed: &SignedCheckpoint, entries: &[Entered]) -> Result<(), CourtError> {

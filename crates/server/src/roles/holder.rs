@@ -1,7 +1,7 @@
 //! The newest directory that a node has seen, kept on disk and renewed while the node runs.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -40,6 +40,8 @@ pub struct DirectoryHolder {
     unshown: Mutex<Option<Instant>>,
     /// Whether a newer version is offered that the log does not show yet.
     behind: AtomicBool,
+    /// How often in a row it could not be fetched.
+    misses: AtomicU32,
 }
 
 impl DirectoryHolder {
@@ -59,6 +61,7 @@ impl DirectoryHolder {
             held.as_ref().is_some_and(|held| wants_proof(held).is_some() && held.sha256() != shown.trim());
         Ok(Self {
             behind: AtomicBool::new(false),
+            misses: AtomicU32::new(0),
             unshown: Mutex::new(unshown.then(Instant::now)),
             tls: node.tls.clone(),
             source: node.config.directory.clone(),
@@ -96,9 +99,13 @@ impl DirectoryHolder {
         !self.is_split() && !self.is_overdue()
     }
 
-    /// Whether it is worth asking again soon: a newer version, or the proof of this one, is on its way.
-    pub(crate) fn is_behind(&self) -> bool {
-        self.behind.load(Ordering::Relaxed) || self.unshown().is_some()
+    /// Whether it is to be fetched at this tick of a clock: in every so many, and sooner where a newer version, the proof of this
+    /// one, or the first of all is awaited. Where nobody answers, the pauses grow.
+    pub(crate) fn is_due(&self, tick: u32, regularly: u32) -> bool {
+        let awaited =
+            self.behind.load(Ordering::Relaxed) || self.unshown().is_some() || self.newest().is_none();
+        let pause = 1 << (self.misses.load(Ordering::Relaxed) / 4).min(4);
+        tick.is_multiple_of(regularly) || (awaited && tick.is_multiple_of(pause))
     }
 
     fn is_overdue(&self) -> bool {
@@ -198,6 +205,13 @@ impl DirectoryHolder {
     /// # Errors
     /// `no-directory` with the reason; the one held stays.
     pub async fn renew(&self, now: Timestamp) -> Result<(), Problem> {
+        let renewed = self.fetch(now).await;
+        let misses = if renewed.is_ok() { 0 } else { self.misses.load(Ordering::Relaxed).saturating_add(1) };
+        self.misses.store(misses, Ordering::Relaxed);
+        renewed
+    }
+
+    async fn fetch(&self, now: Timestamp) -> Result<(), Problem> {
         let Some(source) = &self.source else { return Ok(()) };
         let missing = |reason: &dyn std::fmt::Display| {
             ProblemKind::NoDirectory.because(format!("cannot fetch the directory from {source}: {reason}"))
@@ -254,29 +268,46 @@ impl DirectoryHolder {
         (new, deciding): (&Directory, &Directory),
         log: &str,
     ) -> Result<bool, Problem> {
-        let no = |reason: &dyn std::fmt::Display| {
-            ProblemKind::NoDirectory
-                .because(format!("the directory's log does not show this version: {reason}"))
-        };
         if new.content().log.as_deref() != Some(log) {
-            return Err(no(&"it names another log than the version before"));
+            return Err(not_shown(&"it names another log than the version before"));
         }
         let Ok((200, bytes)) = self.client.get(&format!("{source}/proof")).await else { return Ok(false) };
-        let bundle = Bundle::parse(&bytes).map_err(|error| no(&error))?;
-        let policy = deciding.policy(log).map_err(|error| no(&error))?;
-        bundle.verify(&policy).map_err(|error| no(&error))?;
-        let [entry] = bundle.entries.as_slice() else { return Err(no(&"it is not of one entry")) };
-        let record: serde_json::Value = serde_json::from_slice(&entry.record).map_err(|error| no(&error))?;
-        let version = new.content().version;
-        if record["kind"] != "directory" || record["body"]["version"] != version {
-            return Ok(false);
-        }
-        if record["body"]["sha256"] == new.sha256() {
-            Ok(true)
-        } else {
-            Err(ProblemKind::NoDirectory.because(DirectoryError::Split(version)))
-        }
+        shows(&bytes, (new, deciding), log)
     }
+}
+
+/// Whether a proof that a directory serves is of this version: its log holds it, under a checkpoint that the witnesses of the deciding
+/// version cosigned. Those that came since are unknown to that version, and count for nothing.
+///
+/// # Errors
+/// `no-directory` when it does not hold, or proves another directory of the same version.
+pub(crate) fn shows(
+    proof: &[u8],
+    (new, deciding): (&Directory, &Directory),
+    log: &str,
+) -> Result<bool, Problem> {
+    let mut bundle = Bundle::parse(proof).map_err(|error| not_shown(&error))?;
+    for entry in &mut bundle.entries {
+        deciding.keep_known_lines(log, &mut entry.signed).map_err(|error| not_shown(&error))?;
+    }
+    let policy = deciding.policy(log).map_err(|error| not_shown(&error))?;
+    bundle.verify(&policy).map_err(|error| not_shown(&error))?;
+    let [entry] = bundle.entries.as_slice() else { return Err(not_shown(&"it is not of one entry")) };
+    let record: serde_json::Value =
+        serde_json::from_slice(&entry.record).map_err(|error| not_shown(&error))?;
+    let version = new.content().version;
+    if record["kind"] != "directory" || record["body"]["version"] != version {
+        return Ok(false);
+    }
+    if record["body"]["sha256"] == new.sha256() {
+        Ok(true)
+    } else {
+        Err(ProblemKind::NoDirectory.because(DirectoryError::Split(version)))
+    }
+}
+
+fn not_shown(reason: &dyn std::fmt::Display) -> Problem {
+    ProblemKind::NoDirectory.because(format!("the directory's log does not show this version: {reason}"))
 }
 
 /// The log that must hold a version before it is used; `None` where no witness is asked for.
@@ -293,5 +324,40 @@ pub(super) fn held(path: &Path, key: &VerifierKey) -> Result<Option<Directory>, 
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(ConfigError::Folder { what: "cannot read", path: path.to_owned(), source }),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap fails the test")]
+mod tests {
+    use super::*;
+    use crate::config::{NodeConfig, NodeRole};
+    use crate::federation::DirectoryContent;
+
+    #[tokio::test]
+    async fn the_first_directory_is_fetched_again_soon_and_then_less_often() {
+        let folder = tempfile::tempdir().unwrap();
+        let nowhere = "http://127.0.0.1:1";
+        let made = |name: &str, role| {
+            Node::create(&folder.path().join(name), NodeConfig::new(role, name.parse().unwrap(), nowhere))
+        };
+        let keeper = made("keeper", NodeRole::Directory).unwrap();
+        let mut node = made("node", NodeRole::Witness).unwrap();
+        let key = keeper.statements.verifier().to_string();
+        node.trust(&format!("{nowhere}/directory"), &key).unwrap();
+        let holder = DirectoryHolder::new(&node).unwrap();
+        let due = || (1..=40).filter(|tick| holder.is_due(*tick, 20)).collect::<Vec<u32>>();
+        assert_eq!(due().len(), 40, "at once, and every half second");
+        for (misses, expected) in [(4, 20), (8, 10), (12, 6), (100, 4)] {
+            while holder.misses.load(Ordering::Relaxed) < misses {
+                holder.renew(Timestamp::now()).await.unwrap_err();
+            }
+            assert_eq!(due().len(), expected, "after {misses} misses: {:?}", due());
+        }
+        let now = Timestamp::now();
+        let later = now + jiff::SignedDuration::from_hours(1);
+        let bytes = DirectoryContent::new(1, now, later).sign(&keeper.statements).unwrap();
+        holder.take(&bytes, now).unwrap();
+        assert_eq!(due(), [20, 40], "one that is held is looked at regularly");
     }
 }

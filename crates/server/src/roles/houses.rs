@@ -60,6 +60,11 @@ impl Houses {
         of_taken.map_or(&self.own, |taken| &taken.books)
     }
 
+    /// Whether a block is one's own, or of books that were taken over.
+    pub(super) async fn holds(&self, block: Prefix) -> Result<bool, BooksError> {
+        Ok(self.took_over(block) || self.own.blocks().await?.iter().any(|own| own.prefix == block))
+    }
+
     /// Whether books that were taken over hold a block.
     pub(super) fn took_over(&self, block: Prefix) -> bool {
         self.taken.iter().any(|taken| taken.blocks.contains(&block))

@@ -22,7 +22,12 @@ impl Issuer {
         self.whole_books()?;
         self.enter(&[Act::new("code-status", json!({"by": by, "code": code}))], now).await?;
         let issued = self.houses.issued(code).await.map_err(of_books)?;
-        let status = if issued.is_some() { "issued" } else { "not-issued" };
+        // Of another's block these books know nothing, least of all that a code was never issued.
+        let status = match issued {
+            Some(_) => "issued",
+            None if self.houses.holds(code.prefix()).await.map_err(of_books)? => "not-issued",
+            None => "not-ours",
+        };
         Ok(json!({"schema": "microstamp.code-status/1", "code": code, "status": status, "issued_at": issued}))
     }
 

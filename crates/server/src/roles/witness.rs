@@ -48,7 +48,8 @@ impl WitnessNode {
         if logs.is_empty() {
             return transparency::Refusal::UnknownLog(origin).into();
         }
-        let witness = Witness { keys: vec![self.node.witness.clone()], logs };
+        let keys = [&self.node.witness].into_iter().chain(&self.node.witness_ml_dsa).cloned().collect();
+        let witness = Witness { keys, logs };
         let mut memories = self.memories.lock().unwrap_or_else(PoisonError::into_inner);
         let store = match memory(&mut memories, &self.node.folder.join("memory"), &origin) {
             Ok(store) => store,

@@ -11,15 +11,15 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use transparency::{
-    AddCheckpoint, Checkpoint, ConsistencyProof, FolderStore, Policy, Resource, SignedCheckpoint,
-    TileStore as _, Tree, VerifierKey, Witness,
+    AddCheckpoint, Checkpoint, ConsistencyProof, FolderStore, Resource, SignedCheckpoint, TileStore as _,
+    Tree, VerifierKey, Witness,
 };
 
 use crate::api::{NodeName, WitnessCard};
 use crate::client::{Client, status};
 use crate::config::{Node, replace};
 use crate::federation::{Directory, Message};
-use crate::ledger::{Ledger, keep};
+use crate::ledger::{Ledger, Timed, keep};
 
 /// A log that witnesses are asked to cosign.
 pub(crate) enum Watched<'l> {
@@ -99,6 +99,8 @@ struct State {
     /// Size that each witness cosigned last, as far as this node knows.
     sizes: HashMap<NodeName, u64>,
     newest: Option<SignedCheckpoint>,
+    /// By when a quorum under the directory of this version had cosigned that one, by the witnesses' clocks.
+    at: Option<(u64, Option<u64>)>,
     /// Which witnesses cosigned the newest checkpoint of all.
     signers: Vec<NodeName>,
     /// Why those that did not did not, the last time.
@@ -174,14 +176,13 @@ impl Cosigned {
     ) -> (usize, bool) {
         let mut state = self.state.lock().await;
         let Some(mut signed) = watched.newest() else { return (0, false) };
-        let policy = directory.policy(&log.to_string());
         // The directory does not name this log yet.
         if signed.checkpoint.origin != log.name() {
             return (0, false);
         }
         // What was cosigned of a log that ended says nothing of the one that goes on.
         if state.newest.as_ref().is_some_and(|held| held.checkpoint.origin != log.name()) {
-            state.newest = None;
+            (state.newest, state.at) = (None, None);
             self.show(None);
         }
         // What was cosigned before is known here without any witness.
@@ -199,26 +200,34 @@ impl Cosigned {
             // Of an earlier run: the witnesses must say so again.
             state.signers.clear();
         }
-        let missing = directory.content().witnesses.iter();
-        let missing: Vec<_> = missing.filter(|one| !state.signers.contains(&one.name)).collect();
+        // Who signed, and stands there still, and has no key by now with which it did not sign.
+        let witnesses = &directory.content().witnesses;
+        let stands = |name: &NodeName| witnesses.iter().find(|one| one.name == *name);
+        state.signers.retain(|name| stands(name).is_some_and(|one| is_signed(&signed, one)));
+        let missing: Vec<_> = witnesses.iter().filter(|one| !state.signers.contains(&one.name)).collect();
         if missing.is_empty() {
             return (state.signers.len(), true);
         }
         self.ask_all(&mut state, (watched, log), &mut signed, directory, &missing).await;
-        let needed = directory.content().quorum;
         let count = state.signers.len();
-        let policy = policy.ok().filter(|policy| policy.check(&signed).is_ok());
-        let policy = policy.filter(|_| state.heard || count >= needed);
-        let quorum = policy.is_some();
-        if let Some(policy) = policy {
-            state.heard = true;
-            self.keep((state.newest.as_ref(), &signed), (directory, &policy));
-            self.show(Some(signed.clone()));
-            state.newest = Some(signed);
-        } else {
+        let policy = directory.policy(&log.to_string()).ok();
+        let policy = policy.filter(|_| state.heard || count >= directory.content().quorum);
+        let by =
+            |signed: &SignedCheckpoint| Some(policy.as_ref()?.check(signed).ok()?.span.map(|(by, _)| by));
+        let Some(at) = by(&signed) else {
             tracing::debug!(count, at = %now, "too few witnesses cosigned the log");
-        }
-        (count, quorum)
+            return (count, false);
+        };
+        state.heard = true;
+        let version = directory.content().version;
+        let before = state.newest.as_ref().map(|before| match state.at {
+            Some((known, at)) if known == version => (before, at),
+            _ => (before, by(before).flatten()),
+        });
+        self.keep((before, (&signed, at)), directory);
+        self.show(Some(signed.clone()));
+        (state.newest, state.at) = (Some(signed), Some((version, at)));
+        (count, true)
     }
 
     /// Asks all witnesses that are missing at once, and takes what they answer until all have, or a quorum has and the others had a
@@ -320,11 +329,13 @@ impl Cosigned {
             }
             (_, 200, _) => {
                 state.sizes.insert(name.clone(), told.checkpoint.size);
-                state.refused.remove(name);
-                let keys: Vec<VerifierKey> = witness.key.parse().into_iter().collect();
-                if same && signed.add_cosignatures(&words, &keys).is_ok_and(|added| added > 0) {
-                    state.signers.push(name.clone());
+                let taken = if same { take_lines(signed, &words, witness).map(|()| true) } else { Ok(false) };
+                match taken {
+                    Ok(true) => state.signers.push(name.clone()),
+                    Ok(false) => {}
+                    Err(reason) => return state.refused(name, reason),
                 }
+                state.refused.remove(name);
             }
             (step, 409, Ok(size)) if size <= told.checkpoint.size => {
                 state.sizes.insert(name.clone(), size);
@@ -340,13 +351,9 @@ impl Cosigned {
     }
 
     /// Puts on disk what a quorum cosigned, and what shows later when it was.
-    fn keep(
-        &self,
-        (before, now): (Option<&SignedCheckpoint>, &SignedCheckpoint),
-        under: (&Directory, &Policy),
-    ) {
-        let kept = self.kept.as_ref().map_or(Ok(()), |folder| keep(folder, (before, now), under));
-        let kept = kept.and_then(|()| replace(&self.path, now.to_string().as_bytes()));
+    fn keep(&self, (before, now): (Option<Timed<'_>>, Timed<'_>), directory: &Directory) {
+        let kept = self.kept.as_ref().map_or(Ok(()), |folder| keep(folder, (before, now), directory));
+        let kept = kept.and_then(|()| replace(&self.path, now.0.to_string().as_bytes()));
         if let Err(error) = kept {
             tracing::error!(%error, "what witnesses cosigned is not kept");
         }
@@ -361,6 +368,29 @@ impl State {
             self.refused.insert(witness.clone(), reason);
         }
     }
+}
+
+/// Takes what a witness signed: a good line by each key that the directory names for it, or none at all.
+fn take_lines(signed: &mut SignedCheckpoint, lines: &str, witness: &WitnessCard) -> Result<(), String> {
+    let keys = witness.keys().map_err(|error| error.to_string())?;
+    let mut with = signed.clone();
+    with.note.signatures.retain(|line| !keys.iter().any(|key| key.matches(line)));
+    with.add_cosignatures(lines, &keys).map_err(|error| error.to_string())?;
+    if !is_signed(&with, witness) {
+        return Err("it did not sign with every key that the directory names for it".to_owned());
+    }
+    *signed = with;
+    Ok(())
+}
+
+/// Whether there is a line by each key of a witness; nothing is said of the signatures.
+fn is_signed(signed: &SignedCheckpoint, witness: &WitnessCard) -> bool {
+    let claims = |key: &str| {
+        let mut names =
+            signed.note.signatures.iter().map(|line| format!("{}+{}+", line.name, hex::encode(line.key_id)));
+        names.any(|name| key.starts_with(&name))
+    };
+    claims(&witness.key) && witness.key_ml_dsa_44.as_deref().is_none_or(claims)
 }
 
 /// A witness says that it cosigned another state of the log. Its word alone stops nobody: it must show a checkpoint under this

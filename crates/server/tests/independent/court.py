@@ -14,7 +14,8 @@ import unicodedata
 from datetime import datetime
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "transparency/tests/independent"))
-from verify import ed25519, inclusion, key, number, unbase64  # noqa: E402
+import ml_dsa  # noqa: E402
+from verify import ed25519, inclusion, key, number, subtree, unbase64  # noqa: E402
 
 NAMES = ["directory", "question", "request", "answer", "response", "statement", "issuer-log", "agency-log"]
 
@@ -84,11 +85,14 @@ def when(text):
     return datetime.fromisoformat(text).timestamp()
 
 
-def checkpoint(text, log, witnesses, quorum):
-    """Size and root of a checkpoint signed by its log and by enough witnesses, each line by a known key."""
+def checkpoint(text, log, witnesses, quorum, checked={}):
+    """Size and root of a checkpoint signed by its log and by enough witnesses, each line by a known key. Each witness is the list of
+    its keys, all of which must have signed. Entries of one bundle share the text, so it is checked once."""
+    if text in checked:
+        return checked[text]
     body, lines = text.rsplit("\n\n", 1)
     assert lines.endswith("\n")
-    keys = {key(one)[:2]: (key(one)[2:], one) for one in [log, *witnesses]}
+    keys = {key(one)[:2]: (key(one)[2:], one) for one in [log, *(one for both in witnesses for one in both)]}
     seen = set()
     for line in lines[:-1].split("\n"):
         dash, name, data = line.split(" ")
@@ -96,16 +100,18 @@ def checkpoint(text, log, witnesses, quorum):
         (kind, public), vkey = keys[(name, data[:4])]
         assert dash == "\u2014" and vkey not in seen, "signature line"
         seen.add(vkey)
+        time = int.from_bytes(data[4:12], "big")
         if kind == 1:
             ed25519(public, (body + "\n").encode(), data[4:])
-        else:
-            assert kind == 4, "kind of key"
-            time = int.from_bytes(data[4:12], "big")
+        elif kind == 4:
             ed25519(public, f"cosignature/v1\ntime {time}\n{body}\n".encode(), data[12:])
-    assert log in seen and len(seen) - 1 >= quorum, "too few signatures"
+        else:
+            assert kind == 6, "kind of key"
+            ml_dsa.verify(public, subtree(name, data[4:12], body + "\n"), data[12:])
+    assert log in seen and sum(seen.issuperset(both) for both in witnesses) >= quorum, "too few signatures"
     origin, size, root = body.split("\n")
     assert origin == log.split("+")[0], "origin"
-    return number(size), unbase64(root)
+    return checked.setdefault(text, (number(size), unbase64(root)))
 
 
 def records(text, log, directory):
@@ -122,7 +128,8 @@ def records(text, log, directory):
         assert version == "c2sp.org/tlog-proof@v1" and extra.startswith("extra ") and index.startswith("index ")
         extra = unbase64(extra[6:])
         entry = hashlib.sha256(b"microstamp commitment v1\n" + extra).digest()
-        witnesses = [witness["key"] for witness in directory["witnesses"]]
+        both = [[one["key"], one.get("key_ml_dsa_44")] for one in directory["witnesses"]]
+        witnesses = [[one for one in keys if one] for keys in both]
         size, root = checkpoint(note, log, witnesses, directory["quorum"])
         siblings = [unbase64(line) for line in siblings]
         leaf = hashlib.sha256(b"\0" + entry).digest()

@@ -104,8 +104,13 @@ async fn a_registrar_asks_for_codes_and_records_entries_once() {
         assert_eq!((status, &answer["status"]), (200, &json!("issued")), "{answer}");
         assert_eq!(answer.as_object().unwrap().len(), 4, "a code's status tells no serial number: {answer}");
     }
-    let (status, answer) = house.call("GET", &path(house.world.others[0]), session, &Value::Null).await;
-    assert_eq!((status, &answer["status"]), (200, &json!("not-issued")), "{answer}");
+    // Of another's block these books do not say that a code was never issued.
+    for (code, expected) in
+        [(crate::trace::unissued(&house.world), "not-issued"), (house.world.others[0], "not-ours")]
+    {
+        let (status, answer) = house.call("GET", &path(code), session, &Value::Null).await;
+        assert_eq!((status, &answer["status"]), (200, &json!(expected)), "{answer}");
+    }
     let maker = json!({"licence": crate::world::MAKER, "name": "Maker K7 (synthetic)"});
     let dealer = json!({"licence": crate::world::DEALER, "name": "Corner Guns (synthetic)"});
     let entry = json!({

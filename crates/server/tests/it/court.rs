@@ -3,7 +3,7 @@
 use serde_json::json;
 use server::access::Role;
 use server::federation::{Message, Start};
-use server::roles::Agency;
+use server::roles::{Agency, Enrolment};
 use server::{CourtBundle, CourtReport};
 use transparency::VerifierKey;
 
@@ -18,9 +18,11 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
     let asked = question(&[(world.codes[0], 0.9999)]);
     agency.ask(&asked).await.unwrap().remove(0).unwrap();
     collected(&agency, asked.id).await;
-    // Two minutes later another node is enrolled; the bundle holds the directory under which the question was asked.
+    // Two minutes later a witness's second key is enrolled; the bundle holds the directory under which the question was asked, and
+    // no signature that is unknown to it.
     world.clock.set_offset(120);
-    world.enrol(&world.node("second"));
+    let third = world.node("defence");
+    world.enrol_as(&third, &Enrolment::Witness(third.witness_card()));
     let version = agency.directory.newest().unwrap().content().version;
     until("a newer directory is there", async || {
         agency.directory.renew(world.clock.now()).await.unwrap();
@@ -35,6 +37,7 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
     assert_eq!(report.approval, None, "a program asked with the node's token");
     assert_eq!((report.agency.as_str(), report.answer.issuer.as_str()), ("agency.example", "issuer.example"));
     assert!(report.issuer_log.witnesses.len() >= 2 && report.agency_log.witnesses.len() >= 2);
+    assert!(!report.issuer_log.ml_dsa.is_empty() && !report.agency_log.ml_dsa.is_empty());
 
     let stranger = world.node("issuer").statements.verifier().clone();
     assert!(CourtBundle::parse(&file).unwrap().verify(&stranger).is_err());
@@ -137,7 +140,7 @@ fn second_opinion(file: &[u8], key: &str) {
     let verdict = |bytes: &[u8]| {
         let path = folder.path().join("court.bundle");
         std::fs::write(&path, bytes).unwrap();
-        std::process::Command::new("python3").arg(script).arg(&path).arg(key).output().unwrap()
+        std::process::Command::new("python3").arg("-B").arg(script).arg(&path).arg(key).output().unwrap()
     };
     let good = verdict(file);
     assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use server::api::WitnessCard;
 use server::federation::{Directory, DirectoryContent, DirectoryError};
 use server::roles::{Card, DirectoryHolder, DirectoryKeeper, EnrolRules, Enrolment, StartError, enrol};
 use server::{Clock, ConfigError, Node, NodeRole, ProblemKind, validity};
@@ -29,14 +28,7 @@ async fn versions_go_on_from_the_log_and_damaged_files_are_not_taken() {
     assert_eq!(open.publish().await.unwrap(), 1, "nothing changed");
     let first = std::fs::read(&file).unwrap();
     let witness = node(&root.path().join("w"), NodeRole::Witness, "witness.example", "http://127.0.0.1:2");
-    let card = WitnessCard {
-        name: witness.config.name.clone(),
-        url: witness.config.url.clone(),
-        key: witness.witness.verifier().to_string(),
-        statements: Some(witness.statements.verifier().to_string()),
-        tls: None,
-    };
-    let card = Card::sign(&Enrolment::Witness(card), &witness.statements, None).unwrap();
+    let card = Card::sign(&Enrolment::Witness(witness.witness_card()), &witness.statements, None).unwrap();
     let rules = EnrolRules { quorum: Some(1), ..EnrolRules::default() };
     enrol(root.path(), &[card], &rules).unwrap();
     assert_eq!(open.publish().await.unwrap(), 2);

@@ -7,6 +7,7 @@ use server::api::{AgencyCard, DealerCard, IssuerCard, WitnessCard};
 use server::roles::{Card, EnrolError, EnrolRules, Enrolled, Enrolment, check_url, enrol};
 use server::{Node, NodeConfig, NodeRole, validity};
 use tempfile::TempDir;
+use transparency::{KeyKind, SigningKey};
 
 use crate::world::node;
 
@@ -63,16 +64,6 @@ fn issuer(node: &Node, block: &str) -> Enrolment {
         valid_from,
         valid_until,
     }))
-}
-
-fn witness(node: &Node) -> WitnessCard {
-    WitnessCard {
-        name: node.config.name.clone(),
-        url: node.config.url.clone(),
-        key: node.witness.verifier().to_string(),
-        statements: Some(node.statements.verifier().to_string()),
-        tls: None,
-    }
 }
 
 fn signed(entry: &Enrolment, by: &Node) -> Card {
@@ -147,6 +138,41 @@ fn what_stands_is_replaced_only_when_that_is_said_and_its_key_agrees() {
 }
 
 #[test]
+fn a_witness_has_two_keys_of_one_name_that_no_other_witness_has() {
+    let house = House::new();
+    let [one, two] =
+        ["one", "two"].map(|name| house.node(name, NodeRole::Witness, &format!("{name}.example")));
+    let first = signed(&Enrolment::Witness(one.witness_card()), &one);
+    house.enrol(&[first], &EnrolRules { quorum: Some(1), ..NONE }).unwrap();
+    let good = two.witness_card();
+    let key = |name: &str, kind, seed| {
+        let key = SigningKey::from_seed(name, kind, &[seed; 32]).unwrap();
+        key.verifier().to_string()
+    };
+    let (ed, ml) = (KeyKind::Witness, KeyKind::WitnessMlDsa44);
+    for (first, second, reason) in [
+        (None, Some(key("other.example", ml, 3)), "not one of Ed25519 and one of ML-DSA-44 under one name"),
+        (None, one.witness_card().key_ml_dsa_44, "under one name"),
+        (Some(key("two.example", ml, 4)), Some(key("two.example", ml, 5)), "under one name"),
+        (None, Some(key("two.example", ed, 6)), "of another kind"),
+        (None, Some("two.example+00000000+AAAA".to_owned()), "a key of two.example"),
+        (Some(key("one.example", ed, 7)), None, "one.example and two.example cosign as one.example"),
+    ] {
+        let card =
+            WitnessCard { key: first.unwrap_or(good.key.clone()), key_ml_dsa_44: second, ..good.clone() };
+        let refused = house.enrol(&[signed(&Enrolment::Witness(card.clone()), &two)], &NONE).unwrap_err();
+        assert!(refused.to_string().contains(reason), "{card:?}: {refused}");
+    }
+    // As it stood before there were second keys; then the second is named, which is a change that must be meant.
+    let old = WitnessCard { key_ml_dsa_44: None, ..good.clone() };
+    house.enrol(&[signed(&Enrolment::Witness(old), &two)], &NONE).unwrap();
+    let new = [signed(&Enrolment::Witness(good), &two)];
+    let refused = house.enrol(&new, &NONE).unwrap_err().to_string();
+    assert!(refused.contains("two.example: key_ml_dsa_44 nothing → two.example+"), "{refused}");
+    house.enrol(&new, &REPLACE).unwrap();
+}
+
+#[test]
 fn nothing_is_enrolled_with_which_no_federation_could_work() {
     let house = House::new();
     let maker = house.node("maker", NodeRole::Issuer, "maker.example");
@@ -156,8 +182,8 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
     let cards = [
         signed(&issuer(&maker, "K7"), &maker),
         signed(&agency(&police), &police),
-        signed(&Enrolment::Witness(witness(&one)), &one),
-        signed(&Enrolment::Witness(witness(&two)), &two),
+        signed(&Enrolment::Witness(one.witness_card()), &one),
+        signed(&Enrolment::Witness(two.witness_card()), &two),
     ];
     house.enrol(&cards, &EnrolRules { quorum: Some(2), ..NONE }).unwrap();
     let before = house.entries().unwrap();
@@ -186,7 +212,7 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
     let twin = copied(&one, NodeRole::Witness, "twin.example");
     refused(
         "one.example and twin.example have one key",
-        &[signed(&Enrolment::Witness(witness(&twin)), &twin)],
+        &[signed(&Enrolment::Witness(twin.witness_card()), &twin)],
         None,
     );
     let double = copied(&police, NodeRole::Agency, "double.example");
@@ -198,7 +224,7 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
         None,
     );
     let third = house.node("third", NodeRole::Witness, "third.example");
-    let mut same = witness(&third);
+    let mut same = third.witness_card();
     for spelling in ["http://one.example", "http://one.example./", "https://one.example:80"] {
         spelling.clone_into(&mut same.url);
         let card = signed(&Enrolment::Witness(same.clone()), &third);
@@ -217,14 +243,14 @@ fn nothing_is_enrolled_with_which_no_federation_could_work() {
     let Enrolment::Agency(mut mute) = agency(&rival) else { unreachable!() };
     mute.oris.clear();
     refused("no ORI", &[signed(&Enrolment::Agency(mute), &rival)], None);
-    let mut far = witness(&third);
+    let mut far = third.witness_card();
     far.url = "ftp://third.example".to_owned();
     refused("no address of a node", &[signed(&Enrolment::Witness(far), &third)], None);
     let Enrolment::Issuer(mut foreign) = issuer(&rival, "K8") else { unreachable!() };
     foreign.node.log = third.log.verifier().to_string();
     refused("has a key of the name third.example/log", &[signed(&Enrolment::Issuer(foreign), &rival)], None);
     // Of several cards one that cannot be keeps all out.
-    let good = signed(&Enrolment::Witness(witness(&third)), &third);
+    let good = signed(&Enrolment::Witness(third.witness_card()), &third);
     refused("block K7 has two issuers", &[good.clone(), signed(&issuer(&rival, "K7"), &rival)], None);
     house.enrol(&[good], &NONE).unwrap();
 }

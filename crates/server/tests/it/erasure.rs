@@ -4,12 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::{SignedDuration, Timestamp};
+use registry::{Books, CandidateCode, FirearmKey, Priority, TraceRequest};
 use serde_json::{Value, json};
 use server::access::{Access, Role, Roles};
 use server::api::{AgencyCard, WitnessCard};
 use server::federation::DirectoryContent;
-use server::{Act, Key, Ledger, LedgerCheck, Node, NodeRole, erase_records, validity};
+use server::{
+    Act, Key, Ledger, LedgerCheck, Node, NodeRole, erase_records, validity, witnessed_time_of_books,
+};
 use sha2::{Digest as _, Sha256};
+use symbology::Code;
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -100,13 +104,9 @@ fn directory(keeper: &Node, police: &Node, witnesses: &[Node]) -> Vec<u8> {
         valid_until: until,
     });
     for (number, witness) in witnesses.iter().enumerate() {
-        content.witnesses.push(WitnessCard {
-            name: witness.config.name.clone(),
-            url: format!("http://127.0.0.1:{}", number + 1),
-            key: witness.witness.verifier().to_string(),
-            statements: Some(witness.statements.verifier().to_string()),
-            tls: None,
-        });
+        let url = format!("http://127.0.0.1:{}", number + 1);
+        // As they stand that were enrolled before there was a second key.
+        content.witnesses.push(WitnessCard { url, key_ml_dsa_44: None, ..witness.witness_card() });
     }
     "http://127.0.0.1:9".clone_into(&mut content.agencies[0].node.url);
     content.quorum = 2;
@@ -395,6 +395,71 @@ async fn a_node_erases_after_a_year_by_everybodys_clock_and_not_by_its_own() {
     assert_eq!((found.erased, found.without_record.len(), found.void.len()), (2, 0, 0), "{found:?}");
     world.serve("issuer", listener).await;
     assert!(!issuer.folder.join("lost").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuers_books_are_erased_by_the_time_of_witnesses_that_run() {
+    let mut world = World::start().await;
+    let (house, start) = (world.path("issuer"), world.clock.now());
+    let by: registry::names::Person = "op. example".parse().unwrap();
+    let later = |days: i64| start + SignedDuration::from_hours(24 * days);
+    let books = Books::open(&house, start).await.unwrap();
+    books.trace(&request(world.codes[0]), start).await.unwrap();
+    // Nobody says yet what time it is, and a year has passed by this machine's clock, in which something was done now and then.
+    let key = FirearmKey {
+        licence: books.issuer().licence,
+        model: "M9".parse().unwrap(),
+        serial: "AB10001".parse().unwrap(),
+    };
+    for days in (0..400).step_by(80) {
+        books.certificate(&key, &by, later(days)).await.unwrap();
+    }
+    let listener = world.stop_for_a_while("issuer").await;
+    let witnessed = witnessed_time_of_books(&house, later(400)).await.unwrap().unwrap();
+    assert!(witnessed.duration_since(start).abs() < SignedDuration::from_hours(1), "{witnessed}, {start}");
+    let erased = books.erase(later(1), &by, (later(400), Some(witnessed))).await;
+    let refused = erased.unwrap_err().to_string();
+    assert!(refused.contains(&format!("witnesses cosigned the log last at {witnessed}")), "{refused}");
+
+    // Everybody's clock says so.
+    world.clock.set_offset(24 * 3600 * 400);
+    let now = world.clock.now();
+    let witnessed = witnessed_time_of_books(&house, now).await.unwrap().unwrap();
+    assert!(witnessed.duration_since(now).abs() < SignedDuration::from_hours(1), "{witnessed}, {now}");
+    assert_eq!(books.erase(later(1), &by, (now, Some(witnessed))).await.unwrap(), 2, "question and answer");
+    let found = books.reconcile().await.unwrap();
+    assert!(found.agrees(), "{found:?}");
+    assert_eq!((found.erased, found.erased_unwitnessed), (2, 0), "{found:?}");
+
+    // Two of three witnesses stop: what they said last is not enough after another two days.
+    for witness in ["makers", "oversight"] {
+        world.stop(witness).await;
+    }
+    world.clock.set_offset(24 * 3600 * 402);
+    let now = world.clock.now();
+    let before = witnessed_time_of_books(&house, now).await.unwrap().unwrap();
+    assert!(now.duration_since(before) > SignedDuration::from_hours(24), "{before}, {now}");
+    let refused = books.erase(later(1), &by, (now, Some(before))).await.unwrap_err().to_string();
+    assert!(refused.contains("witnesses cosigned the log last at"), "{refused}");
+    books.close().await;
+    drop(listener);
+}
+
+/// A question of the house's own.
+fn request(code: Code) -> TraceRequest {
+    TraceRequest {
+        codes: vec![CandidateCode { code, posterior: 0.9999 }],
+        reading_sha256: Some("cd".repeat(32)),
+        ori: "CA0194200".parse().unwrap(),
+        case_number: "26-0001".parse().unwrap(),
+        crime_code: Some("0999".parse().unwrap()),
+        priority: Priority::Routine,
+        reason: "case recovered at a scene".parse().unwrap(),
+        requester: "det. example".parse().unwrap(),
+        approver: Some("sgt. example".parse().unwrap()),
+        recovered_on: None,
+        parts: Vec::new(),
+    }
 }
 
 /// Takes lines out of a file of records.

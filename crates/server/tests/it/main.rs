@@ -38,4 +38,5 @@ mod statistics;
 mod tls;
 mod trace;
 mod vectors;
+mod witnesses;
 mod world;

@@ -236,7 +236,7 @@ async fn every_issuer_of_a_reading_is_asked_and_none_speaks_for_another() {
     assert_eq!(answer.outcome, OutcomeName::NotIssued);
 }
 
-fn unissued(world: &World) -> symbology::Code {
+pub(crate) fn unissued(world: &World) -> symbology::Code {
     (0..1_000)
         .map(|unit| symbology::UnitNumber::new(unit).unwrap())
         .map(|unit| symbology::SealingKey::new(&[1; 32], "other").seal(world.codes[0].prefix(), unit))

@@ -9,6 +9,8 @@ import base64
 import hashlib
 import sys
 
+import ml_dsa
+
 # Ed25519 after RFC 8032, section 5.1, with extended coordinates.
 P = 2**255 - 19
 L = 2**252 + 27742317777372353535851937790883648493
@@ -95,6 +97,14 @@ def inclusion(leaf, index, size, proof):
     return leaf
 
 
+def subtree(witness, time, body):
+    """What an ML-DSA-44 cosignature signs: the whole tree as the subtree that starts at 0 (C2SP tlog-cosignature)."""
+    origin, size, root = body[:-1].split("\n")
+    short = lambda text: bytes([len(text.encode())]) + text.encode()
+    numbers = bytes(8) + int(size).to_bytes(8, "big")
+    return b"subtree/v1\n\0" + short(witness) + time + short(origin) + numbers + unbase64(root)
+
+
 def note(text, keys, seen={}):
     """The text of a note that all keys have signed; entries of one bundle share it, so it is checked once."""
     if text in seen:
@@ -111,10 +121,12 @@ def note(text, keys, seen={}):
         if kind == 1:
             assert body.split("\n")[0] == name, "origin"
             ed25519(public, body.encode(), data[4:])
-        else:
-            assert kind == 4
+        elif kind == 4:
             time = int.from_bytes(data[4:12], "big")
             ed25519(public, f"cosignature/v1\ntime {time}\n{body}".encode(), data[12:])
+        else:
+            assert kind == 6
+            ml_dsa.verify(public, subtree(name, data[4:12], body), data[12:])
     assert not wanted, "a signature is missing"
     return seen.setdefault(text, body)
 

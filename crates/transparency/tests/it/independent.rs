@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use transparency::{Bundle, Commitment, Log, MemoryStore, Policy, Salt, SigningKey};
+use transparency::{Bundle, Commitment, KeyKind, Log, MemoryStore, Policy, Salt, SigningKey};
 
 use super::merkle::key;
 
@@ -25,13 +25,15 @@ fn evidence() -> (String, String) {
     let entries: Vec<_> = (0..777).map(|n| Commitment::new(&salt(n), &record(n))).collect();
     log.append_batch(&entries).unwrap();
     let mut policy = format!("log {}\n", key().verifier());
-    for n in 1..=2_u8 {
-        let witness = SigningKey::witness(&format!("w{n}.example/w"), &[n; 32]).unwrap();
-        writeln!(policy, "witness w{n} {}", witness.verifier()).unwrap();
+    // The second witness signs with two keys.
+    for (n, kind) in [(1, KeyKind::Witness), (2, KeyKind::Witness), (2, KeyKind::WitnessMlDsa44)] {
+        let witness = SigningKey::from_seed(&format!("w{n}.example/w"), kind, &[n; 32]).unwrap();
+        writeln!(policy, "witness w{n}-{kind:?} {}", witness.verifier()).unwrap();
         let line = log.checkpoint().cosign(&witness, 1_800_000_000).unwrap().to_string();
         log.add_cosignatures(&line, &[witness.verifier().clone()]).unwrap();
     }
-    policy += "group every all w1 w2\nquorum every\n";
+    policy +=
+        "group second all w2-Witness w2-WitnessMlDsa44\ngroup every all w1-Witness second\nquorum every\n";
     let entries = [0, 511, 776].map(|n| log.entry_proof(n, &salt(n), &record(n)).unwrap());
     (policy, Bundle { entries: entries.into() }.to_string())
 }
@@ -42,7 +44,7 @@ fn second_opinion(folder: &Path, policy: &str, bundle: &[u8]) -> Option<bool> {
     fs::write(folder.join("policy"), policy).unwrap();
     fs::write(folder.join("bundle"), bundle).unwrap();
     let mut python = Command::new("python3");
-    python.arg(script).arg(folder.join("policy")).arg(folder.join("bundle")).stderr(Stdio::null());
+    python.arg("-B").arg(script).arg(folder.join("policy")).arg(folder.join("bundle")).stderr(Stdio::null());
     python.status().ok().map(|status| status.success())
 }
 

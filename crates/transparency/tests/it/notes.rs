@@ -19,6 +19,10 @@ fn witness(name: &str, seed: u8) -> SigningKey {
     SigningKey::witness(name, &[seed; 32]).unwrap()
 }
 
+fn ml_dsa(name: &str, seed: u8) -> SigningKey {
+    SigningKey::from_seed(name, KeyKind::WitnessMlDsa44, &[seed; 32]).unwrap()
+}
+
 #[test]
 fn the_example_of_the_specification_verifies() {
     let note = Note::parse(NOTE.as_bytes()).unwrap();
@@ -200,10 +204,46 @@ fn a_policy_counts_witnesses_by_groups() {
 }
 
 #[test]
+fn a_witness_with_two_keys_counts_once_and_with_both() {
+    let (log, signed) = checkpoint();
+    let (a, b, c) = (witness("a.example", 2), ml_dsa("a.example", 3), witness("c.example", 4));
+    let lines =
+        format!("witness a {}\nwitness a2 {}\nwitness c {}\n", a.verifier(), b.verifier(), c.verifier());
+    let lines = format!("log {}\n{lines}", log.verifier());
+    let check = |groups: &str, signers: &[(&SigningKey, u64)]| {
+        let mut signed = signed.clone();
+        for (key, time) in signers {
+            let line = signed.cosign(key, *time).unwrap();
+            signed.note.signatures.push(line);
+        }
+        format!("{lines}{groups}").parse::<Policy>().unwrap().check_strictly(&signed)
+    };
+    let (both, any) = ("group one all a a2\n", "group one any a a2\n");
+    let (two, alone) = ("group g 2 one c\nquorum g\n", "group g any one c\nquorum g\n");
+    for (one, quorum, signers, met) in [
+        (both, two, vec![(&a, 9), (&b, 9), (&c, 9)], true),
+        (both, two, vec![(&a, 9), (&c, 9)], false),
+        (both, two, vec![(&b, 9), (&c, 9)], false),
+        (both, two, vec![(&a, 9), (&b, 9)], false),
+        (both, alone, vec![(&a, 9), (&b, 9)], true),
+        (both, alone, vec![(&b, 9)], false),
+        (any, two, vec![(&b, 9), (&c, 9)], true),
+        (any, two, vec![(&a, 9), (&b, 9)], false),
+    ] {
+        let found = check(&format!("{one}{quorum}"), &signers);
+        assert_eq!(found.is_ok(), met, "{one}{quorum}{signers:?}: {found:?}");
+    }
+    let found = check(&format!("{both}{two}"), &[(&a, 9), (&b, 7), (&c, 8)]).unwrap();
+    assert_eq!(found.witnesses, [("a".to_owned(), 7), ("c".to_owned(), 8)]);
+    assert_eq!((found.ml_dsa, found.span), (vec!["a".to_owned()], Some((9, 7))));
+}
+
+#[test]
 fn what_is_no_policy() {
     let log = checkpoint().0.verifier().to_string();
     let w = witness("w.example", 2).verifier().to_string();
     let v = witness("v.example", 3).verifier().to_string();
+    let two_keys = format!("witness a {w}\nwitness b {}\nwitness c {v}\n", ml_dsa("w.example", 4).verifier());
     for (text, reason) in [
         (String::new(), "no quorum"),
         (format!("log {log}\n"), "no quorum"),
@@ -222,6 +262,8 @@ fn what_is_no_policy() {
         (format!("witness a {w}\ngroup g any a a\nquorum g\n"), "in a group already"),
         (format!("witness a {w}\ngroup g any a\ngroup h any a g\nquorum h\n"), "in a group already"),
         (format!("group g any a\nwitness a {w}\nquorum g\n"), "not defined above"),
+        (format!("{two_keys}group g 2 a b c\nquorum g\n"), "count twice"),
+        (format!("{two_keys}group x any a c\ngroup g all x b\nquorum g\n"), "count twice"),
         ("sometimes\nquorum none\n".to_owned(), "expected log"),
         ("quorum none\r\n".to_owned(), "control character"),
     ] {

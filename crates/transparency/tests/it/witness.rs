@@ -1,9 +1,10 @@
 //! The witness protocol: each status of the specification, and no roll-back under races.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 use transparency::{
-    AddCheckpoint, Checkpoint, Hash, Log, MemoryStore, Policy, Resource, SignedCheckpoint, SigningKey,
-    StoreError, TileStore, Witness,
+    AddCheckpoint, Checkpoint, Hash, KeyKind, Log, MemoryStore, NoteError, Policy, Resource,
+    SignedCheckpoint, SigningKey, StoreError, TileStore, Witness,
 };
 
 use super::merkle::key;
@@ -60,6 +61,42 @@ fn a_growing_log_is_cosigned_and_the_quorum_is_met() {
     policy.check_strictly(&served).unwrap();
     let reopened = Log::open(log.store().clone(), key()).unwrap();
     policy.check_strictly(reopened.checkpoint()).unwrap();
+}
+
+#[test]
+fn a_witness_with_two_keys_cosigns_with_both_or_not_at_all() {
+    let keys = vec![
+        SigningKey::witness("witness.example/w", &[2; 32]).unwrap(),
+        SigningKey::from_seed("witness.example/w", KeyKind::WitnessMlDsa44, &[3; 32]).unwrap(),
+    ];
+    let known: Vec<_> = keys.iter().map(|key| key.verifier().clone()).collect();
+    let witness = Witness { keys, logs: vec![key().verifier().clone()] };
+    let (mut memory, log) = (MemoryStore::default(), log(3));
+    let answer = witness.add_checkpoint(&mut memory, request(&log, 0).to_string().as_bytes(), NOW);
+    assert_eq!((answer.status, answer.body.lines().count()), (200, 2), "{}", answer.body);
+    let served = SignedCheckpoint::parse(&memory.files[&Resource::Checkpoint]).unwrap();
+    for key in &known {
+        assert_eq!(served.cosigned_at(key), Ok(Some(NOW)), "also in its memory");
+    }
+
+    let mut signed = log.checkpoint().clone();
+    assert_eq!(signed.add_cosignatures(&answer.body, &known[..1]), Ok(1), "who knows one key takes one line");
+    let before = log.checkpoint().clone();
+    for (number, line) in answer.body.lines().enumerate() {
+        let altered = change(line, 30 + number);
+        let mut signed = before.clone();
+        let refused = signed.add_cosignatures(&answer.body.replace(line, &altered), &known);
+        assert!(matches!(refused, Err(NoteError::BadSignature(_))), "line {number}: {refused:?}");
+        assert_eq!(signed, before, "line {number}: nothing of it is taken");
+    }
+}
+
+/// A signature line with one bit of its signature changed.
+fn change(line: &str, place: usize) -> String {
+    let (head, base64) = line.rsplit_once(' ').unwrap();
+    let mut bytes = STANDARD.decode(base64).unwrap();
+    bytes[place] ^= 1;
+    format!("{head} {}", STANDARD.encode(bytes))
 }
 
 #[test]

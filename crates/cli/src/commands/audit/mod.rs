@@ -191,8 +191,10 @@ fn verified(approval: &Approval, entries: &[EntryProof], signed: &SignedCheckpoi
     })
 }
 
-fn witnesses(approval: &Approval) -> Vec<Value> {
-    approval.witnesses.iter().map(|(name, time)| json!({"name": name, "time": time})).collect()
+/// Who cosigned, when, and whether also with an ML-DSA-44 key.
+pub(super) fn witnesses(approval: &Approval) -> Vec<Value> {
+    let one = |(name, time): &(String, u64)| json!({"name": name, "time": time, "ml_dsa_44": approval.ml_dsa.contains(name)});
+    approval.witnesses.iter().map(one).collect()
 }
 
 fn tell_verified(
@@ -216,7 +218,8 @@ fn tell_witnesses(approval: &Approval) -> Result<(), Failure> {
     for (name, time) in &approval.witnesses {
         let time = i64::try_from(*time).ok().and_then(|time| jiff::Timestamp::from_second(time).ok());
         let time = time.map_or_else(|| "at an impossible time".to_owned(), |time| time.to_string());
-        files::print_line(format!("witness {name}: {time}"))?;
+        let also = if approval.ml_dsa.contains(name) { ", also by ML-DSA-44" } else { "" };
+        files::print_line(format!("witness {name}: {time}{also}"))?;
     }
     Ok(())
 }

@@ -56,15 +56,18 @@ fn log_is_whole(dir: &Path, world: &World, running: &Running, name: &str) -> Res
     Ok(exit == 0)
 }
 
-/// The node's log and the three witnesses, of whom two must have signed, as a C2SP `tlog-policy` file.
+/// The node's log and the three witnesses, of whom two must have signed with both their keys, as a C2SP `tlog-policy` file.
 fn policy(dir: &Path, node: &Node) -> Result<PathBuf, Failure> {
     let mut text = format!("log {}\n", node.log.verifier());
     let mut names = Vec::new();
     for (name, role, _) in NODES {
         if role == NodeRole::Witness {
-            let witness = Node::open(&dir.join(name)).or_exit(Exit::Environment, name)?;
-            text.extend(["witness ", name, " ", &witness.witness.verifier().to_string(), "\n"]);
-            names.push(name);
+            let card = Node::open(&dir.join(name)).or_exit(Exit::Environment, name)?.witness_card();
+            let second = card.key_ml_dsa_44.unwrap_or_default();
+            text.extend(["witness ", name, " ", &card.key, "\n"]);
+            text.extend(["witness ", name, "-ml-dsa-44 ", &second, "\n"]);
+            text.extend(["group ", name, "-both all ", name, " ", name, "-ml-dsa-44\n"]);
+            names.push(format!("{name}-both"));
         }
     }
     text.extend(["group two 2 ", &names.join(" "), "\nquorum two\n"]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use server::api::{AgencyCard, DealerCard, IssuerCard, NodeName, WitnessCard};
+use server::api::{AgencyCard, DealerCard, IssuerCard, NodeName};
 use server::federation::delegate;
 use server::roles::{Card, EnrolError, EnrolRules, Enrolment, enrol};
 use server::{Node, NodeRole, validity};
@@ -118,16 +118,7 @@ pub(crate) fn card(
                 valid_until,
             })))
         }
-        NodeRole::Witness => {
-            let (key, statements) = (node.witness.verifier().to_string(), Some(card.statements));
-            Ok(Enrolment::Witness(WitnessCard {
-                name: card.name,
-                url: card.url,
-                key,
-                statements,
-                tls: card.tls,
-            }))
-        }
+        NodeRole::Witness => Ok(Enrolment::Witness(node.witness_card())),
         NodeRole::Directory => Err(Exit::BadInput.because("a directory is not enrolled in itself")),
     }
 }
