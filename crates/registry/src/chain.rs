@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Entry, EntryNumber, Event, Loss, Recipient, Source};
 use crate::firearm::Licensee;
 use crate::names::{Country, PartyName, Reason, Reference};
+use crate::order::in_order;
 
 /// One licensee's possession of a firearm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,12 +137,31 @@ pub struct Chain {
     /// The licensee that stated the end itself, in answer to a question, where that is how it came into the books.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stated_by: Option<Licensee>,
+    /// What the books know of the firearm beyond the day on which this chain ends; see [`chain_on`].
+    #[serde(default, skip_serializing_if = "Beyond::is_nothing")]
+    pub beyond: Beyond,
+}
+
+/// What happened to a firearm besides what the chain of a day tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Beyond {
+    /// Whether it changed hands on the very day, so that it was with both.
+    pub on_the_day: bool,
+    /// The first day after it on which the books have the firearm go on from where the chain ends.
+    pub later: Option<Date>,
+}
+
+impl Beyond {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Days from the first retail sale to the recovery of the case.
 ///
 /// A short time may point to trafficking, but a firearm newly stolen shows a short time as well; so a theft report that is open, or
-/// was on the day of recovery of the case, suppresses the figure.
+/// was on the day of recovery of the case, suppresses the figure. It is told of the buyer with whom the firearm was on that day; of
+/// one that was back at a licensee, with a government body or abroad it would point at somebody who no longer had it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeToCrime {
@@ -149,8 +169,11 @@ pub enum TimeToCrime {
     Days(i64),
     /// Withheld because the firearm is, or was on that day, reported stolen or lost under this incident number.
     SuppressedByLoss(Reference),
-    /// The recovery lies before the first retail sale in the books: one of the two dates is wrong, or the reading is.
+    /// The recovery lies before the first retail sale in the books: one of the two dates is wrong, or the reading is, or the case is
+    /// of a shot at a licensee's.
     BeforeSale,
+    /// It had been sold at retail, and on the day of recovery was no longer with a buyer.
+    NotWithABuyer,
     /// The books or the request lack one of the two days.
     Unknown,
 }
@@ -160,8 +183,39 @@ pub enum TimeToCrime {
 /// `None` when no entry says who had the firearm. Gaps are bridged: a licensee who is only named as a source or
 /// recipient appears with the day that is known.
 pub fn chain(entries: &[&Entry]) -> Option<Chain> {
-    let mut ordered = entries.to_vec();
-    ordered.sort_by_key(|entry| (entry.on, entry.number));
+    built(&in_order(entries.to_vec()))
+}
+
+/// Builds the chain as it was at the end of a day: who had the firearm *then*, whatever became of it since. A book that begins later
+/// tells of its first day.
+///
+/// Losses and recoveries are all that were ever recorded. A loss carries the day on which it was found out, so one that is open and
+/// follows next is taken for what ended the chain, however late it was found.
+pub fn chain_on(entries: &[&Entry], day: Date) -> Option<Chain> {
+    let ordered = in_order(entries.to_vec());
+    let day = day.max(ordered.first()?.on);
+    let now = built(&ordered)?;
+    let until = |day: Date| ordered.partition_point(|entry| entry.on <= day);
+    let mut taken = until(day);
+    let next = ordered[taken..].iter().position(|entry| moves(&entry.event));
+    if let Some(next) = next.map(|next| taken + next)
+        && let Event::Lost { loss, .. } = &ordered[next].event
+        && !found_again(&now, (ordered[next].on, loss))
+    {
+        taken = next + 1;
+    }
+    let mut then = built(&ordered[..taken])?;
+    let differs = |other: usize| built(&ordered[..other]).is_none_or(|chain| !chain.ends_as(&then));
+    let before = ordered.partition_point(|entry| entry.on < day);
+    then.beyond = Beyond {
+        on_the_day: before > 0 && !matches!(then.end, ChainEnd::Lost { .. }) && differs(before),
+        later: ordered[taken..].iter().map(|entry| entry.on).find(|later| differs(until(*later))),
+    };
+    (then.losses, then.recoveries) = (now.losses, now.recoveries);
+    Some(then)
+}
+
+fn built(ordered: &[&Entry]) -> Option<Chain> {
     let mut builder = Builder::default();
     for entry in ordered {
         builder.take(entry);
@@ -169,10 +223,29 @@ pub fn chain(entries: &[&Entry]) -> Option<Chain> {
     builder.finish()
 }
 
-/// Days from the chain's first retail sale to `recovered_on`.
+/// Whether an event changes who has the firearm.
+fn moves(event: &Event) -> bool {
+    !matches!(event, Event::PartFitted { .. } | Event::PartRemoved { .. } | Event::MultipleSale { .. })
+}
+
+impl Chain {
+    /// Whether the firearm came to the same place by as many hands.
+    fn ends_as(&self, other: &Self) -> bool {
+        let place = |chain: &Self| match &chain.end {
+            // Its day may be known better later: of sending, then of receipt.
+            ChainEnd::WithLicensee { holder, .. } => {
+                ChainEnd::WithLicensee { holder: holder.clone(), since: None }
+            }
+            end => end.clone(),
+        };
+        self.links.len() == other.links.len() && place(self) == place(other)
+    }
+}
+
+/// Days from the chain's first retail sale to `recovered_on`; the chain is that of the day, see [`chain_on`].
 pub fn time_to_crime(chain: &Chain, recovered_on: Option<Date>) -> TimeToCrime {
-    if let ChainEnd::Lost { loss, .. } = &chain.end {
-        return TimeToCrime::SuppressedByLoss(loss.incident.clone());
+    if let Some((_, open)) = chain.losses.iter().find(|(on, loss)| !found_again(chain, (*on, loss))) {
+        return TimeToCrime::SuppressedByLoss(open.incident.clone());
     }
     if let Some(incident) = recovered_on.and_then(|day| missing_on(chain, day)) {
         return TimeToCrime::SuppressedByLoss(incident);
@@ -180,11 +253,19 @@ pub fn time_to_crime(chain: &Chain, recovered_on: Option<Date>) -> TimeToCrime {
     let Some((sale, recovered)) = chain.first_sale.as_ref().zip(recovered_on) else {
         return TimeToCrime::Unknown;
     };
+    if !matches!(chain.end, ChainEnd::RetailSale(_)) {
+        return TimeToCrime::NotWithABuyer;
+    }
     match sale.on.until((Unit::Day, recovered)).map(|span| span.get_days()) {
         Ok(days) if days >= 0 => TimeToCrime::Days(i64::from(days)),
         Ok(_) => TimeToCrime::BeforeSale,
         Err(_) => TimeToCrime::Unknown,
     }
+}
+
+/// Whether what a loss reported was found again, on whatever day.
+fn found_again(chain: &Chain, (on, loss): (Date, &Loss)) -> bool {
+    chain.recoveries.iter().any(|(again, incident)| *incident == loss.incident && on <= *again)
 }
 
 /// The incident under which the firearm was missing on a day; one found again on that very day was missing before.
@@ -333,6 +414,6 @@ impl Builder {
         let open = || ChainEnd::WithLicensee { holder: holder.licensee.clone(), since: holder.from };
         let end = self.end.take().unwrap_or_else(open);
         let Self { links, first_sale, losses, recoveries, stated_by, .. } = self;
-        Some(Chain { links, end, first_sale, losses, recoveries, stated_by })
+        Some(Chain { links, end, first_sale, losses, recoveries, stated_by, beyond: Beyond::default() })
     }
 }

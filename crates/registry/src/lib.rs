@@ -22,6 +22,7 @@ mod issue;
 mod known;
 mod ledger;
 pub mod names;
+mod order;
 pub mod parts;
 mod placement;
 mod print;
@@ -40,7 +41,9 @@ pub use audit::Reconciliation;
 pub use backup::{Restore, restore};
 pub use books::{Block, Books, History};
 pub use certificate::Certificate;
-pub use chain::{Chain, ChainEnd, Link, RetailSale, Role, TimeToCrime, chain, time_to_crime};
+pub use chain::{
+    Beyond, Chain, ChainEnd, Link, RetailSale, Role, TimeToCrime, chain, chain_on, time_to_crime,
+};
 pub use entries::{Correction, NewEntry};
 pub use epcis::event_hashes;
 pub use error::{BooksError, Refusal};
@@ -54,6 +57,6 @@ pub use second_step::SecondStep;
 pub use stated::{OwnWord, Says, Stated};
 pub use succession::{HandedOver, SuccessionManifest, SuccessorIdentity, SuccessorKey, take_over};
 pub use trace::{
-    CERTAIN, CandidateCode, MAX_CANDIDATES, PartState, Priority, TraceAnswer, TraceOutcome, TraceRequest,
-    Traced,
+    CERTAIN, CandidateCode, MAX_CANDIDATES, PartState, Priority, READ, TraceAnswer, TraceOutcome,
+    TraceRequest, Traced,
 };

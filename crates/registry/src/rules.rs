@@ -1,7 +1,7 @@
 //! What may follow what in the book of one firearm.
 //!
 //! Other licensees' entries arrive late and in any order, so gaps are allowed; contradictions are not. The entries that
-//! stand are put in the order of their days with the new one among them; it is refused when that order then holds a
+//! stand are put in the order of their days, each day's as it can have been, with the new one among them; it is refused when that order then holds a
 //! contradiction that it did not hold before.
 
 use jiff::civil::Date;
@@ -10,6 +10,7 @@ use symbology::Code;
 use crate::error::Refusal;
 use crate::event::{Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source};
 use crate::firearm::{Licensee, Part};
+use crate::order::{Dated, in_order};
 
 /// What the rules look at in an entry that stands.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,16 @@ pub(crate) struct Standing<'e> {
     pub(crate) number: EntryNumber,
     pub(crate) on: Date,
     pub(crate) event: &'e Event,
+}
+
+impl<'e> Dated<'e> for Standing<'e> {
+    fn when(&self) -> (Date, EntryNumber) {
+        (self.on, self.number)
+    }
+
+    fn what(self) -> &'e Event {
+        self.event
+    }
 }
 
 impl<'e> From<&'e Entry> for Standing<'e> {
@@ -48,15 +59,12 @@ pub(crate) fn check(entries: &[Standing<'_>], event: &Event, on: Date) -> Result
     }
     let mut standing = Vec::with_capacity(entries.len() + 1);
     standing.extend_from_slice(entries);
-    standing.sort_by_key(|entry| (entry.on, entry.number));
-    let place = standing.partition_point(|entry| entry.on <= on);
-    standing.insert(place, Standing { number: u64::MAX, on, event });
-    let after = contradictions(&standing);
+    standing.push(Standing { number: u64::MAX, on, event });
+    let after = contradictions(&in_order(standing));
     if after.is_empty() {
         return Ok(());
     }
-    standing.remove(place);
-    let before = contradictions(&standing);
+    let before = contradictions(&in_order(entries.to_vec()));
     match after.into_iter().find(|one| !before.contains(one)) {
         Some(new) => Err(new),
         None => Ok(()),
@@ -179,8 +187,8 @@ fn contradictions(ordered: &[Standing<'_>]) -> Vec<Refusal> {
 }
 
 /// Where a firearm is after some of its entries.
-#[derive(Default)]
-struct State<'e> {
+#[derive(Clone, Default)]
+pub(crate) struct State<'e> {
     place: Place<'e>,
     /// Every licensee who has or had it, as far as the book says.
     holders: Vec<&'e Licensee>,
@@ -194,7 +202,7 @@ struct State<'e> {
     destroyed: Option<Date>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 enum Place<'e> {
     #[default]
     Unknown,
@@ -205,7 +213,7 @@ enum Place<'e> {
 
 impl<'e> State<'e> {
     /// Goes on by one entry. An entry that contradicts changes nothing.
-    fn take(&mut self, event: &'e Event, on: Date) -> Result<(), Refusal> {
+    pub(crate) fn take(&mut self, event: &'e Event, on: Date) -> Result<(), Refusal> {
         if let Some(destroyed) = self.destroyed.filter(|_| !matches!(event, Event::PartRemoved { .. })) {
             let what = format!("it was destroyed on {destroyed}");
             return Err(out_of_order(what, "correct the destruction if it did not happen"));

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::books::Books;
+use crate::chain::{ChainEnd, RetailSale};
 use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::names::Person;
@@ -115,4 +116,18 @@ fn is_same_firearm(told: &Value, traced: &Traced) -> bool {
         && firearm["licence"] == key.licence.as_str()
         && firearm["model"] == key.model.as_str()
         && firearm["serial"] == key.serial.as_str()
+        && is_same_sale(&told["chain"]["end"], &traced.chain.end)
+}
+
+/// Whether the chain ends at the sale that was told, and approved; the reference of another must be asked for by itself.
+fn is_same_sale(told: &Value, now: &ChainEnd) -> bool {
+    match now {
+        ChainEnd::RetailSale(sale) => {
+            let RetailSale { dealer, on, .. } = sale;
+            told["end"] == "retail-sale"
+                && told["dealer"]["licence"] == dealer.licence.as_str()
+                && told["on"] == json!(on)
+        }
+        _ => told["end"] != "retail-sale",
+    }
 }

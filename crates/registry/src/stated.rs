@@ -142,7 +142,7 @@ impl Books {
         let firearm = self.firearm_id(&mut session, &word.firearm).await?;
         row.firearm_id = firearm.ok_or_else(|| Refusal::UnknownFirearm(word.firearm.clone()))?;
         row.recorded_at = now.as_microsecond();
-        row.recorded_by = word.by.to_string();
+        row.recorded_by = word.by.as_str().into();
         row.corrects = change.replaces.map(|number| number as i64);
         row.void = change.void;
         let mut body: encode::Body =
@@ -229,7 +229,8 @@ fn plan(entries: &[Entry], word: &OwnWord, now: Timestamp) -> Result<Option<Chan
                 return Err(out_of_order(what, "nothing has to be done"));
             }
             rules::plausible(event, *on)?;
-            rules::check(&rest, event, *on)?;
+            let standing: Vec<_> = rest.iter().copied().map(rules::Standing::from).collect();
+            rules::check(&standing, event, *on)?;
             Ok(Some(Change { replaces, event: event.clone(), on: *on, void: false }))
         }
         (Says::InStock(_) | Says::NoRecord, _) if !before.as_ref().is_some_and(has_it) => {

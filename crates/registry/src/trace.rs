@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use symbology::Code;
 
 use crate::books::{Books, history};
-use crate::chain::{Chain, ChainEnd, TimeToCrime, chain, time_to_crime};
+use crate::chain::{Beyond, Chain, ChainEnd, TimeToCrime, chain, chain_on, time_to_crime};
 use crate::encode;
 use crate::entries::lies_ahead;
 use crate::error::{BooksError, Refusal};
@@ -30,6 +30,12 @@ pub const MAX_CANDIDATES: usize = 20;
 /// A code that these books know was never issued can not be meant. Everything else can: issued codes, codes of other
 /// issuers, and whatever the reading left to codes it does not list.
 pub const CERTAIN: f64 = 0.99;
+
+/// Share that the reading itself must give a code before its chain is told, whatever was never issued beside it.
+///
+/// That the likelier codes were never issued makes this one likelier, and the reading as a whole less so: a scratch, or a mark of
+/// nobody's, fits codes that were never issued best.
+pub const READ: f64 = 0.5;
 
 /// A question to the books, with the fields that ATF F 3312.1 demands of a trace request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -157,7 +163,10 @@ pub struct Traced {
     pub firearm: Firearm,
     /// The parts that carry the code, and whether they were in this firearm on the day of recovery.
     pub parts: Vec<PartState>,
-    /// The chain of possession.
+    /// Codes of the reading that were never issued, and were struck out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_issued: Vec<Code>,
+    /// The chain of possession as it was on the day of recovery; as it is now where no day was given.
     pub chain: Chain,
     /// Days from first retail sale to recovery, where that may be told.
     pub time_to_crime: TimeToCrime,
@@ -253,7 +262,7 @@ impl Books {
         let Some(share) = sorted.share_of_best(other.max(0.0)) else {
             return Ok(sorted.nothing_issued());
         };
-        if share < CERTAIN {
+        if share < CERTAIN || sorted.issued[0].0.posterior < READ {
             return Ok(sorted.ambiguous());
         }
         let (best, stored) = sorted.issued.swap_remove(0);
@@ -275,9 +284,10 @@ impl Books {
         }
         let parts = places.iter().map(|place| place.state(firearm_id)).collect();
         let mut traced = self.traced(&mut session, firearm_id, request).await?;
+        of_the_buyer_alone(&mut traced.chain);
         traced.reference_withheld = !with_reference && withhold(&mut traced.chain);
         (traced.code, traced.posterior, traced.posterior_given_issued) = (best.code, best.posterior, share);
-        traced.parts = parts;
+        (traced.parts, traced.not_issued) = (parts, sorted.not_issued);
         Ok(match traced.chain.end {
             ChainEnd::RetailSale(_) => TraceOutcome::Found(Box::new(traced)),
             _ => TraceOutcome::ChainEnds(Box::new(traced)),
@@ -293,14 +303,24 @@ impl Books {
     ) -> Result<Traced, BooksError> {
         let history = history(session, firearm_id).await?;
         not_before_it_was_made(&history.entries, request.recovered_on)?;
-        let chain = self.chain_of(session, &history.entries).await?;
-        let time_to_crime = time_to_crime(&chain, request.recovered_on);
+        let now = self.chain_of(session, &history.entries).await?;
+        let chain = match request.recovered_on {
+            Some(day) => self.chain_at(session, &history.entries, (day, &now)).await?,
+            None => now.clone(),
+        };
+        let mut time_to_crime = time_to_crime(&chain, request.recovered_on);
+        let sold_later =
+            now.first_sale.as_ref().zip(request.recovered_on).is_some_and(|(sale, day)| day < sale.on);
+        if sold_later && time_to_crime == TimeToCrime::Unknown && has_it(&chain.end) {
+            time_to_crime = TimeToCrime::BeforeSale;
+        }
         Ok(Traced {
             code: request.codes[0].code,
             posterior: 0.0,
             posterior_given_issued: 0.0,
             firearm: history.firearm,
             parts: Vec::new(),
+            not_issued: Vec::new(),
             chain,
             time_to_crime,
             reference_withheld: false,
@@ -320,8 +340,28 @@ impl Books {
             losses: Vec::new(),
             recoveries: Vec::new(),
             stated_by: None,
+            beyond: Beyond::default(),
         };
-        let mut chain = chain(&View::Corrected.of(entries)).unwrap_or_else(nowhere);
+        let chain = chain(&View::Corrected.of(entries)).unwrap_or_else(nowhere);
+        self.with_closure(session, chain).await
+    }
+
+    /// The chain as it was on a day; `now` is the one of all entries.
+    async fn chain_at(
+        &self,
+        session: &mut Session,
+        entries: &[Entry],
+        (day, now): (Date, &Chain),
+    ) -> Result<Chain, BooksError> {
+        match chain_on(&View::Corrected.of(entries), day) {
+            // Where it went on from there, nothing has to be asked of anybody's records.
+            Some(chain) if chain.beyond.later.is_some() => Ok(chain),
+            Some(chain) => self.with_closure(session, chain).await,
+            None => Ok(now.clone()),
+        }
+    }
+
+    async fn with_closure(&self, session: &mut Session, mut chain: Chain) -> Result<Chain, BooksError> {
         if let ChainEnd::WithLicensee { holder, .. } = &chain.end
             && let Some((closed_on, records_at)) = session.closure(holder.licence.as_str()).await?
         {
@@ -372,6 +412,27 @@ impl Sorted {
 pub(crate) fn made_on(entries: &[Entry]) -> Option<Date> {
     let mut standing = View::Corrected.of(entries).into_iter();
     standing.find(|entry| rules::is_beginning(&entry.event)).map(|entry| entry.on)
+}
+
+/// Whether a chain ends at a licensee.
+fn has_it(end: &ChainEnd) -> bool {
+    matches!(end, ChainEnd::WithLicensee { .. } | ChainEnd::OutOfBusiness { .. })
+}
+
+/// Leaves in a chain the reference of one sale alone: of that to the buyer who had the firearm on the day, or lost it.
+fn of_the_buyer_alone(chain: &mut Chain) {
+    let Some(first) = &mut chain.first_sale else { return };
+    let same = match &chain.end {
+        ChainEnd::RetailSale(sale) => sale == first,
+        ChainEnd::Lost { .. } => chain
+            .links
+            .last()
+            .is_some_and(|link| link.licensee.is(&first.dealer) && link.until == Some(first.on)),
+        _ => false,
+    };
+    if !same {
+        first.form_4473 = None;
+    }
 }
 
 /// Takes the references of retail sales out of a chain; tells whether there were any.

@@ -44,7 +44,7 @@ pub(crate) fn statement(outcome: &TraceOutcome, request: &TraceRequest) -> Vec<S
 fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
     let firearm = &traced.firearm;
     if firearm.description.kind == FirearmKind::Ammunition {
-        return box_lines(traced);
+        return box_lines(traced, request);
     }
     let mut lines = vec![format!(
         "code {} is that of the {} {} by {}, calibre {}",
@@ -54,10 +54,12 @@ fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
         firearm.description.manufacturer,
         firearm.description.calibre,
     )];
+    lines.extend(among_others(traced, request));
     lines.extend(traced.parts.iter().filter(|part| !part.fitted).map(removed));
     lines.extend(traced.parts.iter().filter_map(by_a_stranger));
     lines.push(end(&traced.chain));
     lines.extend(traced.chain.stated_by.as_ref().map(stated));
+    lines.extend(beyond(&traced.chain, request));
     if let Some(sale) = &traced.chain.first_sale {
         lines.push("The first retail purchaser is not thereby a suspect.".to_owned());
         if sale.form_4473.is_none() && traced.reference_withheld {
@@ -73,7 +75,7 @@ fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
 }
 
 /// A box of serialised ammunition: sold without a Form 4473, and its rounds go anywhere.
-fn box_lines(traced: &Traced) -> Vec<String> {
+fn box_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
     let (key, description) = (&traced.firearm.key, &traced.firearm.description);
     let mut lines = vec![format!(
         "code {} is that of box {} of {} by {}, calibre {}",
@@ -85,7 +87,9 @@ fn box_lines(traced: &Traced) -> Vec<String> {
         }
         _ => end(&traced.chain),
     });
+    lines.extend(among_others(traced, request));
     lines.extend(traced.chain.stated_by.as_ref().map(stated));
+    lines.extend(beyond(&traced.chain, request));
     if traced.reference_withheld {
         lines.push(
             "the sale record is withheld until it is asked for in a second step, which someone other than the requester approves"
@@ -164,6 +168,9 @@ fn end(chain: &Chain) -> String {
                 "the chain ends at {holder}, out of business since {closed_on}; its records are with {records_at}"
             )
         }
+        ChainEnd::WithLicensee { holder, .. } if chain.beyond.later.is_some() => {
+            format!("the chain ends in the inventory of {holder}, who had the firearm on the day of recovery")
+        }
         ChainEnd::WithLicensee { holder, .. } => {
             format!("these books end at {holder}, who has recorded no disposition; ask there")
         }
@@ -175,16 +182,57 @@ fn stated(by: &Licensee) -> String {
     format!("that is what {by} states, under its own signature")
 }
 
+/// What the reading held besides this code.
+fn among_others(traced: &Traced, request: &TraceRequest) -> Vec<String> {
+    if request.codes.len() < 2 {
+        return Vec::new();
+    }
+    let mut lines = vec![format!(
+        "the reading leaves {} codes open and gives this one {:.1} %; it alone of them can be meant{}",
+        request.codes.len(),
+        // Never rounded up to certainty.
+        (traced.posterior * 1000.0).floor() / 10.0,
+        if traced.not_issued.is_empty() { "" } else { ", if the mark is of this issuer" },
+    )];
+    if !traced.not_issued.is_empty() {
+        lines.push(format!(
+            "never issued of those: {}; that the reading held them speaks against the reading",
+            list(&traced.not_issued)
+        ));
+    }
+    lines
+}
+
+/// That the firearm went on after the day of recovery, or came or went on that very day.
+fn beyond(chain: &Chain, request: &TraceRequest) -> Vec<String> {
+    let Some(day) = request.recovered_on else { return Vec::new() };
+    let that_day = chain.beyond.on_the_day.then(|| {
+        format!("it changed hands on {day}, the day of recovery itself: the case can be from before or after")
+    });
+    let later = chain.beyond.later.map(|later| {
+        format!(
+            "that is the chain as it was on {day}, the day of recovery; the books have it go on from {later}, with whoever had the \
+             firearm afterwards"
+        )
+    });
+    that_day.into_iter().chain(later).collect()
+}
+
 fn time(time: &TimeToCrime, request: &TraceRequest) -> Option<String> {
     match time {
         TimeToCrime::Days(days) => Some(format!("time to crime: {days} days from the first retail sale")),
+        TimeToCrime::NotWithABuyer => Some(
+            "time to crime is not given: on the day of recovery the firearm was no longer with a buyer"
+                .to_owned(),
+        ),
         TimeToCrime::SuppressedByLoss(incident) => Some(format!(
             "time to crime is not given: the firearm was reported missing under incident {incident}, so it says nothing of the buyer"
         )),
         TimeToCrime::BeforeSale => {
             let day = request.recovered_on.map(|day| day.to_string()).unwrap_or_default();
             Some(format!(
-                "the recovery on {day} lies before the first retail sale: one of the dates or the reading is wrong"
+                "the recovery on {day} lies before the first retail sale: one of the dates or the reading is wrong, or the case is of a \
+                 shot at a licensee's"
             ))
         }
         TimeToCrime::Unknown => None,

@@ -288,6 +288,7 @@ fn traced_json(outcome: &str, traced: &Traced) -> Value {
         TimeToCrime::Days(days) => (Some(*days), "known"),
         TimeToCrime::SuppressedByLoss(_) => (None, "suppressed-by-loss"),
         TimeToCrime::BeforeSale => (None, "before-sale"),
+        TimeToCrime::NotWithABuyer => (None, "not-with-a-buyer"),
         TimeToCrime::Unknown => (None, "unknown"),
     };
     json!({
@@ -299,6 +300,8 @@ fn traced_json(outcome: &str, traced: &Traced) -> Value {
         "parts": traced.parts,
         "chain": traced.chain.links.iter().map(link_json).collect::<Vec<_>>(),
         "chain_end": server::api::chain_end(&traced.chain.end),
+        "later": traced.chain.beyond.later,
+        "not_issued": traced.not_issued,
         "first_sale": traced.chain.first_sale.as_ref().map(sale_json),
         "reference_withheld": traced.reference_withheld,
         "time_to_crime_days": days,

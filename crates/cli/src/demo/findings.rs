@@ -180,6 +180,7 @@ pub(crate) fn time_to_crime(answer: &TraceAnswer) -> String {
     match traced(&answer.outcome).map(|traced| &traced.time_to_crime) {
         Some(TimeToCrime::Days(days)) => format!("{days} days"),
         Some(TimeToCrime::SuppressedByLoss(_)) => "not told: reported stolen".to_owned(),
+        Some(TimeToCrime::NotWithABuyer) => "not told: no longer with a buyer".to_owned(),
         Some(TimeToCrime::BeforeSale) => "before the sale: a date is wrong".to_owned(),
         Some(TimeToCrime::Unknown) | None => "unknown".to_owned(),
     }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a failed test should panic and say so")]
 
 mod ammunition;
+mod at_recovery;
 mod behaviour;
 mod check;
 mod clocks;

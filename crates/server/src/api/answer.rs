@@ -111,14 +111,31 @@ pub struct FirearmAnswer {
     pub parts: Vec<PartState>,
     /// Licensees in the order of possession.
     pub chain: Vec<LinkAnswer>,
-    /// How the chain ends.
+    /// How the chain ends: on the day of recovery, or now where none was given.
     pub end: Value,
+    /// The first sale at retail up to there, without its reference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_sale: Option<SaleAnswer>,
+    /// From which day on the books have the firearm go on from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later: Option<Date>,
     /// Days from the first retail sale to the recovery, where that may be told.
     pub time_to_crime_days: Option<i64>,
     /// Why not, if not.
     pub time_to_crime: String,
     /// True when there is a Form 4473 reference that a second approval would disclose.
     pub reference_withheld: bool,
+}
+
+/// A sale at retail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SaleAnswer {
+    /// The dealer.
+    pub dealer: PartyName,
+    /// Its licence.
+    pub licence: LicenceNumber,
+    /// Day of sale.
+    pub on: Date,
 }
 
 /// One licensee's possession.
@@ -266,6 +283,7 @@ impl Answer {
     }
 
     fn take_firearm(&mut self, outcome: OutcomeName, traced: &Traced) {
+        self.not_issued.clone_from(&traced.not_issued);
         self.outcome = outcome;
         self.firearm = Some(FirearmAnswer::of(traced));
     }
@@ -278,6 +296,7 @@ impl FirearmAnswer {
             TimeToCrime::Days(days) => (Some(*days), "known"),
             TimeToCrime::SuppressedByLoss(_) => (None, "suppressed-by-loss"),
             TimeToCrime::BeforeSale => (None, "before-sale"),
+            TimeToCrime::NotWithABuyer => (None, "not-with-a-buyer"),
             TimeToCrime::Unknown => (None, "unknown"),
         };
         let link = |link: &registry::Link| LinkAnswer {
@@ -302,6 +321,12 @@ impl FirearmAnswer {
             parts: traced.parts.clone(),
             chain: traced.chain.links.iter().map(link).collect(),
             end: end_of(&traced.chain),
+            first_sale: traced.chain.first_sale.as_ref().map(|sale| SaleAnswer {
+                dealer: sale.dealer.name.clone(),
+                licence: sale.dealer.licence.clone(),
+                on: sale.on,
+            }),
+            later: traced.chain.beyond.later,
             time_to_crime_days: days,
             time_to_crime: note.to_owned(),
             reference_withheld: traced.reference_withheld,
@@ -312,6 +337,18 @@ impl FirearmAnswer {
     pub(crate) fn key(&self) -> Option<FirearmKey> {
         let (model, serial) = (self.model.parse().ok()?, self.serial.parse().ok()?);
         Some(FirearmKey { licence: self.licence.clone(), model, serial })
+    }
+
+    /// Whether this answer's chain ends at the same sale as another, or both at none.
+    pub(crate) fn names_sale(&self, end: &ChainEnd) -> bool {
+        match end {
+            ChainEnd::RetailSale(sale) => {
+                self.end["end"] == "retail-sale"
+                    && self.end["licence"] == sale.dealer.licence.as_str()
+                    && self.end["on"] == json!(sale.on)
+            }
+            _ => self.end["end"] != "retail-sale",
+        }
     }
 
     /// The Form 4473 reference, if it was disclosed.

@@ -206,10 +206,12 @@ impl Issuer {
     }
 }
 
-/// The licensee that must be asked how a chain goes on; the issuer asks nobody but others.
+/// The licensee that must be asked how a chain goes on; the issuer asks nobody but others, and nobody where it knows that itself.
 pub(super) fn waits_for<'c>(chain: &'c Chain, issuer: &Licensee) -> Option<&'c Licensee> {
     match &chain.end {
-        ChainEnd::WithLicensee { holder, .. } if !holder.is(issuer) => Some(holder),
+        ChainEnd::WithLicensee { holder, .. } if chain.beyond.later.is_none() && !holder.is(issuer) => {
+            Some(holder)
+        }
         _ => None,
     }
 }
