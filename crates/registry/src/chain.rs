@@ -137,6 +137,9 @@ pub struct Chain {
     /// The licensee that stated the end itself, in answer to a question, where that is how it came into the books.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stated_by: Option<Licensee>,
+    /// Whether it stated something else before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restated: bool,
     /// What the books know of the firearm beyond the day on which this chain ends; see [`chain_on`].
     #[serde(default, skip_serializing_if = "Beyond::is_nothing")]
     pub beyond: Beyond,
@@ -294,15 +297,16 @@ struct Builder {
     losses: Vec<(Date, Loss)>,
     recoveries: Vec<(Date, Reference)>,
     /// How the chain ended before the firearm went missing, and who stated that.
-    before_loss: Option<(ChainEnd, Option<Licensee>)>,
-    /// Who stated the newest end itself.
-    stated_by: Option<Licensee>,
+    before_loss: Option<(ChainEnd, Option<(Licensee, bool)>)>,
+    /// Who stated the newest end itself, and whether that corrects what it stated before.
+    stated_by: Option<(Licensee, bool)>,
 }
 
 impl Builder {
-    fn take(&mut self, Entry { event, on, stated, .. }: &Entry) {
+    fn take(&mut self, Entry { event, on, stated, corrects, .. }: &Entry) {
         let on = *on;
-        let before = std::mem::replace(&mut self.stated_by, stated.as_ref().map(|_| event.holder().clone()));
+        let stated_by = stated.as_ref().map(|_| (event.holder().clone(), corrects.is_some()));
+        let before = std::mem::replace(&mut self.stated_by, stated_by);
         if let Event::Recovered { incident, .. } = event {
             self.recoveries.push((on, incident.clone()));
         }
@@ -414,6 +418,9 @@ impl Builder {
         let open = || ChainEnd::WithLicensee { holder: holder.licensee.clone(), since: holder.from };
         let end = self.end.take().unwrap_or_else(open);
         let Self { links, first_sale, losses, recoveries, stated_by, .. } = self;
-        Some(Chain { links, end, first_sale, losses, recoveries, stated_by, beyond: Beyond::default() })
+        let restated = stated_by.as_ref().is_some_and(|(_, anew)| *anew);
+        let stated_by = stated_by.map(|(by, _)| by);
+        let beyond = Beyond::default();
+        Some(Chain { links, end, first_sale, losses, recoveries, stated_by, restated, beyond })
     }
 }

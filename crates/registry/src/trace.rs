@@ -340,6 +340,7 @@ impl Books {
             losses: Vec::new(),
             recoveries: Vec::new(),
             stated_by: None,
+            restated: false,
             beyond: Beyond::default(),
         };
         let chain = chain(&View::Corrected.of(entries)).unwrap_or_else(nowhere);

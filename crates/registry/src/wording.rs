@@ -3,7 +3,7 @@
 use symbology::Code;
 
 use crate::chain::{Chain, ChainEnd, RetailSale, TimeToCrime};
-use crate::firearm::{FirearmKind, Licensee};
+use crate::firearm::FirearmKind;
 use crate::trace::{PartState, TraceOutcome, TraceRequest, Traced};
 
 /// The outcome in sentences, and beside it what must be said with any such outcome.
@@ -58,7 +58,7 @@ fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
     lines.extend(traced.parts.iter().filter(|part| !part.fitted).map(removed));
     lines.extend(traced.parts.iter().filter_map(by_a_stranger));
     lines.push(end(&traced.chain));
-    lines.extend(traced.chain.stated_by.as_ref().map(stated));
+    lines.extend(stated(&traced.chain));
     lines.extend(beyond(&traced.chain, request));
     if let Some(sale) = &traced.chain.first_sale {
         lines.push("The first retail purchaser is not thereby a suspect.".to_owned());
@@ -88,7 +88,7 @@ fn box_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
         _ => end(&traced.chain),
     });
     lines.extend(among_others(traced, request));
-    lines.extend(traced.chain.stated_by.as_ref().map(stated));
+    lines.extend(stated(&traced.chain));
     lines.extend(beyond(&traced.chain, request));
     if traced.reference_withheld {
         lines.push(
@@ -178,8 +178,10 @@ fn end(chain: &Chain) -> String {
 }
 
 /// An end that is in the books because a dealer was asked.
-fn stated(by: &Licensee) -> String {
-    format!("that is what {by} states, under its own signature")
+fn stated(chain: &Chain) -> Option<String> {
+    let by = chain.stated_by.as_ref()?;
+    let before = if chain.restated { "; it stated something else before, which this corrects" } else { "" };
+    Some(format!("that is what {by} states, under its own signature{before}"))
 }
 
 /// What the reading held besides this code.

@@ -152,6 +152,8 @@ async fn a_later_word_corrects_the_earlier(place: Place) {
     let found = traced(&place, codes[0].code).await;
     assert!(matches!(&found.chain.end, ChainEnd::Lost { loss, .. } if loss.incident.as_str() == "I-77"));
     assert_eq!((found.chain.first_sale, found.chain.stated_by), (None, Some(dealer())));
+    let text = ask_about(&place, codes[0].code, "2025-04-01").await.statement.join("\n");
+    assert!(text.contains("it stated something else before, which this corrects"), "{text}");
     let third = state(&place, "AB0001", dealer(), in_stock("2024-05-01")).await.unwrap().unwrap();
     let found = traced(&place, codes[0].code).await;
     assert!(matches!(&found.chain.end, ChainEnd::WithLicensee { holder, .. } if holder.is(&dealer())));

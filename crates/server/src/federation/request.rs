@@ -20,7 +20,7 @@ pub enum Unauthorised {
     #[error("the second approval must be by someone other than the requester")]
     SecondApproval,
     /// No answered chain before.
-    #[error("a retail reference is told only after the chain, for the same agency, case and code")]
+    #[error("a retail reference is told only after the chain, for the same agency, case, code and question")]
     ChainFirst,
 }
 

@@ -241,12 +241,26 @@ impl Issuer {
     fn step_before(&self, question: &Question, agency: &AgencyCard) -> Result<Step, Problem> {
         let QuestionKind::RetailReference { after, .. } = &question.kind else { return Ok(Step::First) };
         let Some((by, answer)) = self.answered(*after)? else { return Ok(Step::Missing) };
-        let same = by == agency.node.name.as_str() && answer.case_number == question.case_number;
-        Ok(match answer.firearm {
-            Some(firearm) if same => Step::After(Box::new(firearm)),
-            _ => Step::Missing,
-        })
+        if by != agency.node.name.as_str() || answer.case_number != question.case_number {
+            return Ok(Step::Missing);
+        }
+        let Some(firearm) = answer.firearm else { return Ok(Step::Missing) };
+        let same = self.asked(*after)?.is_some_and(|first| is_the_same(&first, question));
+        Ok(if same { Step::After(Box::new(firearm)) } else { Step::Missing })
     }
+}
+
+/// Whether a second step asks for what the first was approved for: the same reading in the same case, as urgent and for the same
+/// reason.
+fn is_the_same(first: &Question, second: &Question) -> bool {
+    let of = |question: &Question| {
+        let Question { ori, crime_code, priority, reason, reading_sha256, recovered_on, parts, .. } =
+            question.clone();
+        let reading = reading_sha256.map(|hash| hash.to_lowercase());
+        (ori, crime_code, priority, reason, reading, recovered_on, parts)
+    };
+    let known = |code| first.codes.contains(code);
+    of(first) == of(second) && first.codes.len() == second.codes.len() && second.codes.iter().all(known)
 }
 
 /// The likeliest code.

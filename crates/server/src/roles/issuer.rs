@@ -226,6 +226,18 @@ impl Issuer {
         }))
     }
 
+    /// A question that was answered, out of the records: it stands in front of its answer.
+    pub(super) fn asked(&self, question: Uuid) -> Result<Option<Question>, Problem> {
+        let read = || {
+            let Some(answer) = self.ledger.find(Key::new(ANSWER, question))? else { return Ok(None) };
+            let Some(before) = answer.entered.index.checked_sub(1) else { return Ok(None) };
+            Ok(self.ledger.from_entry(before, 1)?.pop())
+        };
+        let stored = read().map_err(|error: LedgerError| unread(&error))?;
+        let asked = stored.and_then(|stored| serde_json::from_str(stored.body["content"].as_str()?).ok());
+        Ok(asked.filter(|asked: &Question| asked.id == question))
+    }
+
     fn holds(&self, scope: &str, question: Uuid) -> Result<bool, Problem> {
         self.ledger.holds(Key::new(scope, question)).map_err(|error| unread(&error))
     }

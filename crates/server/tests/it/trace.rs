@@ -1,7 +1,7 @@
 //! A trace through the federation, and every typed outcome.
 
 use registry::{Books, Event, FirearmKey, NewEntry, Part};
-use server::api::{DealerDisposition, DealerStatement, OutcomeName, Question, QuestionKind};
+use server::api::{DealerDisposition, DealerStatement, OutcomeName, Question, QuestionKind, Urgency};
 use server::roles::{AskError, Asked};
 use transparency::Policy;
 
@@ -29,6 +29,35 @@ async fn a_chain_comes_first_and_the_retail_reference_after_a_second_approval() 
     let asked = only(agency.ask(&after).await.unwrap());
     let firearm = asked.answer.firearm.unwrap();
     assert_eq!(firearm.form_4473().unwrap().as_str(), "2024-0810");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_step_asks_what_was_approved_in_the_first() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let mut chain = question(&[(world.codes[0], 0.9999)]);
+    chain.parts = vec![Part::FiringPin];
+    only(agency.ask(&chain).await.unwrap());
+    let second_approver = "lt. example".parse().unwrap();
+    let again = QuestionKind::RetailReference { after: chain.id, second_approver };
+    let urgent = Urgency::Urgent { justification: "a child is missing".parse().unwrap() };
+    let changes: [fn(&mut Question, &Urgency); 8] = [
+        |_, _| {},
+        |asked, _| asked.crime_code = "1299".parse().unwrap(),
+        |asked, urgent| asked.priority = urgent.clone(),
+        |asked, _| asked.reason = "something else altogether".parse().unwrap(),
+        |asked, _| asked.reading_sha256 = Some("ab".repeat(32)),
+        |asked, _| asked.recovered_on = None,
+        |asked, _| asked.parts.clear(),
+        |asked, _| asked.codes[0].posterior = 0.9998,
+    ];
+    for (at, change) in changes.iter().enumerate() {
+        let mut after = Question { id: uuid::Uuid::now_v7(), kind: again.clone(), ..chain.clone() };
+        change(&mut after, &urgent);
+        let answer = only(agency.ask(&after).await.unwrap()).answer;
+        let outcome = if at == 0 { OutcomeName::Found } else { OutcomeName::NotAuthorised };
+        assert_eq!(answer.outcome, outcome, "change {at}: {:?}", answer.statement);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -103,8 +132,11 @@ async fn a_code_whose_parts_moved_does_not_bring_the_reference_of_another_firear
     let later = only(agency.ask(&asked_of("2025-06-01")).await.unwrap()).answer;
     let serial = later.firearm.as_ref().map(|firearm| firearm.serial.as_str());
     assert_eq!(serial, Some("AB10005"), "on that day they were in the other one: {later:?}");
-    for (day, outcome) in [("2025-06-01", OutcomeName::NotAuthorised), ("2025-04-02", OutcomeName::ChainEnds)]
-    {
+    for (day, outcome) in [
+        ("2025-06-01", OutcomeName::NotAuthorised),
+        ("2025-04-02", OutcomeName::NotAuthorised),
+        ("2025-04-01", OutcomeName::ChainEnds),
+    ] {
         let mut after = asked_of(day);
         let second_approver = "lt. example".parse().unwrap();
         after.kind = QuestionKind::RetailReference { after: chain.id, second_approver };
