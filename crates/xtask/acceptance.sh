@@ -3,12 +3,13 @@
 #
 #   crates/xtask/acceptance.sh FOLDER
 #
-# FOLDER takes the books for the load (3 GB) and what each step printed. Nothing else should run meanwhile: the aims are for
+# FOLDER takes the books for the load (3 GB, made anew each time) and what each step printed. Nothing else should run meanwhile: the aims are for
 # two cores that do nothing else, load generator included. Ends with 1 when an aim is not met.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 folder=${1:?a folder for the books and for what is printed}
 mkdir -p "$folder"
+rm -rf "$folder/books" "$folder/log"
 missed=0
 
 # say WHAT FIGURE AIM HOLDS: one line of the table.

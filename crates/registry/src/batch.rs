@@ -1,6 +1,7 @@
 //! Many entries in few round trips, with the same checks as one.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,6 +9,7 @@ use symbology::Code;
 use tokio::task::yield_now;
 
 use crate::books::{Books, history};
+use crate::closing::{closings, was_open};
 use crate::digest::{Rows, Written};
 use crate::encode;
 use crate::entries::{NewEntry, brings_in, not_ahead};
@@ -15,7 +17,7 @@ use crate::error::{BooksError, Refusal};
 use crate::event::{EntryNumber, Event};
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
 use crate::known::{Firearms, Known, Spellings};
-use crate::names::{LicenceNumber, Model, Person};
+use crate::names::{LicenceNumber, Model, PartyName, Person};
 use crate::parts::{SignedBy, Work};
 use crate::rules::{self, Standing};
 use crate::store::{EntryRow, FirearmRow, Session};
@@ -33,9 +35,13 @@ pub(crate) enum Hand<'h> {
 /// Writes entries in one session. Names that come again are looked up once.
 pub(crate) struct Batch<'b> {
     hand: Hand<'b>,
+    /// Whose name stands where no manufacturer was named.
+    issuer: Option<PartyName>,
     by: &'b Person,
     now: Timestamp,
     today: Date,
+    /// Who went out of business, and when; read when the first entry is checked.
+    closings: Option<HashMap<LicenceNumber, Date>>,
     parties: HashMap<Licensee, i64>,
     /// Models looked up; `None` for those that the books do not have yet.
     lines: HashMap<LicenceNumber, HashMap<Model, Option<i64>>>,
@@ -97,11 +103,17 @@ impl Checked<'_> {
 
 impl<'b> Batch<'b> {
     pub(crate) fn new(hand: Hand<'b>, by: &'b Person, now: Timestamp) -> Self {
+        let issuer = match hand {
+            Hand::Issuer(books) => Some(books.issuer().name),
+            Hand::Party(_) => None,
+        };
         Self {
             hand,
+            issuer,
             by,
             now,
             today: encode::today(now),
+            closings: None,
             parties: HashMap::new(),
             lines: HashMap::new(),
             spellings: HashMap::new(),
@@ -132,6 +144,9 @@ impl<'b> Batch<'b> {
         session: &mut Session,
         groups: &'g [Vec<NewEntry>],
     ) -> Result<Checked<'g>, BooksError> {
+        if self.closings.is_none() {
+            self.closings = Some(closings(session).await?);
+        }
         let mut firearms = self.known(session, groups).await?;
         let (mut refused, mut admitted, mut places) = (Vec::new(), Vec::new(), Vec::new());
         let mut first = 0;
@@ -204,10 +219,18 @@ impl<'b> Batch<'b> {
         };
         let names: HashMap<_, _> = firearms.known.iter().enumerate().filter_map(of_line).collect();
         let mut by_id = HashMap::new();
-        for (line, serial, id) in found {
-            let place = *names.get(&(line, serial.as_str())).expect("only firearms asked for are found");
-            firearms.known[place].id = Some(id);
-            by_id.insert(id, place);
+        let mut descriptions: HashMap<String, Arc<Description>> = HashMap::new();
+        for one in found {
+            let name = (one.line_id, one.serial.as_str());
+            let place = *names.get(&name).expect("only firearms asked for are found");
+            let described = match descriptions.get(&one.description) {
+                Some(described) => Arc::clone(described),
+                None => Arc::new(encode::from_json(&one.description)?),
+            };
+            descriptions.entry(one.description).or_insert_with(|| Arc::clone(&described));
+            firearms.known[place].recorded_as = Some(described);
+            firearms.known[place].id = Some(one.firearm_id);
+            by_id.insert(one.firearm_id, place);
         }
         let ids: Vec<i64> = by_id.keys().copied().collect();
         for row in session.entries_of_firearms(&ids).await? {
@@ -277,6 +300,9 @@ impl<'b> Batch<'b> {
     ) -> Result<(), BooksError> {
         not_ahead(new.on, self.today)?;
         rules::plausible(&new.event, new.on)?;
+        if let Some(closings) = self.closings.as_ref().filter(|closings| !closings.is_empty()) {
+            was_open(closings, &new.event, new.on)?;
+        }
         if let Hand::Issuer(books) = self.hand {
             books.signs_for_itself(&new.event)?;
         }
@@ -295,6 +321,9 @@ impl<'b> Batch<'b> {
             }
             firearm.description = new.description.as_ref();
         } else {
+            if let (Some(said), Some(standing)) = (&new.description, firearm.described()) {
+                rules::same_firearm(standing, said, self.issuer.as_ref())?;
+            }
             let standing = firearm.standing();
             let in_the_books = |entry: &Standing<'_>| brings_in(entry.event);
             if !brings_in(&new.event) && Work::of(&new.event).is_none() && !standing.iter().any(in_the_books)
@@ -458,7 +487,7 @@ pub(crate) async fn has_room(
         None => None,
     };
     let mut made_with = None;
-    if let Some((number, _)) = issued
+    if let Some((number, ..)) = issued
         && standing.iter().any(|entry| rules::is_beginning(entry.event))
         && let Some(stored) = session.code(number).await?
         && stored.firearm_id == Some(id)

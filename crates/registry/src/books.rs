@@ -4,15 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use symbology::{Prefix, SealingKey};
+use symbology::{Prefix, SealingKey, UnitNumber};
 use tokio::sync::Mutex;
 
 use crate::desk::Desk;
 use crate::encode;
-use crate::entries::not_in_the_future;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, View};
 use crate::firearm::{Firearm, FirearmKey, Licensee};
@@ -21,7 +19,7 @@ use crate::folder::{
     TAKEN_OVER,
 };
 use crate::ledger::{self, Ledger};
-use crate::names::{LicenceNumber, Person, Reason};
+use crate::names::{Person, Reason};
 use crate::stated::is_stated;
 use crate::store::{RecordRow, Session, Store, occupied, persistently};
 use crate::succession::{HAND_OVER, HAND_OVERS};
@@ -76,6 +74,14 @@ pub struct Block {
     pub issued: u32,
     /// Codes that can still be issued.
     pub left: u32,
+}
+
+impl Block {
+    /// Whether nothing more is issued from it although not all of it was: books that were put back from a copy leave the rest to what may
+    /// have been issued since.
+    pub fn is_closed(&self) -> bool {
+        self.left == 0 && self.issued < UnitNumber::COUNT
+    }
 }
 
 /// A firearm with everything ever written about it.
@@ -252,6 +258,12 @@ impl Books {
         self.store.close().await;
     }
 
+    /// Lets other processes write: the log's lock is given back until the next act here takes it again, which waits two seconds for
+    /// it. For whoever keeps books open for long and seldom writes in them, as a node does.
+    pub async fn let_go(&self) {
+        self.ledger.lock().await.let_go();
+    }
+
     /// The issuer's blocks in the order in which they were opened.
     ///
     /// # Errors
@@ -262,8 +274,16 @@ impl Books {
         for (number, _) in session.blocks().await? {
             let prefix = u16::try_from(number).ok().and_then(Prefix::from_index);
             let prefix = prefix.ok_or_else(|| BooksError::damaged(format!("block {number}")))?;
-            let issued = session.numbers_taken(&unit_counter(prefix)).await? as u32;
-            blocks.push(Block { prefix, issued, left: symbology::UnitNumber::COUNT.saturating_sub(issued) });
+            let taken = session.numbers_taken(&unit_counter(prefix)).await? as u32;
+            let left = UnitNumber::COUNT.saturating_sub(taken);
+            // Closing a block takes all of its numbers.
+            let issued = if left > 0 {
+                taken
+            } else {
+                let first = i64::from(prefix.index()) << 20;
+                session.count_units(first, first + i64::from(UnitNumber::COUNT)).await? as u32
+            };
+            blocks.push(Block { prefix, issued, left });
         }
         Ok(blocks)
     }
@@ -279,30 +299,6 @@ impl Books {
         let index = i64::from(prefix.index());
         if !session.open_block(index, &self.keys.own()?.sealing_check(), now.as_microsecond()).await? {
             return Err(Refusal::BlockOpen(prefix).into());
-        }
-        session.commit().await
-    }
-
-    /// Writes that a licensee went out of business and who keeps its records, so that chains can say so.
-    ///
-    /// # Errors
-    /// [`Refusal::OutOfOrder`] when that is recorded already, and for a day in the future.
-    pub async fn close_licensee(
-        &self,
-        licence: &LicenceNumber,
-        closed_on: Date,
-        records_at: &str,
-        now: Timestamp,
-    ) -> Result<(), BooksError> {
-        not_in_the_future(closed_on, now)?;
-        let body = json!({"licence": licence, "closed_on": closed_on, "records_at": records_at});
-        let mut ledger = self.ledger.lock().await;
-        let entered = self.enter(&mut ledger, "closure", &body, now).await?;
-        let mut session = self.effect(&entered).await?;
-        let times = (encode::day_number(closed_on), now.as_microsecond());
-        if !session.put_closure(licence.as_str(), times, records_at).await? {
-            let what = format!("the closing of licence {licence} is recorded already");
-            return Err(Refusal::OutOfOrder { what, hint: "nothing has to be done" }.into());
         }
         session.commit().await
     }

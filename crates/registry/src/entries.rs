@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::batch::{Batch, Hand, Taken, marked_part};
 use crate::books::{Books, Entered};
 use crate::chain;
+use crate::closing::{closings, was_open};
 use crate::digest::Written;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
@@ -228,6 +229,9 @@ impl Books {
         let rest: Vec<Standing<'_>> = rest.into_iter().map(Standing::from).collect();
         rules::check(&rest, event, *on)?;
         let mut session = self.store.read().await?;
+        if (event, *on) != (&old.event, old.on) {
+            was_open(&closings(&mut session).await?, event, *on)?;
+        }
         let marked = marked_part(&mut session, event).await?;
         let firearm = self.firearm_id(&mut session, &correction.firearm).await?;
         rules::check_part(&rest, event, *on, marked.is_some() && marked == firearm)?;

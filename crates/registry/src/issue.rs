@@ -15,7 +15,7 @@ use crate::encode;
 use crate::entries::{entry_row, not_in_the_future};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Event, View};
-use crate::firearm::{Description, FirearmKey, Part};
+use crate::firearm::{Description, FirearmKey, FirearmKind, Part};
 use crate::names::{Model, NameError, Person, Serial};
 use crate::parts::Work;
 use crate::rules::{self, Standing};
@@ -92,6 +92,31 @@ pub fn serial_run(first: &Serial, count: u32) -> Result<Vec<Serial>, BooksError>
     (start..start + u64::from(count)).map(serial).collect::<Result<_, NameError>>().map_err(BooksError::from)
 }
 
+/// What is said where a run is gone on with as another.
+const AS_BEGUN: &str = "go on with the run as it was begun: the same parts and the same description";
+
+fn listed(parts: &[Part]) -> String {
+    let parts: Vec<&str> = parts.iter().map(|part| part.as_str()).collect();
+    parts.join(" and ")
+}
+
+/// Refuses a part that is named twice, none, and rounds anywhere but in boxes.
+fn can_be_marked(run: &IssueRun) -> Result<(), Refusal> {
+    let refuse = |what: &str, hint| Err(Refusal::Request { what: what.to_owned(), hint });
+    let twice = |(at, part): (usize, &Part)| run.parts[..at].contains(part);
+    if run.parts.is_empty() || run.parts.iter().enumerate().any(twice) {
+        return refuse("a run of no part, or of one part twice", "name each part once");
+    }
+    let boxes = run.description.kind == FirearmKind::Ammunition;
+    if run.parts.iter().any(|part| (*part == Part::Round) != boxes) {
+        return refuse(
+            "rounds are marked in boxes, and nothing else is",
+            "issue codes for boxes with `ammunition issue`",
+        );
+    }
+    Ok(())
+}
+
 impl Books {
     /// Issues a code for every serial number of a run and enters the firearms as manufactured.
     ///
@@ -100,7 +125,8 @@ impl Books {
     /// how many codes were new.
     ///
     /// # Errors
-    /// [`Refusal::BlockExhausted`], [`Refusal::SerialTwice`] and [`Refusal::KnownFirearm`] before anything is issued;
+    /// [`Refusal::BlockExhausted`], [`Refusal::SerialTwice`], [`Refusal::KnownFirearm`] and [`Refusal::Request`] for parts that cannot be
+    /// marked, or a run that is gone on with as another, before anything is issued;
     /// [`BooksError::Log`] when the log does not take a chunk, which then is not issued.
     pub async fn issue(
         &self,
@@ -219,6 +245,7 @@ impl Books {
         not_in_the_future(run.made_on, now)?;
         rules::plausible(&Event::Manufactured { by: self.issuer() }, run.made_on)?;
         refuse_doubles(&run.serials)?;
+        can_be_marked(run)?;
         let known = self.known_serials(run).await?;
         let prefix = self.block_for(run.prefix, (run.serials.len() - known.len()) as u32).await?;
         Ok((prefix, known))
@@ -252,8 +279,17 @@ impl Books {
         let mut known = HashSet::new();
         for serials in run.serials.chunks(CHUNK) {
             let keys: Vec<_> = serials.iter().map(|serial| (line, serial.shared())).collect();
-            for (_, serial, _) in session.known_firearms(&keys).await? {
-                let serial: Serial = serial.parse()?;
+            for one in session.known_firearms(&keys).await? {
+                let serial: Serial = one.serial.parse()?;
+                let described: Description = encode::from_json(&one.description)?;
+                if run.resume && described != run.description {
+                    let Description { kind, calibre, country, .. } = described;
+                    let what = format!(
+                        "serial number {serial} is in the books as a {}, {calibre}, {country}",
+                        kind.as_str()
+                    );
+                    return Err(Refusal::Request { what, hint: AS_BEGUN }.into());
+                }
                 if !run.resume {
                     let key = FirearmKey { licence: licence.clone(), model: run.model.clone(), serial };
                     return Err(Refusal::KnownFirearm(key).into());
@@ -283,12 +319,17 @@ impl Books {
                 fresh.push(serial.clone());
                 continue;
             }
-            let Some((code, issued_at)) = session.issued_to_serial(line, serial.as_str()).await? else {
+            let Some((code, issued_at, parts)) = session.issued_to_serial(line, serial.as_str()).await?
+            else {
                 let (licence, model) = (self.issuer.licence.clone(), run.model.clone());
                 return Err(
                     Refusal::KnownFirearm(FirearmKey { licence, model, serial: serial.clone() }).into()
                 );
             };
+            if parts != encode::part_bits(&run.parts) {
+                let what = format!("serial number {serial} was issued for {}", listed(&encode::parts(parts)));
+                return Err(Refusal::Request { what, hint: AS_BEGUN }.into());
+            }
             let (code, issued_at) = (encode::code(code)?, encode::time(issued_at)?);
             old.push(Issued { code, serial: serial.clone(), issued_at });
         }

@@ -1,6 +1,7 @@
 //! What is known of firearms and models while a batch is checked, entries of the batch among it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::entries::NewEntry;
 use crate::event::{Entry, View};
@@ -42,12 +43,30 @@ pub(crate) struct Known<'g> {
     pub(crate) id: Option<i64>,
     pub(crate) stored: Vec<Entry>,
     pub(crate) new: Vec<&'g NewEntry>,
+    /// What the entry of this batch that brings it into the books says it is.
     pub(crate) description: Option<&'g Description>,
+    /// What the books say it was first recorded as.
+    pub(crate) recorded_as: Option<Arc<Description>>,
 }
 
 impl<'g> Known<'g> {
     fn nothing(key: &'g FirearmKey) -> Self {
-        Self { key, line: None, id: None, stored: Vec::new(), new: Vec::new(), description: None }
+        Self {
+            key,
+            line: None,
+            id: None,
+            stored: Vec::new(),
+            new: Vec::new(),
+            description: None,
+            recorded_as: None,
+        }
+    }
+
+    /// What it is as corrections leave it.
+    pub(crate) fn described(&self) -> Option<&Description> {
+        let mut standing = View::Corrected.of(&self.stored).into_iter().rev();
+        let corrected = standing.find_map(|entry| entry.description.as_ref());
+        corrected.or(self.recorded_as.as_deref()).or(self.description)
     }
 
     pub(crate) fn is_new(&self) -> bool {

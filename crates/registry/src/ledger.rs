@@ -94,6 +94,11 @@ impl Ledger {
         self.writable().map(drop)
     }
 
+    /// Gives the log's lock back; the next act takes it again.
+    pub(crate) fn let_go(&mut self) {
+        self.log = None;
+    }
+
     /// The log, open for writing.
     fn writable(&mut self) -> Result<&mut Log<FolderStore>, BooksError> {
         if self.log.is_none() {

@@ -6,6 +6,7 @@ mod batch;
 mod books;
 mod certificate;
 mod chain;
+mod closing;
 mod desk;
 mod digest;
 mod encode;

@@ -186,9 +186,10 @@ fn too_long() -> Refusal {
 /// The lines of one firearm in a view.
 fn lines_of(view: View, history: &History) -> Vec<BookLine> {
     let mut shown = view.of(&history.entries);
-    if view == View::Corrected {
-        shown.sort_by_key(|entry| (entry.on, entry.number));
-    }
+    // Entries of other licensees arrive late; what corrects others stands behind them, in the order written.
+    let corrects = |entry: &Entry| view == View::Both && entry.corrects.is_some();
+    let day = |entry: &Entry| if corrects(entry) { (true, Date::MIN) } else { (false, entry.on) };
+    shown.sort_by_key(|entry| (day(entry), entry.number));
     let firearm = if view == View::Corrected { &history.firearm } else { &history.recorded_as };
     let mut lines: Vec<BookLine> = Vec::new();
     for entry in shown {
@@ -200,8 +201,7 @@ fn lines_of(view: View, history: &History) -> Vec<BookLine> {
             disposed: None,
             remarks: Vec::new(),
         };
-        let separate = view == View::Both && entry.corrects.is_some();
-        if separate {
+        if corrects(entry) {
             lines.push(correction(blank(), entry));
         } else if let Some(side) = acquired(entry) {
             lines.push(BookLine { acquired: Some(side), ..blank() });

@@ -9,7 +9,8 @@ use symbology::Code;
 
 use crate::error::Refusal;
 use crate::event::{Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source};
-use crate::firearm::{Licensee, Part};
+use crate::firearm::{Description, Licensee, Part};
+use crate::names::PartyName;
 use crate::order::{Dated, in_order};
 
 /// What the rules look at in an entry that stands.
@@ -92,6 +93,41 @@ pub(crate) fn plausible(event: &Event, on: Date) -> Result<(), Refusal> {
         return Err(out_of_order(what, "check both licences"));
     }
     Ok(())
+}
+
+/// Says whether a description is that of a firearm in the books, however it is spelled. The manufacturer `unsaid` stands where none was
+/// named.
+///
+/// # Errors
+/// [`Refusal::OutOfOrder`] with the first thing that is not the same.
+pub(crate) fn same_firearm(
+    standing: &Description,
+    said: &Description,
+    unsaid: Option<&PartyName>,
+) -> Result<(), Refusal> {
+    let named = Some(&said.manufacturer).filter(|name| Some(*name) != unsaid);
+    let importer = standing.importer.as_ref().map_or("none", PartyName::as_str);
+    let told = [
+        ("type", standing.kind.as_str(), Some(said.kind.as_str())),
+        ("calibre", standing.calibre.as_str(), Some(said.calibre.as_str())),
+        ("country", standing.country.as_str(), Some(said.country.as_str())),
+        ("manufacturer", standing.manufacturer.as_str(), named.map(PartyName::as_str)),
+        ("importer", importer, said.importer.as_ref().map(PartyName::as_str)),
+    ];
+    for (what, stands, said) in told {
+        if let Some(said) = said.filter(|said| *said != stands && letters(said) != letters(stands)) {
+            let what = format!("the books have it with {what} `{stands}`, not `{said}`");
+            let hint =
+                "look whether it is that firearm; then correct the books, or leave the description out";
+            return Err(out_of_order(what, hint));
+        }
+    }
+    Ok(())
+}
+
+/// Letters and digits of a word, without their case.
+fn letters(word: &str) -> String {
+    word.chars().filter(|one| one.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// An entry by its number; in a table those above have none yet.

@@ -93,10 +93,18 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    /// The description of a firearm that may be new; nothing where nothing is said.
-    pub(crate) fn description(&self, books: &Books) -> Result<Option<Description>, Failure> {
+    /// The description of a firearm that may be new; nothing where nothing is said. Where the books have it, what is not said is as
+    /// they have it.
+    pub(crate) async fn description(
+        &self,
+        books: &Books,
+        firearm: &FirearmKey,
+    ) -> Result<Option<Description>, Failure> {
         if self.is_empty() {
             return Ok(None);
+        }
+        if let Some(history) = books.history(firearm).await.map_err(failure)? {
+            return Ok(self.corrected(&history.firearm.description));
         }
         let calibre = self.calibre.clone().ok_or_else(|| {
             Exit::BadInput.because("a description needs the calibre\nhint: give --calibre as well")

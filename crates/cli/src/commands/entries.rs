@@ -4,7 +4,7 @@ use clap::Args;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{Country, LicenceNumber, PartyName, Reason, Reference};
-use registry::{Books, Description, Event, Licensee, Loss, LossKind, NewEntry, Recipient, Source};
+use registry::{Books, Event, Licensee, Loss, LossKind, NewEntry, Recipient, Source};
 
 use super::books::{Described, Holder, InBooks, WhichFirearm, day, entered, failure, open, wait};
 use crate::exit::{Exit, Failure};
@@ -131,7 +131,7 @@ pub(crate) fn record(arguments: &Record) -> Result<Exit, Failure> {
                     .because("say where it came from: --from-licence and --from-name, or --reference"));
             }
         };
-        Ok((event, arguments.description.description(books)?))
+        Ok((event, Some(&arguments.description)))
     })
 }
 
@@ -175,16 +175,20 @@ pub(crate) fn theft(arguments: &Theft) -> Result<Exit, Failure> {
     })
 }
 
-pub(crate) fn enter(
+pub(crate) fn enter<'d>(
     in_books: &InBooks,
     which: &WhichFirearm,
     on: Option<Date>,
-    event: impl FnOnce(&Books) -> Result<(Event, Option<Description>), Failure>,
+    event: impl FnOnce(&Books) -> Result<(Event, Option<&'d Described>), Failure>,
 ) -> Result<Exit, Failure> {
     wait(async {
         let books = open(&in_books.registry).await?;
-        let (event, description) = event(&books)?;
-        let new = NewEntry { firearm: which.key(&books), event, on: day(on), description };
+        let (firearm, (event, described)) = (which.key(&books), event(&books)?);
+        let description = match described {
+            Some(described) => described.description(&books, &firearm).await?,
+            None => None,
+        };
+        let new = NewEntry { firearm, event, on: day(on), description };
         let number = books.record(&new, &in_books.by, Timestamp::now()).await.map_err(failure)?;
         books.close().await;
         entered(in_books, number)

@@ -85,11 +85,20 @@ struct CloseLicensee {
     #[arg(long, value_name = "NUMBER")]
     licence: LicenceNumber,
     /// Since when it is closed.
-    #[arg(long, value_name = "DATE")]
-    on: Date,
+    #[arg(long, value_name = "DATE", required_unless_present = "withdraw", requires = "records_at")]
+    on: Option<Date>,
     /// Who keeps its records now, such as the Out-of-Business Records Center (27 CFR 478.127).
-    #[arg(long, value_name = "NAME")]
-    records_at: PartyName,
+    #[arg(long, value_name = "NAME", requires = "on")]
+    records_at: Option<PartyName>,
+    /// Corrects what is recorded of it, for this reason.
+    #[arg(long)]
+    reason: Option<Reason>,
+    /// It is not closed: takes back what is recorded.
+    #[arg(long, requires = "reason", conflicts_with = "on")]
+    withdraw: bool,
+    /// Who does this, as it is written into the books.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    by: Person,
 }
 
 #[derive(Debug, Args)]
@@ -172,15 +181,7 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
         What::Show(show) => wait(blocks(show)),
         What::Check(show) => wait(check(show)),
         What::Erase(arguments) => wait(erase(arguments)),
-        What::CloseLicensee(close) => wait(async {
-            let (books, at) = (open(&close.dir).await?, Timestamp::now());
-            books
-                .close_licensee(&close.licence, close.on, close.records_at.as_str(), at)
-                .await
-                .map_err(failure)?;
-            books.close().await;
-            Ok(Exit::Done)
-        }),
+        What::CloseLicensee(arguments) => wait(close_licensee(arguments)),
         What::Clock(clock) => wait(async {
             let books = open(&clock.dir).await?;
             books.affirm_clock(&clock.reason, &clock.by, Timestamp::now()).await.map_err(failure)?;
@@ -230,13 +231,32 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
         if show.json {
             files::print_line(json!({
                 "schema": "microstamp.block/1", "prefix": block.prefix, "issued": block.issued, "left": block.left,
-                "books": books.log_name(),
+                "closed": block.is_closed(), "books": books.log_name(),
             }))?;
         } else {
             let Block { prefix, issued, left } = block;
-            files::print_line(format!("{prefix}  {issued} issued  {left} left  {}", books.log_name()))?;
+            let left = if block.is_closed() { "closed".to_owned() } else { format!("{left} left") };
+            files::print_line(format!("{prefix}  {issued} issued  {left}  {}", books.log_name()))?;
         }
     }
+    Ok(Exit::Done)
+}
+
+async fn close_licensee(close: &CloseLicensee) -> Result<Exit, Failure> {
+    let (books, at) = (open(&close.dir).await?, Timestamp::now());
+    let closed = close.on.zip(close.records_at.as_ref().map(PartyName::as_str));
+    let done = match (&close.reason, closed) {
+        (Some(reason), becomes) => {
+            books.correct_closing(&close.licence, becomes, (reason, &close.by), at).await
+        }
+        (None, Some((on, records_at))) => books.close_licensee(&close.licence, on, records_at, at).await,
+        (None, None) => return Err(Exit::BadInput.because("say since when: --on and --records-at")),
+    };
+    done.map_err(failure)?;
+    if !books.names_licence(&close.licence).await.map_err(failure)? {
+        files::remark(format!("no entry of these books names licence {}: check the number", close.licence));
+    }
+    books.close().await;
     Ok(Exit::Done)
 }
 

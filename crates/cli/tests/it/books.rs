@@ -234,6 +234,13 @@ fn what_is_said_is_entered_or_refused() {
     assert_eq!(shell.run(&[&close[..], &["2999-01-01"]].concat()).0, 4, "in the future");
     shell.done(&[&close[..], &["2024-06-01"]].concat());
     assert_eq!(shell.run(&[&close[..], &["2024-06-02"]].concat()).0, 4, "it is recorded");
+    shell.done(&[&close[..], &["2024-06-02", "--reason", "the day was mistyped"]].concat());
+    let later = ["--form-4473", "T-9", "--on", "2024-06-03"];
+    assert_eq!(shell.run(&[&["dispose"], FIRST, DEALER, &later].concat()).0, 4, "it was closed by then");
+    // What the books know of the firearm need not be said again; what is said must be so.
+    let found = ["--how", "acquired", "--reference", "R-1", "--on", "2024-05-01", "--calibre"];
+    assert_eq!(shell.run(&[&["record"], FIRST, DEALER, &found, &[".308"]].concat()).0, 4);
+    shell.done(&[&["record"], FIRST, DEALER, &found, &["9mm luger"]].concat());
     let (exit, answer) = shell.trace(&code, &[]);
     assert_eq!((exit, &answer["chain_end"]["end"]), (0, &"out-of-business".into()), "{answer}");
     assert_eq!(answer["chain_end"]["records_at"], "the tracing centre");

@@ -24,8 +24,8 @@ const OWN: [&str; 11] = [
     "signedSha256",
 ];
 
-/// Members that an entry of a bound book can have as an event; extensions bear a prefix.
-const MEMBERS: [&str; 20] = [
+/// Members that an entry of a bound book can have as an event, beside our own.
+const MEMBERS: [&str; 18] = [
     "@context",
     "type",
     "eventID",
@@ -39,12 +39,10 @@ const MEMBERS: [&str; 20] = [
     "bizStep",
     "disposition",
     "persistentDisposition",
-    "readPoint",
     "bizLocation",
     "bizTransactionList",
     "sourceList",
     "destinationList",
-    "certificationInfo",
     "errorDeclaration",
 ];
 
@@ -112,16 +110,12 @@ pub(crate) fn well_formed(event: &Value, spaces: &BTreeMap<String, String>) -> R
     let members = event.as_object().ok_or("an event must be an object")?;
     for name in members.keys() {
         let known = MEMBERS.contains(&name.as_str());
-        let extension = name.split_once(':').is_some_and(|(prefix, local)| {
+        // Another house's extensions have no place in the book, and nothing is dropped in silence.
+        let ours = name.split_once(':').is_some_and(|(prefix, local)| {
             let space = spaces.get(prefix).map(String::as_str);
-            let ours = prefix == "microstamp" || space == Some(SPACE);
-            if ours {
-                (prefix, space) == ("microstamp", Some(SPACE)) && OWN.contains(&local)
-            } else {
-                space.is_some()
-            }
+            (prefix, space) == ("microstamp", Some(SPACE)) && OWN.contains(&local)
         });
-        if !known && !extension {
+        if !known && !ours {
             return Err(format!("`{name}` is no member that an entry of a bound book has"));
         }
     }
@@ -171,7 +165,10 @@ pub(crate) fn well_formed(event: &Value, spaces: &BTreeMap<String, String>) -> R
 /// Checks what members hold, as the published schema has it: texts, lists of texts, places and parties.
 fn shapes(event: &Value) -> Result<(), String> {
     let texts = |value: &Value| value.as_array().is_some_and(|list| list.iter().all(Value::is_string));
-    let place = |value: &Value| value.get("id").is_some_and(Value::is_string);
+    let place = |value: &Value| {
+        value.as_object().is_some_and(|place| place.len() == 1)
+            && value.get("id").is_some_and(Value::is_string)
+    };
     let pairs = |value: &Value, name: &str, types: &[&str]| {
         let is_type =
             |kind: &Value| kind.as_str().is_some_and(|kind| types.contains(&kind) || kind.contains(':'));
@@ -190,12 +187,11 @@ fn shapes(event: &Value) -> Result<(), String> {
         let fits = match name.as_str() {
             "epcList" | "childEPCs" => texts(value),
             "parentID" => value.is_string(),
-            "readPoint" | "bizLocation" => place(value),
+            "bizLocation" => place(value),
             "bizTransactionList" => pairs(value, "bizTransaction", &DOCUMENTS),
             "sourceList" => pairs(value, "source", &PARTIES),
             "destinationList" => pairs(value, "destination", &PARTIES),
             "persistentDisposition" => states(value),
-            "certificationInfo" => value.is_string() || texts(value),
             "@context" => is_context(value),
             _ => true,
         };

@@ -100,8 +100,8 @@ fn member(name: &str, value: &Value, spaces: &BTreeMap<String, String>) -> Resul
     let text = || value.as_str().ok_or_else(|| format!("{name} is no text"));
     Ok(match name {
         "eventTime" => format!("eventTime={}", time(text()?)?),
-        "parentID" | "certificationInfo" => format!("{name}={}", identifier(text()?)),
-        "epcList" | "childEPCs" => format!("{name}{}", sorted(value, |epc| Ok(epc_line(epc)))?),
+        "parentID" | "certificationInfo" => format!("{name}={}", identifier(text()?)?),
+        "epcList" | "childEPCs" => format!("{name}{}", sorted(value, epc_line)?),
         "bizStep" => format!("bizStep={}", vocabulary(text()?, "BizStep-")),
         "disposition" => format!("disposition={}", vocabulary(text()?, "Disp-")),
         "persistentDisposition" => persistent(value)?,
@@ -115,8 +115,8 @@ fn member(name: &str, value: &Value, spaces: &BTreeMap<String, String>) -> Resul
     })
 }
 
-fn epc_line(epc: &Value) -> String {
-    format!("epc={}", identifier(epc.as_str().unwrap_or_default()))
+fn epc_line(epc: &Value) -> Result<String, String> {
+    Ok(format!("epc={}", identifier(epc.as_str().unwrap_or_default())?))
 }
 
 fn sorted(list: &Value, line: impl Fn(&Value) -> Result<String, String>) -> Result<String, String> {
@@ -128,13 +128,21 @@ fn sorted(list: &Value, line: impl Fn(&Value) -> Result<String, String>) -> Resu
 
 /// `type` and what it is the type of.
 fn pair(one: &Value, name: &str, prefix: &str) -> Result<String, String> {
+    only(one, &["type", name])?;
     let value = one.get(name).and_then(Value::as_str).ok_or_else(|| format!("{name} is missing"))?;
     let kind = one.get("type").and_then(Value::as_str);
     let kind = kind.map(|kind| format!("type={}", vocabulary(kind, prefix))).unwrap_or_default();
-    Ok(format!("{kind}{name}={}", identifier(value)))
+    Ok(format!("{kind}{name}={}", identifier(value)?))
+}
+
+/// Refuses members whose place in the text is not known here.
+fn only(value: &Value, names: &[&str]) -> Result<(), String> {
+    let other = value.as_object().into_iter().flatten().find(|(name, _)| !names.contains(&name.as_str()));
+    other.map_or(Ok(()), |(name, _)| Err(format!("member `{name}` is not covered")))
 }
 
 fn persistent(value: &Value) -> Result<String, String> {
+    only(value, &["set", "unset"])?;
     let mut text = "persistentDisposition".to_owned();
     for name in ["set", "unset"] {
         let Some(list) = value.get(name) else { continue };
@@ -152,7 +160,7 @@ fn place(value: &Value, spaces: &BTreeMap<String, String>) -> Result<String, Str
     let mut extensions =
         rest.map(|(name, value)| extension(name, value, spaces)).collect::<Result<Vec<_>, _>>()?;
     extensions.sort();
-    Ok(format!("id={}{}", identifier(id), extensions.concat()))
+    Ok(format!("id={}{}", identifier(id)?, extensions.concat()))
 }
 
 /// A member with a name space; what is in it is sorted.
@@ -206,17 +214,23 @@ fn digital_link(id: &str) -> Option<String> {
     (parts.len() > key + 1).then(|| format!("https://id.gs1.org/{}", parts[key..].join("/")))
 }
 
-/// GS1's URNs for trade items, logistic units, places and parties as Digital Links under one name; everything else as it is.
-fn identifier(id: &str) -> String {
+/// GS1's URNs for trade items, logistic units, places and parties as Digital Links under one name; what is no name of GS1 as it is.
+///
+/// # Errors
+/// Another URN of GS1: what the standard makes of it is not known here.
+fn identifier(id: &str) -> Result<String, String> {
     if let Some(link) = digital_link(id) {
-        return link;
+        return Ok(link);
     }
-    let Some((scheme, rest)) = id.strip_prefix("urn:epc:id:").and_then(|rest| rest.split_once(':')) else {
-        return id.to_owned();
-    };
+    if !id.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:epc:")) {
+        return Ok(id.to_owned());
+    }
+    let not_here = || format!("`{id}` is a name of GS1 that is not hashed here");
+    let (scheme, rest) =
+        id.strip_prefix("urn:epc:id:").and_then(|rest| rest.split_once(':')).ok_or_else(not_here)?;
     let parts: Vec<&str> = rest.splitn(3, '.').collect();
     let web = "https://id.gs1.org";
-    match (scheme, parts.as_slice()) {
+    Ok(match (scheme, parts.as_slice()) {
         ("sgtin", [company, item, serial]) if !item.is_empty() => {
             let (indicator, item) = item.split_at(1);
             format!("{web}/01/{}/21/{serial}", checked(&format!("{indicator}{company}{item}")))
@@ -230,8 +244,8 @@ fn identifier(id: &str) -> String {
             format!("{web}/414/{}/254/{more}", checked(&format!("{company}{place}")))
         }
         ("pgln", [company, party]) => format!("{web}/417/{}", checked(&format!("{company}{party}"))),
-        _ => id.to_owned(),
-    }
+        _ => return Err(not_here()),
+    })
 }
 
 /// Digits with GS1's check digit behind them: weights 3 and 1 from the right.

@@ -109,8 +109,10 @@ fn new_entry(event: &Value) -> Result<NewEntry, String> {
     let place = event.pointer("/bizLocation/id").and_then(Value::as_str).ok_or("bizLocation is missing")?;
     let holder = licensee(place, text("microstamp:holderName"))?;
     let domain = domain_event(event, holder)?;
-    says_no_more(event, &standard(&domain, epc), place)?;
-    Ok(NewEntry { firearm, event: domain, on, description: description(event)? })
+    let (standard, description) = (standard(&domain, epc), description(event)?);
+    says_no_more(event, &standard, place)?;
+    own_members(event, &standard, description.is_some())?;
+    Ok(NewEntry { firearm, event: domain, on, description })
 }
 
 /// The day of an event, where it happened.
@@ -144,14 +146,15 @@ fn says_no_more(event: &Value, standard: &Map<String, Value>, holder: &str) -> R
             return Err(format!("{list} names more than the one party of this entry"));
         }
     }
-    let documents = |value: Option<&Value>| -> Result<Vec<String>, String> {
-        let ids = ids(value, "bizTransaction")?.into_iter();
-        Ok(ids.filter(|id| id.starts_with("urn:microstamp:")).map(ToOwned::to_owned).collect())
-    };
-    let said = documents(event.get("bizTransactionList"))?;
-    let meant = documents(standard.get("bizTransactionList"))?;
+    let said = ids(event.get("bizTransactionList"), "bizTransaction")?;
+    let meant = ids(standard.get("bizTransactionList"), "bizTransaction")?;
     if let Some(more) = said.iter().find(|one| !meant.contains(one)) {
         return Err(format!("the document `{more}` does not belong to this entry"));
+    }
+    let state = |event: Option<&Value>| event.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (said, meant) = (state(event.get("disposition")), state(standard.get("disposition")));
+    if !said.is_empty() && said != meant {
+        return Err(format!("the disposition `{said}` does not belong to this entry"));
     }
     if event.get("childEPCs").unwrap_or(&Value::Null) != standard.get("childEPCs").unwrap_or(&Value::Null) {
         return Err("childEPCs names something else than the one marked part".to_owned());
@@ -163,6 +166,23 @@ fn says_no_more(event: &Value, standard: &Map<String, Value>, holder: &str) -> R
     let wanted = usize::from(standard.contains_key("persistentDisposition"));
     if states("set") + states("unset") != wanted {
         return Err("persistentDisposition sets or unsets something else than one state".to_owned());
+    }
+    Ok(())
+}
+
+/// Checks that each member of our own name space went into the entry.
+fn own_members(event: &Value, standard: &Map<String, Value>, described: bool) -> Result<(), String> {
+    for name in event.as_object().into_iter().flatten().map(|(name, _)| name) {
+        let taken_up = match name.strip_prefix("microstamp:") {
+            Some("manufacturer" | "importer" | "kind" | "calibre" | "country") => described,
+            // Whoever takes a change of parts in signs it anew.
+            Some("signedKey" | "signedSha256") => standard.contains_key("parentID"),
+            Some("holderName") | None => true,
+            Some(_) => standard.contains_key(name),
+        };
+        if !taken_up {
+            return Err(format!("`{name}` does not belong to this entry"));
+        }
     }
     Ok(())
 }

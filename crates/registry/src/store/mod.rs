@@ -23,8 +23,8 @@ use self::look_up::LookUps;
 #[cfg(feature = "synthetic")]
 pub(crate) use self::rows::Invented;
 pub(crate) use self::rows::{
-    BookRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, RecordRow, RunRows, StoredCode, StoredEntry,
-    StoredFirearm,
+    BookRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, KnownFirearm, RecordRow, RunRows, StoredCode,
+    StoredEntry, StoredFirearm,
 };
 use self::tables::{Table, Value};
 use crate::error::{BooksError, Refusal};
@@ -350,6 +350,7 @@ session_calls! {
     "count the entries": count_entries() -> (i64, i64);
     "read issued codes": issued_units(first: i64, end: i64) -> Vec<(i64, String)>;
     "count codes": count_codes() -> i64;
+    "count the codes of a block": count_units(first: i64, end: i64) -> i64;
     "read the blocks": blocks() -> Vec<(i64, String)>;
     "write a record": put_record(record: &RecordRow) -> ();
     "read a record's time": recorded_at(record: i64) -> Option<i64>;
@@ -365,7 +366,11 @@ session_calls! {
     "write a model": line(licence: &str, model: &str) -> i64;
     "find a model": find_line(licence: &str, model: &str) -> Option<i64>;
     "write a description": description(body: &str) -> i64;
-    "record a closure": put_closure(licence: &str, times: (i64, i64), records_at: &str) -> bool;
+    "record a closure": put_closure(licence: &str, times: (i64, i64), records_at: &str) -> ();
+    "withdraw a closure": drop_closure(licence: &str) -> ();
+    "read who closed": closing_days() -> Vec<(String, i64)>;
+    "look for hand-overs after a closing": dealt_after(licence: &str, day: i64) -> Option<(i64, i64)>;
+    "look for a licence": names_of_licence(licence: &str) -> i64;
     "read a closure": closure(licence: &str) -> Option<(i64, String)>;
     "register a key": put_party_key(verifier: &str, party: i64, kind: &str, times: (i64, i64, i64)) -> ();
     "revoke a key": put_revocation(verifier: &str, at: i64, reason: &str) -> ();
@@ -373,10 +378,10 @@ session_calls! {
     "keep a signed statement": put_statement(number: i64, sha256: &str, note: &str) -> ();
     "find a signed statement": statement(sha256: &str) -> Option<String>;
     "find a firearm": find_firearm(line: i64, serial: &str) -> Option<i64>;
-    "find serial numbers": known_firearms(keys: &[(i64, Arc<str>)]) -> Vec<(i64, String, i64)>;
+    "find serial numbers": known_firearms(keys: &[(i64, Arc<str>)]) -> Vec<KnownFirearm>;
     "read a firearm": firearm(firearm: i64) -> Option<StoredFirearm>;
     "read a page of firearms": firearm_page(after: i64, limit: i64) -> Vec<(i64, StoredFirearm)>;
-    "find the code of a serial number": issued_to_serial(line: i64, serial: &str) -> Option<(i64, i64)>;
+    "find the code of a serial number": issued_to_serial(line: i64, serial: &str) -> Option<(i64, i64, i64)>;
     "look a code up": code(code: i64) -> Option<StoredCode>;
     "read the entries of a firearm": entries_of_firearm(firearm: i64) -> Vec<StoredEntry>;
     "read the entries of firearms": entries_of_firearms(firearms: &[i64]) -> Vec<StoredEntry>;

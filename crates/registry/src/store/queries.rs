@@ -7,8 +7,8 @@ use sqlx::Row as _;
 
 use super::{Connection, Db, PLACES, Row, schema};
 use crate::store::rows::{
-    BookRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, RecordRow, RunRows, StoredCode, StoredEntry,
-    StoredFirearm,
+    BookRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, KnownFirearm, RecordRow, RunRows, StoredCode,
+    StoredEntry, StoredFirearm,
 };
 use crate::store::sql;
 use crate::store::tables::{Kind, Table, Value};
@@ -80,6 +80,11 @@ pub(crate) async fn count_entries(conn: &mut Connection) -> Done<(i64, i64)> {
 
 pub(crate) async fn count_codes(conn: &mut Connection) -> Done<i64> {
     sqlx::query::<Db>(sql::COUNT_CODES).fetch_one(&mut *conn).await?.try_get(0)
+}
+
+/// How many units from one to before another have a code.
+pub(crate) async fn count_units(conn: &mut Connection, first: i64, end: i64) -> Done<i64> {
+    sqlx::query::<Db>(sql::COUNT_UNITS).bind(first).bind(end).fetch_one(&mut *conn).await?.try_get(0)
 }
 
 /// Codes and serial numbers of a run, in the order of their units.
@@ -193,10 +198,31 @@ pub(crate) async fn put_closure(
     licence: &str,
     (closed_on, recorded_at): (i64, i64),
     records_at: &str,
-) -> Done<bool> {
+) -> Done<()> {
     let query =
         sqlx::query::<Db>(sql::PUT_CLOSURE).bind(licence).bind(closed_on).bind(records_at).bind(recorded_at);
-    Ok(query.execute(&mut *conn).await?.rows_affected() == 1)
+    query.execute(&mut *conn).await.map(drop)
+}
+
+pub(crate) async fn drop_closure(conn: &mut Connection, licence: &str) -> Done<()> {
+    sqlx::query::<Db>(sql::DROP_CLOSURE).bind(licence).execute(&mut *conn).await.map(drop)
+}
+
+/// Licences of those that closed, and when.
+pub(crate) async fn closing_days(conn: &mut Connection) -> Done<Vec<(String, i64)>> {
+    let rows = sqlx::query::<Db>(sql::CLOSING_DAYS).fetch_all(&mut *conn).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Number and day of the first hand-over by or to a licensee after a day.
+pub(crate) async fn dealt_after(conn: &mut Connection, licence: &str, day: i64) -> Done<Option<(i64, i64)>> {
+    let row = sqlx::query::<Db>(sql::DEALT_AFTER).bind(licence).bind(day).fetch_optional(&mut *conn).await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+}
+
+/// How many names stand beside a licence in the book.
+pub(crate) async fn names_of_licence(conn: &mut Connection, licence: &str) -> Done<i64> {
+    sqlx::query::<Db>(sql::NAMES_LICENCE).bind(licence).fetch_one(&mut *conn).await?.try_get(0)
 }
 
 pub(crate) async fn closure(conn: &mut Connection, licence: &str) -> Done<Option<(i64, String)>> {
@@ -255,11 +281,11 @@ pub(crate) async fn find_firearm(conn: &mut Connection, line: i64, serial: &str)
     row.map(|row| row.try_get(0)).transpose()
 }
 
-/// Those of the firearms (model's number and serial number) that the books have, with their own numbers.
+/// Those of the firearms (model's number and serial number) that the books have.
 pub(crate) async fn known_firearms(
     conn: &mut Connection,
     keys: &[(i64, Arc<str>)],
-) -> Done<Vec<(i64, String, i64)>> {
+) -> Done<Vec<KnownFirearm>> {
     let mut known = Vec::new();
     for (statement, part) in sql::KNOWN_FIREARMS.split(&PLACES, keys) {
         let mut query = sqlx::query::<Db>(statement);
@@ -267,7 +293,12 @@ pub(crate) async fn known_firearms(
             query = query.bind(*line).bind(Arc::clone(serial));
         }
         for row in query.fetch_all(&mut *conn).await? {
-            known.push((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?));
+            known.push(KnownFirearm {
+                line_id: row.try_get(0)?,
+                serial: row.try_get(1)?,
+                firearm_id: row.try_get(2)?,
+                description: row.try_get(3)?,
+            });
         }
     }
     Ok(known)
@@ -298,15 +329,15 @@ pub(crate) async fn firearm_page(
     rows.iter().map(stored).collect()
 }
 
-/// The code that was issued when the firearm was made, and when that was.
+/// The code that was issued when the firearm was made, when that was, and on which parts it stands.
 pub(crate) async fn issued_to_serial(
     conn: &mut Connection,
     line: i64,
     serial: &str,
-) -> Done<Option<(i64, i64)>> {
+) -> Done<Option<(i64, i64, i64)>> {
     let query = sqlx::query::<Db>(sql::ISSUED_TO_SERIAL).bind(line).bind(serial);
     let row = query.fetch_optional(&mut *conn).await?;
-    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).transpose()
 }
 
 pub(crate) async fn code(conn: &mut Connection, code: i64) -> Done<Option<StoredCode>> {

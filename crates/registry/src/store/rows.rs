@@ -51,6 +51,14 @@ pub(crate) struct FirearmRow {
     pub(crate) description_id: i64,
 }
 
+/// A firearm that the books have: its model's number, its serial number and its own, and the description as first recorded.
+pub(crate) struct KnownFirearm {
+    pub(crate) line_id: i64,
+    pub(crate) serial: String,
+    pub(crate) firearm_id: i64,
+    pub(crate) description: String,
+}
+
 /// A firearm with its key and the description as first recorded.
 pub(crate) struct StoredFirearm {
     pub(crate) key: [String; 3],

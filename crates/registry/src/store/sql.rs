@@ -40,6 +40,7 @@ pub(super) const CLOCK_ACTS: &str =
 /// SQLite only: a copy of the whole database as one transaction sees it.
 pub(super) const SNAPSHOT: &str = "VACUUM INTO $1";
 pub(super) const COUNT_ENTRIES: &str = "SELECT COUNT(*), COALESCE(MAX(entry_id), 0) FROM entry";
+pub(super) const COUNT_UNITS: &str = "SELECT COUNT(*) FROM code WHERE unit >= $1 AND unit < $2";
 pub(super) const COUNT_CODES: &str = "SELECT COUNT(*) FROM code";
 pub(super) const ISSUED_UNITS: &str = "SELECT c.code, f.serial FROM code c
     JOIN firearm f ON f.firearm_id = c.firearm_id WHERE c.unit >= $1 AND c.unit < $2 ORDER BY c.unit";
@@ -72,7 +73,18 @@ pub(super) const FIND_DESCRIPTION: &str = "SELECT description_id FROM descriptio
 pub(super) const PUT_DESCRIPTION: &str = "INSERT INTO description (description_id, body) VALUES ($1, $2)";
 
 pub(super) const PUT_CLOSURE: &str = "INSERT INTO closure (licence, closed_on, records_at, recorded_at)
-    VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (licence) DO UPDATE SET closed_on = $2, records_at = $3, recorded_at = $4";
+/// What the last record of a closing says stands in the table; the records keep all that was said.
+pub(super) const DROP_CLOSURE: &str = "DELETE FROM closure WHERE licence = $1";
+pub(super) const CLOSING_DAYS: &str = "SELECT licence, closed_on FROM closure";
+/// The first hand-over by or to a licensee after a day, among the entries that stand.
+pub(super) const DEALT_AFTER: &str = "SELECT e.entry_id, e.happened_on FROM entry e
+    WHERE (e.holder IN (SELECT party_id FROM party WHERE licence = $1)
+    OR e.other IN (SELECT party_id FROM party WHERE licence = $1))
+    AND e.kind IN ('acquired', 'disposed') AND e.happened_on > $2 AND e.void = 0
+    AND NOT EXISTS (SELECT 1 FROM entry c WHERE c.corrects = e.entry_id) ORDER BY e.entry_id LIMIT 1";
+pub(super) const NAMES_LICENCE: &str = "SELECT COUNT(*) FROM party WHERE licence = $1";
 pub(super) const CLOSURE: &str = "SELECT closed_on, records_at FROM closure WHERE licence = $1";
 
 pub(super) const PUT_PARTY_KEY: &str =
@@ -97,8 +109,9 @@ pub(super) const FIREARM: &str = "SELECT l.licence, l.model, f.serial, d.body
 pub(super) const FIREARM_PAGE: &str = "SELECT f.firearm_id, l.licence, l.model, f.serial, d.body
     FROM firearm f JOIN line l ON l.line_id = f.line_id JOIN description d ON d.description_id = f.description_id
     WHERE f.firearm_id > $1 ORDER BY f.firearm_id LIMIT $2";
-pub(super) const ISSUED_TO_SERIAL: &str = "SELECT e.code, e.recorded_at
+pub(super) const ISSUED_TO_SERIAL: &str = "SELECT e.code, e.recorded_at, c.parts
     FROM firearm f JOIN entry e ON e.firearm_id = f.firearm_id AND e.kind = 'manufactured'
+    JOIN code c ON c.code = e.code
     WHERE f.line_id = $1 AND f.serial = $2 AND e.code IS NOT NULL";
 pub(super) const CODE: &str = "SELECT parts, firearm_id, record_id, issued_at FROM code WHERE code = $1";
 
@@ -199,10 +212,11 @@ pub(super) static ADD_ENTRIES: ManyRows = ManyRows {
     texts: [const { OnceLock::new() }; 2],
 };
 pub(super) static KNOWN_FIREARMS: ManyRows = ManyRows {
-    head: "SELECT f.line_id, f.serial, f.firearm_id FROM (VALUES ",
+    head: "SELECT f.line_id, f.serial, f.firearm_id, d.body FROM (VALUES ",
     before: 0,
     columns: 2,
-    tail: ") AS v JOIN firearm f ON f.line_id = v.column1 AND f.serial = v.column2",
+    tail: ") AS v JOIN firearm f ON f.line_id = v.column1 AND f.serial = v.column2
+    JOIN description d ON d.description_id = f.description_id",
     texts: [const { OnceLock::new() }; 2],
 };
 

@@ -1,8 +1,8 @@
 //! What the books do, the same over SQLite and PostgreSQL.
 
 use registry::{
-    CandidateCode, ChainEnd, Correction, Event, Part, Priority, Recipient, Role, Source, TimeToCrime,
-    TraceAnswer, TraceOutcome, TraceRequest, Traced, View,
+    CandidateCode, ChainEnd, Correction, Event, IssueRun, Part, Priority, Recipient, Role, Source,
+    TimeToCrime, TraceAnswer, TraceOutcome, TraceRequest, Traced, View,
 };
 use symbology::Code;
 
@@ -28,6 +28,7 @@ on_both! {
     takes_all_entries_or_none
     certifies
     exports_three_views
+    a_closing_is_corrected_and_kept_to
 }
 
 pub(crate) fn question(codes: &[(Code, f64)]) -> TraceRequest {
@@ -81,6 +82,21 @@ async fn refuses_what_was_issued(place: Place) {
     twice.serials.push("ad0001".parse().unwrap());
     let refused = place.books.issue(&twice, &by, now(), |_| ()).await.unwrap_err();
     assert!(refused.to_string().contains("stands twice"), "{refused}");
+    assert_eq!(place.books.blocks().await.unwrap()[0].issued, 3);
+    // A run that is gone on with is the one that was begun.
+    let mut again = IssueRun { resume: true, ..place::run("AB0001", 3) };
+    assert_eq!(place.books.issue(&again, &by, now(), |old| assert_eq!(old.len(), 3)).await.unwrap(), 0);
+    again.parts = vec![Part::FiringPin];
+    let refused = place.books.issue(&again, &by, now(), |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("AB0001 was issued for firing-pin and breech-face"), "{refused}");
+    again = IssueRun { resume: true, ..place::run("AB0001", 3) };
+    again.description.calibre = ".45 ACP".parse().unwrap();
+    let refused = place.books.issue(&again, &by, now(), |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("AB0001 is in the books as a pistol, 9 mm Luger, US"), "{refused}");
+    for parts in [vec![], vec![Part::FiringPin, Part::FiringPin], vec![Part::Round]] {
+        let run = IssueRun { parts, ..place::run("AF0001", 1) };
+        place.books.issue(&run, &by, now(), |_| ()).await.unwrap_err();
+    }
     assert_eq!(place.books.blocks().await.unwrap()[0].issued, 3);
     let mut elsewhere = place::run("AE0001", 1);
     elsewhere.prefix = Some("M3".parse().unwrap());
@@ -498,4 +514,46 @@ async fn exports_three_views(place: Place) {
             ("AB0001", "9 mm Luger", "1-23-456-01-9A-33333")
         );
     }
+}
+
+async fn a_closing_is_corrected_and_kept_to(place: Place) {
+    place.issue(&place::run("AB0001", 3)).await;
+    place.ship("AB0001").await;
+    let (books, by): (_, registry::names::Person) = (&place.books, "clerk".parse().unwrap());
+    let maker = || place.books.issuer();
+    let (licence, day) = (&dealer().licence, |text: &str| text.parse::<jiff::civil::Date>().unwrap());
+    let close = async |licence, on, keeper| {
+        books.close_licensee(licence, day(on), keeper, now()).await.map_err(|error| error.to_string())
+    };
+    let correct = async |becomes| {
+        let reason = "the day was mistyped".parse().unwrap();
+        let done = books.correct_closing(licence, becomes, (&reason, &by), now()).await;
+        done.map_err(|error| error.to_string())
+    };
+    let own = maker().licence;
+    let refused = close(&own, "2025-01-01", "the archive").await.unwrap_err();
+    assert!(refused.contains("is that of these books' issuer"), "{refused}");
+    // It got a firearm on 2024-02-01.
+    let refused = close(licence, "2024-01-31", "the archive").await.unwrap_err();
+    assert!(refused.contains("that it traded on 2024-02-01"), "{refused}");
+    assert!(correct(None).await.unwrap_err().contains("no closing of licence"));
+    close(licence, "2024-06-01", "the archive").await.unwrap();
+    assert!(
+        close(licence, "2024-06-01", "the archive").await.unwrap_err().contains("nothing has to be done")
+    );
+    assert!(close(licence, "2024-06-02", "the archive").await.unwrap_err().contains("correct it"));
+    let to_dealer = Event::Disposed { holder: maker(), to: Recipient::Licensee(dealer()) };
+    let refused = place.record("AB0002", to_dealer.clone(), "2024-06-02").await.unwrap_err();
+    assert!(refused.contains("is out of business since 2024-06-01"), "{refused}");
+    let refused = place.record("AB0001", sold(), "2024-06-02").await.unwrap_err();
+    assert!(refused.contains("is out of business since 2024-06-01"), "{refused}");
+    correct(Some((day("2024-07-01"), "another archive"))).await.unwrap();
+    let again = correct(Some((day("2024-07-01"), "another archive"))).await.unwrap_err();
+    assert!(again.contains("recorded like this already"), "{again}");
+    place.record("AB0002", to_dealer.clone(), "2024-06-02").await.unwrap();
+    assert!(place.record("AB0003", to_dealer.clone(), "2024-07-02").await.is_err());
+    correct(None).await.unwrap();
+    place.record("AB0003", to_dealer, "2024-07-02").await.unwrap();
+    assert!(books.names_licence(licence).await.unwrap());
+    assert!(!books.names_licence(&"1-99-999-07-9A-99999".parse().unwrap()).await.unwrap());
 }

@@ -107,7 +107,13 @@ async fn a_copy_is_no_second_books() {
     assert!(read.issued(code).await.unwrap().is_some() && read.reconcile().await.unwrap().agrees());
     read.close().await;
     let options = Restore { database: &Database::Embedded, latest: false, by: &by };
-    restore(&copy, &place.folder.path().join("again"), &options, now()).await.unwrap();
+    let again = place.folder.path().join("again");
+    restore(&copy, &again, &options, now()).await.unwrap();
+    // Its block is closed, and that is not said to be codes.
+    let block = Books::open_to_read(&again).await.unwrap().blocks().await.unwrap()[0];
+    assert_eq!((block.issued, block.left, block.is_closed()), (3, 0, true));
+    let block = place.books.blocks().await.unwrap()[0];
+    assert_eq!((block.issued, block.left, block.is_closed()), (3, (1 << 20) - 3, false));
 }
 
 fn copy_all(from: &std::path::Path, to: &std::path::Path) {
@@ -300,6 +306,21 @@ async fn two_writers_take_turns() {
     let place = place.reopened().await;
     place.books.close().await;
     assert_eq!(other.issue(&run("AC0001", 1), &by, now(), |_| ()).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn whoever_lets_go_leaves_the_books_to_others() {
+    let place = Place::sqlite().await.unwrap();
+    let other = Books::open(place.folder.path(), now()).await.unwrap();
+    let by = "line 2".parse().unwrap();
+    for (first, second) in [("AC0001", "AD0001"), ("AC0002", "AD0002")] {
+        place.issue(&run(first, 1)).await;
+        place.books.let_go().await;
+        assert_eq!(other.issue(&run(second, 1), &by, now(), |_| ()).await.unwrap(), 1, "{second}");
+        other.let_go().await;
+    }
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.agrees() && found.without_effect.is_empty(), "{found:?}");
 }
 
 #[tokio::test]

@@ -173,3 +173,24 @@ async fn a_long_book_is_handed_out_in_parts_and_by_years() {
     });
     assert_eq!((printed.await.unwrap().lines, seen), (2_502, 300));
 }
+
+#[tokio::test]
+async fn a_late_report_ends_the_stay_that_it_is_of() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&place::run("AB0001", 1)).await;
+    place.ship("AB0001").await;
+    let back = Event::Acquired { holder: dealer(), source: Source::Public("R-1".parse().unwrap()) };
+    place.record("AB0001", back, "2024-06-01").await.unwrap();
+    place.record("AB0001", place::sold(), "2024-03-01").await.unwrap();
+    let received = Event::Acquired { holder: dealer(), source: Source::Licensee(place.books.issuer()) };
+    place.record("AB0001", received, "2024-02-01").await.unwrap();
+    for view in [View::Original, View::Corrected, View::Both] {
+        let (_, lines) = print(&place, view, Some(&place.key("AB0001"))).await;
+        let expected = [
+            format!("AB0001: 2024-01-02 manufactured #1 | 2024-02-01 {DEALER} #2 | "),
+            format!("AB0001: 2024-02-01 {MAKER} #5 | 2024-03-01 Form 4473 number T-0815 #4 | "),
+            "AB0001: 2024-06-01 public, reference R-1 #3 | - | ".to_owned(),
+        ];
+        assert_eq!(words(&lines), expected, "{view:?}");
+    }
+}

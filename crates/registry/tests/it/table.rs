@@ -8,7 +8,7 @@ use registry::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::place::{MODEL, Place, dealer, now, run, sold};
+use crate::place::{self, MODEL, Place, dealer, now, run, sold};
 
 const MAPPING: &str = r#"
 dates = "%m/%d/%Y"
@@ -316,6 +316,52 @@ async fn the_same_table_is_not_taken_twice() {
     let (_, rejected) = import(&place, &format!("{new}{other}\n"), &options).await;
     assert_eq!(rejected.len(), 1);
     assert!(rejected[0].reason.contains("is written `Old One`"), "{rejected:?}");
+}
+
+#[tokio::test]
+async fn another_firearms_description_is_no_row_of_this_one() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("A1", 4)).await;
+    let heading = "model,serial,type,calibre,manufacturer,importer,country,disposed_on,to_licence,to_name\n";
+    let to = "2024-02-01,1-23-456-01-9A-33333,Corner Guns (synthetic)";
+    let row = |serial: &str, what: &str| format!("{MODEL},{serial},{what},{to}\n");
+    let cases = [
+        ("rifle,9 mm Luger,,,US", "the books have it with type `pistol`, not `rifle`"),
+        ("pistol,.308,,,US", "calibre `9 mm Luger`, not `.308`"),
+        (
+            "pistol,9 mm Luger,Totally Other,,US",
+            "manufacturer `Example Arms (synthetic)`, not `Totally Other`",
+        ),
+        ("pistol,9 mm Luger,,,DE", "country `US`, not `DE`"),
+        ("pistol,9 mm Luger,,Nobody,US", "importer `none`, not `Nobody`"),
+    ];
+    let options = ImportOptions { skip_rejected: true, ..ImportOptions::default() };
+    for (what, reason) in cases {
+        let (done, rejected) = import(&place, &format!("{heading}{}", row("A1", what)), &options).await;
+        assert_eq!((done.unwrap().entries, rejected.len()), (0, 1), "{what}");
+        assert!(rejected[0].reason.contains(reason), "{rejected:?}");
+    }
+    // Said of what the table itself brought in above, and of what was corrected.
+    let made = "model,serial,type,calibre,country,made_on,disposed_on,to_licence,to_name\n";
+    let table = format!(
+        "{made}{MODEL},N1,rifle,.308,US,2024-01-02,,,\n{MODEL},N1,pistol,.308,US,,{to}\n{MODEL},N1,rifle,.308,US,,{to}\n"
+    );
+    let (done, rejected) = import(&place, &table, &options).await;
+    assert_eq!(done.unwrap().entries, 2, "{rejected:?}");
+    assert!(
+        rejected[0].line == 3 && rejected[0].reason.contains("type `rifle`, not `pistol`"),
+        "{rejected:?}"
+    );
+    let description =
+        Some(registry::Description { calibre: ".45 ACP".parse().unwrap(), ..place::description() });
+    let reason = "the calibre was mistyped".parse().unwrap();
+    let entry = place.books.history(&place.key("A2")).await.unwrap().unwrap().entries[0].number;
+    let correction = Correction { firearm: place.key("A2"), entry, becomes: None, description, reason };
+    place.books.correct(&correction, &"clerk".parse().unwrap(), now()).await.unwrap();
+    for (what, entries) in [("pistol,9 mm Luger,,,US", 0), ("pistol,45acp,EXAMPLE ARMS (Synthetic),,us", 1)] {
+        let (done, rejected) = import(&place, &format!("{heading}{}", row("A2", what)), &options).await;
+        assert_eq!(done.unwrap().entries, entries, "{what}: {rejected:?}");
+    }
 }
 
 #[tokio::test]
