@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use symbology::Code;
+use symbology::{Code, Scheme};
 
 use crate::books::{Books, history};
 use crate::chain::{Beyond, Chain, ChainEnd, TimeToCrime, chain, chain_on, time_to_crime};
@@ -14,7 +14,7 @@ use crate::encode;
 use crate::entries::lies_ahead;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, View};
-use crate::firearm::{Firearm, FirearmKey, Licensee, Part};
+use crate::firearm::{Firearm, FirearmKey, FirearmKind, Licensee, Part};
 use crate::names::{CaseNumber, CrimeCode, Ori, Person, Reason};
 use crate::placement::{Place, places};
 use crate::rules;
@@ -173,6 +173,17 @@ pub struct Traced {
     /// True when the reference of a retail sale is withheld until it is asked for in a second step, see
     /// [`Books::trace_reference`].
     pub reference_withheld: bool,
+}
+
+impl Traced {
+    /// The code as it stands on the mark: on the rounds of a box it has other check characters (`round-1`) than on a firearm.
+    pub fn marked_code(&self) -> String {
+        if self.firearm.description.kind != FirearmKind::Ammunition {
+            return self.code.to_string();
+        }
+        let word: Vec<u8> = self.code.symbols().iter().map(|symbol| symbol.value()).collect();
+        Scheme::round_1().text(&word)
+    }
 }
 
 /// Where a marked part was on the day of recovery, or is now when no day was given.

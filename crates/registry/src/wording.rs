@@ -34,11 +34,18 @@ pub(crate) fn statement(outcome: &TraceOutcome, request: &TraceRequest) -> Vec<S
             vec![format!("{} belongs to another issuer; ask the directory of prefixes", list(elsewhere))]
         }
     };
-    lines.push(
+    let lead = if of_box(outcome) {
+        "A case is a lead to a box of cartridges, never to a person: cases can be carried to a scene."
+    } else {
         "A case is a lead to a firearm, never to a person: cases can be carried to a scene, and parts can be replaced."
-            .to_owned(),
-    );
+    };
+    lines.push(lead.to_owned());
     lines
+}
+
+fn of_box(outcome: &TraceOutcome) -> bool {
+    let (TraceOutcome::Found(traced) | TraceOutcome::ChainEnds(traced)) = outcome else { return false };
+    traced.firearm.description.kind == FirearmKind::Ammunition
 }
 
 fn traced_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
@@ -79,7 +86,11 @@ fn box_lines(traced: &Traced, request: &TraceRequest) -> Vec<String> {
     let (key, description) = (&traced.firearm.key, &traced.firearm.description);
     let mut lines = vec![format!(
         "code {} is that of box {} of {} by {}, calibre {}",
-        traced.code, key.serial, key.model, description.manufacturer, description.calibre,
+        traced.marked_code(),
+        key.serial,
+        key.model,
+        description.manufacturer,
+        description.calibre,
     )];
     lines.push(match &traced.chain.end {
         ChainEnd::RetailSale(RetailSale { dealer, on, form_4473: Some(record) }) => {

@@ -223,6 +223,7 @@ impl Node {
             statements: self.statements.verifier().to_string(),
             log: self.log.verifier().to_string(),
             log_ended: self.log_ended.clone(),
+            sealing: Some(self.sealing.clone()).filter(|_| self.config.role == NodeRole::Issuer),
             tls: self.tls.as_ref().map(|tls| tls.pin().to_owned()),
         }
     }

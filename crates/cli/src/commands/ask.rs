@@ -12,7 +12,7 @@ use server::roles::{Agency, answer_json};
 use server::{Client, Clock, Node};
 use uuid::Uuid;
 
-use super::trace::{Earlier, Trace};
+use super::trace::{Earlier, Trace, on_rounds};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -41,7 +41,9 @@ fn question(arguments: &Trace, request: TraceRequest) -> Result<Question, Failur
         }
         _ => QuestionKind::Chain {},
     };
-    let codes = request.codes.iter().map(|one| AskedCode { code: one.code, posterior: one.posterior });
+    let on_round = on_rounds(arguments)?;
+    let codes =
+        request.codes.iter().map(|one| AskedCode { code: one.code, on_round, posterior: one.posterior });
     Ok(Question {
         schema: Question::SCHEMA.to_owned(),
         id: Uuid::now_v7(),

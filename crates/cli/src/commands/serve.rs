@@ -47,6 +47,12 @@ pub(crate) fn serve(arguments: &Serve) -> Result<Exit, Failure> {
         let server = server.or_exit(Exit::Environment, "cannot serve")?;
         let (name, address) = (&node.config.name, server.address());
         files::remark(format!("{} {name} listens on {address}", role.as_str()));
+        if node.config.tls.is_none() && !address.ip().is_loopback() && !arguments.proxied {
+            files::remark(
+                "warning: without TLS, passwords, sessions and the node's token can be read on the way\nhint: `microstamp node \
+                 certificate`; or listen on loopback behind a proxy that ends TLS; where one stands on another machine, say --proxied",
+            );
+        }
         told_to_stop().await.or_exit(Exit::Environment, "cannot wait for signals")?;
         server.stop().await;
         files::remark(format!("{name} stopped"));

@@ -13,8 +13,9 @@ use registry::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use server::api::WrittenCode;
 use sha2::{Digest as _, Sha256};
-use symbology::{Code, Scheme};
+use symbology::Scheme;
 use uuid::Uuid;
 
 use super::books::{failure, open, wait};
@@ -102,6 +103,8 @@ impl FromStr for Earlier {
     }
 }
 
+/// The scheme of serialised ammunition.
+const ROUNDS: &str = "round-1";
 /// How far the printed probabilities of a reading may be from 1 together.
 const ROUNDING: f64 = 1e-6;
 
@@ -109,6 +112,8 @@ const ROUNDING: f64 = 1e-6;
 #[derive(Deserialize)]
 struct ReadingFile {
     schema: String,
+    #[serde(default)]
+    scheme: String,
     outcome: String,
     candidates: Vec<CandidateLine>,
     /// Probability of everything that is not listed.
@@ -117,7 +122,7 @@ struct ReadingFile {
 
 #[derive(Deserialize)]
 struct CandidateLine {
-    code: Code,
+    code: WrittenCode,
     posterior: f64,
 }
 
@@ -215,7 +220,14 @@ fn codes_read(bytes: &[u8]) -> Result<Vec<CandidateCode>, String> {
         return Err(format!("its candidates and `other` add up to {sum}, not to 1"));
     }
     let likely = reading.candidates.iter().filter(|one| one.posterior > 0.0);
-    Ok(likely.map(|one| CandidateCode { code: one.code, posterior: one.posterior }).collect())
+    Ok(likely.map(|one| CandidateCode { code: one.code.code, posterior: one.posterior }).collect())
+}
+
+/// Whether the codes are those of rounds, whose check characters are others: of a reading, what it says itself.
+pub(super) fn on_rounds(arguments: &Trace) -> Result<bool, Failure> {
+    let Some(file) = &arguments.reading else { return Ok(arguments.scheme == ROUNDS) };
+    let reading = serde_json::from_slice::<ReadingFile>(&files::read(file)?);
+    Ok(reading.is_ok_and(|reading| reading.scheme == ROUNDS))
 }
 
 fn candidate(scheme: &Scheme, text: &str) -> Result<CandidateCode, Failure> {

@@ -19,6 +19,14 @@ async fn a_box_of_ammunition_is_traced_to_its_sale() {
     let text = answer.statement.join("\n");
     assert!(text.contains("is that of box BOX0001 of M9 (synthetic)") && !text.contains("4473"), "{text}");
     assert!(text.contains("the sale record is withheld") && !text.contains("T-0815"), "{text}");
+    // What is told is the code that stands on the rounds, whose check characters are others than on a firearm.
+    let word: Vec<u8> = issued[0].code.symbols().iter().map(|symbol| symbol.value()).collect();
+    let on_rounds = symbology::Scheme::round_1().text(&word);
+    assert!(text.contains(&on_rounds) && !text.contains(&issued[0].code.to_string()), "{text}");
+    assert!(
+        text.contains("lead to a box of cartridges") && !text.contains("parts can be replaced"),
+        "{text}"
+    );
     let approved = registry::TraceRequest { approver: Some("sgt. example".parse().unwrap()), ..request };
     let first = place.books.trace(&approved, now()).await.unwrap();
     assert!(!first.statement.join("\n").contains("T-0815"), "{first:?}");

@@ -91,7 +91,11 @@ impl Federation {
             reason: "case recovered at a scene".parse()?,
             requester: "det. example".parse()?,
             approver: "sgt. example".parse()?,
-            codes: vec![AskedCode { code: self.codes[at % self.codes.len()], posterior: 0.9999 }],
+            codes: vec![AskedCode {
+                code: self.codes[at % self.codes.len()],
+                on_round: false,
+                posterior: 0.9999,
+            }],
             reading_sha256: Some("ab".repeat(32)),
             typed_by: None,
             recovered_on: Some("2025-04-01".parse()?),

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use registry::names::{CaseNumber, LicenceNumber, PartyName, Person, Reference};
-use registry::{Chain, ChainEnd, FirearmKey, PartState, RetailSale, Role, TimeToCrime, TraceOutcome, Traced};
+use registry::{
+    Chain, ChainEnd, FirearmKey, FirearmKind, PartState, RetailSale, Role, TimeToCrime, TraceOutcome, Traced,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use symbology::Code;
@@ -87,6 +89,9 @@ pub enum OutcomeName {
 pub struct FirearmAnswer {
     /// The code.
     pub code: Code,
+    /// The code as it stands on the rounds of a box, where its check characters are others than on a firearm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_rounds: Option<String>,
     /// Its posterior in the reading, nine decimals.
     pub posterior: String,
     /// Its share after codes that were never issued are struck out, nine decimals.
@@ -308,6 +313,7 @@ impl FirearmAnswer {
         };
         Self {
             code: traced.code,
+            on_rounds: Some(traced.marked_code()).filter(|_| description.kind == FirearmKind::Ammunition),
             posterior: format!("{:.9}", traced.posterior),
             posterior_given_issued: format!("{:.9}", traced.posterior_given_issued),
             licence: key.licence.clone(),

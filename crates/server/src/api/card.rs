@@ -29,6 +29,9 @@ pub struct NodeCard {
     /// ([`transparency::LogEnd`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_ended: Option<String>,
+    /// Key to which requests to an issuer's node are sealed; without it they are sent in clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<SealingPublicKey>,
     /// SHA-256 of the public key of its certificate (`SubjectPublicKeyInfo`), 64 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,

@@ -9,7 +9,7 @@ pub use answer::{
     Answer, Evidence, FirearmAnswer, LinkAnswer, OutcomeName, Pending, SealedAnswer, chain_end,
 };
 pub use card::{AgencyCard, DealerCard, IssuerCard, NodeCard, PublicKey, WitnessCard};
-pub use names::{NodeName, NodeNameError};
+pub use names::{NodeName, NodeNameError, WrittenCode};
 pub use question::{
     AskedCode, AttachedReading, DealerDisposition, DealerStatement, EntryDraft, PendingQuery, Question,
     QuestionKind, Urgency,

@@ -2,8 +2,60 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+use symbology::{Code, CodeError, Scheme};
+
+/// The scheme whose spelling of a code stands on rounds.
+static ROUNDS: LazyLock<Scheme> = LazyLock::new(Scheme::round_1);
+
+/// A code as it stands on a mark: in the spelling of firearms (`open-1`), or in that of rounds (`round-1`), whose check characters are
+/// others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct WrittenCode {
+    /// The code.
+    pub code: Code,
+    /// Whether it is spelled as on rounds.
+    pub on_round: bool,
+}
+
+impl FromStr for WrittenCode {
+    type Err = CodeError;
+
+    fn from_str(text: &str) -> Result<Self, CodeError> {
+        let of_firearm = text.parse().map(|code| Self { code, on_round: false });
+        of_firearm.or_else(|error| match ROUNDS.code(text) {
+            Ok(code) => Ok(Self { code, on_round: true }),
+            Err(_) => Err(error),
+        })
+    }
+}
+
+impl TryFrom<String> for WrittenCode {
+    type Error = CodeError;
+
+    fn try_from(text: String) -> Result<Self, CodeError> {
+        text.parse()
+    }
+}
+
+impl From<WrittenCode> for String {
+    fn from(code: WrittenCode) -> Self {
+        code.to_string()
+    }
+}
+
+impl fmt::Display for WrittenCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.on_round {
+            let word: Vec<u8> = self.code.symbols().iter().map(|symbol| symbol.value()).collect();
+            return f.write_str(&ROUNDS.text(&word));
+        }
+        self.code.fmt(f)
+    }
+}
 
 /// A name that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use symbology::Code;
 use uuid::Uuid;
 
+use super::names::WrittenCode;
+
 /// A question, JSON schema `microstamp.question/1`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,12 +52,34 @@ pub struct Question {
 
 /// One code of a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "Written", into = "Written")]
 pub struct AskedCode {
     /// The code.
     pub code: Code,
+    /// Whether it was read off a round, where its check characters are others.
+    pub on_round: bool,
     /// Its posterior probability, 0 to 1.
     pub posterior: f64,
+}
+
+/// The same in JSON: the code is spelled as it stands on the mark.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    code: WrittenCode,
+    posterior: f64,
+}
+
+impl From<Written> for AskedCode {
+    fn from(Written { code: WrittenCode { code, on_round }, posterior }: Written) -> Self {
+        Self { code, on_round, posterior }
+    }
+}
+
+impl From<AskedCode> for Written {
+    fn from(AskedCode { code, on_round, posterior }: AskedCode) -> Self {
+        Self { code: WrittenCode { code, on_round }, posterior }
+    }
 }
 
 /// A reading that an examiner attaches to a question that waits.

@@ -363,15 +363,26 @@ async fn questions(
 }
 
 /// What waits for an approver or a dealer, and until when.
-async fn desk_reminders(State(people): State<People>, headers: HeaderMap) -> Answer {
+async fn desk_reminders(
+    State(people): State<People>,
+    headers: HeaderMap,
+    page: Result<Query<Page<Uuid>>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
     let signed = people.permit(&headers, Action::SeeQuestions).await?;
-    Ok(respond(people.desk()?.waiting_list(own(&signed)).to_string()))
+    let page = paged(page)?;
+    let list = people.desk()?.waiting_list(own(&signed), (page.after, page.most()?));
+    Ok(respond(list.to_string()))
 }
 
 /// Which dealers an issuer's answers wait for, and until when.
-async fn dealers_reminders(State(people): State<People>, headers: HeaderMap) -> Answer {
+async fn dealers_reminders(
+    State(people): State<People>,
+    headers: HeaderMap,
+    page: Result<Query<Page<Uuid>>, axum::extract::rejection::QueryRejection>,
+) -> Answer {
     people.permit(&headers, Action::SeeReminders).await?;
-    Ok(respond(people.issuer()?.waiting_list().to_string()))
+    let page = paged(page)?;
+    Ok(respond(people.issuer()?.waiting_list((page.after, page.most()?)).to_string()))
 }
 
 async fn question(State(people): State<People>, Named(id): Named, headers: HeaderMap) -> Answer {

@@ -20,7 +20,7 @@ use transparency::{FolderStore, Resource, TileStore as _};
 use crate::api::NodeName;
 use crate::clock::Clock;
 use crate::config::Node;
-use crate::federation::{Message, Sealed, sign_answer};
+use crate::federation::{Message, SEALED_REQUEST, Sealed, disclose, sign_answer};
 use crate::ledger::LogState;
 use crate::problem::{Problem, ProblemKind};
 use crate::roles::{Agency, AskError, Cosigned, DirectoryKeeper, Issuer, WitnessNode};
@@ -384,7 +384,7 @@ async fn file_of(folder: PathBuf, cosigned: Option<&Cosigned>, path: &str) -> Re
     }
 }
 
-/// Reads a request as the signature sees it: the target is this node's public address and the path.
+/// Reads a request as the signature sees it: the target is this node's public address and the path. One that was sealed is opened.
 async fn read(node: &Node, request: Request) -> Result<(Message, Bytes), Problem> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
@@ -395,7 +395,13 @@ async fn read(node: &Node, request: Request) -> Result<(Message, Bytes), Problem
         }
     }
     let content = to_bytes(body, LIMIT).await;
-    Ok((message, content.map_err(|_| ProblemKind::TooLarge.because("a question has at most 256 KiB"))?))
+    let content = content.map_err(|_| ProblemKind::TooLarge.because("a question has at most 256 KiB"))?;
+    if message.field("content-type").as_deref() != Some(SEALED_REQUEST) {
+        return Ok((message, content));
+    }
+    let opened = disclose(&message.start, &content, &node.opening);
+    let (message, content) = opened.map_err(|error| ProblemKind::Malformed.because(error))?;
+    Ok((message, content.into()))
 }
 
 /// The answer, signed and bound to the request; also a refusal is signed when there is a signature to bind it to.

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use symbology::Prefix;
+use symbology::{Code, Prefix};
 use transparency::Note;
 
 use super::{Clause, question};
@@ -21,8 +21,9 @@ use crate::api::{AgencyCard, Answer, Evidence, OutcomeName, Question, SealedAnsw
 use crate::app::{DoorRules, Doors, serve};
 use crate::client::Client;
 use crate::config::Node;
-use crate::federation::{Message, OpeningKey, Sealed, content_key, sign_answer};
+use crate::federation::{Message, OpeningKey, Sealed, content_key, disclose, sign_answer};
 use crate::ledger::Entered;
+use crate::roles::fields_record;
 
 /// How an answer is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ enum Trick {
     OtherStatement,
     TwoStatements,
     OtherQuestion,
+    NoEvidence,
+    OtherCode,
     Refusal,
     UnsignedRefusal,
     TooLarge,
@@ -49,7 +52,7 @@ enum Trick {
 }
 
 /// The tricks, each with the section of `docs/federation.md` and what the agency must do.
-const TRICKS: [(Trick, &str, &str); 19] = [
+const TRICKS: [(Trick, &str, &str); 21] = [
     (Trick::Good, "4.3", "a good answer is taken"),
     (Trick::Unsigned, "4.3", "an answer without a signature is refused"),
     (Trick::OtherKey, "4.3", "an answer signed with another key is refused"),
@@ -65,6 +68,8 @@ const TRICKS: [(Trick, &str, &str); 19] = [
     (Trick::OtherStatement, "4.4", "a statement signed with another key is refused"),
     (Trick::TwoStatements, "4.4", "a statement with something behind it is refused"),
     (Trick::OtherQuestion, "4.4", "a statement about another question is refused"),
+    (Trick::NoEvidence, "4.3", "an answer without its entries in the issuer's log is refused"),
+    (Trick::OtherCode, "4.4", "an answer that tells of a code that was not asked is refused"),
     (Trick::Refusal, "4.2", "a signed refusal is passed on as one"),
     (Trick::UnsignedRefusal, "4.2", "a refusal without a signature is not believed"),
     (Trick::TooLarge, "2", "an answer that is too large is refused"),
@@ -141,11 +146,12 @@ async fn answer(State(stage): State<Arc<Stage>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let url = &stage.tester.config.url;
-    let mut message = Message::request(parts.method.as_str(), &format!("{url}{path}"));
-    for (name, value) in &parts.headers {
-        message = message.with(name.as_str(), value.to_str().unwrap_or_default());
-    }
+    let message = Message::request(parts.method.as_str(), &format!("{url}{path}"));
     let content = to_bytes(body, 256 << 10).await.unwrap_or_default();
+    // The directory names a key for the tester's node, so an agency that keeps to it asks under seal.
+    let Ok((message, content)) = disclose(&message.start, &content, &stage.tester.opening) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
     let Ok(asked) = serde_json::from_slice::<Question>(&content) else {
         return StatusCode::NOT_FOUND.into_response();
     };
@@ -218,7 +224,8 @@ impl Stage {
             }
             _ => {}
         }
-        let opened = serde_json::to_vec(&self.sealed_answer(trick, asked)?).map_err(|error| words(&error))?;
+        let answer = self.sealed_answer(trick, request, asked)?;
+        let opened = serde_json::to_vec(&answer).map_err(|error| words(&error))?;
         if trick == Trick::NotSealed {
             return Ok(opened);
         }
@@ -232,14 +239,19 @@ impl Stage {
     fn sealed_answer(
         &self,
         trick: Trick,
+        request: &Message,
         (asked, content): (&Question, &[u8]),
     ) -> Result<SealedAnswer, String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
         let hash =
             if trick == Trick::OtherQuestion { Sha256::digest(b"another") } else { Sha256::digest(content) };
+        let mut not_issued: Vec<Code> = asked.codes.iter().map(|one| one.code).collect();
+        if trick == Trick::OtherCode {
+            not_issued.extend("K7AAAA".parse::<Code>());
+        }
         let answer = Answer {
             outcome: OutcomeName::NotIssued,
-            not_issued: asked.codes.iter().map(|one| one.code).collect(),
+            not_issued,
             statement: vec!["conformance test: no such code was issued".to_owned()],
             ..Answer::blank(asked, hex::encode(hash), (&self.tester.config.name, Timestamp::now()))
         };
@@ -251,11 +263,21 @@ impl Stage {
         let other = other.map_err(|error| words(&error))?;
         let key = if trick == Trick::OtherStatement { &other } else { &self.tester.statements };
         let statement = Note::sign(&line, key).map_err(|error| words(&error))?.to_string();
-        let none = Entered { index: 0, salt: "00".repeat(32), record: "{}".to_owned() };
         let log = self.tester.log.verifier().name().to_owned();
-        let evidence = Evidence { log, question: none.clone(), answer: none };
+        let asked = json!({"content": String::from_utf8_lossy(content), "request": fields_record(request)});
+        let evidence = Evidence {
+            log,
+            question: entered(0, trick, &json!({"kind": "question", "body": asked})),
+            answer: entered(1, trick, &json!({"kind": "answer", "body": {"statement": statement}})),
+        };
         Ok(SealedAnswer { schema: "microstamp.sealed-answer/1".to_owned(), statement, evidence })
     }
+}
+
+/// An entry as it would stand in the issuer's log.
+fn entered(index: u64, trick: Trick, record: &Value) -> Entered {
+    let record = if trick == Trick::NoEvidence { "{}".to_owned() } else { record.to_string() };
+    Entered { index, salt: "5a".repeat(32), record }
 }
 
 fn respond(answer: &Message, content: Vec<u8>) -> Response {

@@ -75,6 +75,9 @@ impl Known {
         self.name(&node.name, role)?;
         self.key(node.signing.key().as_bytes().to_vec(), name)?;
         self.key(named(name, &node.statements)?.public_bytes(), name)?;
+        if let Some(sealing) = &node.sealing {
+            self.key(sealing.bytes(), name)?;
+        }
         named(name, &node.log)?;
         self.log(name, &node.log)?;
         check_end(name, node.log_ended.as_deref(), Some(&node.log))?;

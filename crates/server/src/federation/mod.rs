@@ -3,6 +3,7 @@
 mod digest;
 mod directory;
 mod entries;
+mod envelope;
 mod exchange;
 mod fields;
 mod limits;
@@ -14,6 +15,7 @@ mod signature;
 pub use digest::content_digest;
 pub use directory::{Directory, DirectoryContent, DirectoryError, Route, delegate};
 pub(crate) use entries::same_address;
+pub(crate) use envelope::{SEALED_REQUEST, disclose, enclose};
 pub use exchange::{
     LABEL, SignedRequest, WINDOW, check_answer, content_key, sign_answer, sign_request, verify_request,
 };

@@ -1,4 +1,5 @@
-//! Answers sealed to the agency's key with HPKE (RFC 9180), so that whoever relays them sees nothing.
+//! Answers sealed to the agency's key with HPKE (RFC 9180), so that whoever relays them reads nothing, nor tells by the length what was
+//! answered.
 //!
 //! DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM in base mode, one message each. That the issuer wrote it is shown by
 //! the HTTP signature and the signed statement inside, not by HPKE.
@@ -16,6 +17,8 @@ type PrivateKey = <X25519HkdfSha256 as hpke::Kem>::PrivateKey;
 
 const SCHEMA: &str = "microstamp.sealed/1";
 const INFO: &[u8] = b"microstamp sealed answer v1";
+/// Answers are made as long as a multiple of this by white space behind them.
+const STEP: usize = 16 << 10;
 
 /// What is wrong with a sealed content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,9 +27,7 @@ pub enum SealError {
     #[error("{0}")]
     Malformed(&'static str),
     /// It does not open: sealed to another key, for another request, or altered.
-    #[error(
-        "the answer does not open: it was sealed to another key, belongs to another request, or was altered"
-    )]
+    #[error("it does not open: it was sealed to another key or for another place, or was altered")]
     DoesNotOpen,
 }
 
@@ -80,14 +81,26 @@ impl Sealed {
     /// # Errors
     /// [`SealError::Malformed`] for a key that is no point of the curve.
     pub fn seal(content: &[u8], key: &SealingPublicKey, request: &str) -> Result<Self, SealError> {
+        Self::close((content, STEP), key, INFO, request)
+    }
+
+    /// Seals a content for one purpose, with white space behind it up to the next multiple of a step.
+    pub(super) fn close(
+        (content, step): (&[u8], usize),
+        key: &SealingPublicKey,
+        purpose: &[u8],
+        bound_to: &str,
+    ) -> Result<Self, SealError> {
+        let mut content = content.to_vec();
+        content.resize(content.len().next_multiple_of(step), b' ');
         let bad = |_| SealError::Malformed("the recipient's key is no X25519 key");
         let public = PublicKey::from_bytes(&key.0).map_err(bad)?;
         let (enc, ciphertext) = single_shot_seal_with_rng::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeS::Base,
             &public,
-            INFO,
-            content,
-            request.as_bytes(),
+            purpose,
+            &content,
+            bound_to.as_bytes(),
             &mut rand::rng(),
         )
         .map_err(bad)?;
@@ -104,6 +117,16 @@ impl Sealed {
     /// # Errors
     /// [`SealError`].
     pub fn open(&self, key: &OpeningKey, request: &str) -> Result<Vec<u8>, SealError> {
+        self.open_as(key, INFO, request)
+    }
+
+    /// Opens what was sealed for this purpose.
+    pub(super) fn open_as(
+        &self,
+        key: &OpeningKey,
+        purpose: &[u8],
+        bound_to: &str,
+    ) -> Result<Vec<u8>, SealError> {
         if self.schema != SCHEMA {
             return Err(SealError::Malformed("the schema is not microstamp.sealed/1"));
         }
@@ -114,15 +137,17 @@ impl Sealed {
             |text: &str| STANDARD.decode(text).map_err(|_| SealError::Malformed("a part is not base64"));
         let enc = <X25519HkdfSha256 as hpke::Kem>::EncappedKey::from_bytes(&bytes(&self.enc)?)
             .map_err(|_| SealError::DoesNotOpen)?;
-        single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
+        let opened = single_shot_open::<AesGcm256, HkdfSha256, X25519HkdfSha256>(
             &OpModeR::Base,
             &key.private,
             &enc,
-            INFO,
+            purpose,
             &bytes(&self.ciphertext)?,
-            request.as_bytes(),
+            bound_to.as_bytes(),
         )
-        .map_err(|_| SealError::DoesNotOpen)
+        .map_err(|_| SealError::DoesNotOpen)?;
+        // The spaces that made it longer; what is sealed is text that ends in none.
+        Ok(opened.trim_ascii_end().to_vec())
     }
 }
 

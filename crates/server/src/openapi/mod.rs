@@ -250,7 +250,8 @@ fn desk() -> Vec<Operation> {
         signed_in("/agency/v1/reminders", "get", "What waits for an approver or a dealer, and until when")
             .at(AGENCY)
             .gives("Reminders")
-            .answers(&[200, 401, 403]),
+            .paged(&json!({"type": "string", "format": "uuid"}))
+            .answers(&[200, 400, 401, 403]),
         one("/agency/v1/questions/{id}", "get", "One question and its answer")
             .answers(&[200, 401, 403, 404, 503]),
         one(
@@ -305,7 +306,8 @@ fn books() -> Vec<Operation> {
             .answers(&[200, 400, 401, 403, 503]),
         own("/registry/v1/reminders", "get", "Which dealers the issuer's answers wait for, and until when")
             .gives("Reminders")
-            .answers(&[200, 401, 403]),
+            .paged(&json!({"type": "string", "format": "uuid"}))
+            .answers(&[200, 400, 401, 403]),
         own("/registry/v1/entries", "post", "Record an entry in the issuer's books")
             .takes("EntryDraft")
             .gives("Entered")

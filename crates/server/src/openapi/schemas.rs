@@ -82,7 +82,8 @@ fn of_desk() -> Value {
         "FiledQuestions": every(&json!({
             "questions": list(&reference("FiledQuestion")), "next": {"type": ["string", "null"]}})),
         "Reminders": every(&json!({
-            "schema": {"const": "microstamp.reminders/1"}, "waiting": list(&every(&waiting)), "more": {"type": "boolean"}})),
+            "schema": {"const": "microstamp.reminders/1"}, "waiting": list(&every(&waiting)), "more": {"type": "boolean"},
+            "next": {"type": ["string", "null"], "format": "uuid"}})),
         "PendingQuery": every(&json!({"schema": {"const": "microstamp.pending-query/1"}})),
         "DealerStatement": every(&json!({
             "schema": {"const": "microstamp.dealer-statement/1"}, "question": uuid, "by": person(),
@@ -133,7 +134,8 @@ fn of_answers() -> Value {
                 "outcome": outcome, "statement": list(&json!({"type": "string"})), "firearm": {"type": "object"}}},
         "Trace": {"oneOf": [
             every(&json!({"answer": reference("Answer"), "issuer_log": issuers_place, "agency_log": place})),
-            every(&json!({"error": {"type": "string"}}))]},
+            {"type": "object", "required": ["error"], "additionalProperties": false,
+                "properties": {"error": {"type": "string"}, "issuer": {"type": ["string", "null"]}}}]},
         "Traces": every(&json!({
             "schema": {"const": "microstamp.traces/1"}, "answers": list(&reference("Trace"))})),
         "Sealed": every(&json!({
@@ -151,7 +153,7 @@ fn of_nodes() -> Value {
         "cells": list(&every(&cell))});
     let card = json!({
         "name": {"type": "string"}, "url": {"type": "string"}, "signing": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-        "statements": {"type": "string"}, "log": {"type": "string"}, "log_ended": {"type": "string"}, "tls": {"type": "string"}});
+        "statements": {"type": "string"}, "log": {"type": "string"}, "log_ended": {"type": "string"}, "sealing": {"type": "string"}, "tls": {"type": "string"}});
     json!({
         "Statistics": every(&json!({
             "schema": {"const": "microstamp.statistics/1"}, "suppressed_below": {"type": "integer"},

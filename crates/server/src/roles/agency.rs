@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 use transparency::{Note, VerifierKey};
 use uuid::Uuid;
 
+use super::evidence::{check_evidence, check_told};
 use super::holder::DirectoryHolder;
 use super::issuer::{StartError, fields_record};
 use super::witnessing::{Cosigned, Watched};
@@ -18,7 +19,7 @@ use crate::client::{Client, ClientError, status};
 use crate::clock::Clock;
 use crate::config::Node;
 use crate::federation::{
-    Directory, Message, Route, Sealed, SignatureError, check_answer, content_key, sign_request,
+    Directory, Message, Route, Sealed, SignatureError, check_answer, content_key, enclose, sign_request,
 };
 use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
@@ -67,6 +68,16 @@ pub enum AskError {
         /// Why.
         reason: String,
     },
+}
+
+impl AskError {
+    /// The issuer that gave no answer, and may give one when it is asked again.
+    fn silent(&self) -> Option<&NodeName> {
+        match self {
+            Self::Unreachable { issuer, .. } | Self::Refused { issuer, status: 500.., .. } => Some(issuer),
+            _ => None,
+        }
+    }
 }
 
 /// A question and its answer, both in both logs.
@@ -163,7 +174,8 @@ impl Agency {
         self.exchange(issuer, (question.id, None), &content).await
     }
 
-    /// Asks an issuer the same question again: what became of it where a person must answer.
+    /// Asks an issuer the same question again: what became of it where a person must answer, or where it was away while others
+    /// answered.
     ///
     /// # Errors
     /// [`AskError`].
@@ -175,7 +187,12 @@ impl Agency {
             let detail = format!("{issuer} gave no answer to a question of that number");
             AskError::Here(ProblemKind::NotFound.because(detail))
         };
-        let answered = self.ledger.find(Key::new(&answer_of(issuer), question)).map_err(here)?;
+        let its_own = self.ledger.find(Key::new(&answer_of(issuer), question)).map_err(here)?;
+        // All were asked the same.
+        let answered = match its_own {
+            None => self.ledger.find(Key::new(ANSWERED, question)).map_err(here)?,
+            its_own => its_own,
+        };
         let entry = answered.and_then(|stored| stored.body["entry"].as_u64()).ok_or_else(unknown)?;
         let asked = self.ledger.from_entry(entry, 1).map_err(here)?;
         let asked = asked.first().filter(|stored| stored.entered.index == entry);
@@ -204,7 +221,9 @@ impl Agency {
         });
         let question = self.enter(Act::new("question", body), now).await?;
         let name = || issuer.node.name.clone();
-        let (answer, sealed) = match self.client.send(&request, content.to_vec()).await {
+        let (sent, body) = enclose(&request, content.to_vec(), &issuer.node)
+            .map_err(|error| AskError::Here(ProblemKind::Fault.because(error)))?;
+        let (answer, sealed) = match self.client.send(&sent, body).await {
             Ok(answer) => answer,
             Err(source) => {
                 let body = json!({"question": id, "issuer": issuer.node.name, "reason": source.to_string()});
@@ -262,6 +281,8 @@ impl Agency {
             return Err(bad(&"it answers another question"));
         }
         directory.check_authority(&answer, self.clock.now()).map_err(|error| bad(&error))?;
+        check_evidence(&sealed, &issuer.node, (request, asked)).map_err(|error| bad(&error))?;
+        check_told(&answer, asked).map_err(|error| bad(&error))?;
         Ok((answer, sealed))
     }
 
@@ -326,7 +347,7 @@ pub fn answer_json(asked: &Result<Asked, AskError>) -> serde_json::Value {
                 "agency_log": {"question": asked.question.index, "answer": asked.answered.index},
             })
         }
-        Err(error) => json!({"error": error.to_string()}),
+        Err(error) => json!({"error": error.to_string(), "issuer": error.silent()}),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::api::{DealerStatement, NodeCard, PendingQuery};
 use crate::client::{Client, status};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node};
-use crate::federation::{Sealed, check_answer, content_key, sign_request};
+use crate::federation::{Sealed, check_answer, content_key, enclose, sign_request};
 
 /// A dealer's keys and client.
 pub struct Dealer {
@@ -54,7 +54,8 @@ impl Dealer {
         let words = |error: &dyn std::fmt::Display| error.to_string();
         let request =
             sign_request(&target, &content, key, self.clock.now()).map_err(|error| words(&error))?;
-        let (answer, content) = self.client.send(&request, content).await.map_err(|error| words(&error))?;
+        let (sent, body) = enclose(&request, content, issuer).map_err(|error| words(&error))?;
+        let (answer, content) = self.client.send(&sent, body).await.map_err(|error| words(&error))?;
         let key = (&*issuer.key_id(), &issuer.signing);
         check_answer(&answer, &content, &request, key).map_err(|error| words(&error))?;
         if status(&answer) != 200 {

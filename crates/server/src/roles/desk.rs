@@ -1,23 +1,24 @@
 //! An agency's desk: a requester files a question, and it is asked when an approver, somebody else, says so.
 //!
-//! The desk has no file of its own: every step is an act in the node's log, and what the desk knows is read from there.
+//! Every step is an act in the node's log, and what the desk knows is read from there; the file `desk.json` makes the next start quick,
+//! and nothing is approved that is not in the log as it lies on the desk.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use registry::names::{Person, Reason};
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::agency::{Agency, AskError, answer_json};
 use super::filed::{Draft, DraftKind, Filed, FiledState};
-use super::reminders::Reminders;
-use crate::access::{Roles, Signed};
+use super::held::{DeskStep, Held};
+use super::reminders::{Reminders, waiting_page};
+use crate::access::Signed;
 use crate::api::{AttachedReading, Question, QuestionKind};
 use crate::federation::check_question;
 use crate::ledger::{Act, Kept, Key, LedgerError, Stored};
@@ -25,25 +26,6 @@ use crate::problem::{Problem, ProblemKind};
 
 /// Questions on one page.
 pub(crate) const PAGE: usize = 100;
-
-/// One step, as the log holds it; `roles` are those of the account at that moment.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "kebab-case")]
-pub(crate) enum DeskStep {
-    /// The draft is text, so that the record keeps the bytes that were filed.
-    Filed { id: Uuid, by: Person, roles: Roles, draft: String, key: Option<String> },
-    /// An examiner attached a reading, here in JSON.
-    Read { id: Uuid, by: Person, roles: Roles, reading: String },
-    /// It is asked now. The hash is that of the draft that was seen, whose text stands beside it.
-    Approved { id: Uuid, by: Person, roles: Roles, draft_sha256: String, draft: String },
-    /// Nobody could be asked; it waits again.
-    NotAsked { id: Uuid, reason: String },
-    /// The end: answered, refused or withdrawn. `filed` is the whole question in JSON, so that its last record is all that
-    /// is needed to show it.
-    Closed { id: Uuid, filed: String },
-    /// A later answer to a question that waited for a dealer, in the same form.
-    Renewed { id: Uuid, filed: String },
-}
 
 /// The desk of an agency. It remembers what somebody must still answer; questions that are closed are found in the records.
 pub struct Desk {
@@ -54,8 +36,8 @@ pub struct Desk {
     reminders: [Reminders; 2],
     /// Questions that are on their way to an issuer: two clicks do not ask twice.
     asking: Mutex<HashSet<Uuid>>,
-    /// Answers that are to be asked for again.
-    again: Mutex<VecDeque<Uuid>>,
+    /// Answers that are to be asked for again, and not before when.
+    again: Mutex<VecDeque<(Timestamp, Uuid)>>,
     /// Held from looking at a question until its next step is in the log: two people cannot both take it.
     turn: tokio::sync::Mutex<()>,
     steps: AtomicU64,
@@ -73,17 +55,12 @@ impl Drop for Asking<'_> {
     }
 }
 
-/// What waits for somebody.
-#[derive(Debug, Default, Clone, Serialize, Deserialize)]
-struct Held {
-    /// Questions that were not asked yet.
-    open: BTreeMap<Uuid, Filed>,
-    /// Questions whose answer waits for a dealer: who asked, and since when.
-    awaited: BTreeMap<Uuid, (Person, Timestamp)>,
-}
-
 /// Scope of closed questions; [`closed_of`] has those of one requester.
 const CLOSED: &str = "closed question";
+/// Once a reminder came, an answer is asked for again after so long.
+const ASKED_AGAIN: SignedDuration = SignedDuration::from_hours(1);
+/// The same where nobody could be asked.
+const FAILED: SignedDuration = SignedDuration::from_mins(5);
 /// Steps after which the open questions are kept on disk anew.
 const KEEP: u64 = 1_024;
 
@@ -137,13 +114,15 @@ impl Desk {
         }
     }
 
-    /// Calls to mind what waits for an approver or a dealer, sets the gauges, and asks again for one answer whose dealer was
-    /// called to mind.
+    /// Calls to mind what waits for somebody, sets the gauges, and asks again for one answer that was called to mind: once an hour from
+    /// then on, and sooner where nobody could be asked.
     pub async fn remind(&self, now: Timestamp) {
         let (open, awaited): (Vec<_>, Vec<_>) = {
             let held = self.held();
             let open = held.open.iter().map(|(id, filed)| (*id, filed.filed_at));
-            (open.collect(), held.awaited.iter().map(|(id, (_, since))| (*id, *since)).collect())
+            let awaited = held.awaited.iter().chain(&held.silent);
+            let awaited: BTreeMap<Uuid, Timestamp> = awaited.map(|(id, (_, since))| (*id, *since)).collect();
+            (open.collect(), awaited.into_iter().collect())
         };
         let late = |(_, since): &&(Uuid, Timestamp)| Question::due(*since) < now;
         for (name, overdue, waiting) in
@@ -158,31 +137,43 @@ impl Desk {
         let next = {
             let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
             for (question, hours) in self.reminders[1].due(awaited, now) {
-                tracing::warn!(%question, hours, "an answer still waits for a dealer; it is asked for again");
-                again.push_back(question);
+                tracing::warn!(%question, hours, "an answer still waits for somebody; it is asked for again");
+                again.push_back((now, question));
             }
-            again.pop_front()
+            let due = again.iter().position(|(at, _)| *at <= now);
+            due.and_then(|due| again.remove(due))
         };
-        if let Some(question) = next
-            && let Err(problem) = self.renew(question, None, now).await
-        {
-            tracing::warn!(%question, detail = problem.detail, "the answer was not asked for again");
+        let Some((_, question)) = next else { return };
+        let later = match self.renew(question, None, now).await {
+            Ok(filed) => (filed.waits_for_dealer() || filed.waits_for_issuer()).then_some(ASKED_AGAIN),
+            Err(problem) if problem.kind == ProblemKind::Conflict => None,
+            Err(problem) => {
+                tracing::warn!(%question, detail = problem.detail, "the answer was not asked for again yet");
+                Some(FAILED)
+            }
+        };
+        if let Some(later) = later {
+            let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+            again.retain(|(_, other)| *other != question);
+            again.push_back((now + later, question));
         }
     }
 
-    /// What waits for somebody, the most urgent first: schema `microstamp.reminders/1`. `of` narrows to the questions of
-    /// one requester.
-    pub fn waiting_list(&self, of: Option<&Person>) -> Value {
+    /// What waits for somebody, in the order of the questions' numbers, so the oldest first: schema `microstamp.reminders/1`. `of` narrows
+    /// to the questions of one requester; a page begins after a question and has so many at most.
+    pub fn waiting_list(&self, of: Option<&Person>, page: (Option<Uuid>, usize)) -> Value {
         let held = self.held();
         let open = held.open.iter().map(|(id, filed)| (filed.filed_at, *id, "approver", &filed.requester));
         let awaited = held.awaited.iter().map(|(id, (requester, since))| (*since, *id, "dealer", requester));
-        let mut all: Vec<_> = open.chain(awaited).collect();
+        let silent = held.silent.iter().map(|(id, (requester, since))| (*since, *id, "issuer", requester));
+        let mut all: Vec<_> = open.chain(awaited).chain(silent).collect();
         all.retain(|(.., requester)| of.is_none_or(|person| *requester == person));
-        all.sort_unstable_by_key(|(since, id, ..)| (*since, *id));
-        let more = all.len() > PAGE;
-        let line = |(since, id, whom, _): &(Timestamp, Uuid, &str, &Person)| json!({"question": id, "waits_for": whom, "since": since, "due": Question::due(*since)});
-        let waiting: Vec<Value> = all.iter().take(PAGE).map(line).collect();
-        json!({"schema": "microstamp.reminders/1", "waiting": waiting, "more": more})
+        let line = |(since, id, whom, _): (Timestamp, Uuid, &str, &Person)| {
+            let line =
+                json!({"question": id, "waits_for": whom, "since": since, "due": Question::due(since)});
+            (id, line)
+        };
+        waiting_page(all.into_iter().map(line).collect(), page)
     }
 
     /// Files a question. The same key with the same content is the same question; with another it is refused.
@@ -232,6 +223,7 @@ impl Desk {
         let _asking = self.asks(id)?;
         let turn = self.turn.lock().await;
         let filed = self.get(id)?;
+        self.is_as_logged(&filed)?;
         filed.may_be_approved(&by, &draft_sha256)?;
         let question = self.question(&filed.draft, id, (filed.requester.clone(), by.clone()))?;
         let draft = filed.draft_text();
@@ -267,25 +259,30 @@ impl Desk {
         }
     }
 
-    /// Asks what became of the answers that wait for a dealer, and keeps what comes back.
+    /// Asks what became of the answers that wait for a dealer, and the issuers that have not answered, and keeps what comes back.
     ///
     /// # Errors
-    /// [`Problem`]: `conflict` when nothing of it waits for anybody.
+    /// [`Problem`]: `conflict` when nothing of it waits for anybody, `upstream` when nobody who was asked answered.
     pub async fn renew(&self, id: Uuid, of: Option<&Person>, now: Timestamp) -> Result<Filed, Problem> {
         let mut filed = self.see(id, of)?;
         let FiledState::Answered { approver, mut answers } = filed.state.clone() else {
             return Err(closed());
         };
-        let mut asked = false;
+        let (mut asked, mut away) = (false, None);
         for one in answers.as_array_mut().into_iter().flatten() {
-            let issuer = one["answer"]["issuer"].as_str().and_then(|name| name.parse().ok());
-            let Some(issuer) = issuer.filter(|_| one["answer"]["pending"].is_object()) else { continue };
-            let again = self.agency.ask_again(&issuer, id).await;
-            let again = again.map_err(|error| ProblemKind::Upstream.because(error))?;
-            (*one, asked) = (answer_json(&Ok(again)), true);
+            let waits = one["answer"]["pending"].is_object() || one["error"].is_string();
+            let issuer = one["answer"]["issuer"].as_str().or(one["issuer"].as_str());
+            let Some(issuer) = issuer.filter(|_| waits).and_then(|name| name.parse().ok()) else { continue };
+            // One that is away does not keep the others' answers back.
+            match self.agency.ask_again(&issuer, id).await {
+                Ok(again) => (*one, asked) = (answer_json(&Ok(again)), true),
+                Err(error) => away = Some(error),
+            }
         }
-        if !asked {
-            return Err(ProblemKind::Conflict.because("nothing of this answer waits for a dealer"));
+        match away {
+            _ if asked => {}
+            Some(error) => return Err(ProblemKind::Upstream.because(error)),
+            None => return Err(ProblemKind::Conflict.because("nothing of this answer waits for anybody")),
         }
         let _turn = self.turn.lock().await;
         filed.state = FiledState::Answered { approver, answers };
@@ -337,10 +334,10 @@ impl Desk {
     /// [`Problem`].
     pub async fn withdraw(&self, by: &Person, id: Uuid, now: Timestamp) -> Result<Filed, Problem> {
         let _turn = self.turn.lock().await;
-        // To others the question does not exist: its number tells them nothing.
-        let filed = self.waiting(id)?;
-        if filed.requester != *by {
-            return Err(unknown());
+        // To others the question does not exist: its number tells them nothing, whatever its state.
+        let filed = self.see(id, Some(by))?;
+        if !matches!(filed.state, FiledState::Waiting { .. }) {
+            return Err(closed());
         }
         self.close(filed, FiledState::Withdrawn, now).await
     }
@@ -376,6 +373,31 @@ impl Desk {
         page.extend(mine.take(most + 1).map(|(id, filed)| (*id, filed.clone())));
         let more = page.len() > most;
         Ok((page.into_values().take(most).collect(), more))
+    }
+
+    /// What is approved is what was filed and read, as the log holds it: the file that the desk keeps is for a quick start only.
+    fn is_as_logged(&self, filed: &Filed) -> Result<(), Problem> {
+        let mut held = Held::default();
+        for scope in [FILED, READ] {
+            let stored =
+                self.agency.ledger.find(Key::new(scope, filed.id)).map_err(|error| unread(&error))?;
+            if let Some(stored) = stored
+                && let Ok(step) = serde_json::from_value(stored.body)
+            {
+                held.apply(step, stored.at);
+            }
+        }
+        let logged = held.open.get(&filed.id);
+        if logged.is_some_and(|logged| {
+            (&logged.draft, &logged.requester, &logged.examiner)
+                == (&filed.draft, &filed.requester, &filed.examiner)
+        }) {
+            return Ok(());
+        }
+        tracing::error!(question = %filed.id, "the desk holds another question than the log: desk.json was altered");
+        Err(ProblemKind::Conflict.because(
+            "this is not the question that was filed: the desk's file was altered; remove node/desk.json and start the node again",
+        ))
     }
 
     /// Takes a question for asking, until what it returns is dropped.
@@ -494,42 +516,6 @@ impl Desk {
         };
         let content = serde_json::to_vec(&question).map_err(|error| ProblemKind::Malformed.because(error))?;
         check_question(&content)
-    }
-}
-
-impl Held {
-    fn apply(&mut self, step: DeskStep, at: Timestamp) {
-        match step {
-            DeskStep::Filed { id, by, draft, .. } => {
-                let Ok(draft) = serde_json::from_str(&draft) else { return };
-                let state = FiledState::Waiting { not_asked: None };
-                self.open.insert(id, Filed { id, draft, requester: by, filed_at: at, examiner: None, state });
-            }
-            DeskStep::Read { id, by, reading, .. } => {
-                if let (Some(filed), Ok(reading)) = (self.open.get_mut(&id), serde_json::from_str(&reading)) {
-                    filed.take_reading(by, reading);
-                }
-            }
-            DeskStep::Approved { id, by, .. } => self.now(id, FiledState::Approved { approver: by }),
-            DeskStep::NotAsked { id, reason } => {
-                self.now(id, FiledState::Waiting { not_asked: Some(reason) });
-            }
-            DeskStep::Closed { id, filed } | DeskStep::Renewed { id, filed } => {
-                self.open.remove(&id);
-                match serde_json::from_str::<Filed>(&filed) {
-                    Ok(filed) if filed.waits_for_dealer() => {
-                        self.awaited.entry(id).or_insert((filed.requester, at));
-                    }
-                    _ => drop(self.awaited.remove(&id)),
-                }
-            }
-        }
-    }
-
-    fn now(&mut self, id: Uuid, state: FiledState) {
-        if let Some(filed) = self.open.get_mut(&id) {
-            filed.state = state;
-        }
     }
 }
 

@@ -1,18 +1,66 @@
 //! An agency collects what a court needs: its own records, both logs' proofs, cosigned checkpoints.
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use transparency::{SignedCheckpoint, VerifierKey};
 use uuid::Uuid;
 
 use super::agency::{ANSWERED, Agency, answer_of};
 use super::desk::{FILED, READ};
+use super::issuer::fields_record;
 use super::witnessing::{Cosigned, Watched};
-use crate::api::{NodeCard, NodeName, SealedAnswer};
+use crate::api::{Answer, Evidence, NodeCard, NodeName, Question, QuestionKind, SealedAnswer};
 use crate::court::{CourtBundle, CourtError, Exchange, remote_bundle};
-use crate::federation::Directory;
+use crate::federation::{Directory, Message};
 use crate::ledger::{Act, Entered, Key, LedgerError};
 use crate::renewal::cosigned_of_ended;
+
+/// Checks what an issuer gives with its answer as the entries of its log: this very question under this very request, and this statement.
+/// That the log holds both is shown by a court bundle.
+///
+/// # Errors
+/// What does not hold.
+pub(super) fn check_evidence(
+    sealed: &SealedAnswer,
+    issuer: &NodeCard,
+    (request, asked): (&Message, &[u8]),
+) -> Result<(), String> {
+    let Evidence { log, question, answer } = &sealed.evidence;
+    // Which of its logs, where one ended meanwhile, a newer directory says.
+    if !log.strip_prefix(issuer.name.as_str()).is_some_and(|rest| rest.starts_with('/')) {
+        return Err(format!("its evidence is of the log {log}"));
+    }
+    let opened = |entered: &Entered| {
+        let salt = hex::decode(&entered.salt).is_ok_and(|salt| salt.len() == 32);
+        serde_json::from_str::<Value>(&entered.record).ok().filter(|_| salt).unwrap_or_default()
+    };
+    let (asked_record, answered) = (opened(question), opened(answer));
+    let holds = question.index != answer.index
+        && asked_record["kind"] == "question"
+        && asked_record["body"]["content"] == *String::from_utf8_lossy(asked)
+        && asked_record["body"]["request"] == fields_record(request)
+        && answered["kind"] == "answer"
+        && answered["body"]["statement"] == *sealed.statement;
+    if holds { Ok(()) } else { Err("its evidence is not of this question and this statement".to_owned()) }
+}
+
+/// Checks that an answer tells of nothing that was not asked: other codes, or a reference where a chain was asked for.
+///
+/// # Errors
+/// What does not hold.
+pub(super) fn check_told(answer: &Answer, asked: &[u8]) -> Result<(), String> {
+    let question: Question = serde_json::from_slice(asked).map_err(|error| error.to_string())?;
+    let of_firearm = answer.firearm.iter().map(|firearm| &firearm.code);
+    let mut told = of_firearm.chain(&answer.issued).chain(&answer.not_issued).chain(&answer.elsewhere);
+    if let Some(code) = told.find(|told| !question.codes.iter().any(|one| one.code == **told)) {
+        return Err(format!("it tells of {code}, which was not asked"));
+    }
+    let discloses = answer.firearm.as_ref().is_some_and(|firearm| firearm.form_4473().is_some());
+    if discloses && matches!(question.kind, QuestionKind::Chain {}) {
+        return Err("it discloses a Form 4473 reference where a chain was asked for".to_owned());
+    }
+    Ok(())
+}
 
 impl Agency {
     /// Makes the court bundle of an answered question; of several issuers that answered it, that of the one named or else of

@@ -153,6 +153,16 @@ impl Filed {
         answers.as_array().into_iter().flatten().any(|one| one["answer"]["pending"].is_object())
     }
 
+    /// Whether an issuer that was asked has not answered, while others have.
+    pub(super) fn waits_for_issuer(&self) -> bool {
+        let FiledState::Answered { answers, .. } = &self.state else { return false };
+        answers
+            .as_array()
+            .into_iter()
+            .flatten()
+            .any(|one| one["error"].is_string() && one["issuer"].is_string())
+    }
+
     /// Takes a reading in place of the one that it was filed with.
     pub(super) fn take_reading(&mut self, by: Person, reading: AttachedReading) {
         self.draft.take_reading(reading);

@@ -13,11 +13,11 @@ use symbology::Code;
 use transparency::Note;
 use uuid::Uuid;
 
-use super::desk::PAGE;
 use super::holder::DirectoryHolder;
 use super::houses::Houses;
 use super::memory::Memory;
 use super::pending::Waiting;
+use super::reminders::waiting_page;
 use crate::api::{AgencyCard, Answer, Evidence, Question, SealedAnswer, Urgency};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node};
@@ -153,12 +153,14 @@ impl Issuer {
         self.memory.keep(&self.ledger, false, now).await;
     }
 
-    /// Which dealers its answers wait for, the most urgent first: schema `microstamp.reminders/1`.
-    pub fn waiting_list(&self) -> serde_json::Value {
-        let all = self.memory.pending.all();
-        let line = |one: &Waiting| json!({"question": one.question, "waits_for": one.licence, "since": one.asked_at, "due": one.due});
-        let waiting: Vec<_> = all.iter().take(PAGE).map(line).collect();
-        json!({"schema": "microstamp.reminders/1", "waiting": waiting, "more": all.len() > PAGE})
+    /// Which dealers its answers wait for, in the order of the questions' numbers: schema `microstamp.reminders/1`. A page begins after
+    /// a question and has so many at most.
+    pub fn waiting_list(&self, page: (Option<Uuid>, usize)) -> serde_json::Value {
+        let line = |one: Waiting| {
+            let line = json!({"question": one.question, "waits_for": one.licence, "since": one.asked_at, "due": one.due});
+            (one.question, line)
+        };
+        waiting_page(self.memory.pending.all().into_iter().map(line).collect(), page)
     }
 
     /// Keeps the memory for the next start.

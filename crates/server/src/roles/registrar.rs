@@ -5,10 +5,9 @@ use registry::names::Person;
 use registry::{BooksError, NewEntry};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use symbology::Code;
 
 use super::issuer::Issuer;
-use crate::api::EntryDraft;
+use crate::api::{EntryDraft, WrittenCode};
 use crate::ledger::{Act, Key};
 use crate::problem::{Problem, ProblemKind};
 
@@ -17,15 +16,15 @@ impl Issuer {
     ///
     /// # Errors
     /// [`Problem`].
-    pub async fn code_status(&self, by: &Person, code: Code) -> Result<Value, Problem> {
+    pub async fn code_status(&self, by: &Person, code: WrittenCode) -> Result<Value, Problem> {
         let now = self.clock.now();
         self.whole_books()?;
         self.enter(&[Act::new("code-status", json!({"by": by, "code": code}))], now).await?;
-        let issued = self.houses.issued(code).await.map_err(of_books)?;
+        let issued = self.houses.issued(code.code).await.map_err(of_books)?;
         // Of another's block these books know nothing, least of all that a code was never issued.
         let status = match issued {
             Some(_) => "issued",
-            None if self.houses.holds(code.prefix()).await.map_err(of_books)? => "not-issued",
+            None if self.houses.holds(code.code.prefix()).await.map_err(of_books)? => "not-issued",
             None => "not-ours",
         };
         Ok(json!({"schema": "microstamp.code-status/1", "code": code, "status": status, "issued_at": issued}))

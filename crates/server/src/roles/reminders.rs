@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Hours after the question at which it is called to mind: half time, four hours before the end, and the end.
@@ -39,9 +40,42 @@ impl Reminders {
     }
 }
 
+/// A page of what waits for somebody, by the questions' numbers: schema `microstamp.reminders/1`.
+pub(super) fn waiting_page(mut all: Vec<(Uuid, Value)>, (after, most): (Option<Uuid>, usize)) -> Value {
+    all.retain(|(id, _)| after.is_none_or(|after| *id > after));
+    // A question that waits for a dealer and for an issuer stands there once, so that no page ends between the two.
+    all.sort_by_key(|(id, _)| *id);
+    all.dedup_by_key(|(id, _)| *id);
+    let more = all.len() > most;
+    all.truncate(most);
+    let next = all.last().filter(|_| more).map(|(id, _)| *id);
+    let waiting: Vec<Value> = all.into_iter().map(|(_, line)| line).collect();
+    json!({"schema": "microstamp.reminders/1", "waiting": waiting, "more": more, "next": next})
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_question_that_waits_stands_on_one_page() {
+        let ids: Vec<Uuid> = (0..205_u128).map(|at| Uuid::from_u128(at * 7)).collect();
+        let line = |id: &Uuid| (*id, json!({"question": id}));
+        let (mut after, mut seen) = (None, Vec::new());
+        loop {
+            // One of them waits twice, for a dealer and for an issuer.
+            let all = ids.iter().rev().chain([&ids[99]]).map(line).collect();
+            let page = waiting_page(all, (after, 100));
+            seen.extend(page["waiting"].as_array().cloned().unwrap_or_default());
+            assert_eq!(page["more"], !page["next"].is_null());
+            after = page["next"].as_str().and_then(|id| id.parse().ok());
+            if after.is_none() {
+                break;
+            }
+        }
+        let expected: Vec<Value> = ids.iter().map(|id| line(id).1).collect();
+        assert_eq!(seen, expected);
+    }
 
     #[test]
     fn each_reminder_comes_once_and_of_several_the_latest() {

@@ -1,7 +1,8 @@
 //! An answer is good for one request, one key and one content.
 
 use proptest::prelude::*;
-use server::api::PublicKey;
+use serde_json::json;
+use server::api::{AskedCode, PublicKey, WrittenCode};
 use server::federation::{
     Message, OpeningKey, Sealed, Start, check_answer, content_key, sign_answer, sign_request, verify_request,
 };
@@ -27,6 +28,29 @@ fn exchange() -> Exchange {
     let answer = Message::answer(200).with("content-type", "application/json");
     let answer = sign_answer(answer, &content, &request, ("issuer.example#2", &issuer), now).unwrap();
     Exchange { request, answer, content, key: PublicKey::new(issuer.verifying_key()), opening }
+}
+
+#[test]
+fn codes_are_taken_and_written_as_they_stand_on_the_mark() {
+    let unit = symbology::UnitNumber::new(815).unwrap();
+    let code = symbology::SealingKey::new(&[1; 32], "maker").seal("K7".parse().unwrap(), unit);
+    let word: Vec<u8> = code.symbols().iter().map(|symbol| symbol.value()).collect();
+    let (on_firearm, on_round) = (code.to_string(), symbology::Scheme::round_1().text(&word));
+    assert_ne!(on_firearm, on_round);
+    for (text, round) in [(&on_firearm, false), (&on_round, true)] {
+        let asked: AskedCode = serde_json::from_value(json!({"code": text, "posterior": 0.5})).unwrap();
+        assert_eq!((asked.code, asked.on_round), (code, round));
+        assert_eq!(serde_json::to_value(asked).unwrap()["code"], **text);
+    }
+    // What fits neither is told as for firearms, and a six-character code as one of those.
+    let mut neither = on_firearm.clone();
+    neither.replace_range(8..9, if neither.ends_with('0') { "1" } else { "0" });
+    let fits = neither.parse::<WrittenCode>();
+    assert!(fits.is_err() || fits.is_ok_and(|code| code.on_round));
+    let short: WrittenCode = on_firearm.replace(' ', "")[..6].parse().unwrap();
+    assert_eq!((short.code, short.on_round), (code, false));
+    let more = json!({"code": on_round, "posterior": 0.5, "scheme": "round-1"});
+    assert!(serde_json::from_value::<AskedCode>(more).is_err(), "members that are not known are refused");
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod access;
 mod authenticator;
 mod court;
 mod delegation;
+mod desk;
 mod directory;
 mod door;
 mod enrolment;
@@ -30,6 +31,7 @@ mod people;
 #[path = "../../../registry/tests/it/place.rs"]
 mod place;
 mod registrar;
+mod relay;
 mod renewal;
 mod rollback;
 mod schemathesis;

@@ -1,5 +1,6 @@
 //! Logs that are put back, and witnesses that are away.
 
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -45,6 +46,15 @@ async fn settled(house: &Path, now: Timestamp) {
         !house.join("books.sqlite-wal").exists()
     })
     .await;
+}
+
+/// Stops all witnesses; what it gives back is the way to start them again.
+async fn without_witnesses(world: &mut World) -> Vec<(&'static str, TcpListener)> {
+    let mut away = Vec::new();
+    for witness in ["makers", "oversight", "defence"] {
+        away.push((witness, world.stop_for_a_while(witness).await));
+    }
+    away
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -194,10 +204,7 @@ async fn nothing_is_answered_before_witnesses_were_heard() {
     let mut world = World::start().await;
     let agency = world.agency().await;
     ask(&agency, world.codes[0]).await.unwrap();
-    let mut away = Vec::new();
-    for witness in ["makers", "oversight", "defence"] {
-        away.push((witness, world.stop_for_a_while(witness).await));
-    }
+    let away = without_witnesses(&mut world).await;
     // Who runs goes on; who starts cannot tell its newest log from an older copy.
     ask(&agency, world.codes[1]).await.unwrap();
     world.restart("issuer").await;
@@ -220,10 +227,7 @@ async fn an_empty_log_in_the_place_of_one_that_was_taken_away_answers_nothing() 
     let agency = world.agency().await;
     ask(&agency, world.codes[0]).await.unwrap();
     cosigned(&world, 2).await;
-    let mut away = Vec::new();
-    for witness in ["makers", "oversight", "defence"] {
-        away.push((witness, world.stop_for_a_while(witness).await));
-    }
+    let away = without_witnesses(&mut world).await;
     let listener = world.stop_for_a_while("issuer").await;
     let folder = world.path("issuer").join("node");
     for part in ["log", "records", "index", "witnessed"] {
@@ -268,10 +272,7 @@ async fn an_agency_asks_nothing_before_witnesses_were_heard() {
     let mut world = World::start().await;
     let agency = world.agency().await;
     ask(&agency, world.codes[0]).await.unwrap();
-    let mut away = Vec::new();
-    for witness in ["makers", "oversight", "defence"] {
-        away.push((witness, world.stop_for_a_while(witness).await));
-    }
+    let away = without_witnesses(&mut world).await;
     ask(&agency, world.codes[1]).await.unwrap();
     drop(agency);
     let agency = world.agency().await;

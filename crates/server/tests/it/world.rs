@@ -372,7 +372,7 @@ pub(crate) fn question(codes: &[(Code, f64)]) -> Question {
         approver: "sgt. example".parse().unwrap(),
         codes: codes
             .iter()
-            .map(|(code, posterior)| AskedCode { code: *code, posterior: *posterior })
+            .map(|(code, posterior)| AskedCode { code: *code, on_round: false, posterior: *posterior })
             .collect(),
         // Another reading for other codes.
         reading_sha256: Some(hex::encode(Sha256::digest(format!("{codes:?}")))),

@@ -1,0 +1,77 @@
+//! What lies on a desk: questions of which one issuer's answer is missing, others' questions, and files that were altered.
+
+use serde_json::{Value, json};
+use server::access::Role;
+
+use crate::access::draft;
+use crate::people::{PASSWORD, staffed};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuer_that_was_away_is_asked_again_without_another_approval() {
+    let (mut office, operator, [requester, approver, _]) = staffed().await;
+    let mut draft = draft(&office);
+    draft["codes"] = json!([
+        {"code": office.world.codes[0], "posterior": 0.5}, {"code": office.world.others[0], "posterior": 0.4},
+    ]);
+    let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let (_, second) = office.world.servers.iter().find(|(name, _)| *name == "second").unwrap();
+    let address = second.address();
+    office.world.stop("second").await;
+    let (status, answered) = office.approve(&place, &approver).await;
+    assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
+    assert_eq!(answered["answers"][0]["answer"]["outcome"], "ambiguous", "{answered}");
+    assert_eq!(answered["answers"][1]["issuer"], "second.example", "{answered}");
+
+    // To others the question does not exist, also when it is closed.
+    let other = office.join(&operator, "det. other", &[Role::Requester], 8).await;
+    for (who, expected) in [(&other, 404), (&requester, 409)] {
+        let withdrawal = format!("{place}/withdrawal");
+        let (status, answer) = office.call("POST", &withdrawal, Some(&who.session), &Value::Null).await;
+        assert_eq!(status, expected, "{}: {answer}", who.name);
+    }
+
+    // Somebody must still answer, and no further approval is needed to ask that issuer again.
+    let session = Some(requester.session.as_str());
+    let list = office.call("GET", "/agency/v1/reminders", session, &Value::Null).await.1;
+    assert_eq!(list["waiting"][0]["waits_for"], "issuer", "{list}");
+    let renewal = format!("{place}/renewal");
+    let (status, away) = office.call("POST", &renewal, session, &Value::Null).await;
+    assert_eq!((status, &away["title"]), (502, &json!("upstream")), "{away}");
+    office.world.serve("second", std::net::TcpListener::bind(address).unwrap()).await;
+    let (status, renewed) = office.call("POST", &renewal, session, &Value::Null).await;
+    assert_eq!(status, 200, "{renewed}");
+    assert_eq!(renewed["answers"][0], answered["answers"][0], "what was answered stands as it was");
+    let answer = &renewed["answers"][1]["answer"];
+    assert_eq!((&answer["issuer"], &answer["outcome"]), (&json!("second.example"), &json!("ambiguous")));
+    let list = office.call("GET", "/agency/v1/reminders", session, &Value::Null).await.1;
+    assert_eq!(list["waiting"], json!([]), "{list}");
+    assert_eq!(office.call("POST", &renewal, session, &Value::Null).await.0, 409);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_altered_in_the_desks_file_is_not_approved() {
+    let (mut office, _, [requester, mut approver, _]) = staffed().await;
+    let draft = draft(&office);
+    let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let listener = office.world.stop_for_a_while("agency").await;
+    let again = listener.try_clone().unwrap();
+    let file = office.world.path("agency").join("node/desk.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let [asked, other] = [0, 1].map(|at| office.world.codes[at].to_string());
+    assert!(text.contains(&asked), "{text}");
+    std::fs::write(&file, text.replace(&asked, &other)).unwrap();
+    office.world.serve("agency", listener).await;
+    assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 200);
+    let (status, refused) = office.approve(&place, &approver).await;
+    let detail = refused["detail"].as_str().unwrap_or_default();
+    assert!(status == 409 && detail.contains("was altered"), "{status}: {refused}");
+    // Without the file all is read from the log.
+    office.world.stop("agency").await;
+    std::fs::remove_file(&file).unwrap();
+    office.world.serve("agency", again).await;
+    assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 200);
+    let (status, answered) = office.approve(&place, &approver).await;
+    assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
+}

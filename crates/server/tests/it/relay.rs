@@ -1,0 +1,234 @@
+//! Relays that stand at a node's address: what they can read of it, and what the tester says of nodes that break the protocol.
+
+use std::collections::BTreeSet;
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, StatusCode, header};
+use axum::response::Response;
+use axum::routing::get;
+use server::conformance::{Clause, check_directory, check_issuer, check_witness};
+use server::federation::{Message, Start};
+use server::{Client, Clock, ServeOptions, Server};
+use tokio::task::JoinHandle;
+
+use crate::trace::unissued;
+use crate::world::{World, listener, question};
+
+/// What a relay does to what passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trick {
+    Nothing,
+    /// Bad signatures are good enough.
+    AnySignature,
+    /// Refusals are not signed.
+    PlainRefusals,
+    /// What was asked before is taken again.
+    TakenAgain,
+    /// Nothing that is fetched is there.
+    NothingToFetch,
+}
+
+struct Relay {
+    client: Client,
+    /// Where the node listens.
+    to: String,
+    trick: Trick,
+    seen: Mutex<Vec<Passed>>,
+}
+
+/// What went by: the path, fields and content of the request, content of the answer.
+#[derive(Clone)]
+struct Passed {
+    path: String,
+    request: String,
+    sent: usize,
+    answer: String,
+}
+
+/// Puts a relay at a node's address, and the node elsewhere.
+async fn relayed(world: &mut World, name: &'static str, trick: Trick) -> (Arc<Relay>, JoinHandle<()>) {
+    let address = world.stop_for_a_while(name).await;
+    let elsewhere = listener();
+    world.serve(name, elsewhere.listener).await;
+    let client = Client::new(Duration::from_secs(30));
+    let relay = Arc::new(Relay { client, to: elsewhere.url, trick, seen: Mutex::default() });
+    let routes = Router::new().fallback(pass).with_state(Arc::clone(&relay));
+    (relay, serve(address, routes))
+}
+
+fn serve(listener: TcpListener, routes: Router) -> JoinHandle<()> {
+    listener.set_nonblocking(true).unwrap();
+    let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+    tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() })
+}
+
+async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let content = to_bytes(body, 1 << 20).await.unwrap().to_vec();
+    let path = parts.uri.path_and_query().unwrap().as_str().to_owned();
+    let mut message = Message::request(parts.method.as_str(), &format!("{}{path}", relay.to));
+    let own = [header::HOST, header::CONTENT_LENGTH, header::USER_AGENT];
+    for (name, value) in parts.headers.iter().filter(|(name, _)| !own.contains(name)) {
+        message = message.with(name.as_str(), value.to_str().unwrap());
+    }
+    let mut seen = format!("{:?}", message.fields);
+    seen.push_str(&String::from_utf8_lossy(&content));
+    let sent = content.len();
+    let (mut answer, mut returned) = relay.client.send(&message, content).await.unwrap();
+    let Start::Answer(mut status) = answer.start else { unreachable!() };
+    let told = String::from_utf8_lossy(&returned).into_owned();
+    relay.seen.lock().unwrap().push(Passed { path, request: seen, sent, answer: told.clone() });
+    match relay.trick {
+        Trick::AnySignature if told.contains("problem:bad-signature") => {
+            (status, returned) = (200, b"{}".to_vec());
+        }
+        Trick::TakenAgain if status == 409 => (status, returned) = (200, b"{}".to_vec()),
+        Trick::PlainRefusals if status >= 400 => {
+            answer.fields.retain(|(name, _)| !name.starts_with("signature"));
+        }
+        Trick::NothingToFetch if parts.method == "GET" => status = 404,
+        _ => {}
+    }
+    let mut response = Response::new(Body::from(returned));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    for (name, value) in answer.fields.iter().filter(|(name, _)| name != "content-length") {
+        response.headers_mut().append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    response
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_reads_neither_questions_nor_answers_and_their_length_tells_nothing() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let (relay, server) = relayed(&mut world, "issuer", Trick::Nothing).await;
+    let mut asked = Vec::new();
+    for code in [world.codes[0], unissued(&world), world.codes[2]] {
+        let answer = agency.ask(&question(&[(code, 1.0)])).await.unwrap().remove(0).unwrap().answer;
+        asked.push(answer.outcome.as_str());
+    }
+    assert_eq!(asked, ["found", "not-issued", "chain-ends"]);
+    let issuer = world.node("issuer").card();
+    world.dealer().open_questions(&issuer).await.unwrap();
+    let seen = relay.seen.lock().unwrap().clone();
+    let between: Vec<&Passed> = seen.iter().filter(|one| one.path.starts_with("/federation/")).collect();
+    assert_eq!(between.len(), 4);
+    let code = world.codes[0].to_string();
+    for secret in [
+        "CA0194200",
+        "26-0001",
+        "0999",
+        "recovered",
+        "det. ",
+        "sgt. ",
+        &code,
+        "agency.example",
+        "dealer.example",
+    ] {
+        for one in &between {
+            assert!(!one.request.contains(secret), "{secret} in {}", one.request);
+            assert!(!one.answer.contains(secret), "{secret} in {}", one.answer);
+        }
+    }
+    let traces = between.iter().filter(|one| one.path.ends_with("/trace"));
+    let lengths: BTreeSet<(usize, usize)> = traces.map(|one| (one.sent, one.answer.len())).collect();
+    assert_eq!(lengths.len(), 1, "of request and answer: {lengths:?}");
+    server.abort();
+}
+
+fn failing(clauses: &[Clause]) -> Vec<&'static str> {
+    clauses.iter().filter(|clause| clause.result.is_err()).map(|clause| clause.text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tester_finds_issuers_that_break_the_protocol() {
+    let changed = "a content that was changed ends with 401";
+    let strange = "another's signature under the agency's name ends with 401";
+    let (twice, other) =
+        ["a question that is sent twice ends with 409", "another question of the same number ends with 409"]
+            .into();
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let card = agency.directory.newest().unwrap().content().issuers[0].clone();
+    for (trick, expected) in [
+        (Trick::Nothing, vec![]),
+        (Trick::AnySignature, vec![strange, changed]),
+        (Trick::TakenAgain, vec![twice, other]),
+        (
+            Trick::PlainRefusals,
+            vec![
+                "an unknown key ends with 401",
+                strange,
+                changed,
+                "a question from the past ends with 401",
+                "a question from the future ends with 401",
+                "a content that is no question ends with 400",
+                twice,
+                other,
+            ],
+        ),
+    ] {
+        let (_, server) = relayed(&mut world, "issuer", trick).await;
+        let clauses = check_issuer(&card, &agency).await;
+        assert_eq!(failing(&clauses), expected, "{trick:?}: {clauses:?}");
+        server.abort();
+        // The relay's address is free again once its task has ended.
+        let _ = server.await;
+        world.stop("issuer").await;
+        let address = card.node.url.trim_start_matches("http://");
+        world.serve("issuer", TcpListener::bind(address).unwrap()).await;
+    }
+    // Books that cannot be read: everything is signed and logged, and nothing is ever said.
+    world.restart("issuer").await;
+    let file = world.path("issuer").join("books.sqlite");
+    let length = std::fs::read(&file).unwrap().len();
+    std::fs::write(&file, vec![0x5a; length]).unwrap();
+    let clauses = check_issuer(&card, &agency).await;
+    assert!(failing(&clauses).contains(&"a code of its own block is looked up in its books"), "{clauses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tester_finds_witnesses_and_directories_that_break_the_protocol() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let card = agency.directory.newest().unwrap().content().witnesses[0].clone();
+    assert_eq!(card.name.as_str(), "makers.example");
+    let (_, relay) = relayed(&mut world, "makers", Trick::NothingToFetch).await;
+    let shows = "it shows what it cosigned last, with the log's signature and its own";
+    assert_eq!(failing(&check_witness(&card, &agency).await), [shows]);
+    relay.abort();
+    let _ = relay.await;
+    world.stop("makers").await;
+    let (clock, address) = (Clock::default(), card.url.trim_start_matches("http://").to_owned());
+    clock.set_offset(24 * 3_600);
+    let options = ServeOptions { clock, fishing: world.fishing, door: world.door };
+    let late =
+        Server::start(&world.path("makers"), TcpListener::bind(address).unwrap(), options).await.unwrap();
+    let time = "its cosignature says what time it is: records are erased by it";
+    assert_eq!(failing(&check_witness(&card, &agency).await), [time]);
+    late.stop().await;
+
+    // A file server that gives out one directory, and nothing that proves it.
+    let key = world.node("directory").statements.verifier().clone();
+    let file = std::fs::read(world.path("directory").join("node/directory")).unwrap();
+    let parts = listener();
+    let routes = Router::new()
+        .route("/directory", get(move || std::future::ready(file.clone())))
+        .route("/healthz", get(async || "{}"))
+        .route("/metrics", get(async || StatusCode::UNAUTHORIZED));
+    let server = serve(parts.listener, routes);
+    assert_eq!(
+        failing(&check_directory(&parts.url, &key).await),
+        [
+            "its card names the directory's keys",
+            "its log's checkpoint is signed by the key that it names",
+            "its log shows this version, under a checkpoint that a quorum cosigned",
+        ]
+    );
+    server.abort();
+}
