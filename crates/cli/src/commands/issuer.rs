@@ -245,6 +245,7 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
 async fn close_licensee(close: &CloseLicensee) -> Result<Exit, Failure> {
     let (books, at) = (open(&close.dir).await?, Timestamp::now());
     let closed = close.on.zip(close.records_at.as_ref().map(PartyName::as_str));
+    let closed = closed.filter(|_| !close.withdraw);
     let done = match (&close.reason, closed) {
         (Some(reason), becomes) => {
             books.correct_closing(&close.licence, becomes, (reason, &close.by), at).await
