@@ -148,7 +148,7 @@ fn exit_codes_say_who_must_act() {
 #[test]
 fn a_table_is_tried_before_it_is_taken() {
     let (shell, _) = Shell::with_three_pistols();
-    let table = "model,serial,type,calibre,country,made_on\nM9,X1,pistol,9 mm,US,2024-01-02\nM9,AB10001,pistol,9 mm,US,2024-01-02\n";
+    let table = "model,serial,type,calibre,country,made_on\nM9,X1,pistol,9 mm,US,2024-01-02\nM9,AB10001,pistol,9 mm Luger,US,2024-01-02\n";
     std::fs::write(shell.0.path().join("book.csv"), table).unwrap();
     let import = ["import", "--registry", "k7", "book.csv"];
     let (exit, out, remarks) = shell.run(&[&import[..], &["--dry-run"]].concat());
