@@ -345,13 +345,14 @@ impl FirearmAnswer {
         Some(FirearmKey { licence: self.licence.clone(), model, serial })
     }
 
-    /// Whether this answer's chain ends at the same sale as another, or both at none.
+    /// Whether this answer's chain ends at the same sale as another, or both at none; a sale that the dealer states at whom this one
+    /// ends is what it waited for.
     pub(crate) fn names_sale(&self, end: &ChainEnd) -> bool {
         match end {
             ChainEnd::RetailSale(sale) => {
-                self.end["end"] == "retail-sale"
+                let same = self.end["end"] == "retail-sale" && self.end["on"] == json!(sale.on);
+                (same || self.end["end"] == "with-licensee")
                     && self.end["licence"] == sale.dealer.licence.as_str()
-                    && self.end["on"] == json!(sale.on)
             }
             _ => self.end["end"] != "retail-sale",
         }
