@@ -145,7 +145,10 @@ impl Issuer {
         (statement, word): (&DealerStatement, &OwnWord),
         now: Timestamp,
     ) -> Result<(), Problem> {
-        let entry = asked.books.state(word, now).await.map_err(of_books)?;
+        let entered = asked.books.state(word, now).await;
+        // Other processes write in the books as well.
+        asked.books.let_go().await;
+        let entry = entered.map_err(of_books)?;
         let chain = asked.books.possession(&asked.firearm).await.map_err(of_books)?;
         let happened = matches!(word.says, Says::Happened(..));
         let next = waits_for(&chain, &asked.books.issuer()).filter(|_| happened);

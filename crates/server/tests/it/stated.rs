@@ -4,8 +4,9 @@ use registry::{Books, Event, FirearmKey, Licensee, Loss, LossKind, NewEntry, Rec
 use serde_json::Value;
 use server::api::{Answer, DealerCard, DealerDisposition, DealerStatement, NodeCard, OutcomeName, Question};
 use server::roles::{Agency, Dealer, Enrolment};
-use server::{NodeRole, validity};
+use server::{Ledger, NodeRole, validity};
 use symbology::Code;
+use transparency::FolderStore;
 use uuid::Uuid;
 
 use crate::world::{DEALER, MAKER, World, node, question, until};
@@ -100,6 +101,11 @@ async fn a_stated_sale_is_worded_like_any_other_and_closes_all_that_wait_for_it(
         assert_eq!(firearm.chain.last().unwrap().role, Role::Retailer);
         assert_eq!(firearm.end["stated_by"], "dealer");
     }
+    // Other commands write in the books beside the node as before.
+    let to = Recipient::Form4473("B-78".parse().unwrap());
+    let back = registry::Source::Public("R-1".parse().unwrap());
+    enter(&world, Event::Acquired { holder: corner_guns(), source: back }, "2025-05-01").await;
+    enter(&world, Event::Disposed { holder: corner_guns(), to }, "2025-06-01").await;
     // What was answered stays answered, word for word.
     assert_eq!(again(&agency, &issuer, &first).await, again(&agency, &issuer, &first).await);
 }
@@ -260,4 +266,31 @@ async fn a_dealer_tells_of_a_theft_and_corrects_itself() {
     let books = Books::open(&world.path("issuer"), world.clock.now()).await.unwrap();
     assert!(books.reconcile().await.unwrap().agrees());
     books.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_was_cut_off_before_the_books_is_gone_on_with() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let (issuer, dealer) = (world.node("issuer").card(), world.dealer());
+    let (question, answer) = asked(&agency, world.codes[2]).await;
+    let statement = statement(question.id, sale("2024-05-05"));
+    // Somebody else writes in the books: the statement is in the node's log, and nothing is acknowledged.
+    let books_log = FolderStore::open(&world.path("issuer").join("log")).unwrap();
+    assert!(dealer.state(&issuer, &statement).await.is_err());
+    assert_eq!(again(&agency, &issuer, &question).await, answer);
+    drop(books_log);
+    let receipt = dealer.state(&issuer, &statement).await.unwrap();
+    assert_eq!(again(&agency, &issuer, &question).await.outcome, OutcomeName::Found);
+    assert!(dealer.state(&issuer, &statement).await.unwrap_err().contains("stated already"));
+    world.stop("issuer").await;
+    let mut entered = Vec::new();
+    Ledger::records(&world.path("issuer").join("node"), |stored| {
+        if stored.kind == "dealer-statement" {
+            entered.push(stored.entered.index);
+        }
+    })
+    .unwrap();
+    assert_eq!(entered.len(), 1, "entered once, however often it was sent");
+    assert_eq!(receipt["entry"][0]["index"], entered[0]);
 }
