@@ -278,7 +278,7 @@ impl Books {
             let left = UnitNumber::COUNT.saturating_sub(taken);
             // Closing a block takes all of its numbers.
             let issued = if left > 0 {
-                taken
+                taken.saturating_sub(session.numbers_taken(&cut_counter(prefix)).await? as u32)
             } else {
                 let first = i64::from(prefix.index()) << 20;
                 session.count_units(first, first + i64::from(UnitNumber::COUNT)).await? as u32
@@ -294,10 +294,12 @@ impl Books {
     /// [`Refusal::BlockOpen`] when it is open already.
     pub async fn open_block(&self, prefix: Prefix, now: Timestamp) -> Result<(), BooksError> {
         let mut ledger = self.ledger.lock().await;
-        let entered = self.enter(&mut ledger, "block", &json!({"prefix": prefix}), now).await?;
+        let check = self.keys.own()?.sealing_check();
+        let body = json!({"prefix": prefix, "key_check": check});
+        let entered = self.enter(&mut ledger, "block", &body, now).await?;
         let mut session = self.effect(&entered).await?;
         let index = i64::from(prefix.index());
-        if !session.open_block(index, &self.keys.own()?.sealing_check(), now.as_microsecond()).await? {
+        if !session.open_block(index, &check, now.as_microsecond()).await? {
             return Err(Refusal::BlockOpen(prefix).into());
         }
         session.commit().await
@@ -386,12 +388,14 @@ impl Books {
             let rest = if self.issuer.restoring { i64::MAX } else { REST };
             plausible(record.recorded_at, last, rest)?;
         }
-        for (number, record) in (first..).zip(records.iter_mut()) {
-            record.record_id = number;
-            session.put_record(record).await?;
-        }
         for (record, log_index) in logged {
             session.put_logged(*record, *log_index).await?;
+        }
+        let last = session.last_effect().await?;
+        for (number, record) in (first..).zip(records.iter_mut()) {
+            record.record_id = number;
+            ledger::place_after(record, last)?;
+            session.put_record(record).await?;
         }
         let known = session.log_end().await?;
         session.commit().await?;
@@ -440,7 +444,12 @@ impl Books {
     }
 }
 
-/// The counter of units issued from a block; it also counts how many that were.
+/// The counter of units that were passed over because an act that was to issue them took no effect.
+pub(crate) fn cut_counter(prefix: Prefix) -> String {
+    format!("cut:{prefix}")
+}
+
+/// The counter of units taken from a block, issued or passed over.
 pub(crate) fn unit_counter(prefix: Prefix) -> String {
     format!("unit:{prefix}")
 }

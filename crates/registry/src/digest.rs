@@ -71,7 +71,10 @@ impl Rows {
     pub(crate) fn add_stored(&mut self, row: BookRow) -> Result<(), BooksError> {
         let (number, recorded_at) = (row.entry.entry_id, row.entry.recorded_at);
         let (corrects, void) = (row.entry.corrects, row.entry.void);
-        let (firearm, entry) = (encode::key(row.key)?, encode::entry(row.entry)?);
+        let (firearm, entry) = (encode::key(row.key)?, encode::whole_entry(row.entry)?);
+        if entry.description.is_some() || entry.stated.is_some() {
+            return Err(BooksError::damaged(format!("entry {number} says more than was recorded")));
+        }
         let (event, on, recorded_by) = (&entry.event, entry.on, entry.recorded_by.as_str());
         let firearm = &firearm;
         self.add(number, &EntryLine { number, firearm, event, on, recorded_at, recorded_by, corrects, void })

@@ -176,6 +176,35 @@ pub(crate) fn entry(row: StoredEntry) -> Result<Entry, BooksError> {
     })
 }
 
+/// As [`entry`], and nothing else stands in the row than what the entry says.
+pub(crate) fn whole_entry(row: StoredEntry) -> Result<Entry, BooksError> {
+    let number = row.entry_id;
+    let (other, code, text) = (row.other.is_some(), row.code, row.body.clone());
+    let entry = entry(row)?;
+    let (says_other, says_code, mut body) = columns(&entry.event, entry.signed.clone());
+    if entry.stated.is_some() {
+        body.get_or_insert_default().stated = entry.stated.clone();
+    }
+    if let Some(corrects) = &entry.corrects {
+        body.get_or_insert_default().correction = Some(corrects.reason.clone());
+    }
+    let body = body.map(|body| json(&body)).transpose()?;
+    if (other, code) == (says_other.is_some(), says_code) && is_same_json(text.as_deref(), body.as_deref())? {
+        return Ok(entry);
+    }
+    Err(BooksError::damaged(format!("the row of entry {number} holds what the entry does not say")))
+}
+
+/// Whether two texts are the same JSON, whatever the order of members.
+fn is_same_json(one: Option<&str>, other: Option<&str>) -> Result<bool, BooksError> {
+    match (one, other) {
+        (Some(one), Some(other)) if one != other => {
+            Ok(from_json::<serde_json::Value>(one)? == from_json::<serde_json::Value>(other)?)
+        }
+        (one, other) => Ok(one == other),
+    }
+}
+
 fn event(
     kind: &str,
     holder: (String, String),

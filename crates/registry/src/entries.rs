@@ -207,6 +207,7 @@ impl Books {
         };
         if (event, *on) != (&old.event, old.on) {
             self.signs_for_itself(event)?;
+            rules::plausible(event, *on)?;
         } else if correction.description.is_none() {
             let what = format!("the correction says what entry {entry} says");
             let hint =
@@ -214,7 +215,6 @@ impl Books {
             return Err(Refusal::OutOfOrder { what, hint }.into());
         }
         not_in_the_future(*on, now)?;
-        rules::plausible(event, *on)?;
         let mut rest = View::Corrected.of(&history.entries);
         let other = |standing: &&Entry| standing.number != entry && brings_in(&standing.event);
         if !brings_in(event) && !rest.iter().any(other) {

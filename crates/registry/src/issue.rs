@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix, UnitNumber};
 
 use crate::batch::{has_room, is_of_a_firearm, spelled_as_before};
-use crate::books::{Books, Entered, unit_counter};
+use crate::books::{Books, Entered, cut_counter, unit_counter};
 use crate::encode;
 use crate::entries::{entry_row, not_in_the_future};
 use crate::error::{BooksError, Refusal};
@@ -195,9 +195,12 @@ impl Books {
                 View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
             has_room(&mut session, (id, key), &standing, ((part, None), on)).await?;
         }
-        let first_unit = self.store.read().await?.numbers_taken(&unit_counter(prefix)).await?;
+        let first_unit = next_unit(&mut self.store.read().await?, prefix).await?;
         let code = self.seal(prefix, first_unit)?;
-        let body = json!({"part": part, "firearm": fitted.map(|(key, _)| key), "by": by, "code": code});
+        let body = json!({
+            "part": part, "firearm": fitted.map(|(key, _)| key), "by": by, "code": code,
+            "prefix": prefix, "first_unit": first_unit, "count": 1,
+        });
         let entered = self.enter(&mut ledger, "issue-part", &body, now).await?;
         let unit = (prefix, first_unit);
         persistently!(self.write_part((part, code), unit, fitted, &entered, (by, now)))?;
@@ -342,7 +345,7 @@ impl Books {
         serials: &[Serial],
         now: Timestamp,
     ) -> Result<Chunk, BooksError> {
-        let first_unit = self.store.read().await?.numbers_taken(&unit_counter(prefix)).await?;
+        let first_unit = next_unit(&mut self.store.read().await?, prefix).await?;
         let issued = (first_unit..).zip(serials).map(|(unit, serial)| {
             Ok(Issued { code: self.seal(prefix, unit)?, serial: serial.clone(), issued_at: now })
         });
@@ -413,14 +416,33 @@ pub(crate) fn digest<'s>(codes: impl Iterator<Item = (i64, &'s str)>) -> String 
     hex::encode(hash.finalize())
 }
 
-/// Takes the units that were sealed; refuses when another writer took some of them in between.
+/// The next unit of a block: behind those that were taken, and behind those of the last record that was to issue codes of it. An
+/// act that was cut off has its units in the log, and whoever sets a counter back must not get a code a second time.
+async fn next_unit(session: &mut Session, prefix: Prefix) -> Result<i64, BooksError> {
+    let taken = session.numbers_taken(&unit_counter(prefix)).await?;
+    let last = session.last_issue(&format!("%\"prefix\":\"{prefix}\"%")).await?;
+    let last = last.map(|body| encode::from_json(&body)).transpose()?;
+    Ok(last.map_or(taken, |Units { first_unit, count }| taken.max(first_unit + count)))
+}
+
+/// Units that a record was to issue.
+#[derive(Deserialize)]
+pub(crate) struct Units {
+    pub(crate) first_unit: i64,
+    pub(crate) count: i64,
+}
+
+/// Takes the units that were sealed, and those that are passed over; refuses when another writer took some of them in between.
 async fn take_units(session: &mut Session, prefix: Prefix, first: i64, count: i64) -> Result<(), BooksError> {
+    let over = first - session.numbers_taken(&unit_counter(prefix)).await?;
     // Counters begin at 1, units at 0.
-    if session.take_numbers(&unit_counter(prefix), count).await? == first + 1 {
-        Ok(())
-    } else {
-        Err(BooksError::Busy { attempts: 1 })
+    if over < 0 || session.take_numbers(&unit_counter(prefix), over + count).await? != first + 1 - over {
+        return Err(BooksError::Busy { attempts: 1 });
     }
+    if over > 0 {
+        session.take_numbers(&cut_counter(prefix), over).await?;
+    }
+    Ok(())
 }
 
 fn refuse_doubles(serials: &[Serial]) -> Result<(), Refusal> {

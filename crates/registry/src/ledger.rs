@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use transparency::{
     Commitment, EntryProof, FolderStore, Log, LogError, Resource, Salt, SignedCheckpoint, SigningKey,
     StoreError, TileStore as _, Tree, VerifierKey, canonical_json,
@@ -153,9 +153,12 @@ pub(crate) fn against_witnesses(
     }))
 }
 
-/// A record with a fresh salt, ready to be written; its number is still to be taken.
+/// A record with a fresh salt, ready to be written; its number is still to be taken. What it is and when it was written stands in
+/// its text too, under `act`, because the log holds the hash of the text alone.
 pub(crate) fn new_record(kind: &str, body: &Value, now: Timestamp) -> Result<RecordRow, BooksError> {
-    let bytes = canonical_json(body).map_err(BooksError::damaged)?;
+    let mut body = body.clone();
+    body["act"] = json!({"kind": kind, "at": now});
+    let bytes = canonical_json(&body).map_err(BooksError::damaged)?;
     let body = String::from_utf8(bytes).map_err(BooksError::damaged)?;
     let salt = Salt::generate(&mut rand::rng());
     Ok(RecordRow {
@@ -166,6 +169,16 @@ pub(crate) fn new_record(kind: &str, body: &Value, now: Timestamp) -> Result<Rec
         body,
         log_index: None,
     })
+}
+
+/// Adds to what a record says of itself the last record that had taken effect by then. Whoever takes an act out of the tables later
+/// contradicts every record that was entered since.
+pub(crate) fn place_after(record: &mut RecordRow, last: i64) -> Result<(), BooksError> {
+    let mut body: Value = serde_json::from_str(&record.body).map_err(BooksError::damaged)?;
+    body["act"]["after"] = json!(last);
+    let bytes = canonical_json(&body).map_err(BooksError::damaged)?;
+    record.body = String::from_utf8(bytes).map_err(BooksError::damaged)?;
+    Ok(())
 }
 
 /// What of a record is in the log.

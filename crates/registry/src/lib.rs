@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod agreement;
 mod audit;
 mod backup;
 mod batch;
@@ -7,6 +8,7 @@ mod books;
 mod certificate;
 mod chain;
 mod closing;
+mod compare;
 mod desk;
 mod digest;
 mod encode;
@@ -27,6 +29,7 @@ mod order;
 pub mod parts;
 mod placement;
 mod print;
+mod reference;
 mod renewal;
 mod rules;
 mod second_step;

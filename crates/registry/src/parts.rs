@@ -267,8 +267,13 @@ impl SignedChange {
         hex::encode(Sha256::digest(&self.note.text))
     }
 
+    /// Whether it was signed with this key and not altered since.
+    pub(crate) fn is_by(&self, key: &VerifierKey) -> bool {
+        key.matches(&self.note.signatures[0]) && self.note.verify(key).is_ok()
+    }
+
     /// The key that the signature claims to be by, `name+hash`.
-    fn claimed_key(&self) -> String {
+    pub(crate) fn claimed_key(&self) -> String {
         let signature = &self.note.signatures[0];
         format!("{}+{}", signature.name, hex::encode(signature.key_id))
     }

@@ -12,6 +12,7 @@ use crate::event::{Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source}
 use crate::firearm::{Description, Licensee, Part};
 use crate::names::PartyName;
 use crate::order::{Dated, in_order};
+use crate::reference::has_numbers;
 
 /// What the rules look at in an entry that stands.
 #[derive(Debug, Clone, Copy)]
@@ -78,8 +79,10 @@ const FIRST_YEAR: i16 = 1800;
 /// Says whether an event can be at all, whatever else is in the book.
 ///
 /// # Errors
-/// [`Refusal::OutOfOrder`] for a day long ago, and for a licensee that trades with itself.
+/// [`Refusal::OutOfOrder`] for a day long ago, and for a licensee that trades with itself; [`Refusal::Request`] for a name where
+/// a number belongs.
 pub(crate) fn plausible(event: &Event, on: Date) -> Result<(), Refusal> {
+    has_numbers(event)?;
     if on.year() < FIRST_YEAR {
         return Err(out_of_order(format!("{on} is before the year {FIRST_YEAR}"), "check the date"));
     }

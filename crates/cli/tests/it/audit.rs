@@ -294,7 +294,13 @@ fn evidence_is_packed_by_its_number() {
         assert_eq!(exit, 0, "{text}");
         let (exit, text) = shell(&["audit", "verify", "evidence", "--key", "k7/keys/log.pub"]);
         assert_eq!(exit, 0, "{text}");
-        assert!(text.contains(r#"entry 0: {"prefix":"K7"}"#) && text.contains(r#""model":"M9""#), "{text}");
+        assert!(
+            text.contains(r#"entry 0: {"act":{"after":0,"at":"#)
+                && text.contains(r#","kind":"block"},"#)
+                && text.contains(r#","prefix":"K7"}"#)
+                && text.contains(r#""model":"M9""#),
+            "{text}"
+        );
         fs::remove_file(folder.path().join("evidence")).unwrap();
     }
     let (exit, text) = shell(&["audit", "bundle", "k7", "--entry", "2", "-o", "evidence"]);

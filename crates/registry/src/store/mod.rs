@@ -23,8 +23,8 @@ use self::look_up::LookUps;
 #[cfg(feature = "synthetic")]
 pub(crate) use self::rows::Invented;
 pub(crate) use self::rows::{
-    BookRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, KnownFirearm, RecordRow, RunRows, StoredCode,
-    StoredEntry, StoredFirearm,
+    BookRow, ClosureRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, KnownFirearm, RecordRow, RunFound,
+    RunRows, StoredCode, StoredEntry, StoredFirearm,
 };
 use self::tables::{Table, Value};
 use crate::error::{BooksError, Refusal};
@@ -387,7 +387,17 @@ session_calls! {
     "read the entries of firearms": entries_of_firearms(firearms: &[i64]) -> Vec<StoredEntry>;
     "read the entries of a code": entries_of_code(code: i64) -> Vec<StoredEntry>;
     "read entries by their numbers": entry_range(first: i64, end: i64) -> Vec<BookRow>;
-    "compare issued firearms": count_issued_as(run: &IssuedAs<'_>) -> i64;
+    "compare issued firearms": issued_as(run: &IssuedAs<'_>) -> RunFound;
+    "find the last record that took effect": last_effect() -> i64;
+    "find what was issued last": last_issue(block: &str) -> Option<String>;
+    "read the code of a unit": code_at_unit(unit: i64) -> Option<CodeRow>;
+    "read the counters": counters() -> Vec<(String, i64)>;
+    "read the blocks whole": block_rows() -> Vec<(i64, String, i64)>;
+    "count the rows of the tables": tallies() -> Vec<(String, i64, i64)>;
+    "find names that nothing bears": orphans() -> Vec<(String, i64)>;
+    "compare fittings with entries": wrong_fittings() -> Vec<i64>;
+    "read changes of parts": part_entries(after: i64, limit: i64) -> Vec<BookRow>;
+    "read the closings": closures() -> Vec<ClosureRow>;
     "read a page of the book": book_page(after: i64, limit: i64, view: i64) -> Vec<BookRow>;
     "write firearms": put_firearms(rows: &[FirearmRow]) -> ();
     "write a code": put_code(row: &CodeRow) -> ();

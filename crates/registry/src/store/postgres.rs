@@ -6,6 +6,8 @@ type Db = sqlx::Postgres;
 type Connection = sqlx::PgConnection;
 type Row = sqlx::postgres::PgRow;
 
+#[path = "checks.rs"]
+mod checks;
 #[path = "queries.rs"]
 pub(super) mod queries;
 

@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use sqlx::Row as _;
 
+pub(crate) use super::checks::{
+    block_rows, closures, code_at_unit, counters, issued_as, last_effect, last_issue, orphans, part_entries,
+    tallies, wrong_fittings,
+};
 use super::{Connection, Db, PLACES, Row, schema};
 use crate::store::rows::{
-    BookRow, CodeRow, EntryRow, FirearmRow, IssuedAs, KeyRow, KnownFirearm, RecordRow, RunRows, StoredCode,
+    BookRow, CodeRow, EntryRow, FirearmRow, KeyRow, KnownFirearm, RecordRow, RunRows, StoredCode,
     StoredEntry, StoredFirearm,
 };
 use crate::store::sql;
@@ -393,15 +397,7 @@ pub(crate) async fn entry_range(conn: &mut Connection, first: i64, end: i64) -> 
     query.fetch_all(&mut *conn).await?.iter().map(book_row).collect()
 }
 
-/// How many of a run's codes stand on firearms that are in the book as they were issued.
-pub(crate) async fn count_issued_as(conn: &mut Connection, run: &IssuedAs<'_>) -> Done<i64> {
-    let query = sqlx::query::<Db>(sql::COUNT_ISSUED_AS).bind(run.units.0).bind(run.units.1);
-    let query = query.bind(run.holder.0).bind(run.holder.1).bind(run.model).bind(run.description);
-    let query = query.bind(run.made_on).bind(run.recorded_by).bind(run.record_id);
-    query.fetch_one(&mut *conn).await?.try_get(0)
-}
-
-fn book_row(row: &Row) -> Done<BookRow> {
+pub(super) fn book_row(row: &Row) -> Done<BookRow> {
     let key = [row.try_get(15)?, row.try_get(16)?, row.try_get(17)?];
     Ok(BookRow { entry: stored_entry(row)?, key })
 }

@@ -65,7 +65,8 @@ pub(crate) struct StoredFirearm {
     pub(crate) description: String,
 }
 
-/// A row of `code` on its way in.
+/// A row of `code`.
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) struct CodeRow {
     pub(crate) code: i64,
     pub(crate) unit: i64,
@@ -103,6 +104,19 @@ pub(crate) struct IssuedAs<'r> {
     pub(crate) made_on: i64,
     pub(crate) recorded_by: &'r str,
     pub(crate) record_id: i64,
+    pub(crate) parts: i64,
+    pub(crate) issued_at: i64,
+}
+
+/// How a run of codes stands in the tables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RunFound {
+    /// Codes that stand as they were issued.
+    pub(crate) count: i64,
+    pub(crate) first_firearm: i64,
+    pub(crate) first_entry: i64,
+    /// Whether firearms and entries follow the units one by one.
+    pub(crate) in_order: bool,
 }
 
 /// What the table `code` says of a code.
@@ -111,6 +125,15 @@ pub(crate) struct StoredCode {
     pub(crate) firearm_id: Option<i64>,
     pub(crate) record_id: i64,
     pub(crate) issued_at: i64,
+}
+
+/// A row of `closure`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClosureRow {
+    pub(crate) licence: String,
+    pub(crate) closed_on: i64,
+    pub(crate) records_at: String,
+    pub(crate) recorded_at: i64,
 }
 
 /// A registered key, whose it is, and its revocation.

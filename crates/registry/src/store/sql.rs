@@ -46,6 +46,12 @@ pub(super) const ISSUED_UNITS: &str = "SELECT c.code, f.serial FROM code c
     JOIN firearm f ON f.firearm_id = c.firearm_id WHERE c.unit >= $1 AND c.unit < $2 ORDER BY c.unit";
 pub(super) const RECORDED_AT: &str = "SELECT recorded_at FROM record WHERE record_id = $1";
 pub(super) const PUT_LOGGED: &str = "INSERT INTO logged (record_id, log_index) VALUES ($1, $2)";
+/// The last record that took effect.
+pub(super) const LAST_EFFECT: &str = "SELECT COALESCE(MAX(record_id), 0) FROM logged";
+/// What the last record says that issued codes of a block, whether it took effect or not; `$1` is how its block stands in it.
+pub(super) const LAST_ISSUE: &str =
+    "SELECT body FROM record WHERE kind IN ('issue', 'issue-part') AND body LIKE $1
+    ORDER BY record_id DESC LIMIT 1";
 /// One more than the last entry of the log that the tables know.
 pub(super) const LOG_END: &str = "SELECT COALESCE(MAX(log_index) + 1, 0) FROM logged";
 pub(super) const LOG_INDEX: &str = "SELECT log_index FROM logged WHERE record_id = $1";
@@ -150,14 +156,64 @@ pub(super) const ENTRY_RANGE: &str =
     JOIN party h ON h.party_id = e.holder LEFT JOIN party o ON o.party_id = e.other
     LEFT JOIN description d ON d.description_id = e.description_id
     WHERE e.entry_id >= $1 AND e.entry_id < $2 ORDER BY e.entry_id";
-pub(super) const COUNT_ISSUED_AS: &str = "SELECT COUNT(*) FROM code c
+/// How many codes of a run stand as they were issued, the first firearm and entry, and how far these are from following the units one
+/// by one, which is 0.
+pub(super) const ISSUED_AS: &str = "SELECT COUNT(*), COALESCE(MIN(f.firearm_id), 0), COALESCE(MIN(e.entry_id), 0),
+    COALESCE(MAX(e.entry_id - f.firearm_id) - MIN(e.entry_id - f.firearm_id)
+    + MAX(f.firearm_id - c.unit) - MIN(f.firearm_id - c.unit), 0)
+    FROM code c
     JOIN firearm f ON f.firearm_id = c.firearm_id JOIN line l ON l.line_id = f.line_id
     JOIN description d ON d.description_id = f.description_id
     JOIN entry e ON e.firearm_id = f.firearm_id AND e.kind = 'manufactured' AND e.code = c.code
     JOIN party h ON h.party_id = e.holder
     WHERE c.unit >= $1 AND c.unit < $2 AND l.licence = $3 AND h.licence = $3 AND h.name = $4 AND l.model = $5
     AND d.body = $6 AND e.happened_on = $7 AND e.recorded_by = $8 AND c.record_id = $9
-    AND e.corrects IS NULL AND e.void = 0";
+    AND c.parts = $10 AND c.issued_at = $11 AND e.recorded_at = $11
+    AND e.corrects IS NULL AND e.void = 0 AND e.other IS NULL AND e.description_id IS NULL AND e.body IS NULL";
+
+/// For the comparison of tables and records.
+pub(super) const CODE_AT_UNIT: &str =
+    "SELECT code, unit, parts, firearm_id, record_id, issued_at FROM code WHERE unit = $1";
+pub(super) const COUNTERS: &str = "SELECT name, next FROM counter ORDER BY name";
+pub(super) const BLOCK_ROWS: &str = "SELECT prefix, key_check, opened_at FROM block ORDER BY prefix";
+/// Rows of each numbered table, and the highest number.
+pub(super) const TALLIES: &str = "SELECT 'record', COUNT(*), COALESCE(MAX(record_id), 0) FROM record
+    UNION ALL SELECT 'logged', COUNT(*), COALESCE(MAX(log_index) + 1, 0) FROM logged
+    UNION ALL SELECT 'party', COUNT(*), COALESCE(MAX(party_id), 0) FROM party
+    UNION ALL SELECT 'line', COUNT(*), COALESCE(MAX(line_id), 0) FROM line
+    UNION ALL SELECT 'description', COUNT(*), COALESCE(MAX(description_id), 0) FROM description
+    UNION ALL SELECT 'firearm', COUNT(*), COALESCE(MAX(firearm_id), 0) FROM firearm
+    UNION ALL SELECT 'entry', COUNT(*), COALESCE(MAX(entry_id), 0) FROM entry
+    UNION ALL SELECT 'statement', COUNT(*), COALESCE(MAX(statement_id), 0) FROM statement";
+/// Names and descriptions that nothing in the book bears, and revocations of keys that are not registered.
+pub(super) const ORPHANS: &str =
+    "SELECT 'party', p.party_id FROM (SELECT party_id FROM party EXCEPT SELECT holder FROM entry
+    EXCEPT SELECT other FROM entry WHERE other IS NOT NULL EXCEPT SELECT party FROM party_key) AS p
+    UNION ALL SELECT 'line', l.line_id FROM (SELECT line_id FROM line EXCEPT SELECT line_id FROM firearm) AS l
+    UNION ALL SELECT 'description', d.description_id FROM (SELECT description_id FROM description
+    EXCEPT SELECT description_id FROM firearm
+    EXCEPT SELECT description_id FROM entry WHERE description_id IS NOT NULL) AS d
+    UNION ALL SELECT 'revocation', r.revoked_at FROM revocation r
+    WHERE NOT EXISTS (SELECT 1 FROM party_key k WHERE k.verifier = r.verifier)";
+/// Entries that change parts and are not in `fitting` with their code, and rows of `fitting` that are of no such entry.
+pub(super) const WRONG_FITTINGS: &str =
+    "SELECT e.entry_id FROM entry e LEFT JOIN fitting t ON t.entry_id = e.entry_id
+    WHERE e.kind IN ('part-fitted', 'part-removed') AND (t.code IS NULL OR e.code IS NULL OR t.code <> e.code)
+    UNION SELECT t.entry_id FROM fitting t LEFT JOIN entry e ON e.entry_id = t.entry_id
+    WHERE e.entry_id IS NULL OR e.kind NOT IN ('part-fitted', 'part-removed') ORDER BY 1 LIMIT 100";
+/// A page of the entries that change parts.
+pub(super) const PART_ENTRIES: &str =
+    "SELECT e.entry_id, e.firearm_id, e.kind, h.licence, h.name, o.licence, o.name,
+    e.happened_on, e.recorded_at, e.recorded_by, d.body, e.code, e.corrects, e.void, e.body,
+    l.licence, l.model, f.serial
+    FROM fitting t JOIN entry e ON e.entry_id = t.entry_id
+    JOIN firearm f ON f.firearm_id = e.firearm_id JOIN line l ON l.line_id = f.line_id
+    JOIN party h ON h.party_id = e.holder LEFT JOIN party o ON o.party_id = e.other
+    LEFT JOIN description d ON d.description_id = e.description_id
+    WHERE t.entry_id > $1 ORDER BY t.entry_id LIMIT $2";
+/// All closings.
+pub(super) const CLOSURES: &str =
+    "SELECT licence, closed_on, records_at, recorded_at FROM closure ORDER BY licence";
 
 /// A page of the book. `$3` is the view: 0 original, 1 corrected, 2 both.
 pub(super) const BOOK_PAGE: &str =

@@ -6,5 +6,7 @@ type Db = sqlx::Sqlite;
 type Connection = sqlx::SqliteConnection;
 type Row = sqlx::sqlite::SqliteRow;
 
+#[path = "checks.rs"]
+mod checks;
 #[path = "queries.rs"]
 pub(super) mod queries;

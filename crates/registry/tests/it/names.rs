@@ -1,8 +1,14 @@
 //! Forms of names.
 
+use std::io::Cursor;
+
 use registry::names::{
     CaseNumber, Country, CrimeCode, LicenceNumber, Model, Ori, PartyName, Person, Reason, Reference, Serial,
 };
+use registry::{Correction, Event, ImportOptions, Loss, LossKind, Recipient, Source};
+use serde_json::Value;
+
+use crate::place::{MODEL, Place, dealer, now, run};
 
 fn check<T: std::str::FromStr + std::fmt::Display>(input: &str, expected: Option<&str>) {
     let got = input.parse::<T>().ok().map(|value| value.to_string());
@@ -83,4 +89,72 @@ fn letters_that_look_alike_do_not_make_people() {
     {
         assert!(!person(one).is(&person(other)), "{one} {other}");
     }
+}
+
+/// A purchaser's name gets in by no door: single entries, corrections, tables, EPCIS.
+#[tokio::test]
+async fn a_name_is_no_number() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("AB0001", 2)).await;
+    place.ship_and_sell("AB0001").await;
+    place.ship("AB0002").await;
+    let by = "clerk".parse().unwrap();
+    let expected = "reference `Jane Doe` reads like a name";
+    let number = |text: &str| text.parse::<Reference>().unwrap();
+    let sale = |text| Event::Disposed { holder: dealer(), to: Recipient::Form4473(number(text)) };
+    let lost = |incident, report| {
+        let loss = Loss {
+            how: LossKind::Theft,
+            incident: number(incident),
+            police_report: Some(number(report)),
+            reported_by: None,
+        };
+        Event::Lost { holder: dealer(), loss }
+    };
+    for event in [
+        sale("Jane Doe"),
+        Event::Acquired { holder: dealer(), source: Source::Public(number("Jane Doe")) },
+        Event::MultipleSale { holder: dealer(), reference: number("Jane Doe") },
+        lost("Jane Doe", "P-1"),
+        lost("I-1", "Jane Doe"),
+    ] {
+        let refused = place.record("AB0002", event, "2024-05-01").await.unwrap_err();
+        assert!(refused.starts_with(expected) && refused.ends_with("a number, never a name"), "{refused}");
+    }
+    let history = place.books.history(&place.key("AB0001")).await.unwrap().unwrap();
+    let correction = Correction {
+        firearm: place.key("AB0001"),
+        entry: history.entries[3].number,
+        becomes: Some((sale("Jane Doe"), "2024-04-01".parse().unwrap())),
+        description: None,
+        reason: "the number was wrong".parse().unwrap(),
+    };
+    let refused = place.books.correct(&correction, &by, now()).await.unwrap_err().to_string();
+    assert!(refused.starts_with(expected), "{refused}");
+    let (_, bytes) = crate::epcis::document(&place, registry::View::Original).await;
+    let mut document: Value = serde_json::from_slice(&bytes).unwrap();
+    let events = document["epcisBody"]["eventList"].as_array_mut().unwrap();
+    let sold = events.iter_mut().find(|event| event.to_string().contains("T-0815")).unwrap();
+    let of_doe = sold.to_string().replace("T-0815", "Jane%20Doe").replace("AB0001", "AB0002");
+    *sold = serde_json::from_str(&of_doe).unwrap();
+    sold.as_object_mut().unwrap().remove("eventID");
+    let alone = vec![sold.take()];
+    document["epcisBody"]["eventList"] = alone.into();
+    let bytes = serde_json::to_vec(&document).unwrap();
+    let options = ImportOptions { dry_run: true, ..ImportOptions::default() };
+    let mut reasons = Vec::new();
+    let taking = |row: registry::Rejected| reasons.push(row.reason);
+    let done = place.books.import_epcis(bytes.as_slice(), &options, (&by, now()), taking).await.unwrap();
+    assert!(done.rejected == 1 && reasons[0].contains(expected), "{reasons:?}");
+    for (column, cells) in [("form_4473", "2024-05-01,Jane Doe"), ("form_4473", "2024-05-01,Jane Doe 17")] {
+        let (licence, name) = (dealer().licence, dealer().name);
+        let table = format!(
+            "model,serial,holder_licence,holder_name,disposed_on,{column}\n{MODEL},AB0002,{licence},{name},{cells}\n"
+        );
+        let mut reasons = Vec::new();
+        let taking = |row: registry::Rejected| reasons.push(row.reason);
+        let done = place.books.import(Cursor::new(table), &options, (&by, now()), taking).await.unwrap();
+        assert!(done.rejected == 1 && reasons[0].contains("reads like a name"), "{reasons:?}");
+    }
+    place.record("AB0002", sale("2024-0815"), "2024-05-01").await.unwrap();
 }

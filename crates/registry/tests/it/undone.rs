@@ -1,0 +1,76 @@
+//! Acts that were acknowledged are taken out of the tables whole, counters and all: later records tell, and no code is issued again.
+
+use registry::{Event, Recipient};
+use sqlx::Connection as _;
+
+use crate::place::{Place, now, on_both, run, wholesaler};
+
+on_both! {
+    a_theft_that_was_undone_is_named
+    a_code_that_was_undone_is_not_issued_again
+}
+
+/// Does something behind the back of the books.
+async fn behind(place: &Place, text: &str) {
+    let query = sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned()));
+    if place.server.is_some() {
+        let mut conn = sqlx::PgConnection::connect(&place.server_address()).await.unwrap();
+        query.execute(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+        return;
+    }
+    let file = format!("sqlite:{}", place.folder.path().join("books.sqlite").display());
+    let mut conn = sqlx::SqliteConnection::connect(&file).await.unwrap();
+    query.execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+}
+
+async fn a_theft_that_was_undone_is_named(place: Place) {
+    let codes = place.issue(&run("AB0001", 2)).await;
+    place.record("AB0001", crate::losses::theft(place.books.issuer()), "2024-04-01").await.unwrap();
+    let ship = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(wholesaler()) };
+    place.record("AB0002", ship, "2024-04-01").await.unwrap();
+    place.books.trace(&crate::outage::question(codes[0].code), now()).await.unwrap();
+    assert!(place.books.reconcile().await.unwrap().agrees());
+    behind(
+        &place,
+        "DELETE FROM entry WHERE entry_id >= 3; UPDATE counter SET next = 2 WHERE name = 'entry';
+        DELETE FROM party WHERE party_id = 2; UPDATE counter SET next = 1 WHERE name = 'party';
+        DELETE FROM logged WHERE record_id IN (3, 4)",
+    )
+    .await;
+    let found = place.books.reconcile().await.unwrap();
+    assert_eq!(found.without_effect, [3, 4]);
+    let expected =
+        "record 5 was entered when record 4 was the last that had taken effect, and now that is record 2";
+    assert!(found.faults.iter().any(|fault| fault.contains(expected)), "{found:?}");
+}
+
+async fn a_code_that_was_undone_is_not_issued_again(place: Place) {
+    let first = place.issue(&run("AB0001", 2)).await;
+    let undone = place.issue(&run("AC0001", 2)).await;
+    behind(
+        &place,
+        "DELETE FROM code WHERE record_id = 3; DELETE FROM entry WHERE entry_id > 2; DELETE FROM firearm WHERE firearm_id > 2;
+        DELETE FROM logged WHERE record_id = 3;
+        UPDATE counter SET next = 2 WHERE name IN ('unit:K7', 'entry', 'firearm')",
+    )
+    .await;
+    let again = place.issue(&run("AD0001", 2)).await;
+    assert!(again.iter().all(|one| undone.iter().chain(&first).all(|before| before.code != one.code)));
+    let block = place.books.blocks().await.unwrap()[0];
+    assert_eq!((block.issued, block.left), (4, (1 << 20) - 6), "two units are passed over");
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.agrees() && found.without_effect == [3], "as after a crash: {found:?}");
+    // A single part is no way round it.
+    let by = "clerk".parse().unwrap();
+    let spare = place.books.issue_part(registry::Part::FiringPin, None, &by, now()).await.unwrap();
+    behind(
+        &place,
+        "DELETE FROM code WHERE record_id = 5; DELETE FROM logged WHERE record_id = 5;
+        UPDATE counter SET next = 6 WHERE name = 'unit:K7'",
+    )
+    .await;
+    assert_ne!(place.books.issue_part(registry::Part::FiringPin, None, &by, now()).await.unwrap(), spare);
+    assert!(place.books.reconcile().await.unwrap().agrees());
+}
