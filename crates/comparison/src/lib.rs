@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod again;
 mod areal;
 mod cluster;
 mod cmc;
@@ -17,6 +18,7 @@ pub mod picture;
 mod pose;
 mod prepare;
 mod preset;
+mod profile;
 mod raster;
 mod region;
 mod regular;

@@ -4,13 +4,12 @@
 //! that cells which agree are no independent witnesses. What lines do say they say together: the coefficient of the whole faces
 //! under one motion, against what the same faces show half a turn round, where lines run alike and nothing else does.
 
-use crate::areal::Patch;
 use crate::cmc::{self, Decided, Seen};
 use crate::compare::{CmcCounts, Lines};
 use crate::direction::{self, Close, Scratch};
 use crate::fourier::{Planner, Spectrum};
 use crate::pose::{self, Pose};
-use crate::raster::Raster;
+use crate::profile;
 use crate::surface::{self, Cell, Surface};
 
 /// The smallest coefficient of the whole faces. Firearms that share a third of the energy of their lines reach 0.35.
@@ -24,8 +23,6 @@ const OTHER_TURN: f64 = 15.0;
 /// The smallest overlap looked at, as a share of the smaller measured area, and the smallest of faces moved along their lines.
 const LEAST_OVERLAP: f32 = 0.4;
 const LEAST_ALONG: f32 = 0.25;
-/// Slopes of a cell that lie so much more across one direction than along it are those of lines (0 to 1).
-const LINED: f64 = 0.35;
 /// How far along its lines a cell may lie, in tolerances: there it fits anywhere.
 const ALONG: f64 = 2.0;
 /// Steps in degrees by which a turn is made finer.
@@ -36,9 +33,9 @@ const ALONG_ARCS: [f64; 7] = [0.0, 2.0, 4.0, 8.0, 12.0, 16.0, 30.0];
 const FAR: f64 = 800.0;
 /// Lines that then still agree this well run through.
 const RUN_THROUGH: f64 = 0.65;
-/// Lines whose profiles agree less than this are the same in part: those of firearms that share 70 % of their energy come to 0.69 to
-/// 0.86, those of one firearm to 0.94 and more (*simulation*).
-const THROUGHOUT: f64 = 0.9;
+/// Lines that have less than this in common are the same in part: those of one firearm have 0.88 to 1.02 of what persists in common, those
+/// of firearms that share 30 to 70 % of the energy of their lines 0.44 to 0.84 (*simulation*, two generators).
+const THROUGHOUT: f64 = 0.86;
 /// Fewer congruent cells are no agreement of faces.
 const LEAST_CELLS: usize = 6;
 
@@ -48,6 +45,8 @@ pub(crate) struct Found {
     /// The coefficient of the whole faces.
     pub(crate) whole: f64,
     pub(crate) lines: Lines,
+    /// Whether that they are the same in part was measured, or they are merely too few or too short to tell.
+    pub(crate) is_known: bool,
 }
 
 /// Nothing where they agree no better than chance or another motion would have them.
@@ -57,22 +56,32 @@ pub(crate) fn found((a, b): (&Surface, &Surface), scratch: &mut Scratch) -> Opti
     let own = Own::new(a, b, &mut scratch.planner);
     let (pose, whole) = aligned((a, b), &own, scratch)?;
     let decided = decided((a, b), pose, scratch)?;
-    let lines = if profiles((a, b), &decided.seen, scratch).is_some_and(|agreement| agreement < THROUGHOUT) {
+    // Lines too few or too short to say what they have in common are no more than in part the same.
+    let common = profile::in_common((a, b), &decided.seen, scratch);
+    let lines = if common.is_none_or(|common| common < THROUGHOUT) {
         Lines::InPart
     } else if moved_along((a, b), &own, &pose, &mut scratch.planner) > RUN_THROUGH * whole {
         Lines::RunThrough
     } else {
         Lines::Changing
     };
-    let decided = if lines == Lines::Changing { decided } else { uncounted(decided) };
-    Some(Found { decided, whole, lines })
+    let found = Found { decided, whole, lines, is_known: common.is_some() };
+    Some(if lines == Lines::Changing { found } else { found.uncounted(lines) })
 }
 
-/// The same where no cell counts: `total` still says how many lie where the faces do.
-fn uncounted(mut decided: Decided) -> Decided {
-    decided.counts = CmcCounts { high: 0, convergence: [0, 0], ncma: 0.0, ..decided.counts };
-    decided.seen.iter_mut().for_each(|seen| seen.congruent.fill(false));
-    decided
+impl Found {
+    /// The same where no cell counts, as the lines are of a kind that firearms share: `total` still says how many lie where the faces do.
+    pub(crate) fn uncounted(mut self, lines: Lines) -> Self {
+        self.decided.counts = CmcCounts { high: 0, convergence: [0, 0], ncma: 0.0, ..self.decided.counts };
+        self.decided.seen.iter_mut().for_each(|seen| seen.congruent.fill(false));
+        Self { lines, ..self }
+    }
+}
+
+/// Whether the lines of congruent cells are known to be the same in part: surfaces with their lines as they are.
+pub(crate) fn are_in_part(pair: (&Surface, &Surface), seen: &[Seen; 2], scratch: &mut Scratch) -> bool {
+    let common = profile::in_common(pair, seen, scratch);
+    common.is_some_and(|common| common < THROUGHOUT)
 }
 
 /// The cells that lie where the faces do; nothing where they are too few.
@@ -112,101 +121,12 @@ fn is_congruent(surface: &Surface, cell: &Cell, close: &Close) -> bool {
     let preset = &surface.preset;
     let tolerance = preset.shift_tolerance.to_um();
     let [u, v] = close.shift;
-    let near = match across(&cell.patch2) {
+    let near = match profile::across(&cell.patch2) {
         Some([x, y]) => (x * u + y * v).abs() <= tolerance && (x * v - y * u).abs() <= ALONG * tolerance,
         None => u.abs() <= tolerance && v.abs() <= tolerance,
     };
     near && close.accf >= preset.threshold(close.joint, surface.level1.pitch)
         && close.turn.abs() <= preset.turn_tolerance
-}
-
-/// The direction across the lines of a cell, of length one; nothing where its slopes point all ways.
-fn across(patch: &Patch) -> Option<[f64; 2]> {
-    let mut sums = [0.0_f64; 3];
-    for row in 1..patch.edge {
-        for column in 1..patch.edge {
-            let at = |column: usize, row: usize| patch.height(column, row).map(f64::from);
-            let (Some(here), Some(left), Some(above)) =
-                (at(column, row), at(column - 1, row), at(column, row - 1))
-            else {
-                continue;
-            };
-            let (u, v) = (here - left, here - above);
-            sums[0] += u * u - v * v;
-            sums[1] += 2.0 * u * v;
-            sums[2] += u * u + v * v;
-        }
-    }
-    let one_way = sums[0].hypot(sums[1]);
-    let turn = 0.5 * libm::atan2(sums[1], sums[0]);
-    (one_way > LINED * sums[2]).then(|| [libm::cos(turn), libm::sin(turn)])
-}
-
-/// Whether most of the congruent cells of either surface have lines alone to agree by.
-pub(crate) fn are_most(surface: &Surface, seen: &Seen) -> bool {
-    let cells = surface.cells.iter().zip(&seen.congruent).filter(|(_, congruent)| **congruent);
-    let (mut lined, mut all) = (0, 0);
-    for (cell, _) in cells {
-        lined += usize::from(across(&cell.patch2).is_some());
-        all += 1;
-    }
-    2 * lined > all
-}
-
-/// How well the profiles across the lines of congruent cells agree: the median over these cells of either surface, the poorer of the
-/// two; nothing where most have no lines.
-///
-/// What is not of the lines goes with the mean along them, so that lines that are the same agree nearly wholly, whatever lies on them;
-/// lines of which a part is the same agree in part.
-fn profiles((a, b): (&Surface, &Surface), seen: &[Seen; 2], scratch: &mut Scratch) -> Option<f64> {
-    let mut local = scratch.local();
-    let mut median = |from: &Surface, to: &Surface, seen: &Seen| {
-        let cells = from.cells.iter().zip(&seen.close).zip(&seen.congruent);
-        let congruent: Vec<_> = cells.filter(|(_, congruent)| **congruent).map(|(cell, _)| cell).collect();
-        let mut agreements: Vec<f64> = Vec::new();
-        for &(cell, close) in &congruent {
-            let Some(way) = across(&cell.patch2) else { continue };
-            direction::cell_laid((from, to), &seen.pose, (cell, close.shift), close.turn, (0, &mut local));
-            agreements.extend(agreement(&cell.patch1, &local, way));
-        }
-        (2 * agreements.len() > congruent.len()).then(|| cmc::median(agreements))
-    };
-    let medians = [median(a, b, &seen[0]), median(b, a, &seen[1])];
-    scratch.keep(local);
-    medians.into_iter().flatten().reduce(f64::min)
-}
-
-/// The coefficient of the mean profiles of a cell and of what lies on it, across its lines.
-fn agreement(patch: &Patch, laid: &Raster, [x, y]: [f64; 2]) -> Option<f64> {
-    /// Fewer points make no mean, fewer means no profile.
-    const LEAST_POINTS: f64 = 10.0;
-    const LEAST_MEANS: usize = 12;
-    let half = 0.5 * (patch.edge - 1) as f64;
-    let mut means = vec![[0.0_f64; 3]; 2 * patch.edge];
-    for row in 0..patch.edge {
-        for column in 0..patch.edge {
-            let at = row * laid.width + column;
-            let Some(own) = patch.height(column, row) else { continue };
-            if laid.w[at] > 0.0 {
-                let place = x * (column as f64 - half) + y * (row as f64 - half) + patch.edge as f64;
-                let mean = &mut means[place.round() as usize];
-                for (sum, v) in mean.iter_mut().zip([f64::from(own), f64::from(laid.z[at]), 1.0]) {
-                    *sum += v;
-                }
-            }
-        }
-    }
-    means.retain(|mean| mean[2] >= LEAST_POINTS);
-    if means.len() < LEAST_MEANS {
-        return None;
-    }
-    let n: f64 = means.iter().map(|m| m[2]).sum();
-    let middle = [0, 1].map(|k| means.iter().map(|m| m[k]).sum::<f64>() / n);
-    let product = |j: usize, k: usize| -> f64 {
-        means.iter().map(|m| m[2] * (m[j] / m[2] - middle[j]) * (m[k] / m[2] - middle[k])).sum()
-    };
-    let energy = product(0, 0) * product(1, 1);
-    (energy > 0.0).then(|| product(0, 1) / energy.sqrt())
 }
 
 /// The motion under which the whole faces agree as under no other, and their coefficient.

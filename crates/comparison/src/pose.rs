@@ -18,8 +18,12 @@ pub(crate) struct Pose {
 
 /// Every so manyth turn of the search is looked at for scans that were taken wrongly.
 const FLIPPED_STEPS: usize = 2;
+/// The best of these have both their neighbours looked at.
+const FLIPPED_BEST: usize = 4;
 /// Poses looked at per pair.
 pub(crate) const POSES: usize = 5;
+/// Poses known of a pair, those looked at among them.
+pub(crate) const MANY: usize = 60;
 /// The smallest overlap that counts, as a share of the smaller measured area.
 const LEAST_OVERLAP: f32 = 0.2;
 
@@ -51,10 +55,12 @@ impl Pose {
 
 /// The strongest poses, best first, no two close to each other.
 pub(crate) fn search(a: &Surface, b: &Surface, fourier: &mut Planner) -> Vec<Pose> {
-    search_and_lowest(a, b, fourier).0
+    let (mut poses, _) = search_and_lowest(a, b, fourier);
+    poses.truncate(POSES);
+    poses
 }
 
-/// The same, and how strongly A agrees with B where heights and depths of one are exchanged.
+/// The same with the [`MANY`] behind them, and how strongly A agrees with B where heights and depths of one are exchanged.
 pub(crate) fn search_and_lowest(a: &Surface, b: &Surface, fourier: &mut Planner) -> (Vec<Pose>, f64) {
     // The smaller one is laid on the turned larger one, so that the order of the question does not matter.
     if (a.turned_edge(), a.measured()) > (b.turned_edge(), b.measured()) {
@@ -75,21 +81,31 @@ pub(crate) fn search_and_lowest(a: &Surface, b: &Surface, fourier: &mut Planner)
             lowest = lowest.max(strongest_of(&coarse, -1.0));
         }
     }
-    (strongest(poses, POSES, 4.0 * pitch), lowest)
+    (strongest(poses, MANY, 4.0 * pitch), lowest)
 }
 
-/// How strongly A agrees with B in a mirror, and in a mirror with heights and depths exchanged, at wider steps than those of the search.
+/// How strongly A agrees with B in a mirror, and in a mirror with heights and depths exchanged: at wider steps than those of the
+/// search, and at those of the search beside the best.
 pub(crate) fn mirrored(a: &Surface, b: &Surface, fourier: &mut Planner) -> [f64; 2] {
     if (a.turned_edge(), a.measured()) > (b.turned_edge(), b.measured()) {
         return mirrored(b, a, fourier);
     }
     let mut coarse = Coarse::new(a, b, fourier);
     let turned = b.turned(fourier);
-    let mut best = [0.0_f64; 2];
-    for step in (0..2 * HALF_TURNS).step_by(FLIPPED_STEPS) {
+    let mut looked: Vec<(usize, [f64; 2])> = Vec::new();
+    let mut look = |step: usize| {
         // All turns of a mirror image are the mirror images of all turns, its mask among them.
         coarse.correlate_mirrored(turned, step, fourier);
-        best = [best[0].max(strongest_of(&coarse, 1.0)), best[1].max(strongest_of(&coarse, -1.0))];
+        [1.0, -1.0].map(|sign| strongest_of(&coarse, sign))
+    };
+    looked.extend((0..2 * HALF_TURNS).step_by(FLIPPED_STEPS).map(|step| (step, look(step))));
+    let mut best = [0.0; 2];
+    for (sign, best) in best.iter_mut().enumerate() {
+        looked.sort_by(|p, q| q.1[sign].total_cmp(&p.1[sign]));
+        let beside =
+            looked.iter().take(FLIPPED_BEST).flat_map(|(step, _)| [step + 2 * HALF_TURNS - 1, step + 1]);
+        let finer = beside.map(|step| look(step % (2 * HALF_TURNS))[sign]).fold(0.0, f64::max);
+        *best = looked.first().map_or(0.0, |(_, found)| found[sign]).max(finer);
     }
     best
 }

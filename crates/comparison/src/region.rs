@@ -21,6 +21,10 @@ const MARGIN_UM: f64 = 60.0;
 const FORM_UM: f64 = 15.0;
 /// The region is fitted and found again this many times.
 const ROUNDS: usize = 3;
+/// Where it is less than this share of what has no steep slopes, the primer may be domed...
+const CUT_DOWN: f64 = 0.8;
+/// ...and is where a bent form has so many times the area.
+const LARGER: f64 = 1.15;
 /// Primers are 4.4 or 5.3 mm across; what is wider is the head of the case...
 const WIDEST_UM: f64 = 5600.0;
 /// ...and what is narrower is the bottom of the firing-pin impression.
@@ -37,20 +41,57 @@ pub(crate) fn breech_face(base: &Topography) -> Result<Topography, ComparisonErr
         base = &alone;
         current = levelled(base, Form::Plane)?;
     }
-    let mut region = None;
+    let (mut level, mut mask) = settled::<PLANE>(base, current)?;
+    let whole = smooth_area(&level);
+    if (samples(&mask) as f64) < CUT_DOWN * samples(&whole) as f64
+        && let Some(start) = bent(base, &whole)
+        && let Ok(round) = settled::<BENT>(base, start)
+        && samples(&round.1) as f64 > LARGER * samples(&mask) as f64
+    {
+        (level, mask) = round;
+    }
+    let kept = masked(&level, &level, &mask);
+    levelled(&kept, Form::Polynomial(2))
+}
+
+/// The flat area about a plane, or a bent surface, and the scan levelled by it, found in turns from a first levelling.
+fn settled<const TERMS: usize>(
+    base: &Topography,
+    mut current: Topography,
+) -> Result<(Topography, Grid<bool>), ComparisonError> {
+    let mut mask = Grid::filled(0, 0, false);
     for _ in 0..ROUNDS {
-        let mask = flat_area(&current);
+        mask = flat_area(&current);
         let kept = masked(base, &current, &mask);
         if kept.valid_points() < 100 {
             return Err(ComparisonError::NoMark("no flat area that could be a breech-face impression"));
         }
-        let plane = Plane::through(&kept);
-        current = plane.taken_from(base);
-        region = Some(mask);
+        current = Shape::<TERMS>::through(&kept).taken_from(base);
     }
-    let mask = region.expect("at least one round is run");
-    let kept = masked(&current, &current, &mask);
-    levelled(&kept, Form::Polynomial(2))
+    Ok((current, mask))
+}
+
+/// The scan less the form of second degree that most of an area follows; nothing where it follows none.
+fn bent(base: &Topography, area: &Grid<bool>) -> Option<Topography> {
+    let kept = masked(base, base, area);
+    let rest = levelled(&kept, Form::Polynomial(2)).ok()?;
+    let z = &kept.heights;
+    let form = Grid::from_fn(z.width(), z.height(), |x, y| z[(x, y)] - rest.heights[(x, y)]);
+    Some(Shape::<BENT>::through(&Topography { heights: form, pitch: base.pitch }).taken_from(base))
+}
+
+/// The largest piece without steep slopes, whatever its form, away from edges; on the coarser grid.
+fn smooth_area(surface: &Topography) -> Grid<bool> {
+    let coarse = resample::to_pitch(surface, Pitch::square(surface.pitch.x * COARSER));
+    let pitch = coarse.pitch.x.to_um();
+    eroded(
+        &largest(&opened(&closed(&gentle(&coarse.heights, pitch)), 2)),
+        (MARGIN_UM / pitch).round() as isize,
+    )
+}
+
+fn samples(mask: &Grid<bool>) -> usize {
+    mask.samples().iter().filter(|&&m| m).count()
 }
 
 /// Whether there is the form of a firing-pin impression, or of a primer with one: more relief than any band leaves.
@@ -260,32 +301,45 @@ fn masked(values: &Topography, frame: &Topography, mask: &Grid<bool>) -> Topogra
     Topography { heights, pitch: values.pitch }
 }
 
-/// A least-squares plane in samples.
-struct Plane([f64; 3]);
+/// A least-squares plane, or one bent to the second degree, by the number of its terms.
+struct Shape<const TERMS: usize> {
+    coefficients: [f64; TERMS],
+    size: [f64; 2],
+}
 
-impl Plane {
+const PLANE: usize = 3;
+const BENT: usize = 6;
+
+impl<const TERMS: usize> Shape<TERMS> {
     fn through(surface: &Topography) -> Self {
         let z = &surface.heights;
-        let middle = [z.width() as f64 / 2.0, z.height() as f64 / 2.0];
-        let (mut m, mut y) = ([[0.0; 3]; 3], [0.0; 3]);
+        let size = [z.width() as f64, z.height() as f64];
+        let (mut m, mut y) = ([[0.0; TERMS]; TERMS], [0.0; TERMS]);
         for row in 0..z.height() {
             for x in 0..z.width() {
                 let height = z[(x, row)];
                 if height.is_finite() {
-                    let terms = [1.0, x as f64 - middle[0], row as f64 - middle[1]];
-                    linear::observe(&mut m, &mut y, terms, height);
+                    linear::observe(&mut m, &mut y, Self::terms(size, x, row), height);
                 }
             }
         }
-        let [c, sx, sy] = linear::solved(m, y).unwrap_or_default();
-        Self([c - sx * middle[0] - sy * middle[1], sx, sy])
+        Self { coefficients: linear::solved(m, y).unwrap_or([0.0; TERMS]), size }
+    }
+
+    /// Constant, slopes, bends, from -1 to 1 across the frame.
+    fn terms([width, height]: [f64; 2], x: usize, y: usize) -> [f64; TERMS] {
+        let (u, v) = (2.0 * x as f64 / width - 1.0, 2.0 * y as f64 / height - 1.0);
+        let all: [f64; BENT] = [1.0, u, v, u * u, u * v, v * v];
+        std::array::from_fn(|k| all[k])
     }
 
     fn taken_from(&self, surface: &Topography) -> Topography {
-        let [c, sx, sy] = self.0;
         let z = &surface.heights;
-        let heights =
-            Grid::from_fn(z.width(), z.height(), |x, y| z[(x, y)] - c - sx * x as f64 - sy * y as f64);
+        let heights = Grid::from_fn(z.width(), z.height(), |x, y| {
+            let terms = Self::terms(self.size, x, y);
+            let form = terms.iter().zip(&self.coefficients).map(|(term, factor)| term * factor);
+            z[(x, y)] - form.sum::<f64>()
+        });
         Topography { heights, pitch: surface.pitch }
     }
 }

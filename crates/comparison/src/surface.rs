@@ -225,6 +225,11 @@ impl Surface {
         self.turned.get_or_init(|| Turned::new(&self.source3, self.centre, planner))
     }
 
+    /// What that is sampled from, at half its pitch.
+    pub(crate) fn coarsest(&self) -> &Raster {
+        &self.source3
+    }
+
     /// The edge of its transforms.
     pub(crate) fn turned_edge(&self) -> usize {
         Turned::edge(&self.source3)

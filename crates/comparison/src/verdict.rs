@@ -5,6 +5,7 @@ use crate::compare::{CmcCounts, Lines};
 use crate::direction::{self, Scratch};
 use crate::lines;
 use crate::pose::{self, Pose};
+use crate::profile;
 use crate::surface::Surface;
 
 /// Cells whose common coefficient falls below this share of itself without deep and high pieces agree in these alone.
@@ -60,23 +61,36 @@ pub(crate) fn of<'a>(
 /// the lines of both say is not what is stamped.
 fn of_regular<'a>((a, b): (&'a Surface, &'a Surface), poses: &[Pose], scratch: &mut Scratch) -> Verdict<'a> {
     let (first, _) = plainly((a, b), poses, scratch);
-    let found = match (a.plain(), b.plain()) {
-        (Some(one), Some(other)) => lines::found((one, other), scratch).map(|found| (found, [one, other])),
-        _ => None,
-    };
+    let plain = a.plain().zip(b.plain());
+    let found =
+        plain.and_then(|(one, other)| lines::found((one, other), scratch).map(|found| (found, [one, other])));
     if !first.decided.converged {
         return match found {
             Some((found, faces)) => by_lines(&first, found, faces, scratch),
             None => first,
         };
     }
-    let left = [(a, 0), (b, 1)].into_iter().all(|(s, k)| lines::are_most(s, &first.decided.seen[k]));
+    let left = [(a, 0), (b, 1)].into_iter().all(|(s, k)| profile::are_most(s, &first.decided.seen[k]));
     match found {
-        Some((found, faces)) if found.lines == Lines::InPart => by_lines(&first, found, faces, scratch),
-        Some(_) if left => Verdict { lines: Some(Lines::Weakened), ..first },
-        None if left => nothing(first, None),
+        Some((found, faces)) if found.lines == Lines::InPart && found.is_known => {
+            by_lines(&first, found, faces, scratch)
+        }
+        None if is_shared(plain, left, &first, scratch) => nothing(first, None),
+        _ if left || a.is_regular && b.is_regular => Verdict { lines: Some(Lines::Weakened), ..first },
         _ => first,
     }
+}
+
+/// Whether what agrees once lines were weakened, where the lines as they are do not, may be a rest of lines that firearms share.
+fn is_shared(
+    plain: Option<(&Surface, &Surface)>,
+    left: bool,
+    first: &Verdict,
+    scratch: &mut Scratch,
+) -> bool {
+    let [one, other] = first.decided.counts.original;
+    one.min(other) < cmc::LEAST_FOUND
+        || plain.map_or(left, |pair| lines::are_in_part(pair, &first.decided.seen, scratch))
 }
 
 /// What the lines of both faces, as they are, say; nothing where that is only of what may be stamped.

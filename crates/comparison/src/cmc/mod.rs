@@ -77,6 +77,11 @@ const BY_CHANCE: f64 = 4.5;
 /// Another motion with this share of the support leaves the place open.
 const RIVAL: f64 = 0.5;
 const RIVAL_OF_REGULAR: f64 = 0.4;
+/// So many cells of either direction must have their best place of all about one turn and shift. Texture that firearms share in part brings
+/// cells together near one pose, of which few would have chosen it.
+pub(crate) const LEAST_FOUND: usize = 4;
+/// That share of the cells need not: rough scans of a part of a face have few to choose with.
+const MANY: f64 = 0.3;
 /// Only cells that chance would seldom bring together are worth a look at what else they fit.
 const PROMISING: f64 = 0.01;
 /// The support per cell, that of a surface on itself being one, from which a surface is similar to itself in another position.
@@ -473,7 +478,7 @@ fn high(forward: &Direction, backward: &Direction, preset: &Preset) -> usize {
 /// as many cells as close together: that also holds for a pair of which less than half the area carries marks, and does not
 /// hold for five cells that happen to lie within 20 samples. Marks that agree nearly as well in another position, such as
 /// rings under any turn, have no one place. Regularly machined surfaces, whose cells err by whole periods and not at random,
-/// must come within twice the published distance as well.
+/// must come within twice the published distance as well. Of others some cells must find one turn and place among all poses looked at.
 fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool {
     let rival = (forward.rival * backward.rival).sqrt();
     let tolerance = CONVERGED * preset.pitch.to_um();
@@ -482,7 +487,12 @@ fn converged(forward: &Direction, backward: &Direction, preset: &Preset) -> bool
     } else {
         rival < RIVAL
     };
-    same_motion(forward, backward, preset) && is_unlikely(forward, backward) && settled
+    // Along lines a cell fits in many places: which of them is its best says little.
+    let placed = forward.regular
+        || preset.clustering.is_some()
+        || forward.original.len().min(backward.original.len()) >= LEAST_FOUND
+        || [forward, backward].iter().all(|d| d.total as f64 >= MANY * d.evaluated as f64);
+    same_motion(forward, backward, preset) && is_unlikely(forward, backward) && settled && placed
 }
 
 /// Whether chance would hardly bring as many freely searching cells as close together.

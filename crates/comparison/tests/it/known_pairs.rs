@@ -84,6 +84,38 @@ fn a_scan_against_itself_says_so() {
     assert!(result.warnings.iter().any(|w| w.contains("very same")), "{:?}", result.warnings);
 }
 
+/// A firearm that marks very alike makes no two measurements one.
+#[test]
+fn faces_that_agree_but_for_a_part_are_two_measurements() {
+    let one = faces::face(6);
+    let other = faces::face(7);
+    let mut again = one.clone();
+    let width = one.heights.width();
+    for (i, z) in again.heights.samples_mut().iter_mut().enumerate() {
+        *z += if i % width < width / 3 { 0.35 * other.heights.samples()[i] } else { 0.0 };
+    }
+    let result = compare(&prepared(&one), &prepared(&again)).unwrap();
+    assert!(result.accf_max > 0.97 && !result.is_same_scan(), "{}", result.accf_max);
+    assert!(result.warnings.iter().any(|w| w.contains("hardly two cases")), "{:?}", result.warnings);
+}
+
+/// Cells then find places that lie together, in no common position.
+#[test]
+fn a_pitch_a_twentieth_too_large_excludes_nothing() {
+    let Some(folder) = real("csafe-fadul") else { return };
+    let read = |name: &str, factor: f64| {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let scan = topography::x3p::read(&bytes, &topography::Limits::default()).unwrap().topography;
+        prepared(&Topography { pitch: topography::Pitch::square(scan.pitch.x * factor), ..scan })
+    };
+    let one = read("Fadul 1-1.x3p", 1.0);
+    for factor in [1.04, 1.05] {
+        let result = compare(&one, &read("Fadul 1-2.x3p", factor)).unwrap();
+        let weight = comparison::evidence::Calibration::built_in().weigh(&result);
+        assert!(weight.is_err() || result.congruent() >= 6, "{factor}: {:?}", result.cmc);
+    }
+}
+
 /// A folder of real scans, or nothing, said aloud.
 pub(crate) fn real(folder: &str) -> Option<PathBuf> {
     let root = std::env::var_os("MICROSTAMP_REALDATA").map_or_else(

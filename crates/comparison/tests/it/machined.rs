@@ -39,6 +39,28 @@ fn raw_primers_are_masked_levelled_and_told_apart() {
     check(Style::Granular, Scan::Raw(6.0), 12, 2);
 }
 
+/// Primers are domed, more or less: what follows the dome is the face, not its middle alone.
+#[test]
+fn a_domed_primer_keeps_its_face() {
+    let preset = Preset::default_for(MarkKind::BreechFace);
+    let domed = |shot: u64, height: f64| {
+        let mut scan = machining::case(Style::Granular, 1, shot, Scan::Raw(6.0));
+        let middle = 0.5 * scan.heights.width() as f64;
+        for y in 0..scan.heights.height() {
+            for (x, z) in scan.heights.row_mut(y).iter_mut().enumerate() {
+                // The head of the case round it is flat.
+                let away = ((x as f64 - middle).hypot(y as f64 - middle) * 6.0).min(2230.0);
+                *z += height * (away / 2050.0).powi(2);
+            }
+        }
+        prepare(&scan, &preset).unwrap()
+    };
+    for height in [80.0, -60.0] {
+        let result = compare(&domed(0, height), &domed(1, height)).unwrap();
+        assert!(result.congruent() >= 20, "{height}: {:?} of {:?}", result.cmc, result.cells_of_each);
+    }
+}
+
 /// The head is flat as well, larger, and carries what all cases of the maker carry.
 #[test]
 fn the_head_of_the_case_is_not_taken_for_the_primer() {
