@@ -141,7 +141,7 @@ pub struct Chain {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restated: bool,
     /// What the books know of the firearm beyond the day on which this chain ends; see [`chain_on`].
-    #[serde(default, skip_serializing_if = "Beyond::is_nothing")]
+    #[serde(default, skip_serializing_if = "nothing")]
     pub beyond: Beyond,
 }
 
@@ -154,10 +154,9 @@ pub struct Beyond {
     pub later: Option<Date>,
 }
 
-impl Beyond {
-    fn is_nothing(&self) -> bool {
-        *self == Self::default()
-    }
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it by reference")]
+fn nothing(beyond: &Beyond) -> bool {
+    *beyond == Beyond::default()
 }
 
 /// Days from the first retail sale to the recovery of the case.
@@ -333,7 +332,7 @@ impl Builder {
                 self.end = Some(ChainEnd::Destroyed { on, reason: reason.clone() });
             }
             Event::PartFitted { .. } | Event::PartRemoved { .. } | Event::MultipleSale { .. } => {
-                self.stated_by = before
+                self.stated_by = before;
             }
         }
     }

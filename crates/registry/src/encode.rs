@@ -183,7 +183,7 @@ pub(crate) fn whole_entry(row: StoredEntry) -> Result<Entry, BooksError> {
     let entry = entry(row)?;
     let (says_other, says_code, mut body) = columns(&entry.event, entry.signed.clone());
     if entry.stated.is_some() {
-        body.get_or_insert_default().stated = entry.stated.clone();
+        body.get_or_insert_default().stated.clone_from(&entry.stated);
     }
     if let Some(corrects) = &entry.corrects {
         body.get_or_insert_default().correction = Some(corrects.reason.clone());

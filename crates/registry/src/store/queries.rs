@@ -503,13 +503,12 @@ pub(crate) async fn add_entries(conn: &mut Connection, rows: &[EntryRow]) -> Don
     for (statement, part) in sql::ADD_ENTRIES.split(&PLACES, rows) {
         let mut query = sqlx::query::<Db>(statement).bind(one.recorded_at).bind(Arc::clone(&one.recorded_by));
         for row in part {
-            let kind = match kinds.iter().find(|(kind, _)| *kind == row.kind) {
-                Some((_, shared)) => Arc::clone(shared),
-                None => {
-                    kinds.push((row.kind, row.kind.into()));
-                    row.kind.into()
-                }
-            };
+            let known =
+                kinds.iter().find(|(kind, _)| *kind == row.kind).map(|(_, shared)| Arc::clone(shared));
+            let kind = known.unwrap_or_else(|| {
+                kinds.push((row.kind, row.kind.into()));
+                row.kind.into()
+            });
             query = query.bind(row.entry_id).bind(row.firearm_id).bind(kind).bind(row.holder).bind(row.other);
             query = query.bind(row.happened_on).bind(row.code).bind(row.body.as_deref());
         }

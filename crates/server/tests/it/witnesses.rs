@@ -85,7 +85,7 @@ impl FalseWitness {
         Arc::new(Self {
             inner: WitnessNode::open(&world.path(name), world.clock.clone()).unwrap(),
             lines: Mutex::new(Lines::Good),
-            client: Client::new(Duration::from_secs(60)),
+            client: Client::new(Duration::from_mins(1)),
             pages,
             asked: Mutex::default(),
             seen: Mutex::default(),
@@ -195,7 +195,7 @@ async fn what_a_node_shows_does_not_wait_for_its_witnesses() {
     }
     pages.extend(["healthz", "books-log/cosigned"].map(|page| format!("{}/{page}", url("issuer"))));
     let expected: BTreeSet<(String, u16)> = pages.iter().map(|page| (page.clone(), 200)).collect();
-    let client = Client::new(Duration::from_secs(60));
+    let client = Client::new(Duration::from_mins(1));
     let status = async |page: &String| client.get(page).await.map_or(0, |(status, _)| status);
     until("everything is cosigned and shown", async || {
         for page in &pages {
