@@ -4,6 +4,7 @@ use symbology::decode::Decoding;
 use symbology::{CheckRule, Mark, Scheme, geometry};
 
 use crate::evidence::{Case, Votes, information, words_log2};
+use crate::evident::Evident;
 use crate::observation::{PartSeen, SymbolSeen};
 use crate::overlaid::Overlaid;
 use crate::poses::{Settled, settled};
@@ -32,6 +33,8 @@ const CHARACTERS: Prior = Prior { text: 0.30, nonsense: 0.10, none: 0.0 };
 /// Where it is not plain that there is a mark.
 const DOUBTFUL: Prior = Prior { text: 0.10, nonsense: 0.10, none: 0.30 };
 
+/// Poses beyond which the odds are no more than all but infinite.
+const MOST_TRIED: f64 = 1e12;
 /// Spare bits that make a mark of what likely, or possibly, is one.
 const LIKELY_BITS: f64 = 5.0;
 const POSSIBLE_BITS: f64 = 10.0;
@@ -73,16 +76,17 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
     let free = scheme.check() == CheckRule::None;
     let neutral = if free { 0.0 } else { DOUBTFUL.other() };
     let Settled { cases: chosen, votes, decoding, log_evidence, tried } = settled(cases, options, neutral)?;
-    let tried = tried as f64;
+    let tried = (tried as f64 * cases.iter().map(|case| case.among()).product::<f64>()).min(MOST_TRIED);
     let plain = is_plain(cases, spare_of(scheme, &decoding) - tried.log2(), !free);
     let prior = Prior::of(options, plain).among(tried);
     let decoding = if free { decoding } else { reweighed(decoding, neutral, prior.other()) };
-    let symbols = symbols_of(scheme, &chosen, &votes, &decoding);
+    let hypotheses = hypotheses(&prior, decoding.foreign);
+    let symbols = symbols_of(scheme, &chosen, (&votes, hypotheses.code + hypotheses.text), &decoding);
     let best = decoding.candidates.first().map_or(0.0, |candidate| candidate.posterior);
     let against = spoken_against(&symbols);
     let overlaid = Overlaid::of(&symbols, &chosen);
     let sure = !free && best > 1.0 - options.bound;
-    let accepted = sure && against < MISFIT_BITS && !overlaid.withholds();
+    let accepted = sure && against < MISFIT_BITS && !overlaid.withholds() && !agree_alone(cases);
     let found = plain || sure;
     let outcome = match (accepted, found, best > 1e-3) {
         (true, ..) => Outcome::Accepted,
@@ -90,7 +94,6 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
         (false, true, true) => Outcome::Candidates,
         (false, true, false) => Outcome::Unreadable,
     };
-    let hypotheses = hypotheses(&prior, decoding.foreign);
     let beyond = symbols.len().saturating_sub(SYMBOLS_OF_A_CODE).max(1);
     let unused = (decoding.margin as f64 / beyond as f64).min(1.0);
     let listed = if found { candidates_of(scheme, &decoding, options.list) } else { Vec::new() };
@@ -136,12 +139,20 @@ fn spare_of(scheme: &Scheme, decoding: &Decoding) -> f64 {
     decoding.bits.iter().sum::<f64>() - words_log2(scheme)
 }
 
+/// Cases that may agree by chance where nothing but their agreement tells their poses.
+const BY_CHANCE: usize = 2;
+
+/// Whether all that speaks for a code are a few poses that were chosen for agreeing.
+fn agree_alone(cases: &[&Case]) -> bool {
+    cases.len() <= BY_CHANCE && cases.iter().all(|case| case.among() > 1.0)
+}
+
 /// Whether a mark is there: by itself, or because its symbols agree with a code.
 fn is_plain(cases: &[&Case], spare: f64, coded: bool) -> bool {
     let parts = || cases.iter().flat_map(|case| &case.sights).flat_map(|sight| &sight.parts);
     let agrees = |bits: f64| coded && spare >= bits;
     parts().any(|part| part.found)
-        || (agrees(LIKELY_BITS) && parts().any(|part| part.likely))
+        || (agrees(LIKELY_BITS) && parts().any(|part| part.likely || Evident::is_ahead(part.foiled)))
         || (agrees(POSSIBLE_BITS) && parts().any(|part| part.possible))
 }
 
@@ -188,7 +199,13 @@ fn candidates_of(scheme: &Scheme, decoding: &Decoding, list: usize) -> Vec<CodeC
         .collect()
 }
 
-fn symbols_of(scheme: &Scheme, cases: &[Case], votes: &Votes, decoding: &Decoding) -> Vec<SymbolReading> {
+/// `legible` is the probability that there are symbols where they were looked at.
+fn symbols_of(
+    scheme: &Scheme,
+    cases: &[Case],
+    (votes, legible): (&Votes, f64),
+    decoding: &Decoding,
+) -> Vec<SymbolReading> {
     let parts = cases.iter().flat_map(|case| &case.sights).flat_map(|sight| &sight.parts);
     let seen: Vec<&SymbolSeen> = parts.filter(|part| part.possible).flat_map(|part| &part.symbols).collect();
     (0..scheme.length())
@@ -196,12 +213,17 @@ fn symbols_of(scheme: &Scheme, cases: &[Case], votes: &Votes, decoding: &Decodin
             let of: Vec<&SymbolSeen> =
                 seen.iter().copied().filter(|symbol| symbol.evidence.index == index).collect();
             let bits = decoding.bits.get(index).copied().unwrap_or(0.0);
-            Some(symbol_of(scheme, &of, votes.of(index)?, bits))
+            Some(symbol_of(scheme, &of, (votes.of(index)?, legible), bits))
         })
         .collect()
 }
 
-fn symbol_of(scheme: &Scheme, seen: &[&SymbolSeen], logs: Vec<f32>, bits: f64) -> SymbolReading {
+fn symbol_of(
+    scheme: &Scheme,
+    seen: &[&SymbolSeen],
+    (logs, legible): (Vec<f32>, f64),
+    bits: f64,
+) -> SymbolReading {
     let first = seen[0];
     let mut values: Vec<(usize, f64)> = softmax(&logs).into_iter().map(f64::from).enumerate().collect();
     values.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -215,7 +237,7 @@ fn symbol_of(scheme: &Scheme, seen: &[&SymbolSeen], logs: Vec<f32>, bits: f64) -
         posterior: values[0].1,
         erased: presence < 0.15 && values[0].1 < 0.5,
         alternatives: likely.map(|&(value, p)| (shown(value), p)).collect(),
-        set: set_of(&values, &logs).into_iter().map(shown).collect(),
+        set: set_of(&values, legible, &logs).into_iter().map(shown).collect(),
         centre_um: (seen.len() == 1).then_some(first.centre_um),
         information: f64::from(information(&logs)),
         log_likelihoods: logs,

@@ -30,6 +30,8 @@ pub(crate) struct Case<'a> {
     votes: Votes,
     /// Evidence for what is always drawn at these poses, natural log.
     base: f64,
+    /// Among how many poses it was chosen for agreeing with other cases.
+    among: f64,
 }
 
 /// For every symbol of the word its log-likelihoods and how many cases they are from; empty where there is no evidence.
@@ -65,22 +67,47 @@ impl<'a> Case<'a> {
             }
         }
         let base = sights.iter().flat_map(|sight| &sight.parts).map(|part| f64::from(part.base)).sum();
-        Self { sights, votes, base }
+        Self { sights, votes, base, among: 1.0 }
     }
 
     /// The same case with one of its marks at another pose that could be the right one, for all of these.
     pub(crate) fn at_other_poses(&self, scheme: &Scheme) -> Vec<Self> {
+        self.with_parts(scheme, |part| part.rivals.iter().collect())
+    }
+
+    /// The same also at poses that only other cases could make likely.
+    pub(crate) fn at_any_pose(&self, scheme: &Scheme) -> Vec<Self> {
+        self.with_parts(scheme, |part| part.rivals.iter().chain(&part.faint).collect())
+    }
+
+    /// The same case with one of its marks as each of these has it, for all marks.
+    fn with_parts(&self, scheme: &Scheme, of: impl Fn(&'a PartSeen) -> Vec<&'a PartSeen>) -> Vec<Self> {
         let mut others = Vec::new();
         for (at, sight) in self.sights.iter().enumerate() {
             for (k, &part) in sight.parts.iter().enumerate() {
-                for rival in &part.rivals {
+                for other in of(part) {
                     let mut sights = self.sights.clone();
-                    sights[at].parts[k] = rival;
-                    others.push(Self::of(scheme, sights));
+                    sights[at].parts[k] = other;
+                    others.push(Self { among: self.among, ..Self::of(scheme, sights) });
                 }
             }
         }
         others
+    }
+
+    /// The same, its poses chosen among so many for agreeing with other cases.
+    pub(crate) fn chosen_among(self, among: f64) -> Self {
+        Self { among, ..self }
+    }
+
+    /// Among how many poses it was chosen for agreeing with other cases.
+    pub(crate) fn among(&self) -> f64 {
+        self.among
+    }
+
+    /// Whether one of its marks is there whatever the code.
+    pub(crate) fn is_found(&self) -> bool {
+        self.sights.iter().flat_map(|sight| &sight.parts).any(|part| part.found)
     }
 
     pub(crate) fn votes(&self) -> &Votes {
@@ -155,6 +182,13 @@ impl Votes {
     pub(crate) fn decoded(&self, scheme: &Scheme, foreign: f64, list: usize) -> Result<Decoding, ReadError> {
         let options = DecodeOptions { erasure: 0.0, foreign, list, ..DecodeOptions::default() };
         Ok(decode(scheme, &self.evidence(), &options)?)
+    }
+
+    /// The natural logarithm of the likelihood of what was seen with the best word that is found among so many.
+    pub(crate) fn likeliest(&self, scheme: &Scheme, effort: usize) -> Result<Option<f64>, ReadError> {
+        let options =
+            DecodeOptions { erasure: 0.0, foreign: 0.0, list: 1, effort, ..DecodeOptions::default() };
+        Ok(decode(scheme, &self.evidence(), &options)?.candidates.first().map(|best| best.log_likelihood))
     }
 
     /// The natural logarithm of the likelihood of what was seen if every symbol were as likely to have any value: no word

@@ -5,6 +5,7 @@ use symbology::Scheme;
 
 use crate::decide::answer;
 use crate::evidence::{Case, Sight, Votes, cases};
+use crate::jointly::posed;
 use crate::observation::Observation;
 use crate::poses::settled;
 use crate::reading::{GroupReading, Outcome, ReadError, ReadOptions, Reading};
@@ -29,6 +30,7 @@ pub fn fuse(observations: &[Observation], options: &ReadOptions) -> Result<Readi
         return Err(ReadError::Nothing);
     }
     let (cases, parted) = parted(observations, &options.scheme)?;
+    let cases = posed(cases, options)?;
     let mut groups = groups_of(&cases, options)?;
     let answered =
         |group: &Group| answer(&group.members.iter().map(|&k| &cases[k]).collect::<Vec<_>>(), options);

@@ -16,6 +16,7 @@ mod foil;
 mod fourier;
 mod fuse;
 mod hidden;
+mod jointly;
 mod letters;
 mod light;
 mod lights;

@@ -9,7 +9,7 @@ use crate::hidden;
 use crate::pose::Pose;
 use crate::search::{Candidate, Rendering};
 use crate::synthesis::Synthesis;
-use crate::view::{EFFORTS, Glance, View};
+use crate::view::{EFFORTS, FAINT, Glance, View};
 
 /// A mark as it was seen.
 pub(crate) struct Sighting {
@@ -96,12 +96,16 @@ impl Looked {
             return;
         }
         let before = most_supported(sightings).map(|best| best.support);
+        // Without a scale nobody knows how large and how deep a mark would be.
+        let scaled = surfaces.iter().all(Surface::is_scaled);
         // Slopes of unknown direction are searched once for each direction: harder looks are for relief and edges.
-        if view.rendering != Rendering::Slope {
-            let fits = view.fits(banks, &EFFORTS[1]);
-            if add((sightings, most), view, (fits, EFFORTS[1].watched), enough) {
-                return;
-            }
+        let (fits, watched) = match view.rendering {
+            Rendering::Slope => (Vec::new(), 0),
+            Rendering::Relief if scaled && banks.ring.is_some() => (view.faint(banks), FAINT),
+            _ => (view.fits(banks, &EFFORTS[1]), EFFORTS[1].watched),
+        };
+        if add((sightings, most), view, (fits, watched), enough) {
+            return;
         }
         let anew = banks.ring.is_some() || most_supported(sightings).map(|best| best.support) != before;
         if anew && turned((sightings, most), view, banks, enough) {
@@ -114,8 +118,6 @@ impl Looked {
                 sighting.foiled = foiled;
             }
         }
-        // Without a scale nobody knows how deep a mark of the right size would be.
-        let scaled = surfaces.iter().all(Surface::is_scaled);
         let found = |sighting: &Sighting| Evident::of(sighting.rendering).found(sighting);
         let relief = matches!(view.rendering, Rendering::Height | Rendering::Relief);
         if relief && scaled && !sightings.iter().any(found) {
@@ -160,6 +162,13 @@ fn add<'a>(
             break;
         }
         let sighting = view.watch(glance);
+        // Looks that began a step apart and end at one pose are one look.
+        if let Some(same) = sightings.iter().position(|seen| seen.pose_um.is_like(&sighting.pose_um)) {
+            if sightings[same].support >= sighting.support {
+                continue;
+            }
+            sightings.remove(same);
+        }
         // What is always drawn, and a code, tell turns that explain as much of the surface.
         let at = if sighting.base > 0.0 && enough(&sighting) {
             0

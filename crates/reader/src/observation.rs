@@ -82,6 +82,8 @@ pub(crate) struct PartSeen {
     pub(crate) bank: Option<Arc<Bank>>,
     /// The same marks at other poses that could be the right ones.
     pub(crate) rivals: Vec<PartSeen>,
+    /// The same at poses that only other cases of the firearm could make likely.
+    pub(crate) faint: Vec<PartSeen>,
 }
 
 #[derive(Clone, Debug)]
@@ -305,11 +307,12 @@ fn with_rivals(mut poses: impl Iterator<Item = PartSeen>) -> Option<PartSeen> {
     let mut first = poses.next()?;
     // Without a ring poses differ by little but what is always drawn.
     let reach = if first.base > 0.0 { OUT_OF_REACH.max(ALIKE * first.support) } else { OUT_OF_REACH };
-    let within = |other: &PartSeen| other.support > first.support - reach && other.possible;
-    let rivals: Vec<PartSeen> = poses.filter(within).collect();
+    let within = |other: &PartSeen| other.support > first.support - reach;
+    let (rivals, faint): (Vec<PartSeen>, Vec<PartSeen>) =
+        poses.filter(|other| other.possible).partition(within);
     let found = first.found || rivals.iter().any(|rival| rival.found);
     first.found = found;
-    first.rivals = rivals;
+    (first.rivals, first.faint) = (rivals, faint);
     Some(first)
 }
 
@@ -391,5 +394,6 @@ fn seen(scheme: &Scheme, banks: &Banks, sighting: &Sighting) -> PartSeen {
         synthesis: sighting.synthesis.clone(),
         bank: None,
         rivals: Vec::new(),
+        faint: Vec::new(),
     }
 }

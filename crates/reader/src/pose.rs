@@ -57,6 +57,16 @@ impl Pose {
         if self.mirrored() { (-b - c).atan2(d - a) } else { (c - b).atan2(a + d) }
     }
 
+    /// Whether marks at both poses lie on each other, but for a small part of a stroke.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        let apart = (self.centre[0] - other.centre[0]).hypot(self.centre[1] - other.centre[1]);
+        let (sin, cos) = (self.rotation() - other.rotation()).sin_cos();
+        self.mirrored() == other.mirrored()
+            && apart < 0.5 * self.module()
+            && sin.atan2(cos).abs() < 0.025
+            && (self.module() / other.module()).ln().abs() < 0.02
+    }
+
     fn determinant(&self) -> f32 {
         let [a, b, c, d] = self.matrix;
         a * d - b * c

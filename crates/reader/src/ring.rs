@@ -13,7 +13,7 @@ use crate::blur::blur;
 use crate::field::Field;
 use crate::foil::Foil;
 use crate::pose::Pose;
-use crate::search::{Candidate, Rendering, SearchRange, distinct};
+use crate::search::{Candidate, KEPT, Rendering, SearchRange, distinct};
 
 /// What of a gear ring does not depend on the code.
 #[derive(Clone, Copy, Debug)]
@@ -46,22 +46,23 @@ pub(crate) struct Place {
 
 /// Angles looked at to a cell.
 const PHASES: usize = 4;
-/// Rings that are unrolled, and poses that are compared with all marks.
-const PLACES: usize = 40;
-const CLOSER: usize = 240;
 
-/// How many turns are looked at with all marks.
+/// How far down the list of likely rings and turns the search goes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Thorough {
     Likely,
     All,
+    /// Also to rings that hardly show.
+    Faint,
 }
 
 impl Thorough {
-    fn limit(self) -> usize {
+    /// Rings that are unrolled, turns that are compared with all marks, and poses that are kept.
+    fn limits(self) -> [usize; 3] {
         match self {
-            Self::Likely => CLOSER,
-            Self::All => 3 * CLOSER,
+            Self::Likely => [40, 240, KEPT],
+            Self::All => [40, 720, KEPT],
+            Self::Faint => [160, 2400, 40],
         }
     }
 }
@@ -151,27 +152,34 @@ impl Ring {
     ) -> Vec<Candidate> {
         let Some(teeth) = banks.teeth(rendering) else { return Vec::new() };
         let tracks = Tracks::of(relief, range.module);
+        let [places, turns, kept] = thorough.limits();
         let mut found: Vec<(Candidate, [f32; 2])> = self
-            .places(&tracks, range)
+            .places(&tracks, range, places)
             .iter()
             .flat_map(|place| teeth.turns(self, place, (field, azimuth)))
             .collect();
+        for (candidate, ring) in &mut found {
+            let worth = range.worth(candidate.pose.module());
+            candidate.score *= worth;
+            *ring = ring.map(|score| worth * score);
+        }
         found.sort_by(|a, b| b.0.score.total_cmp(&a.0.score));
-        found.truncate(thorough.limit());
+        found.truncate(turns);
         let matcher = banks.low(rendering);
         let both = |(candidate, ring): (Candidate, [f32; 2])| {
-            let glyphs = matcher.both(field, &candidate, Extent::Glyphs);
+            let worth = range.worth(candidate.pose.module());
+            let glyphs = matcher.both(field, &candidate, Extent::Glyphs).map(|score| worth * score);
             let inverted = azimuth + std::f32::consts::PI;
             [
                 Candidate { score: ring[0] + glyphs[0], ..candidate },
                 Candidate { score: ring[1] + glyphs[1], azimuth: inverted, ..candidate },
             ]
         };
-        distinct(found.into_iter().flat_map(both).collect(), range.module)
+        distinct(found.into_iter().flat_map(both).collect(), range.module, kept)
     }
 
-    /// The likeliest rings, no two of them alike.
-    fn places(&self, tracks: &Tracks, range: SearchRange) -> Vec<Place> {
+    /// The likeliest rings, so many at the most, no two of them alike.
+    fn places(&self, tracks: &Tracks, range: SearchRange, most: usize) -> Vec<Place> {
         let mut found = Vec::new();
         let mut scale = range.scales[0];
         while scale <= range.scales[1] * 1.001 {
@@ -197,7 +205,7 @@ impl Ring {
             };
             if kept.iter().all(apart) {
                 kept.push(self.climbed(tracks, place));
-                if kept.len() == PLACES {
+                if kept.len() == most {
                     break;
                 }
             }

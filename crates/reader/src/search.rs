@@ -44,8 +44,18 @@ pub(crate) struct SearchRange {
     pub(crate) bowl: [f32; 2],
 }
 
+impl SearchRange {
+    /// What a look at a mark of this size (samples of the field to a module) is worth against one of the middle size. Looks
+    /// count samples of the mark; what is independent are those of the field, which a small mark has fewer of, so that chance
+    /// fits small marks best.
+    pub(crate) fn worth(self, module: f32) -> f32 {
+        (module / self.module).powi(2)
+    }
+}
+
 pub(crate) const SCALE_STEP: f32 = 1.03;
-const KEPT: usize = 32;
+/// Poses that are worth a climb.
+pub(crate) const KEPT: usize = 32;
 
 /// Finds the poses where the mean mark fits best, over all turns, scales, places and both sides.
 pub(crate) fn search(field: &Field, master: &Master, range: SearchRange) -> Vec<Candidate> {
@@ -64,7 +74,7 @@ pub(crate) fn search(field: &Field, master: &Master, range: SearchRange) -> Vec<
         let around = Around { centre, step: 0.8, reach: 1, scale, scales: 1 };
         master.look_around(field, range, around, &mut found);
     }
-    distinct(found, range.module)
+    distinct(found, range.module, KEPT)
 }
 
 /// Centres where the circular mean of the marks fits best, at any scale.
@@ -85,14 +95,14 @@ pub(crate) struct Around {
     pub(crate) scales: i32,
 }
 
-/// The best candidates, no two of them alike.
-pub(crate) fn distinct(mut found: Vec<Candidate>, module: f32) -> Vec<Candidate> {
+/// The best candidates, so many at the most, no two of them alike.
+pub(crate) fn distinct(mut found: Vec<Candidate>, module: f32, most: usize) -> Vec<Candidate> {
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Candidate> = Vec::new();
     for candidate in found {
         if kept.iter().all(|other| !alike(&candidate.pose, &other.pose, module)) {
             kept.push(candidate);
-            if kept.len() == KEPT {
+            if kept.len() == most {
                 break;
             }
         }

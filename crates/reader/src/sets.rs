@@ -7,12 +7,13 @@ const SURE: f64 = 0.95;
 /// by a lot that the evidence itself draws, so that the same evidence has the same set. Where one value is surer than
 /// 95 % its set is empty at times; a set that always held it would hold the true value too often. (V. Vovk, A. Gammerman
 /// and G. Shafer, Algorithmic Learning in a Random World, 2005, section 2.2.) Values come with their probabilities, the
-/// likeliest first.
-pub(crate) fn set_of(values: &[(usize, f64)], evidence: &[f32]) -> Vec<usize> {
+/// likeliest first; those hold where there is a symbol, with the probability `legible`. Else every value is as likely.
+pub(crate) fn set_of(values: &[(usize, f64)], legible: f64, evidence: &[f32]) -> Vec<usize> {
     let lot = lot_of(evidence);
     let mut before = 0.0;
     let mut set = Vec::new();
     for &(value, probability) in values {
+        let probability = legible * probability + (1.0 - legible) / values.len() as f64;
         if before + lot * probability >= SURE {
             break;
         }
@@ -42,15 +43,22 @@ mod tests {
 
     #[test]
     fn sets_hold_the_true_value_as_often_as_they_say() {
+        for legible in [1.0, 0.7, 0.01] {
+            check(legible);
+        }
+    }
+
+    fn check(legible: f64) {
         for probabilities in [vec![0.999, 0.001], vec![0.6, 0.3, 0.08, 0.02], vec![0.97, 0.02, 0.01]] {
             let values: Vec<(usize, f64)> = probabilities.iter().copied().enumerate().collect();
             let held = |k: u16| {
-                let set = set_of(&values, &[f32::from(k), 1.0]);
-                set.iter().map(|&value| probabilities[value]).sum::<f64>()
+                let set = set_of(&values, legible, &[f32::from(k), 1.0]);
+                let blind = (1.0 - legible) / values.len() as f64;
+                set.iter().map(|&value| legible * probabilities[value] + blind).sum::<f64>()
             };
             let mean = (0..4000).map(held).sum::<f64>() / 4000.0;
             assert!((mean - SURE).abs() < 0.01, "{probabilities:?}: {mean}");
-            assert_eq!(set_of(&values, &[3.0]), set_of(&values, &[3.0]));
+            assert_eq!(set_of(&values, legible, &[3.0]), set_of(&values, legible, &[3.0]));
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::observe::{Observer, Start, TEMPER};
 use crate::pose::Pose;
 use crate::region::fields;
 use crate::ring::{Thorough, turned};
-use crate::search::{Candidate, Rendering, SearchRange, search};
+use crate::search::{Candidate, Rendering, SearchRange, distinct, search};
 use crate::synthesis::Synthesis;
 
 /// Poses this many nats behind the best first look are not climbed from.
@@ -257,6 +257,23 @@ impl View {
         turns.into_iter().take(TURNED).map(|(_, candidate)| self.glance(banks, climb(candidate))).collect()
     }
 
+    /// Fits of marks that hardly show, the likeliest first: the first look, which knows nothing of blur, drag and second
+    /// strikes, tells them from chance less well than a glance, so many are glanced at.
+    pub(crate) fn faint(&self, banks: &Banks) -> Vec<Glance<'_>> {
+        let (matcher, coarse) = (banks.matcher(self.rendering), &self.coarse);
+        let climbed = |candidate: Candidate| {
+            let fit = matcher.climb(coarse, candidate, (2, 1.0));
+            Candidate { score: self.worth(&fit), ..fit.candidate }
+        };
+        let climbed: Vec<Candidate> =
+            self.candidates(banks, Thorough::Faint).into_iter().map(climbed).collect();
+        let fits = distinct(climbed, self.range.module, GLANCED).into_iter();
+        let mut glances = self.glances(banks, fits.map(|one| matcher.fit(coarse, one)).collect());
+        glances.truncate(FAINT);
+        let again = |glance: Glance| matcher.climb(coarse, glance.fit.candidate, (3, 0.4));
+        self.glances(banks, glances.into_iter().map(again).collect())
+    }
+
     /// The best fits near candidates, first roughly for many, then finely for few.
     fn climbed(
         &self,
@@ -275,10 +292,23 @@ impl View {
             .filter(|candidate| candidate.score > likeliest - BEHIND)
             .map(|candidate| matcher.climb(field, candidate, (2, 1.0)))
             .collect();
-        best_of(&mut fits, 2.0 * effort.rival, rough * few);
+        self.best_of(&mut fits, 2.0 * effort.rival, rough * few);
         fits = fits.into_iter().map(|fit| matcher.climb(field, fit.candidate, (4, 0.4))).collect();
-        best_of(&mut fits, effort.rival, closely);
+        self.best_of(&mut fits, effort.rival, closely);
         fits
+    }
+
+    /// What a fit is worth, whatever its size.
+    fn worth(&self, fit: &Fit) -> f32 {
+        fit.score * self.range.worth(fit.candidate.pose.module())
+    }
+
+    /// Keeps what is within some nats of the best, the best first.
+    fn best_of(&self, fits: &mut Vec<Fit>, behind: f32, keep: usize) {
+        fits.sort_by(|a, b| self.worth(b).total_cmp(&self.worth(a)));
+        let near = fits.first().map_or(0.0, |best| self.worth(best) - behind);
+        fits.retain(|fit| self.worth(fit) >= near);
+        fits.truncate(keep);
     }
 
     /// Poses worth a climb: by the ring where the marks have one, by the mean mark else.
@@ -305,16 +335,11 @@ impl View {
     }
 }
 
-/// Keeps what is within some nats of the best, the best first.
-fn best_of(fits: &mut Vec<Fit>, behind: f32, keep: usize) {
-    fits.sort_by(|a, b| b.score.total_cmp(&a.score));
-    let near = fits.first().map_or(0.0, |best| best.score - behind);
-    fits.retain(|fit| fit.score >= near);
-    fits.truncate(keep);
-}
-
 /// Fits of lines that are looked at, however flanks face.
 const LINED: usize = 2;
+/// Fits of marks that hardly show that are glanced at, and that are looked at closely.
+const GLANCED: usize = 16;
+pub(crate) const FAINT: usize = 5;
 /// Turns of a ring that was seen that are looked at closely.
 const TURNS: usize = 3;
 /// Turns of marks that look much the same at every one that are compared, and that are looked at closely.

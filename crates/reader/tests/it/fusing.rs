@@ -1,12 +1,15 @@
 //! What several cases say together, and what none of them may be made to say.
 
+use rand::RngExt;
+use rand::rngs::ChaCha8Rng;
 use reader::{
-    Observation, Outcome, ReadOptions, Reading, fuse, likeliest_scheme, observe_topography, read_topography,
+    Observation, Outcome, ReadOptions, Reading, fuse, likeliest_scheme, observe_micrograph,
+    observe_topography, read_topography,
 };
 use symbology::{Mark, Scheme, geometry};
 use topography::{Grid, Length, Topography};
 
-use crate::generator::{Damage, View, random_word, seeded, strike};
+use crate::generator::{Damage, View, photograph, random_word, seeded, strike};
 
 const PIN: [Mark; 2] = [Mark::Characters, Mark::Gear];
 
@@ -45,6 +48,44 @@ fn damaged(word: &[u8], places: &[usize]) -> Vec<u8> {
         word[place] ^= 9;
     }
     word
+}
+
+/// Photographs of ruined cases under one lamp each, at any turn and size, of firearms with these words.
+fn ruined(words: &[Vec<u8>], rng: &mut ChaCha8Rng) -> Vec<Observation> {
+    let (scheme, damage) = (Scheme::open_1(), Damage::named("level-4"));
+    let photographed = |word: &Vec<u8>| {
+        let elements: Vec<_> = PIN.iter().flat_map(|&mark| geometry::draw(&scheme, mark, word)).collect();
+        let surface = strike(&elements, &damage, &View::anyhow(rng), rng);
+        let picture = photograph(&surface, &damage, false, rng);
+        observe_micrograph(&picture, &options()).expect("it is large enough")
+    };
+    words.iter().map(photographed).collect()
+}
+
+#[test]
+fn ruined_cases_that_say_nothing_by_themselves_are_read_together() {
+    let mut rng = seeded(801_000_000_033);
+    let word = random_word(&mut rng);
+    let cases = ruined(&vec![word.clone(); 6], &mut rng);
+    let alone = cases.iter().filter(|case| fused(std::slice::from_ref(case)).code.is_some()).count();
+    assert_eq!(alone, 0);
+    assert_eq!(fused(&cases).code, Some(Scheme::open_1().text(&word)));
+}
+
+#[test]
+fn two_doubtful_cases_that_agree_are_candidates() {
+    let mut rng = seeded(811_000_001_033);
+    let word = random_word(&mut rng);
+    let reading = fused(&ruined(&vec![word.clone(); 6], &mut rng));
+    assert!(reading.code.is_none_or(|code| code == Scheme::open_1().text(&word)));
+}
+
+#[test]
+fn poses_are_not_made_to_agree_where_no_code_is_shared() {
+    let mut rng = seeded(902);
+    let nonsense: Vec<Vec<u8>> = (0..4).map(|_| (0..31).map(|_| rng.random_range(0..32)).collect()).collect();
+    let reading = fused(&ruined(&nonsense, &mut rng));
+    assert_eq!(reading.code, None, "{:?}", reading.candidates.first());
 }
 
 #[test]
