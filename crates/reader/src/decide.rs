@@ -139,12 +139,13 @@ fn spare_of(scheme: &Scheme, decoding: &Decoding) -> f64 {
     decoding.bits.iter().sum::<f64>() - words_log2(scheme)
 }
 
-/// Cases that may agree by chance where nothing but their agreement tells their poses.
-const BY_CHANCE: usize = 2;
-
-/// Whether all that speaks for a code are a few poses that were chosen for agreeing.
+/// Whether nothing but their agreement tells where the marks of these cases lie.
+///
+/// Pictures of one mark are no independent witnesses of a wrong pose: looked at amiss in the same way they show the same wrong symbols,
+/// and agree about whatever code chance fits those best. So at least one mark must be found by itself.
 fn agree_alone(cases: &[&Case]) -> bool {
-    cases.len() <= BY_CHANCE && cases.iter().all(|case| case.among() > 1.0)
+    let (chosen, own): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.among() > 1.0);
+    !chosen.is_empty() && !own.iter().any(|case| case.is_found())
 }
 
 /// Whether a mark is there: by itself, or because its symbols agree with a code.

@@ -105,7 +105,7 @@ fn a_pitch_a_twentieth_too_large_excludes_nothing() {
     let Some(folder) = real("csafe-fadul") else { return };
     let read = |name: &str, factor: f64| {
         let bytes = std::fs::read(folder.join(name)).unwrap();
-        let scan = topography::x3p::read(&bytes, &topography::Limits::default()).unwrap().topography;
+        let scan = x3p::read(&bytes, &Limits::default()).unwrap().topography;
         prepared(&Topography { pitch: topography::Pitch::square(scan.pitch.x * factor), ..scan })
     };
     let one = read("Fadul 1-1.x3p", 1.0);
