@@ -363,6 +363,8 @@ impl Books {
         logged: &[(i64, i64)],
     ) -> Result<Vec<(i64, i64)>, BooksError> {
         self.admits(records)?;
+        // Records are numbered under the lock under which they are entered, so that both have one order.
+        ledger.hold()?;
         let (first, logged) = persistently!(self.put_records(&mut *records, logged))?;
         let commitments: Result<Vec<_>, _> = records.iter().map(ledger::commitment).collect();
         ledger.reaches(logged)?;

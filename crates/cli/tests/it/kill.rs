@@ -29,7 +29,8 @@ fn microstamp(folder: &Path, arguments: &[&str]) -> Command {
 
 fn done(folder: &Path, arguments: &[&str]) -> String {
     let output = microstamp(folder, arguments).stderr(Stdio::piped()).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {out}{err}");
     String::from_utf8(output.stdout).unwrap()
 }
 
