@@ -23,7 +23,7 @@ async fn without_a_log_nothing_is_issued_or_answered() {
     std::fs::rename(&aside, &log).unwrap();
     assert_eq!(place.issue(&run("AC0001", 5)).await.len(), 5);
     let found = place.books.reconcile().await.unwrap();
-    assert_eq!(found.without_effect.len(), 1, "the act that was cut off");
+    assert!(found.without_effect.is_empty(), "nothing is written down before the log can be written");
     assert!(found.altered.is_empty() && found.unexplained.is_empty());
     assert!(place.books.issued(code).await.unwrap().is_some());
 }
