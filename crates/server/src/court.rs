@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use transparency::{
-    Approval, Bundle, BundleError, LogError, MemoryStore, Resource, SignedCheckpoint, Tree, VerifierKey,
+    Approval, Bundle, InclusionProof, LogError, MemoryStore, Resource, SignedCheckpoint, Tree, VerifierKey,
     canonical_json,
 };
 
@@ -25,8 +25,8 @@ use crate::client::Client;
 use crate::federation::{
     Directory, LABEL, Message, SignatureInput, authorise, check_answer, check_question, verify_request,
 };
-use crate::ledger::{self, Entered};
-use crate::roles::read_statement;
+use crate::ledger::Entered;
+use crate::roles::{check_told, read_statement};
 
 const HEADER: &str = "microstamp.court/1";
 /// Largest bundle that is read, in bytes.
@@ -36,8 +36,9 @@ const PARTS: [&str; 8] =
     ["directory", "question", "request", "answer", "response", "statement", "issuer-log", "agency-log"];
 /// Largest file of a log, in bytes; those of nodes' logs have 9 KiB at most.
 const LARGEST: usize = 64 << 10;
-/// Most files fetched of an issuer's log for one bundle.
-const FETCHES: usize = 256;
+/// Most files fetched of an issuer's log for the proofs of some entries: for all of them, and for each.
+const FETCHES: usize = 64;
+const FETCHES_EACH: usize = 4;
 
 /// Why a court bundle does not stand, or cannot be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -228,6 +229,7 @@ impl CourtBundle {
         {
             return Err(wrong("statement", "it answers another question"));
         }
+        check_told(&answer, question).map_err(|error| wrong("statement", error))?;
         let part: ResponsePart = one_spelling("response", &self.parts[4])?;
         let response = Message::answer(part.status)
             .with("content-type", &part.content_type)
@@ -314,45 +316,48 @@ impl fmt::Display for CourtBundle {
     }
 }
 
-/// Proofs of entries of another node's log: the tiles are fetched, the arithmetic is done here.
-pub(crate) async fn remote_bundle(
+/// Proofs of entries of another node's log: the tiles are fetched, the arithmetic is done here, and not on the threads that answer.
+pub(crate) async fn remote_proofs(
     client: &Client,
-    node: &NodeCard,
+    url: &str,
     signed: &SignedCheckpoint,
-    entries: &[Entered],
-) -> Result<Bundle, CourtError> {
-    let mut store = MemoryStore::default();
-    for _ in 0..FETCHES {
-        let missing = match ledger::bundle(&Tree::new(&store, signed.checkpoint.size), signed, entries) {
-            Err(BundleError::Log(LogError::Missing(path))) => path,
+    mut places: Vec<u64>,
+) -> Result<Vec<InclusionProof>, CourtError> {
+    let (mut store, size) = (MemoryStore::default(), signed.checkpoint.size);
+    for _ in 0..FETCHES + FETCHES_EACH * places.len() {
+        let work = move || {
+            let proofs = Tree::new(&store, size).inclusion_proofs(&places);
+            (store, places, proofs)
+        };
+        let done = tokio::task::spawn_blocking(work).await.map_err(|error| wrong("issuer-log", error))?;
+        let proofs;
+        (store, places, proofs) = done;
+        let missing = match proofs {
+            Err(LogError::Missing(path)) => path,
             done => return done.map_err(|error| wrong("issuer-log", error)),
         };
         let resource: Resource = missing.parse().map_err(|error| wrong("issuer-log", error))?;
-        let (name, bytes) = fetch(client, node, resource).await?;
+        let (name, bytes) = fetch(client, url, resource).await?;
         store.files.insert(name, bytes);
     }
     Err(wrong("issuer-log", "the proof needs more files than any log of that size"))
 }
 
 /// A partial file, or the full one that replaced it.
-async fn fetch(
-    client: &Client,
-    node: &NodeCard,
-    partial: Resource,
-) -> Result<(Resource, Vec<u8>), CourtError> {
+async fn fetch(client: &Client, url: &str, partial: Resource) -> Result<(Resource, Vec<u8>), CourtError> {
     let full = match partial {
         Resource::Checkpoint => Resource::Checkpoint,
         Resource::Tile { level, index, .. } => Resource::Tile { level, index, width: 256 },
         Resource::Entries { index, .. } => Resource::Entries { index, width: 256 },
     };
     for resource in [partial, full] {
-        let answer = client.get(&format!("{}/log/{resource}", node.url)).await;
+        let answer = client.get(&format!("{url}/log/{resource}")).await;
         let (status, bytes) = answer.map_err(|error| wrong("issuer-log", error))?;
         if status == 200 && bytes.len() <= LARGEST {
             return Ok((resource, bytes));
         }
     }
-    Err(wrong("issuer-log", format!("{} does not give `{partial}`", node.name)))
+    Err(wrong("issuer-log", format!("{url}/log does not give `{partial}`")))
 }
 
 fn canonical(part: &'static str, value: &Value) -> Result<String, CourtError> {

@@ -25,14 +25,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::{oneshot, watch};
 use transparency::{
-    AddCheckpoint, Bundle, Commitment, EntryProof, FolderStore, Policy, Salt, SignedCheckpoint, SigningKey,
-    Tree, canonical_json,
+    AddCheckpoint, Bundle, Commitment, EntryProof, FolderStore, Hash, Policy, Salt, SignedCheckpoint,
+    SigningKey, Tree, canonical_json,
 };
 use uuid::Uuid;
 
 pub(crate) use self::erasure::over;
+use self::index::Index;
 pub use self::index::Key;
-use self::index::{Index, Place};
+pub(crate) use self::index::Place;
 pub(crate) use self::kept::Kept;
 use self::witnessed::Judge;
 pub(crate) use self::witnessed::{Seen, Timed, keep};
@@ -498,8 +499,13 @@ impl Entered {
         Some(Salt::from_bytes(hex::decode(&self.salt).ok()?.try_into().ok()?))
     }
 
+    /// The hash of its leaf in the tree of the log.
+    pub(crate) fn leaf(&self) -> Option<Hash> {
+        Some(Hash::leaf(self.commitment()?.as_bytes()))
+    }
+
     /// What the log holds of it.
-    pub(crate) fn commitment(&self) -> Option<Commitment> {
+    fn commitment(&self) -> Option<Commitment> {
         Some(Commitment::new(&self.salt()?, self.record.as_bytes()))
     }
 }

@@ -52,7 +52,7 @@ impl Metrics {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner).gauges.insert(name, value);
     }
 
-    /// Notes whether a part of the node does its work: `log`, `records`, `directory`, `books`.
+    /// Notes whether a part of the node does its work: `log`, `records`, `directory`, `books`, `memory`.
     pub fn works(&self, part: &'static str, works: bool) {
         let impaired = &mut self.counts.lock().unwrap_or_else(PoisonError::into_inner).impaired;
         if works {
@@ -94,7 +94,7 @@ impl Metrics {
         for (name, value) in &counts.gauges {
             line(&mut text, format_args!("# TYPE microstamp_{name} gauge\nmicrostamp_{name} {value}"));
         }
-        let parts = ["books", "directory", "log", "records"]
+        let parts = ["books", "directory", "log", "memory", "records"]
             .map(|part| (part, i64::from(counts.impaired.contains(part))));
         text.push_str("# TYPE microstamp_impaired gauge\n");
         for (part, impaired) in parts {

@@ -1,5 +1,7 @@
 //! Reading a tiled tree: hashes, entries and proofs out of its files.
 
+use std::collections::HashMap;
+
 use crate::{
     ConsistencyProof, Hash, InclusionProof, LogError, ProofError, Resource, TileStore,
     merkle::{consistency_hashes, inclusion_hashes, split},
@@ -49,6 +51,31 @@ impl<'a, S: TileStore> Tree<'a, S> {
         }
         let hashes = inclusion_hashes(index, self.size, |from, to| self.range(from, to))?;
         Ok(InclusionProof { index, size: self.size, hashes })
+    }
+
+    /// Proofs of several entries: what they have in common is worked out once.
+    ///
+    /// # Errors
+    /// As [`Tree::inclusion_proof`], for the first that cannot be proved.
+    pub fn inclusion_proofs(&self, entries: &[u64]) -> Result<Vec<InclusionProof>, LogError> {
+        let mut known = HashMap::new();
+        let mut range = |from, to| {
+            if let Some(hash) = known.get(&(from, to)) {
+                return Ok(*hash);
+            }
+            let hash = self.range(from, to)?;
+            known.insert((from, to), hash);
+            Ok::<_, LogError>(hash)
+        };
+        let mut proofs = Vec::with_capacity(entries.len());
+        for index in entries.iter().copied() {
+            if index >= self.size {
+                return Err(ProofError::OutOfRange { what: "entry", value: index, size: self.size }.into());
+            }
+            let hashes = inclusion_hashes(index, self.size, &mut range)?;
+            proofs.push(InclusionProof { index, size: self.size, hashes });
+        }
+        Ok(proofs)
     }
 
     /// Proof that this tree extends the tree of its first `old_size` entries.

@@ -19,6 +19,9 @@ use crate::files;
 /// How long a busy node may take to say that it runs, and witnesses that start just now to cosign.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the proofs of an answer are waited for.
+const PROOFS: Duration = Duration::from_secs(5);
+
 /// Asks every issuer of the reading's codes and prints what they answer.
 pub(super) async fn ask(folder: &Path, arguments: &Trace, request: TraceRequest) -> Result<Exit, Failure> {
     let question = question(arguments, request)?;
@@ -96,6 +99,12 @@ async fn through_node(client: &Client, node: &Node, question: &Question) -> Resu
 async fn by_itself(folder: &Path, arguments: &Trace, question: &Question) -> Result<Vec<Value>, Failure> {
     let agency =
         Agency::open(folder, Clock::default()).or_exit(Exit::Environment, "cannot open the agency's node")?;
+    // Whoever stops the node must not get round its desk.
+    if !agency.node.config.programs_ask {
+        return Err(Exit::Refused.because(
+            "at this node people ask, at the desk of the running node\nhint: `programs_ask = true` in node.toml lets programs ask",
+        ));
+    }
     let renewed = match &arguments.directory {
         Some(place) => agency.directory.take(&directory(&agency, place).await?, Timestamp::now()),
         None => agency.directory.renew(Timestamp::now()).await,
@@ -105,6 +114,12 @@ async fn by_itself(folder: &Path, arguments: &Trace, question: &Question) -> Res
     }
     agency.wait_for_witnesses(PATIENCE).await;
     let answers = agency.ask(question).await.or_exit(Exit::Environment, "cannot ask")?;
+    if answers.iter().any(Result::is_ok) && !agency.settle_proofs(PROOFS).await {
+        files::remark(
+            "warning: the proofs that a court will ask for are not here yet; the agency's node fetches them when it runs",
+        );
+    }
+    agency.rest();
     Ok(answers.iter().map(answer_json).collect())
 }
 

@@ -42,6 +42,9 @@ pub(crate) struct Conformance {
     /// The directory's key, to check a directory.
     #[arg(long)]
     key: Option<String>,
+    /// For a directory under https://: the SHA-256 of its public key, as `node card` and `node certificate` print it.
+    #[arg(long, value_name = "PIN", value_parser = super::audit::pin)]
+    pin: Option<String>,
     /// Print one JSON object a clause.
     #[arg(long)]
     json: bool,
@@ -74,7 +77,13 @@ async fn check(arguments: &Conformance) -> Result<Vec<Clause>, Failure> {
         let key = key.ok_or_else(|| {
             Exit::BadInput.because("a directory is checked under its key\nhint: give --key")
         })?;
-        return Ok(check_directory(url, &key.parse().or_exit(Exit::BadInput, "--key")?).await);
+        if url.starts_with("https://") != arguments.pin.is_some() {
+            return Err(Exit::BadInput.because(
+                "--pin goes with https://, and https:// with --pin: `tls` in the directory's card",
+            ));
+        }
+        let key = key.parse().or_exit(Exit::BadInput, "--key")?;
+        return Ok(check_directory(url, &key, arguments.pin.as_deref()).await);
     }
     if let (NodeRole::Agency, Some(tester)) = (arguments.role, &arguments.tester) {
         return test_agency(arguments, tester, url).await;

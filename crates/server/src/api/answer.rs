@@ -118,7 +118,7 @@ pub struct FirearmAnswer {
     pub chain: Vec<LinkAnswer>,
     /// How the chain ends: on the day of recovery, or now where none was given.
     pub end: Value,
-    /// The first sale at retail up to there, without its reference.
+    /// The first sale at retail up to there; with its reference only where its buyer lost the firearm and a second approval lets it be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_sale: Option<SaleAnswer>,
     /// From which day on the books have the firearm go on from there.
@@ -141,6 +141,9 @@ pub struct SaleAnswer {
     pub licence: LicenceNumber,
     /// Day of sale.
     pub on: Date,
+    /// The Form 4473 reference, where the chain does not end at this sale and the reference was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form_4473: Option<Reference>,
 }
 
 /// One licensee's possession.
@@ -290,13 +293,22 @@ impl Answer {
     fn take_firearm(&mut self, outcome: OutcomeName, traced: &Traced) {
         self.not_issued.clone_from(&traced.not_issued);
         self.outcome = outcome;
-        self.firearm = Some(FirearmAnswer::of(traced));
+        let firearm = FirearmAnswer::of(traced);
+        let lost = firearm.first_sale.as_ref().and_then(|sale| Some((sale, sale.form_4473.as_ref()?)));
+        if let Some((sale, reference)) = lost {
+            let SaleAnswer { dealer, licence, on, .. } = sale;
+            self.statement.push(format!(
+                "it was sold by {dealer}, licence {licence}: Form 4473 transaction {reference} of {on}"
+            ));
+        }
+        self.firearm = Some(firearm);
     }
 }
 
 impl FirearmAnswer {
     fn of(traced: &Traced) -> Self {
         let (key, description) = (&traced.firearm.key, &traced.firearm.description);
+        let ends_there = matches!(traced.chain.end, ChainEnd::RetailSale(_));
         let (days, note) = match &traced.time_to_crime {
             TimeToCrime::Days(days) => (Some(*days), "known"),
             TimeToCrime::SuppressedByLoss(_) => (None, "suppressed-by-loss"),
@@ -331,6 +343,7 @@ impl FirearmAnswer {
                 dealer: sale.dealer.name.clone(),
                 licence: sale.dealer.licence.clone(),
                 on: sale.on,
+                form_4473: sale.form_4473.clone().filter(|_| !ends_there),
             }),
             later: traced.chain.beyond.later,
             time_to_crime_days: days,
@@ -347,20 +360,29 @@ impl FirearmAnswer {
 
     /// Whether this answer's chain ends at the same sale as another, or both at none; a sale that the dealer states at whom this one
     /// ends is what it waited for.
-    pub(crate) fn names_sale(&self, end: &ChainEnd) -> bool {
-        match end {
+    pub(crate) fn names_sale(&self, chain: &Chain) -> bool {
+        match &chain.end {
             ChainEnd::RetailSale(sale) => {
                 let same = self.end["end"] == "retail-sale" && self.end["on"] == json!(sale.on);
                 (same || self.end["end"] == "with-licensee")
                     && self.end["licence"] == sale.dealer.licence.as_str()
             }
-            _ => self.end["end"] != "retail-sale",
+            // Of a firearm that its buyer lost the reference is that of the sale before.
+            _ => {
+                let tells = chain.first_sale.as_ref().filter(|sale| sale.form_4473.is_some());
+                let known = |sale: &RetailSale| {
+                    let before = self.first_sale.as_ref();
+                    before.is_some_and(|before| before.licence == sale.dealer.licence && before.on == sale.on)
+                };
+                self.end["end"] != "retail-sale" && tells.is_none_or(known)
+            }
         }
     }
 
     /// The Form 4473 reference, if it was disclosed.
     pub fn form_4473(&self) -> Option<Reference> {
-        self.end.get("form_4473")?.as_str()?.parse().ok()
+        let at_the_end = self.end.get("form_4473").and_then(|reference| reference.as_str()?.parse().ok());
+        at_the_end.or_else(|| self.first_sale.as_ref()?.form_4473.clone())
     }
 }
 

@@ -255,6 +255,14 @@ impl DealerDisposition {
 }
 
 impl Question {
+    /// Who approved this step.
+    pub(crate) fn approved_by(&self) -> &Person {
+        match &self.kind {
+            QuestionKind::Chain {} => &self.approver,
+            QuestionKind::RetailReference { second_approver, .. } => second_approver,
+        }
+    }
+
     /// The schema's name.
     pub const SCHEMA: &'static str = "microstamp.question/1";
 

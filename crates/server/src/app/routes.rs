@@ -20,7 +20,7 @@ use transparency::{FolderStore, Resource, TileStore as _};
 use crate::api::NodeName;
 use crate::clock::Clock;
 use crate::config::Node;
-use crate::federation::{Message, SEALED_REQUEST, Sealed, disclose, sign_answer};
+use crate::federation::{Message, SEALED_REQUEST, Sealed, disclose, seal_refusal, sign_answer};
 use crate::ledger::LogState;
 use crate::problem::{Problem, ProblemKind};
 use crate::roles::{Agency, AskError, Cosigned, DirectoryKeeper, Issuer, WitnessNode};
@@ -108,6 +108,8 @@ pub(super) fn directory(keeper: Arc<DirectoryKeeper>, common: Common) -> Router 
     let own = Router::new()
         .route("/directory", get(directory_file))
         .route("/directory/proof", get(directory_proof))
+        .route("/directory/{version}", get(directory_version))
+        .route("/directory/{version}/proof", get(directory_version_proof))
         .with_state((keeper, common.clone()));
     finish(own, common)
 }
@@ -171,9 +173,9 @@ async fn between_nodes(State(secure): State<bool>, request: Request, next: Next)
 async fn trace(State(state): State<IssuerState>, request: Request) -> Response {
     let (begun, issuer) = (Instant::now(), &state.issuer);
     let result = match read(&state.common.node, request).await {
-        Ok((message, content)) => {
-            let sealed = issuer.trace(&message, &content).await;
-            signed(&state.common, &message, &sealed)
+        Ok(received) => {
+            let sealed = issuer.trace(&received.message, &received.content).await;
+            signed(&state, &received, &sealed)
         }
         Err(problem) => problem.into_response(),
     };
@@ -183,9 +185,9 @@ async fn trace(State(state): State<IssuerState>, request: Request) -> Response {
 
 async fn pending(State(state): State<IssuerState>, request: Request) -> Response {
     match read(&state.common.node, request).await {
-        Ok((message, content)) => {
-            let sealed = state.issuer.pending(&message, &content).await;
-            signed(&state.common, &message, &sealed)
+        Ok(received) => {
+            let sealed = state.issuer.pending(&received.message, &received.content).await;
+            signed(&state, &received, &sealed)
         }
         Err(problem) => problem.into_response(),
     }
@@ -193,9 +195,9 @@ async fn pending(State(state): State<IssuerState>, request: Request) -> Response
 
 async fn statements(State(state): State<IssuerState>, request: Request) -> Response {
     match read(&state.common.node, request).await {
-        Ok((message, content)) => {
-            let sealed = state.issuer.state(&message, &content).await;
-            signed(&state.common, &message, &sealed)
+        Ok(received) => {
+            let sealed = state.issuer.state(&received.message, &received.content).await;
+            signed(&state, &received, &sealed)
         }
         Err(problem) => problem.into_response(),
     }
@@ -250,8 +252,8 @@ async fn asked(state: &AgencyState, request: Request) -> Result<Response, Proble
             "at this node people ask, at the desk\nhint: `programs_ask = true` in node.toml lets programs with its token ask",
         ));
     }
-    let (_, content) = read(&state.common.node, request).await?;
-    let question = crate::federation::check_question(&content)?;
+    let received = read(&state.common.node, request).await?;
+    let question = crate::federation::check_question(&received.content)?;
     let answers = state.agency.ask(&question).await.map_err(|error| match error {
         AskError::Here(problem) => problem,
         other => ProblemKind::NotFound.because(other),
@@ -304,6 +306,28 @@ async fn directory_proof(State((keeper, common)): State<(Arc<DirectoryKeeper>, C
             .because("no quorum of witnesses has cosigned this version yet")
             .into_response(),
     }
+}
+
+type Keeping = State<(Arc<DirectoryKeeper>, Common)>;
+
+fn no_version() -> Problem {
+    ProblemKind::NotFound.because("no version of that number is kept here")
+}
+
+/// A version that stood once, or stands.
+async fn directory_version(State((keeper, _)): Keeping, Named(version): Named) -> Result<Response, Problem> {
+    let bytes = version.parse().ok().and_then(|version| keeper.version(version));
+    bytes.map(plain).ok_or_else(no_version)
+}
+
+/// The proof that the log holds it.
+async fn directory_version_proof(
+    State((keeper, common)): Keeping,
+    Named(version): Named,
+) -> Result<Response, Problem> {
+    let signed = common.cosigned.as_ref().and_then(|cosigned| cosigned.newest()).ok_or_else(no_version)?;
+    let bundle = version.parse().ok().and_then(|version| keeper.proof_of(version, &signed));
+    bundle.map(|bundle| plain(bundle.to_string().into_bytes())).ok_or_else(no_version)
 }
 
 async fn openapi(State(common): State<Common>) -> Response {
@@ -384,8 +408,16 @@ async fn file_of(folder: PathBuf, cosigned: Option<&Cosigned>, path: &str) -> Re
     }
 }
 
+/// A request as the signature sees it.
+struct Received {
+    message: Message,
+    content: Bytes,
+    /// Whether it came under seal.
+    sealed: bool,
+}
+
 /// Reads a request as the signature sees it: the target is this node's public address and the path. One that was sealed is opened.
-async fn read(node: &Node, request: Request) -> Result<(Message, Bytes), Problem> {
+async fn read(node: &Node, request: Request) -> Result<Received, Problem> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut message = Message::request(parts.method.as_str(), &format!("{}{path}", node.config.url));
@@ -397,20 +429,28 @@ async fn read(node: &Node, request: Request) -> Result<(Message, Bytes), Problem
     let content = to_bytes(body, LIMIT).await;
     let content = content.map_err(|_| ProblemKind::TooLarge.because("a question has at most 256 KiB"))?;
     if message.field("content-type").as_deref() != Some(SEALED_REQUEST) {
-        return Ok((message, content));
+        return Ok(Received { message, content, sealed: false });
     }
     let opened = disclose(&message.start, &content, &node.opening);
     let (message, content) = opened.map_err(|error| ProblemKind::Malformed.because(error))?;
-    Ok((message, content.into()))
+    Ok(Received { message, content: content.into(), sealed: true })
 }
 
-/// The answer, signed and bound to the request; also a refusal is signed when there is a signature to bind it to.
-fn signed(common: &Common, request: &Message, result: &Result<Sealed, Problem>) -> Response {
+/// The answer, signed and bound to the request; also a refusal is signed when there is a signature to bind it to. What came under seal
+/// is refused in words that nobody on the way reads.
+fn signed(state: &IssuerState, received: &Received, result: &Result<Sealed, Problem>) -> Response {
+    let (common, request) = (&state.common, &received.message);
     let (status, kind, content) = match result {
         Ok(sealed) => (200, "application/json", serde_json::to_vec(sealed).unwrap_or_default()),
         Err(problem) => {
             common.metrics.outcome(problem.kind.name());
-            (problem.kind.status(), "application/problem+json", problem.to_json())
+            let content = if received.sealed {
+                let to = state.issuer.sealing_of(request);
+                seal_refusal(problem, to.as_ref(), request)
+            } else {
+                problem.to_json()
+            };
+            (problem.kind.status(), "application/problem+json", content)
         }
     };
     let answer = Message::answer(status).with("content-type", kind);

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
+use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
@@ -26,6 +27,10 @@ const COSIGN: Duration = Duration::from_millis(500);
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// How often the directory is fetched that is held already, in ticks of [`COSIGN`].
 const RENEW: u32 = 20;
+/// How often proofs of what was answered are fetched, in the same ticks: many at a time.
+const PROVE: u32 = 4;
+/// How often an agency notes which answers wait for theirs.
+const KEEP: u32 = 600;
 /// An hour, in ticks of [`COSIGN`].
 const HOUR: u32 = 7_200;
 
@@ -76,12 +81,18 @@ pub(super) async fn with_people(
             let household = Arc::clone(&household);
             async move { household.tick(tick).await }
         });
+        let still_stopped = stopped.clone();
         // A directory that hangs holds up nothing else.
         let renewal = every(stopped, |tick| {
             let household = Arc::clone(&household);
             async move { household.renew(tick).await }
         });
-        tokio::join!(upkeep, renewal);
+        // Nor an issuer that gives no proofs.
+        let proofs = every(still_stopped, |tick| {
+            let household = Arc::clone(&household);
+            async move { household.prove(tick).await }
+        });
+        tokio::join!(upkeep, renewal, proofs);
         household.rest().await;
     });
     Ok((routes, work))
@@ -132,6 +143,19 @@ impl Household {
         }
     }
 
+    /// Keeps the proofs of what an agency was answered, as soon as witnesses have cosigned it.
+    async fn prove(&self, tick: u32) {
+        let Owner::Agency(agency) = &self.owner else { return };
+        if tick.is_multiple_of(PROVE)
+            && let Some(own) = self.cosigned.newest()
+        {
+            agency.keep_proofs(&own).await;
+        }
+        if tick.is_multiple_of(KEEP) {
+            agency.rest();
+        }
+    }
+
     /// Has the logs cosigned.
     async fn cosign(&self) {
         let (owner, now) = (&self.owner, self.clock.now());
@@ -173,8 +197,9 @@ impl Household {
     /// Leaves everything so that the next start is quick.
     async fn rest(&self) {
         self.settle(true).await;
-        if let Owner::Issuer(issuer) = &self.owner {
-            issuer.rest().await;
+        match &self.owner {
+            Owner::Issuer(issuer) => issuer.rest().await,
+            Owner::Agency(agency) => agency.rest(),
         }
         if let Some(desk) = &self.desk {
             desk.keep(true).await;
@@ -184,13 +209,19 @@ impl Household {
 
 /// When directory and certificate end, in seconds from now.
 fn gauges(node: &Node, directory: &DirectoryHolder, metrics: &Metrics, clock: &Clock) {
-    let now = clock.now().as_second();
-    let left = directory.expires_at().map_or(0, |at| at.as_second() - now);
+    let left = expiry(node, metrics, directory.expires_at(), clock.now());
     metrics.works("directory", left > 0 && directory.is_sound());
-    metrics.gauge("directory_expires_in_seconds", left);
+}
+
+/// Sets the gauges of both; how many seconds the directory has left.
+fn expiry(node: &Node, metrics: &Metrics, directory: Option<Timestamp>, now: Timestamp) -> i64 {
+    let left = |at: Timestamp| at.as_second() - now.as_second();
+    let of_directory = directory.map_or(0, left);
+    metrics.gauge("directory_expires_in_seconds", of_directory);
     if let Some(tls) = &node.tls {
-        metrics.gauge("certificate_expires_in_seconds", tls.expires_at().as_second() - now);
+        metrics.gauge("certificate_expires_in_seconds", left(tls.expires_at()));
     }
+    of_directory
 }
 
 pub(super) async fn witness(
@@ -247,6 +278,8 @@ pub(super) async fn directory(
                 let (count, _) = cosigned.renew(&watched, log, &directory, clock.now()).await;
                 metrics.gauge("witnesses_cosigned", count as i64);
             }
+            let expires = node.directory().map(|directory| directory.content().expires_at);
+            expiry(&node.node, metrics, expires, clock.now());
         }
     }));
     (routes, work)

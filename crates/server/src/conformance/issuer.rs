@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{Clause, Seen, common, get, question};
 use crate::api::{Answer, IssuerCard, OutcomeName, Question, QuestionKind, SealedAnswer};
 use crate::client::{Client, status};
-use crate::court::remote_bundle;
+use crate::court::remote_proofs;
 use crate::federation::{Message, Sealed, SignatureError, check_answer, content_key, enclose, sign_request};
 use crate::problem::ProblemKind;
 use crate::roles::{Agency, read_statement};
@@ -251,8 +251,13 @@ impl Tester<'_> {
         let key: VerifierKey = self.issuer.node.log.parse().map_err(|error| format!("{error}"))?;
         signed.verify(&key).map_err(|error| error.to_string())?;
         let entries = [sealed.evidence.question.clone(), sealed.evidence.answer.clone()];
-        let bundle = remote_bundle(&self.client, &self.issuer.node, &signed, &entries).await;
-        bundle.map(drop).map_err(|error| error.to_string())
+        let places = entries.iter().map(|entered| entered.index).collect();
+        let proofs = remote_proofs(&self.client, url, &signed, places).await;
+        for (entered, proof) in entries.iter().zip(proofs.map_err(|error| error.to_string())?) {
+            let leaf = entered.leaf().ok_or("a salt is no 32 bytes")?;
+            proof.verify(&leaf, &signed.checkpoint.root).map_err(|error| error.to_string())?;
+        }
+        Ok(())
     }
 
     async fn checkpoint(&self, url: &str) -> Result<SignedCheckpoint, String> {

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{CourtError, wrong};
 use crate::access::{Role, Roles};
-use crate::api::{AttachedReading, Question, QuestionKind};
+use crate::api::{AttachedReading, Question};
 use crate::roles::{DeskStep, Draft};
 
 const PART: &str = "agency-log";
@@ -104,11 +104,7 @@ fn approving(question: &Question, placed: &Placed) -> Result<(CourtStep, String,
     let (at, DeskStep::Approved { id, by, roles, draft_sha256, draft }) = step(placed)? else {
         return Err(no("the last of its desk entries is of no approval"));
     };
-    let approver = match &question.kind {
-        QuestionKind::Chain {} => &question.approver,
-        QuestionKind::RetailReference { second_approver, .. } => second_approver,
-    };
-    if id != question.id || by != *approver || !roles.contains(Role::Approver) {
+    if id != question.id || by != *question.approved_by() || !roles.contains(Role::Approver) {
         return Err(no("the question was approved by somebody else than it names"));
     }
     if hex::encode(Sha256::digest(&draft)) != draft_sha256 {

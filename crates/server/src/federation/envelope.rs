@@ -41,7 +41,7 @@ pub(crate) fn enclose(
     let inside =
         Inside { fields: message.fields.clone(), content: String::from_utf8(content).map_err(text)? };
     let inside = serde_json::to_vec(&inside).map_err(|_| SealError::Malformed("it cannot be written"))?;
-    let sealed = Sealed::close((&inside, STEP), key, INFO, target)?;
+    let sealed = Sealed::close((&inside, STEP), key, INFO, target)?.addressed(key);
     let body = serde_json::to_vec(&sealed).map_err(|_| SealError::Malformed("it cannot be written"))?;
     Ok((Message::request(method, target).with("content-type", SEALED_REQUEST), body))
 }

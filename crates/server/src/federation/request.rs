@@ -19,8 +19,13 @@ pub enum Unauthorised {
     /// No second approval.
     #[error("the second approval must be by someone other than the requester")]
     SecondApproval,
+    /// Who asked for the chain approves the reference.
+    #[error("the second approval must be by someone who requested neither step")]
+    AskedFirst,
     /// No answered chain before.
-    #[error("a retail reference is told only after the chain, for the same agency, case, code and question")]
+    #[error(
+        "a retail reference is told only after the chain, for the same agency, case, code, question and approver of it"
+    )]
     ChainFirst,
 }
 
@@ -33,6 +38,9 @@ pub fn check_question(content: &[u8]) -> Result<Question, Problem> {
     let question: Question = serde_json::from_slice(content).map_err(|error| malformed(&error))?;
     if question.schema != Question::SCHEMA {
         return Err(malformed(&"the schema is not microstamp.question/1"));
+    }
+    if question.id.get_version_num() != 7 {
+        return Err(malformed(&"`id` is no UUID of version 7"));
     }
     let codes = &question.codes;
     if codes.is_empty() || codes.len() > MAX_CANDIDATES {

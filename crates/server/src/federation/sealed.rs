@@ -48,8 +48,10 @@ pub struct OpeningKey {
 #[serde(deny_unknown_fields)]
 pub struct Sealed {
     schema: String,
-    /// First 8 bytes of the SHA-256 of the recipient's key, hexadecimal.
-    to: String,
+    /// First 8 bytes of the SHA-256 of the recipient's key, hexadecimal; of a node alone, whose address is known: who asked is nobody's
+    /// business on the way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
     /// Encapsulated key, base64.
     enc: String,
     /// Ciphertext, base64.
@@ -81,7 +83,21 @@ impl Sealed {
     /// # Errors
     /// [`SealError::Malformed`] for a key that is no point of the curve.
     pub fn seal(content: &[u8], key: &SealingPublicKey, request: &str) -> Result<Self, SealError> {
-        Self::close((content, STEP), key, INFO, request)
+        Self::seal_as_long((content, 0), key, request)
+    }
+
+    /// The same, at least so long.
+    ///
+    /// # Errors
+    /// As [`Sealed::seal`].
+    pub(crate) fn seal_as_long(
+        (content, least): (&[u8], usize),
+        key: &SealingPublicKey,
+        request: &str,
+    ) -> Result<Self, SealError> {
+        let mut content = content.to_vec();
+        content.resize(content.len().max(least), b' ');
+        Self::close((&content, STEP), key, INFO, request)
     }
 
     /// Seals a content for one purpose, with white space behind it up to the next multiple of a step.
@@ -106,10 +122,15 @@ impl Sealed {
         .map_err(bad)?;
         Ok(Self {
             schema: SCHEMA.to_owned(),
-            to: key.id(),
+            to: None,
             enc: STANDARD.encode(enc.to_bytes()),
             ciphertext: STANDARD.encode(ciphertext),
         })
+    }
+
+    /// The same with the recipient's key named.
+    pub(super) fn addressed(self, key: &SealingPublicKey) -> Self {
+        Self { to: Some(key.id()), ..self }
     }
 
     /// Opens what was sealed for this request.
@@ -130,7 +151,7 @@ impl Sealed {
         if self.schema != SCHEMA {
             return Err(SealError::Malformed("the schema is not microstamp.sealed/1"));
         }
-        if self.to != key.id {
+        if self.to.as_ref().is_some_and(|to| *to != key.id) {
             return Err(SealError::DoesNotOpen);
         }
         let bytes =

@@ -363,6 +363,14 @@ fn nodes() -> Vec<Operation> {
             .at(DIRECTORY)
             .gives_bytes(BYTES)
             .answers(&[200, 404]),
+        open("/directory/{version}", "get", "A version that stood once, by its number")
+            .at(DIRECTORY)
+            .gives_bytes(BYTES)
+            .answers(&[200, 404]),
+        open("/directory/{version}/proof", "get", "The proof that the directory's cosigned log holds it")
+            .at(DIRECTORY)
+            .gives_bytes(BYTES)
+            .answers(&[200, 404]),
     ]
 }
 

@@ -13,13 +13,16 @@ use uuid::Uuid;
 use super::evidence::{check_evidence, check_told};
 use super::holder::DirectoryHolder;
 use super::issuer::{StartError, fields_record};
+use super::proofs::Proofs;
+use super::unproved::{Source, Waiting};
 use super::witnessing::{Cosigned, Watched};
 use crate::api::{Answer, IssuerCard, NodeName, Question, SealedAnswer};
 use crate::client::{Client, ClientError, status};
 use crate::clock::Clock;
 use crate::config::Node;
 use crate::federation::{
-    Directory, Message, Route, Sealed, SignatureError, check_answer, content_key, enclose, sign_request,
+    Directory, Message, Route, Sealed, SignatureError, check_answer, content_key, enclose, refusal_words,
+    sign_request,
 };
 use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
@@ -27,6 +30,9 @@ use crate::telemetry::Metrics;
 
 /// Scope of the records of answers that hold, by the question's number.
 pub(super) const ANSWERED: &str = "answered";
+
+/// Scope of the desk's questions that were sent, answered or not.
+const SENT: &str = "sent";
 
 /// Scope of the answers of one issuer, by the question's number.
 pub(super) fn answer_of(issuer: &NodeName) -> String {
@@ -60,6 +66,14 @@ pub enum AskError {
         /// Its words.
         detail: String,
     },
+    /// Somebody answered in its place, a proxy perhaps: a refusal without its signature. It may have answered all the same.
+    #[error("{issuer} cannot say now: status {status}, which it did not sign")]
+    Unsigned {
+        /// Which issuer.
+        issuer: NodeName,
+        /// HTTP status.
+        status: u16,
+    },
     /// What came back is not a good answer of that issuer to this question. Keep it: it may be evidence.
     #[error("the answer of {issuer} does not hold: {reason}")]
     BadAnswer {
@@ -74,7 +88,9 @@ impl AskError {
     /// The issuer that gave no answer, and may give one when it is asked again.
     fn silent(&self) -> Option<&NodeName> {
         match self {
-            Self::Unreachable { issuer, .. } | Self::Refused { issuer, status: 500.., .. } => Some(issuer),
+            Self::Unreachable { issuer, .. }
+            | Self::Unsigned { issuer, .. }
+            | Self::Refused { issuer, status: 429 | 500.., .. } => Some(issuer),
             _ => None,
         }
     }
@@ -105,6 +121,8 @@ pub struct Agency {
     pub metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) client: Client,
+    /// Which answers cannot be brought to court yet without their issuers.
+    pub(super) proofs: Proofs,
 }
 
 impl Agency {
@@ -114,9 +132,11 @@ impl Agency {
     /// [`StartError`].
     pub fn open(data: &Path, clock: Clock) -> Result<Self, StartError> {
         let node = Node::open(data)?;
+        let ledger = Ledger::open(&node.folder, &node.log)?;
         Ok(Self {
             directory: DirectoryHolder::new(&node)?,
-            ledger: Ledger::open(&node.folder, &node.log)?,
+            proofs: Proofs::open(&node, &ledger)?,
+            ledger,
             metrics: Arc::default(),
             clock,
             client: node.client(Duration::from_secs(10)),
@@ -138,6 +158,28 @@ impl Agency {
         question: &Question,
         approved: Option<u64>,
     ) -> Result<Vec<Result<Asked, AskError>>, AskError> {
+        let content = serde_json::to_vec(question)
+            .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
+        self.ask_all(question, approved, &content).await
+    }
+
+    /// A question of the desk as it was sent before, and the place of its approval. An issuer may have answered it though no answer
+    /// came: it must be asked in the same words.
+    pub(super) fn sent(&self, question: Uuid) -> Result<Option<(Question, String, u64)>, LedgerError> {
+        let stored = self.ledger.find(Key::new(SENT, question))?;
+        Ok(stored.and_then(|stored| {
+            let content = stored.body["content"].as_str()?;
+            Some((serde_json::from_str(content).ok()?, content.to_owned(), stored.body["approved"].as_u64()?))
+        }))
+    }
+
+    /// Asks every issuer of a question's codes in these very words.
+    pub(super) async fn ask_all(
+        &self,
+        question: &Question,
+        approved: Option<u64>,
+        content: &[u8],
+    ) -> Result<Vec<Result<Asked, AskError>>, AskError> {
         let directory = self.directory.current(self.clock.now()).map_err(AskError::Here)?;
         let mut codes = question.codes.clone();
         codes.sort_by(|a, b| b.posterior.total_cmp(&a.posterior));
@@ -155,11 +197,9 @@ impl Agency {
         if issuers.is_empty() {
             return Err(AskError::Nobody);
         }
-        let content = serde_json::to_vec(question)
-            .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
         let mut answers = Vec::new();
         for issuer in issuers {
-            answers.push(self.exchange(issuer, (question.id, approved), &content).await);
+            answers.push(self.exchange(issuer, (question.id, approved), content).await);
         }
         Ok(answers)
     }
@@ -219,7 +259,11 @@ impl Agency {
             "question": id, "issuer": issuer.node.name, "content": String::from_utf8_lossy(content),
             "request": fields_record(&request), "directory": directory.sha256(), "approved": approved,
         });
-        let question = self.enter(Act::new("question", body), now).await?;
+        let mut act = Act::new("question", body);
+        if approved.is_some() {
+            act = act.found_by(Key::new(SENT, id));
+        }
+        let question = self.enter(act, now).await?;
         let name = || issuer.node.name.clone();
         let (sent, body) = enclose(&request, content.to_vec(), &issuer.node)
             .map_err(|error| AskError::Here(ProblemKind::Fault.because(error)))?;
@@ -245,6 +289,11 @@ impl Agency {
         }
         let answered = self.enter(act, self.clock.now()).await?;
         let (answer, sealed) = checked?;
+        let source =
+            Source { issuer: name(), log: sealed.evidence.log.clone(), directory: directory.sha256() };
+        if let Some(waiting) = Waiting::new(id, &sealed.evidence, self.clock.now()) {
+            self.proofs.unproved().add(source, (answered.index, waiting));
+        }
         self.metrics.outcome(answer.outcome.as_str());
         Ok(Asked { answer, sealed, question, answered })
     }
@@ -261,6 +310,9 @@ impl Agency {
             issuer: name(),
             reason: reason.to_string(),
         };
+        if status(answer) != 200 && answer.field("signature").is_none() {
+            return Err(AskError::Unsigned { issuer: name(), status: status(answer) });
+        }
         let key = (&*issuer.node.key_id(), &issuer.node.signing);
         match check_answer(answer, content, request, key) {
             // A refusal fits this request alone, whatever the clocks say: most often it is just about them.
@@ -268,8 +320,7 @@ impl Agency {
             checked => checked.map_err(|error| bad(&error))?,
         }
         if status(answer) != 200 {
-            let problem: serde_json::Value = serde_json::from_slice(content).unwrap_or_default();
-            let detail = problem["detail"].as_str().unwrap_or("no reason given").to_owned();
+            let detail = refusal_words(content, &self.node.opening, request);
             return Err(AskError::Refused { issuer: name(), status: status(answer), detail });
         }
         let sealed: Sealed = serde_json::from_slice(content).map_err(|error| bad(&error))?;
@@ -282,7 +333,8 @@ impl Agency {
         }
         directory.check_authority(&answer, self.clock.now()).map_err(|error| bad(&error))?;
         check_evidence(&sealed, &issuer.node, (request, asked)).map_err(|error| bad(&error))?;
-        check_told(&answer, asked).map_err(|error| bad(&error))?;
+        let question = serde_json::from_slice(asked).map_err(|error| bad(&error))?;
+        check_told(&answer, &question).map_err(|error| bad(&error))?;
         Ok((answer, sealed))
     }
 
@@ -327,6 +379,11 @@ impl Agency {
                 "too few witnesses have been heard since this node was started, so nothing is asked",
             ),
         ))
+    }
+
+    /// Leaves everything so that the next start is quick.
+    pub fn rest(&self) {
+        self.proofs.keep(&self.ledger);
     }
 
     async fn enter(&self, act: Act, now: Timestamp) -> Result<Entered, AskError> {

@@ -39,6 +39,8 @@ enum Step {
     After(Box<FirearmAnswer>),
     /// A retail reference without the chain that it must come after.
     Missing,
+    /// A retail reference that is approved by who requested the chain.
+    ByRequester,
 }
 
 impl Issuer {
@@ -60,6 +62,7 @@ impl Issuer {
             Step::First => None,
             Step::After(firearm) => Some(firearm),
             Step::Missing => return Ok(Looked::Refused(Unauthorised::ChainFirst.to_string())),
+            Step::ByRequester => return Ok(Looked::Refused(Unauthorised::AskedFirst.to_string())),
         };
         let asks = (&question.case_number, likeliest(question));
         if before.is_none()
@@ -239,14 +242,22 @@ impl Issuer {
 
     /// Chain first, retail reference after.
     fn step_before(&self, question: &Question, agency: &AgencyCard) -> Result<Step, Problem> {
-        let QuestionKind::RetailReference { after, .. } = &question.kind else { return Ok(Step::First) };
+        let QuestionKind::RetailReference { after, second_approver } = &question.kind else {
+            return Ok(Step::First);
+        };
         let Some((by, answer)) = self.answered(*after)? else { return Ok(Step::Missing) };
         if by != agency.node.name.as_str() || answer.case_number != question.case_number {
             return Ok(Step::Missing);
         }
         let Some(firearm) = answer.firearm else { return Ok(Step::Missing) };
-        let same = self.asked(*after)?.is_some_and(|first| is_the_same(&first, question));
-        Ok(if same { Step::After(Box::new(firearm)) } else { Step::Missing })
+        let Some(first) = self.asked(*after)?.filter(|first| is_the_same(first, question)) else {
+            return Ok(Step::Missing);
+        };
+        // Two people for each step, and of four places nobody may stand on both sides.
+        if second_approver.is(&first.requester) {
+            return Ok(Step::ByRequester);
+        }
+        Ok(if first.approver.is(&question.approver) { Step::After(Box::new(firearm)) } else { Step::Missing })
     }
 }
 

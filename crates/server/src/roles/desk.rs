@@ -168,12 +168,16 @@ impl Desk {
         let silent = held.silent.iter().map(|(id, (requester, since))| (*since, *id, "issuer", requester));
         let mut all: Vec<_> = open.chain(awaited).chain(silent).collect();
         all.retain(|(.., requester)| of.is_none_or(|person| *requester == person));
-        let line = |(since, id, whom, _): (Timestamp, Uuid, &str, &Person)| {
+        let all = all.into_iter().map(|(since, id, whom, _)| (since, id, whom));
+        // What no court can see yet is for those who see all questions.
+        let unproved = if of.is_none() { self.agency.without_proofs() } else { Vec::new() };
+        let unproved = unproved.into_iter().map(|(id, since)| (since, id, "proof"));
+        let line = |(since, id, whom): (Timestamp, Uuid, &str)| {
             let line =
                 json!({"question": id, "waits_for": whom, "since": since, "due": Question::due(since)});
             (id, line)
         };
-        waiting_page(all.into_iter().map(line).collect(), page)
+        waiting_page(all.chain(unproved).map(line).collect(), page)
     }
 
     /// Files a question. The same key with the same content is the same question; with another it is refused.
@@ -230,7 +234,18 @@ impl Desk {
         let step = DeskStep::Approved { id, by: by.clone(), roles, draft_sha256, draft };
         let approved = self.step(step, now).await?;
         drop(turn);
-        match self.agency.ask_approved(&question, Some(approved)).await {
+        // What was sent before is sent in the same words, for an issuer may have answered it: its approver stays the one it names.
+        let sent = self.agency.sent(id).map_err(|error| unread(&error))?;
+        let sent =
+            sent.filter(|(sent, ..)| filed.draft.is_asked_by(sent) && sent.requester == filed.requester);
+        let (answers, by) = match sent {
+            Some((sent, content, approved)) => (
+                self.agency.ask_all(&sent, Some(approved), content.as_bytes()).await,
+                sent.approved_by().clone(),
+            ),
+            None => (self.agency.ask_approved(&question, Some(approved)).await, by),
+        };
+        match answers {
             Ok(answers) if answers.iter().all(Result::is_err) => {
                 let reasons: Vec<_> = answers.iter().filter_map(|one| one.as_ref().err()).collect();
                 let reason = reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
@@ -323,8 +338,9 @@ impl Desk {
         (id, reason): (Uuid, Reason),
         now: Timestamp,
     ) -> Result<Filed, Problem> {
+        let _asking = self.asks(id)?;
         let _turn = self.turn.lock().await;
-        let filed = self.waiting(id)?;
+        let filed = self.unanswered(id)?;
         self.close(filed, FiledState::Refused { approver: by, reason }, now).await
     }
 
@@ -335,10 +351,9 @@ impl Desk {
     pub async fn withdraw(&self, by: &Person, id: Uuid, now: Timestamp) -> Result<Filed, Problem> {
         let _turn = self.turn.lock().await;
         // To others the question does not exist: its number tells them nothing, whatever its state.
-        let filed = self.see(id, Some(by))?;
-        if !matches!(filed.state, FiledState::Waiting { .. }) {
-            return Err(closed());
-        }
+        self.see(id, Some(by))?;
+        let _asking = self.asks(id)?;
+        let filed = self.unanswered(id)?;
         self.close(filed, FiledState::Withdrawn, now).await
     }
 
@@ -435,6 +450,13 @@ impl Desk {
         stored.and_then(|stored| closing(&stored)).ok_or_else(unknown)
     }
 
+    /// A question that waits, or whose asking was cut off; the caller has taken it for itself.
+    fn unanswered(&self, id: Uuid) -> Result<Filed, Problem> {
+        let filed = self.get(id)?;
+        let open = matches!(filed.state, FiledState::Waiting { .. } | FiledState::Approved { .. });
+        if open { Ok(filed) } else { Err(closed()) }
+    }
+
     fn waiting(&self, id: Uuid) -> Result<Filed, Problem> {
         let filed = self.get(id)?;
         if matches!(filed.state, FiledState::Waiting { .. }) { Ok(filed) } else { Err(closed()) }
@@ -487,11 +509,16 @@ impl Desk {
         let (kind, approver) = match &draft.kind {
             DraftKind::Chain {} => (QuestionKind::Chain {}, approver),
             DraftKind::RetailReference { after } => {
-                let first = self.get(*after).map(|filed| filed.state);
-                let Ok(FiledState::Answered { approver: first, .. }) = first else {
-                    return Err(ProblemKind::Malformed
-                        .because("`after` names no answered question of this desk: the chain comes first"));
+                let none = || {
+                    ProblemKind::Malformed
+                        .because("`after` names no answered question of this desk: the chain comes first")
                 };
+                let filed = self.get(*after).map_err(|_| none())?;
+                let FiledState::Answered { approver: first, .. } = filed.state else { return Err(none()) };
+                if filed.requester.is(&approver) {
+                    return Err(ProblemKind::Forbidden
+                        .because("who requested the chain does not approve that the reference is told"));
+                }
                 (QuestionKind::RetailReference { after: *after, second_approver: approver }, first)
             }
         };

@@ -7,18 +7,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use transparency::{Bundle, SignedCheckpoint};
+use uuid::Uuid;
 
 use super::enrolment::workable;
 use super::issuer::StartError;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node, replace, validity};
 use crate::federation::{Directory, DirectoryContent};
-use crate::ledger::{Act, Entered, Ledger, LedgerError};
+use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
 use crate::telemetry::Metrics;
 
 /// Days for which a signed version holds.
 const DAYS: i64 = 7;
+/// The folder of all versions, by their numbers.
+const VERSIONS: &str = "versions";
 /// A clock may be set back by so many seconds before another version is made.
 const EARLY: i64 = 60;
 
@@ -102,7 +105,10 @@ impl DirectoryKeeper {
         let directory =
             Directory::parse(&bytes, self.node.statements.verifier()).map_err(|error| fault(&error))?;
         let body = json!({"version": content.version, "sha256": hex::encode(Sha256::digest(&bytes))});
-        let entered = self.ledger.enter(&[Act::new("directory", body)], now).await;
+        // What a version said can be asked for as long as its hash stands in the log.
+        self.keep(content.version, &bytes).map_err(|error| fault(&error))?;
+        let act = Act::new("directory", body).found_by(key(content.version));
+        let entered = self.ledger.enter(&[act], now).await;
         let entered = entered.map_err(|error| ProblemKind::NoLog.because(error))?.pop();
         // The number is used up from here on, whatever becomes of the file.
         self.last.store(content.version, Ordering::Relaxed);
@@ -117,6 +123,35 @@ impl DirectoryKeeper {
         let entry = self.entry.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let covered = entry.index < signed.checkpoint.size;
         covered.then(|| self.ledger.bundle(signed, &[entry]).ok()).flatten()
+    }
+
+    fn keep(&self, version: u64, bytes: &[u8]) -> Result<(), ConfigError> {
+        let folder = self.node.folder.join(VERSIONS);
+        std::fs::create_dir_all(&folder).map_err(|source| ConfigError::Folder {
+            what: "cannot make the folder",
+            path: folder.clone(),
+            source,
+        })?;
+        replace(&folder.join(version.to_string()), bytes)
+    }
+
+    /// A version that the log holds, as it was published.
+    pub(crate) fn version(&self, version: u64) -> Option<Vec<u8>> {
+        let entered = self.entry_of(version)?;
+        let bytes = std::fs::read(self.node.folder.join(VERSIONS).join(version.to_string())).ok()?;
+        let record: serde_json::Value = serde_json::from_str(&entered.record).ok()?;
+        (record["body"]["sha256"] == hex::encode(Sha256::digest(&bytes))).then_some(bytes)
+    }
+
+    /// The proof that the log holds a version.
+    pub(crate) fn proof_of(&self, version: u64, signed: &SignedCheckpoint) -> Option<Bundle> {
+        let entry = self.entry_of(version)?;
+        let covered = entry.index < signed.checkpoint.size;
+        covered.then(|| self.ledger.bundle(signed, &[entry]).ok()).flatten()
+    }
+
+    fn entry_of(&self, version: u64) -> Option<Entered> {
+        self.ledger.find(key(version)).ok()?.map(|stored| stored.entered)
     }
 
     /// The signed directory that stands.
@@ -137,6 +172,11 @@ impl DirectoryKeeper {
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         published.as_ref().map(|held| held.bytes().to_vec())
     }
+}
+
+/// What the record of a version is found by.
+fn key(version: u64) -> Key {
+    Key::new("directory version", Uuid::from_u128(u128::from(version)))
 }
 
 fn same_entries(a: &DirectoryContent, b: &DirectoryContent) -> bool {

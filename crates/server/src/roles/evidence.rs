@@ -1,19 +1,16 @@
 //! An agency collects what a court needs: its own records, both logs' proofs, cosigned checkpoints.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
-use transparency::{SignedCheckpoint, VerifierKey};
 use uuid::Uuid;
 
 use super::agency::{ANSWERED, Agency, answer_of};
 use super::desk::{FILED, READ};
 use super::issuer::fields_record;
-use super::witnessing::{Cosigned, Watched};
+use super::unproved::Source;
 use crate::api::{Answer, Evidence, NodeCard, NodeName, Question, QuestionKind, SealedAnswer};
-use crate::court::{CourtBundle, CourtError, Exchange, remote_bundle};
-use crate::federation::{Directory, Message};
+use crate::court::{CourtBundle, CourtError, Exchange};
+use crate::federation::Message;
 use crate::ledger::{Act, Entered, Key, LedgerError};
-use crate::renewal::cosigned_of_ended;
 
 /// Checks what an issuer gives with its answer as the entries of its log: this very question under this very request, and this statement.
 /// That the log holds both is shown by a court bundle.
@@ -44,12 +41,18 @@ pub(super) fn check_evidence(
     if holds { Ok(()) } else { Err("its evidence is not of this question and this statement".to_owned()) }
 }
 
-/// Checks that an answer tells of nothing that was not asked: other codes, or a reference where a chain was asked for.
+/// Checks that an answer is of this question's case, and tells of nothing that was not asked: other codes, or a reference where a
+/// chain was asked for.
 ///
 /// # Errors
 /// What does not hold.
-pub(super) fn check_told(answer: &Answer, asked: &[u8]) -> Result<(), String> {
-    let question: Question = serde_json::from_slice(asked).map_err(|error| error.to_string())?;
+pub(crate) fn check_told(answer: &Answer, question: &Question) -> Result<(), String> {
+    if answer.question != question.id || answer.case_number != question.case_number {
+        return Err("it is of another question or another case".to_owned());
+    }
+    if answer.typed_by != question.typed_by {
+        return Err("it says something else of who typed the codes".to_owned());
+    }
     let of_firearm = answer.firearm.iter().map(|firearm| &firearm.code);
     let mut told = of_firearm.chain(&answer.issued).chain(&answer.not_issued).chain(&answer.elsewhere);
     if let Some(code) = told.find(|told| !question.codes.iter().any(|one| one.code == **told)) {
@@ -64,8 +67,8 @@ pub(super) fn check_told(answer: &Answer, asked: &[u8]) -> Result<(), String> {
 
 impl Agency {
     /// Makes the court bundle of an answered question; of several issuers that answered it, that of the one named or else of
-    /// the one that answered last. Has this agency's log cosigned first if need be; the issuer's must
-    /// have been cosigned since the answer. What does not verify is not given out, and what is given out is in the log.
+    /// the one that answered last. It is made of the proofs that were kept after the answer; where none are kept yet they are had now,
+    /// from the issuer. What does not verify is not given out, and what is given out is in the log.
     ///
     /// # Errors
     /// [`CourtError`] names the part that cannot be had.
@@ -82,62 +85,25 @@ impl Agency {
         let directory = self.directory.version(asked_under).map_err(|error| wrong("directory", &error))?;
         let opened: SealedAnswer = serde_json::from_value(exchange.answered["opened"].clone())
             .map_err(|error| wrong("statement", &error))?;
-        let node = directory.node_of_log(&opened.evidence.log);
-        let node = node.ok_or_else(|| wrong("issuer-log", &"the directory knows no such log"))?;
-        let signed = known_lines(&directory, ("issuer-log", &node.log), self.cosigned_of(node).await?)?;
-        let evidence = [opened.evidence.question.clone(), opened.evidence.answer.clone()];
-        covers("issuer-log", &signed, &evidence)?;
-        let issuer_log = remote_bundle(&self.client, node, &signed, &evidence).await?;
-        let own = self.own_cosigned(&directory, now).await?;
-        let log = directory.node_of_log(&own.checkpoint.origin).map(|card| card.log.as_str());
-        let own = known_lines(&directory, ("agency-log", log.unwrap_or_default()), own)?;
+        let issuer = exchange.answered["issuer"].as_str().and_then(|name| name.parse().ok());
+        let source = Source {
+            issuer: issuer.ok_or_else(|| wrong("statement", &"it names no issuer"))?,
+            log: opened.evidence.log.clone(),
+            directory: asked_under.to_owned(),
+        };
+        let kept = self.proofs_of(&source, (&exchange.answer, question, &opened.evidence)).await?;
+        let issuer_log = kept.issuer_log(&opened.evidence);
+        let issuer_log = issuer_log.ok_or_else(|| wrong("issuer-log", &"a salt is no 32 bytes"))?;
         let mut entries = vec![exchange.question.clone(), exchange.answer.clone()];
         entries.extend_from_slice(&exchange.desk);
-        covers("agency-log", &own, &entries)?;
-        let agency_log = self.ledger.bundle(&own, &entries).map_err(|error| wrong("agency-log", &error))?;
+        let agency_log =
+            self.ledger.bundle(&kept.own, &entries).map_err(|error| wrong("agency-log", &error))?;
         let bundle = CourtBundle::new(&directory, &exchange, &issuer_log, &agency_log)?;
         bundle.verify(self.directory.key())?;
         let act = Act::new("court-bundle", json!({"question": question}));
         let entered = self.ledger.enter(&[act], now).await;
         entered.map_err(|error| wrong("agency-log", &error))?;
         Ok(bundle)
-    }
-
-    /// The newest checkpoint of another node's log that a quorum cosigned; of a log that ended meanwhile, the last.
-    async fn cosigned_of(&self, node: &NodeCard) -> Result<SignedCheckpoint, CourtError> {
-        let wrong =
-            |reason: &dyn std::fmt::Display| CourtError { part: "issuer-log", reason: reason.to_string() };
-        let log: VerifierKey = node.log.parse().map_err(|error| wrong(&error))?;
-        for path in ["cosigned".to_owned(), format!("ended/{}", hex::encode(log.id()))] {
-            let answer = self.client.get(&format!("{}/log/{path}", node.url)).await;
-            let (status, bytes) = answer.map_err(|error| wrong(&error))?;
-            let signed = SignedCheckpoint::parse(&bytes).ok().filter(|_| status == 200);
-            if let Some(signed) = signed.filter(|signed| signed.verify(&log).is_ok()) {
-                return Ok(signed);
-            }
-        }
-        Err(wrong(&"no quorum of witnesses has cosigned it yet"))
-    }
-
-    /// The same of this agency's log, as the directory named it when it asked.
-    async fn own_cosigned(
-        &self,
-        asked_under: &Directory,
-        now: Timestamp,
-    ) -> Result<SignedCheckpoint, CourtError> {
-        let wrong = |reason: &str| CourtError { part: "agency-log", reason: reason.to_owned() };
-        let (name, own) = (&self.node.config.name, self.node.log.verifier());
-        let card = asked_under.content().agencies.iter().find(|card| card.node.name == *name);
-        let log: Option<VerifierKey> = card.and_then(|card| card.node.log.parse().ok());
-        if let Some(ended) = log.filter(|log| log != own) {
-            let kept = std::fs::read(cosigned_of_ended(&self.node.folder, &ended)).ok();
-            let kept = kept.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
-            return kept.ok_or_else(|| wrong("it ended, and nothing is kept that witnesses cosigned of it"));
-        }
-        let directory = self.directory.newest().ok_or_else(|| wrong("no directory"))?;
-        let cosigned = Cosigned::new(&self.node);
-        cosigned.renew(&Watched::Node(&self.ledger), own, &directory, now).await;
-        cosigned.newest().ok_or_else(|| wrong("no quorum of witnesses cosigns this agency's log"))
     }
 
     /// The records of a question and of its answer.
@@ -171,24 +137,4 @@ impl Agency {
         let approved = self.ledger.from_entry(approved, 1)?;
         Ok(filed.into_iter().chain(read).chain(approved).map(|stored| stored.entered).collect())
     }
-}
-
-/// A checkpoint with the signature lines that are known to the directory of a bundle: evidence holds nothing that nobody can check.
-fn known_lines(
-    directory: &Directory,
-    (part, log): (&'static str, &str),
-    mut signed: SignedCheckpoint,
-) -> Result<SignedCheckpoint, CourtError> {
-    let kept = directory.keep_known_lines(log, &mut signed);
-    kept.map_err(|error| CourtError { part, reason: error.to_string() })?;
-    Ok(signed)
-}
-
-fn covers(part: &'static str, signed: &SignedCheckpoint, entries: &[Entered]) -> Result<(), CourtError> {
-    let size = signed.checkpoint.size;
-    if entries.iter().all(|entry| entry.index < size) {
-        return Ok(());
-    }
-    let reason = "the newest cosigned checkpoint is older than the answer; try again in a moment".to_owned();
-    Err(CourtError { part, reason })
 }

@@ -128,12 +128,8 @@ impl Filed {
     /// [`Problem`].
     pub(super) fn may_be_approved(&self, by: &Person, draft_sha256: &str) -> Result<(), Problem> {
         match &self.state {
-            FiledState::Waiting { .. } => {}
-            // An answer that was lost on the way can be asked for again, by the one who approved.
-            FiledState::Approved { approver } if approver == by => {}
-            FiledState::Approved { .. } => {
-                return Err(ProblemKind::Forbidden.because("somebody else approved this question"));
-            }
+            // What was approved and is not on its way was cut off: its answer may be asked for again, by any approver.
+            FiledState::Waiting { .. } | FiledState::Approved { .. } => {}
             _ => return Err(ProblemKind::Conflict.because("this question does not wait for an approver")),
         }
         if by.is(&self.requester) || self.examiner.as_ref().is_some_and(|examiner| by.is(examiner)) {

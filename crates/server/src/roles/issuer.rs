@@ -22,8 +22,8 @@ use crate::api::{AgencyCard, Answer, Evidence, Question, SealedAnswer, Urgency};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node};
 use crate::federation::{
-    Directory, FishingRules, Message, Sealed, SealingPublicKey, SignedRequest, Told, check_question,
-    content_key, key_in, verify_request,
+    Directory, FishingRules, LABEL, Message, Sealed, SealingPublicKey, SignatureInput, SignedRequest, Told,
+    check_question, content_key, key_in, verify_request,
 };
 use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
@@ -76,6 +76,8 @@ struct Recipient<'r> {
     /// What was counted, so that nobody can fish.
     told: Option<Told>,
     key: &'r SealingPublicKey,
+    /// Length to which the answer is brought.
+    least: usize,
 }
 
 impl Issuer {
@@ -127,7 +129,8 @@ impl Issuer {
         let microseconds = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
         let name = agency.node.name.as_str();
         let key = &agency.sealing;
-        let to = Recipient { agency: name, urgent, microseconds, again: false, told, key };
+        let least = as_long_as_any(content);
+        let to = Recipient { agency: name, urgent, microseconds, again: false, told, key, least };
         let sealed = self.give(request, &answer, asked, &to).await?;
         self.memory.take((to.agency, urgent), &answer, microseconds);
         Ok(sealed)
@@ -203,6 +206,15 @@ impl Issuer {
         }
     }
 
+    /// To which key the words of a refusal are sealed: that of the agency or dealer whose key the request names, good signature or not.
+    pub(crate) fn sealing_of(&self, request: &Message) -> Option<SealingPublicKey> {
+        let (directory, now) = (self.directory.newest()?, self.clock.now());
+        let input = SignatureInput::of(request, LABEL).ok()?;
+        let key_id = input.text("keyid").ok()?;
+        let agency = directory.agency(key_id, now).map(|card| card.sealing.clone());
+        agency.or_else(|| directory.dealer(key_id, now).map(|card| card.sealing.clone()))
+    }
+
     /// The issuer's own books.
     pub(super) fn books(&self) -> &Books {
         self.houses.own()
@@ -270,7 +282,8 @@ impl Issuer {
         };
         self.metrics.outcome(answer.outcome.as_str());
         let content = serde_json::to_vec(&sealed).map_err(|error| fault(&error))?;
-        seal(&content, to.key, request)
+        Sealed::seal_as_long((&content, to.least), to.key, &content_key(request))
+            .map_err(|error| fault(&error))
     }
 
     /// Gives the answer to a question once more, to the agency that it was given to: the same statement where it was lost on
@@ -298,7 +311,8 @@ impl Issuer {
         let urgent = matches!(question.priority, Urgency::Urgent { .. });
         let key = &agency.sealing;
         let _turn = self.memory.turn().await;
-        let to = Recipient { agency: &by, urgent, microseconds: 0, again: true, told: None, key };
+        let least = as_long_as_any(content);
+        let to = Recipient { agency: &by, urgent, microseconds: 0, again: true, told: None, key, least };
         let sealed = self.give(request, &answer, asked, &to).await?;
         self.memory.renew(&by, &answer);
         Ok(sealed)
@@ -317,6 +331,12 @@ impl Issuer {
 
 pub(super) fn seal(content: &[u8], to: &SealingPublicKey, request: &Message) -> Result<Sealed, Problem> {
     Sealed::seal(content, to, &content_key(request)).map_err(|error| ProblemKind::Fault.because(error))
+}
+
+/// A length in which most answers to a question have room, whatever they tell: an answer holds the question, again in its record and by
+/// its codes, and what is known of a firearm.
+fn as_long_as_any(question: &[u8]) -> usize {
+    4 * question.len() + (11 << 10)
 }
 
 fn question_record(

@@ -83,12 +83,12 @@ impl Memory {
     /// Begins to answer a question.
     ///
     /// # Errors
-    /// `replayed` while the same question is being answered.
+    /// `busy` while the same question is being answered.
     pub(crate) fn begin(&self, question: Uuid) -> Result<Underway<'_>, Problem> {
         if self.underway().insert(question) {
             return Ok(Underway { memory: self, question });
         }
-        Err(ProblemKind::Replayed.because("a question of this number is being answered"))
+        Err(ProblemKind::Busy.because("a question of this number is being answered; ask again in a moment"))
     }
 
     /// To be held from before something is entered until it is remembered.

@@ -174,6 +174,24 @@ def approved(question, place, asked, desk):
         assert read["codes"] == draft["codes"] and read["reading_sha256"] == draft["reading_sha256"], "reading"
 
 
+def symbols(code):
+    """A code without its check characters, which are others on a firearm than on a round."""
+    return code.replace(" ", "")[:6]
+
+
+def told(question, answer):
+    """An answer is of the question's case, and tells of what was asked alone: section 4.3."""
+    assert answer["case_number"] == question["case_number"], "case"
+    assert answer.get("typed_by") == question.get("typed_by"), "who typed the codes"
+    firearm = answer.get("firearm") or {}
+    codes = [code for name in ("issued", "not_issued", "elsewhere") for code in answer.get(name, [])]
+    codes += [firearm["code"]] if firearm else []
+    asked = {symbols(one["code"]) for one in question["codes"]}
+    assert {symbols(code) for code in codes} <= asked, "a code that was not asked"
+    references = [firearm.get("end", {}).get("form_4473"), (firearm.get("first_sale") or {}).get("form_4473")]
+    assert question["kind"]["for"] != "chain" or references == [None, None], "a reference in the place of a chain"
+
+
 def main(file, directory_key):
     part = parts(open(file, "rb").read())
     line, note = part["directory"].split("\n", 1)
@@ -198,6 +216,8 @@ def main(file, directory_key):
     assert when(directory["issued_at"]) - 60 <= asked < when(directory["expires_at"]), "directory's time"
     assert when(agency["valid_from"]) <= asked < when(agency["valid_until"]), "agency's time"
 
+    assert directory["quorum"] >= 1, "nobody but the directory's keeper vouches for a log"
+
     answer = json.loads(part["statement"].split("\n")[0])
     issuer = next(one for one in directory["issuers"] if one["node"]["name"] == answer["issuer"])
     signed_note(part["statement"], issuer["node"]["statements"])
@@ -213,7 +233,12 @@ def main(file, directory_key):
     parameters, _ = signature(response, values, bytes.fromhex(issuer["node"]["signing"]), "microstamp-answer")
     assert parameters["keyid"] == key_id(issuer["node"]), "key"
 
+    told(question, answer)
     if answer.get("firearm"):
+        persons = [question["requester"], question["approver"]]
+        assert question["ori"] in agency["oris"] and person(persons[0]) != person(persons[1]), "who may ask"
+        second = question["kind"].get("second_approver")
+        assert second is None or person(second) != person(persons[0]), "second approval"
         owner = next(one for one in directory["issuers"] if answer["firearm"]["code"][:2] in one["prefixes"])
         if owner.get("delegation"):
             name, to = owner["node"]["name"], issuer["node"]["name"]

@@ -134,7 +134,7 @@ pub(crate) async fn bundle_that_verifies(
 }
 
 /// A verifier in another language, from the specifications alone, agrees.
-fn second_opinion(file: &[u8], key: &str) {
+pub(crate) fn second_opinion(file: &[u8], key: &str) {
     let folder = tempfile::tempdir().unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/independent/court.py");
     let verdict = |bytes: &[u8]| {

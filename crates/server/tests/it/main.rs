@@ -30,6 +30,7 @@ mod people;
 )]
 #[path = "../../../registry/tests/it/place.rs"]
 mod place;
+mod proofs;
 mod registrar;
 mod relay;
 mod renewal;

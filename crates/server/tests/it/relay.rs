@@ -224,7 +224,7 @@ async fn the_tester_finds_witnesses_and_directories_that_break_the_protocol() {
         .route("/metrics", get(async || StatusCode::UNAUTHORIZED));
     let server = serve(parts.listener, routes);
     assert_eq!(
-        failing(&check_directory(&parts.url, &key).await),
+        failing(&check_directory(&parts.url, &key, None).await),
         [
             "its card names the directory's keys",
             "its log's checkpoint is signed by the key that it names",

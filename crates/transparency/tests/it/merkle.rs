@@ -136,3 +136,18 @@ proptest! {
         prop_assert_eq!(reopened.size(), total as u64);
     }
 }
+
+#[test]
+fn proofs_made_together_are_those_made_one_by_one() {
+    for size in [1, 2, 255, 256, 257, 300] {
+        let (log, leaves) = log_grown_to(size);
+        let tree = Tree::new(log.store(), size);
+        let all: Vec<u64> = (0..size).rev().collect();
+        let together = tree.inclusion_proofs(&all).unwrap();
+        for (index, proof) in all.iter().zip(together) {
+            assert_eq!(proof, tree.inclusion_proof(*index).unwrap());
+            proof.verify(&leaves[usize::try_from(*index).unwrap()], &naive_root(&leaves)).unwrap();
+        }
+        assert!(tree.inclusion_proofs(&[0, size]).is_err());
+    }
+}

@@ -9,7 +9,8 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use server::Ledger;
 use transparency::{
-    Approval, Bundle, EntryProof, Finding, LogError, Policy, SignedCheckpoint, VerifierKey, fsck, watch,
+    Approval, Bundle, Checkpoint, EntryProof, Finding, LogError, Policy, SignedCheckpoint, VerifierKey, fsck,
+    watch,
 };
 
 use self::source::Place;
@@ -251,7 +252,7 @@ fn watch_log(arguments: &Watch) -> Result<Exit, Failure> {
         },
     };
     let findings: Vec<_> = seen.as_ref().err().cloned().into_iter().collect();
-    let shown = seen.as_ref().ok().map(|seen| Shown { newest: &seen.newest, approval: Some(&seen.approval) });
+    let shown = seen.as_ref().ok().map(|seen| Shown { newest: &seen.newest, seen: Some(seen) });
     report(arguments.json, shown, None, &findings)?;
     match seen {
         Ok(seen) => {
@@ -281,11 +282,11 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
     let key = signed.and_then(|signed| key_of(&policy, signed).ok()).unwrap_or_else(|| key.clone());
     let found = fsck(&source, &key, &remembered).map_err(broken)?;
     let mut findings: Vec<_> = found.findings.iter().map(Finding::to_string).collect();
-    let mut approval = None;
+    let mut approved = None;
     match &found.checkpoint {
         Some(signed) => {
             match source.approved(&policy, &key)? {
-                Ok(seen) => approval = Some(seen.approval),
+                Ok(seen) => approved = Some(seen),
                 Err(reason) => findings.push(reason),
             }
             if let Some(folder) = arguments.log.folder() {
@@ -298,7 +299,7 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
     if let Some(folder) = arguments.log.folder().filter(|folder| folder.join("issuer.toml").exists()) {
         findings.extend(books_beside(folder)?);
     }
-    let shown = found.checkpoint.as_ref().map(|newest| Shown { newest, approval: approval.as_ref() });
+    let shown = found.checkpoint.as_ref().map(|newest| Shown { newest, seen: approved.as_ref() });
     report(arguments.json, shown, Some(found.entries), &findings)?;
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Negative })
 }
@@ -353,8 +354,11 @@ fn books_beside(folder: &Path) -> Result<Vec<String>, Failure> {
 #[derive(Clone, Copy)]
 struct Shown<'s> {
     newest: &'s SignedCheckpoint,
-    approval: Option<&'s Approval>,
+    seen: Option<&'s source::Seen>,
 }
+
+/// Hours after which it is said how long ago witnesses saw a log.
+const FRESH: i64 = 24;
 
 fn report(
     json: bool,
@@ -363,14 +367,20 @@ fn report(
     findings: &[String],
 ) -> Result<(), Failure> {
     let checkpoint = shown.map(|shown| &shown.newest.checkpoint);
-    let approval = shown.and_then(|shown| shown.approval);
+    let seen = shown.and_then(|shown| shown.seen);
+    // Who cosigned an older state of the log does not vouch for this one.
+    let of_newest = seen.filter(|seen| Some(&seen.approved.checkpoint) == checkpoint);
     if json {
         return files::print_line(json!({
             "schema": "microstamp.audit/1", "ok": findings.is_empty(),
             "log": checkpoint.map(|checkpoint| &checkpoint.origin),
             "size": checkpoint.map(|checkpoint| checkpoint.size),
             "root": checkpoint.map(|checkpoint| checkpoint.root.to_string()),
-            "witnesses": approval.map(witnesses).unwrap_or_default(),
+            "witnesses": of_newest.map(|seen| witnesses(&seen.approval)).unwrap_or_default(),
+            "cosigned": seen.filter(|seen| !seen.approval.witnesses.is_empty()).map(|seen| json!({
+                "size": seen.approved.checkpoint.size, "root": seen.approved.checkpoint.root.to_string(),
+                "witnesses": witnesses(&seen.approval),
+            })),
             "entries_read": read, "findings": findings,
         }));
     }
@@ -381,9 +391,28 @@ fn report(
         Some(checkpoint) if findings.is_empty() => {
             let (origin, size, root) = (&checkpoint.origin, checkpoint.size, checkpoint.root);
             files::print_line(format!("whole: log {origin}, {size} entries, root {root}"))?;
-            approval.map_or(Ok(()), tell_witnesses)
+            let Some(seen) = seen else { return Ok(()) };
+            if of_newest.is_none() {
+                let Checkpoint { size, root, .. } = &seen.approved.checkpoint;
+                files::print_line(format!("cosigned: the first {size} entries of it, root {root}"))?;
+            }
+            tell_witnesses(&seen.approval)?;
+            remark_if_stale(&seen.approval);
+            Ok(())
         }
         _ => files::print_line(format!("{} finding(s)", findings.len())),
+    }
+}
+
+/// Says how long ago witnesses saw the log last, where that is long: a node that withholds its log from them looks the same to everybody
+/// who does not ask when.
+fn remark_if_stale(approval: &Approval) {
+    let newest = approval.witnesses.iter().map(|(_, time)| *time).max();
+    let newest = newest.and_then(|time| jiff::Timestamp::from_second(i64::try_from(time).ok()?).ok());
+    let Some(newest) = newest else { return };
+    let hours = jiff::Timestamp::now().duration_since(newest).as_hours();
+    if hours >= FRESH {
+        files::remark(format!("warning: witnesses saw this log last {hours} hours ago"));
     }
 }
 
@@ -421,7 +450,7 @@ impl Trust {
 }
 
 /// SHA-256 of a public key, in small letters.
-fn pin(text: &str) -> Result<String, &'static str> {
+pub(super) fn pin(text: &str) -> Result<String, &'static str> {
     let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hash { Ok(text.to_lowercase()) } else { Err("a pin has 64 hexadecimal digits") }
 }

@@ -1,0 +1,166 @@
+//! Which answers an agency cannot bring to court by itself yet: the proofs that the issuer's log holds them are still with the issuer.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use transparency::Hash;
+use uuid::Uuid;
+
+use crate::api::{Evidence, NodeName, SealedAnswer};
+use crate::ledger::Stored;
+
+/// Kinds of the records that end an answer's wait for its proofs, or tell of it.
+pub(super) const PROOF: &str = "proof";
+pub(super) const NO_PROOF: &str = "no-proof";
+
+/// Answers whose proofs are not kept, by where they were had and under which directory.
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+pub(super) struct Unproved {
+    lots: Vec<Lot>,
+    /// Under which directory questions were asked whose answers are read next.
+    #[serde(skip)]
+    asked: HashMap<u64, String>,
+}
+
+/// Answers of one log that one directory is to judge, by the places of their records in the agency's own log.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Lot {
+    pub(super) source: Source,
+    pub(super) waiting: BTreeMap<u64, Waiting>,
+}
+
+/// Whose log is to prove answers, and who judges its checkpoints.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Source {
+    pub(super) issuer: NodeName,
+    /// Name of the log.
+    pub(super) log: String,
+    /// SHA-256 of the directory under which it was asked.
+    pub(super) directory: String,
+}
+
+/// One answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    pub(super) question: Uuid,
+    pub(super) since: Timestamp,
+    /// Places of question and answer in the issuer's log, as it said.
+    pub(super) places: [u64; 2],
+    /// Hashes of the leaves that must stand there.
+    leaves: [[u8; 32]; 2],
+    /// Whether the log holds that no proof came.
+    pub(super) told: bool,
+}
+
+impl Waiting {
+    /// `None` for evidence without good salts, which no answer that was taken has.
+    pub(super) fn new(question: Uuid, evidence: &Evidence, since: Timestamp) -> Option<Self> {
+        let entries = [&evidence.question, &evidence.answer];
+        let [asked, answered] = entries.map(|entered| entered.leaf().map(|leaf| *leaf.as_bytes()));
+        let places = entries.map(|entered| entered.index);
+        Some(Self { question, since, places, leaves: [asked?, answered?], told: false })
+    }
+
+    pub(super) fn leaves(&self) -> [Hash; 2] {
+        self.leaves.map(Hash::from_bytes)
+    }
+}
+
+impl Unproved {
+    /// Notes an answer whose record stands at that place.
+    pub(super) fn add(&mut self, source: Source, (place, waiting): (u64, Waiting)) {
+        match self.lots.iter_mut().find(|lot| lot.source == source) {
+            Some(lot) => lot.waiting.insert(place, waiting).map_or((), drop),
+            None => self.lots.push(Lot { source, waiting: BTreeMap::from([(place, waiting)]) }),
+        }
+    }
+
+    /// Lets a record hold that was read again.
+    pub(super) fn apply(&mut self, stored: &Stored) {
+        match stored.kind.as_str() {
+            "question" => {
+                let directory = stored.body["directory"].as_str().unwrap_or_default().to_owned();
+                self.asked.insert(stored.entered.index, directory);
+            }
+            "answer" => self.answered(stored).unwrap_or_default(),
+            PROOF => self.done(&answers(&stored.body)),
+            NO_PROOF if stored.body["superseded"] == true => self.done(&answers(&stored.body)),
+            NO_PROOF => self.told(&answers(&stored.body)),
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, stored: &Stored) -> Option<()> {
+        let directory = self.asked.remove(&stored.body["entry"].as_u64()?)?;
+        let opened: SealedAnswer = serde_json::from_value(stored.body["opened"].clone()).ok()?;
+        let question = serde_json::from_value(stored.body["question"].clone()).ok()?;
+        let waiting = Waiting::new(question, &opened.evidence, stored.at)?;
+        let issuer = stored.body["issuer"].as_str()?.parse().ok()?;
+        self.add(Source { issuer, log: opened.evidence.log, directory }, (stored.entered.index, waiting));
+        Some(())
+    }
+
+    /// Forgets what was asked and not answered in the records that were read.
+    pub(super) fn caught_up(&mut self) {
+        self.asked = HashMap::new();
+    }
+
+    /// These answers have their proofs, or need none any more.
+    pub(super) fn done(&mut self, places: &[u64]) {
+        for lot in &mut self.lots {
+            for place in places {
+                lot.waiting.remove(place);
+            }
+        }
+        self.lots.retain(|lot| !lot.waiting.is_empty());
+    }
+
+    /// The log holds that these have no proofs.
+    pub(super) fn told(&mut self, places: &[u64]) {
+        for lot in &mut self.lots {
+            for place in places {
+                if let Some(waiting) = lot.waiting.get_mut(place) {
+                    waiting.told = true;
+                }
+            }
+        }
+    }
+
+    /// What waits, of each source the first `most` that a checkpoint of the agency's own log covers.
+    pub(super) fn next(&self, size: u64, most: usize) -> Vec<Lot> {
+        let first = |lot: &Lot| {
+            let waiting = lot.waiting.range(..size).take(most).map(|(at, one)| (*at, one.clone())).collect();
+            Lot { source: lot.source.clone(), waiting }
+        };
+        let lots = self.lots.iter().map(first);
+        lots.filter(|lot| !lot.waiting.is_empty()).collect()
+    }
+
+    /// Of one source, those that wait since before a time and of which the log does not tell yet.
+    pub(super) fn late(&self, source: &Source, before: Timestamp, most: usize) -> Vec<(u64, Uuid)> {
+        let lot = self.lots.iter().find(|lot| lot.source == *source);
+        let waiting = lot.into_iter().flat_map(|lot| &lot.waiting);
+        let late = waiting.filter(|(_, one)| one.since < before && !one.told);
+        late.take(most).map(|(place, one)| (*place, one.question)).collect()
+    }
+
+    /// How many wait, and how many since before a time.
+    pub(super) fn count(&self, before: Timestamp) -> (usize, usize) {
+        let all = || self.lots.iter().flat_map(|lot| lot.waiting.values());
+        (all().count(), all().filter(|one| one.since < before).count())
+    }
+
+    /// The questions whose answers wait since before a time, and since when.
+    pub(super) fn overdue(&self, before: Timestamp) -> Vec<(Uuid, Timestamp)> {
+        let all = self.lots.iter().flat_map(|lot| lot.waiting.values());
+        all.filter(|one| one.since < before).map(|one| (one.question, one.since)).collect()
+    }
+}
+
+/// The places that a record names.
+fn answers(body: &Value) -> Vec<u64> {
+    let answers = body["answers"].as_array().into_iter().flatten();
+    answers.filter_map(|one| one["entry"].as_u64()).collect()
+}
