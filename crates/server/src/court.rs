@@ -9,7 +9,7 @@ mod approval;
 
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -26,14 +26,25 @@ use crate::federation::{
     Directory, LABEL, Message, SignatureInput, authorise, check_answer, check_question, verify_request,
 };
 use crate::ledger::Entered;
-use crate::roles::{check_told, read_statement};
+use crate::roles::{check_told, read_statement, shows};
 
-const HEADER: &str = "microstamp.court/1";
+const HEADER: &str = "microstamp.court/2";
 /// Largest bundle that is read, in bytes.
 const LIMIT: usize = 64 << 20;
+/// How far two clocks may be from each other.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(2);
 /// Parts in their order.
-const PARTS: [&str; 8] =
-    ["directory", "question", "request", "answer", "response", "statement", "issuer-log", "agency-log"];
+const PARTS: [&str; 9] = [
+    "directory",
+    "question",
+    "request",
+    "answer",
+    "response",
+    "statement",
+    "issuer-log",
+    "agency-log",
+    "directory-log",
+];
 /// Largest file of a log, in bytes; those of nodes' logs have 9 KiB at most.
 const LARGEST: usize = 64 << 10;
 /// Most files fetched of an issuer's log for the proofs of some entries: for all of them, and for each.
@@ -53,7 +64,7 @@ pub struct CourtError {
 /// The parts of a bundle, each as its bytes stand in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CourtBundle {
-    parts: [String; 8],
+    parts: [String; 9],
 }
 
 /// What a bundle shows when everything in it holds.
@@ -69,10 +80,16 @@ pub struct CourtReport {
     pub approval: Option<CourtApproval>,
     /// What was answered.
     pub answer: Answer,
+    /// Whether the issuer gave it again: the statement is then that of an earlier sending of the same question.
+    pub again: bool,
     /// The issuer's log and its witnesses.
     pub issuer_log: Approval,
     /// The agency's log and its witnesses.
     pub agency_log: Approval,
+    /// The directory's own log and its witnesses; `None` where the directory names no log, so that its keeper alone vouches for it.
+    pub directory_log: Option<Approval>,
+    /// Version of the directory, and the SHA-256 of its file.
+    pub directory: (u64, String),
 }
 
 /// Start line and signed fields of a request, canonical JSON in the bundle.
@@ -109,7 +126,7 @@ pub(crate) struct Exchange {
 impl CourtBundle {
     /// Puts a bundle together from an agency's records and the two logs.
     pub(crate) fn new(
-        directory: &Directory,
+        (directory, shown): (&Directory, &str),
         exchange: &Exchange,
         issuer_log: &Bundle,
         agency_log: &Bundle,
@@ -130,6 +147,7 @@ impl CourtBundle {
             text(&exchange.answered["opened"]["statement"]),
             issuer_log.to_string(),
             agency_log.to_string(),
+            shown.to_owned(),
         ];
         Ok(Self { parts })
     }
@@ -148,7 +166,7 @@ impl CourtBundle {
             .strip_prefix(HEADER)
             .and_then(|rest| rest.strip_prefix('\n'))
             .ok_or_else(|| malformed("no header"))?;
-        let mut parts: [String; 8] = Default::default();
+        let mut parts: [String; 9] = Default::default();
         for (name, part) in PARTS.iter().zip(&mut parts) {
             let cut = || wrong(name, "it is cut off, or its length does not fit");
             let head = rest.strip_prefix(&format!("part {name} ")).and_then(|rest| rest.split_once('\n'));
@@ -166,6 +184,19 @@ impl CourtBundle {
     /// # Errors
     /// The first part that does not hold, and why.
     pub fn verify(&self, directory_key: &VerifierKey) -> Result<CourtReport, CourtError> {
+        self.verify_with(directory_key, &[])
+    }
+
+    /// The same, and that one of these witnesses at least, whose keys the reader knows, saw each of the three logs. Without any, whose
+    /// cosignatures count is the word of the directory's keeper.
+    ///
+    /// # Errors
+    /// As [`CourtBundle::verify`].
+    pub fn verify_with(
+        &self,
+        directory_key: &VerifierKey,
+        witnesses: &[VerifierKey],
+    ) -> Result<CourtReport, CourtError> {
         // What takes no key comes first: nearly every change of a byte ends here.
         let (issuer_log, agency_log) = (self.issuer_log()?, self.agency_log()?);
         let [directory, question, ..] = &self.parts;
@@ -195,10 +226,46 @@ impl CourtBundle {
             authorise(&question, agency).map_err(|error| wrong("question", error))?;
         }
         let approval = approval(&question, &agency_log.asked, &agency_log.desk)?;
+        let again = issuer_log.answered.record["body"]["again"] == true;
+        in_order(asked_at, approval.as_ref(), (!again).then_some(answer.answered_at))?;
         let issuer_log = issuer_log.approved(&directory, &issuer.node)?;
         let agency_log = agency_log.approved(&directory, &agency.node)?;
+        let directory_log = self.directory_log(&directory)?;
+        if !witnesses.is_empty() {
+            for (part, text) in PARTS.iter().zip(&self.parts).skip(6) {
+                seen_by(witnesses, part, text)?;
+            }
+        }
         let agency = agency.node.name.to_string();
-        Ok(CourtReport { question, asked_at, agency, approval, answer, issuer_log, agency_log })
+        let directory = (directory.content().version, directory.sha256());
+        Ok(CourtReport {
+            question,
+            asked_at,
+            agency,
+            approval,
+            answer,
+            again,
+            issuer_log,
+            agency_log,
+            directory_log,
+            directory,
+        })
+    }
+
+    /// That the directory's own log holds this version: whoever has its key alone shows nobody another one.
+    fn directory_log(&self, directory: &Directory) -> Result<Option<Approval>, CourtError> {
+        let (part, text) = ("directory-log", &self.parts[8]);
+        let Some(log) = &directory.content().log else {
+            return if text.is_empty() { Ok(None) } else { Err(wrong(part, "the directory names no log")) };
+        };
+        let bundle = Bundle::parse(text.as_bytes()).map_err(|error| wrong(part, error))?;
+        let policy = directory.policy(log).map_err(|error| wrong(part, error))?;
+        let approval = bundle.verify(&policy).map_err(|error| wrong(part, error))?;
+        let shown = shows(text.as_bytes(), (directory, directory), log);
+        if shown.map_err(|error| wrong(part, error))? {
+            return Ok(Some(approval));
+        }
+        Err(wrong(part, "it is of another version of the directory"))
     }
 
     fn request(&self) -> Result<Message, CourtError> {
@@ -314,6 +381,39 @@ impl fmt::Display for CourtBundle {
             .zip(&self.parts)
             .try_for_each(|(name, part)| writeln!(f, "part {name} {}\n{part}", part.len()))
     }
+}
+
+/// Filed, approved, asked and answered in this order, as far as two clocks agree. An answer that was given again is older than its last
+/// asking.
+fn in_order(
+    asked: Timestamp,
+    approval: Option<&CourtApproval>,
+    answered: Option<Timestamp>,
+) -> Result<(), CourtError> {
+    let before = |earlier: Timestamp, later: Timestamp| earlier.duration_since(later) <= CLOCKS;
+    let approved = approval.is_none_or(|one| {
+        let read = one.read.as_ref().map_or(one.filed.at, |read| read.at);
+        before(one.filed.at, read) && before(read, one.approved.at) && before(one.approved.at, asked)
+    });
+    if !approved {
+        return Err(wrong("agency-log", "the question was asked before it was filed or approved"));
+    }
+    if answered.is_some_and(|answered| !before(asked, answered)) {
+        return Err(wrong("statement", "it is older than the question"));
+    }
+    Ok(())
+}
+
+/// Checks that one of these witnesses cosigned the checkpoint of a part, under the key that the reader knows.
+fn seen_by(witnesses: &[VerifierKey], part: &'static str, text: &str) -> Result<(), CourtError> {
+    let bundle = Bundle::parse(text.as_bytes()).map_err(|error| wrong(part, error))?;
+    let signed = bundle.entries.first().map(|entry| &entry.signed);
+    let signs =
+        |key: &VerifierKey| signed.is_some_and(|signed| matches!(signed.cosigned_at(key), Ok(Some(_))));
+    if witnesses.iter().any(signs) {
+        return Ok(());
+    }
+    Err(wrong(part, "none of the witnesses that are known to the reader cosigned it"))
 }
 
 /// Proofs of entries of another node's log: the tiles are fetched, the arithmetic is done here, and not on the threads that answer.

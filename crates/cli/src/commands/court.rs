@@ -79,8 +79,17 @@ async fn by_itself(arguments: &Court) -> Result<Vec<u8>, Failure> {
 }
 
 /// Verifies a court bundle under the directory's key and prints what it shows.
-pub(super) fn verify(bytes: &[u8], directory: &VerifierKey, json: bool) -> Result<Exit, Failure> {
-    let checked = CourtBundle::parse(bytes).and_then(|bundle| bundle.verify(directory));
+pub(super) fn verify(
+    bytes: &[u8],
+    (directory, witnesses): (&VerifierKey, &[VerifierKey]),
+    json: bool,
+) -> Result<Exit, Failure> {
+    let checked = CourtBundle::parse(bytes).and_then(|bundle| bundle.verify_with(directory, witnesses));
+    if checked.is_ok() && witnesses.is_empty() {
+        files::remark(
+            "whose cosignatures count is the word of the directory's keeper\nhint: give the keys of witnesses that you know with --witness",
+        );
+    }
     let exit = if checked.is_ok() { Exit::Done } else { Exit::Negative };
     match &checked {
         Ok(report) if json => files::print_line(report_json(report))?,
@@ -100,7 +109,9 @@ fn report_json(report: &CourtReport) -> Value {
     json!({
         "schema": "microstamp.court-audit/1", "ok": true, "agency": report.agency, "asked_at": report.asked_at,
         "approval": report.approval.as_ref().map(approval_json),
-        "question": report.question, "answer": report.answer,
+        "question": report.question, "answer": report.answer, "again": report.again,
+        "directory": {"version": report.directory.0, "sha256": report.directory.1},
+        "directory_log": report.directory_log.as_ref().map(log),
         "issuer_log": log(&report.issuer_log), "agency_log": log(&report.agency_log), "findings": [],
     })
 }
@@ -150,10 +161,14 @@ fn tell(report: &CourtReport) -> Result<(), Failure> {
         answer.issuer,
         answer.outcome.as_str()
     ))?;
+    if report.again {
+        files::print_line("  (given again: the statement is that of an earlier sending of this question)")?;
+    }
     for line in &answer.statement {
         files::print_line(format!("  {line}"))?;
     }
-    for approval in [&report.issuer_log, &report.agency_log] {
+    files::print_line(format!("directory: version {}, sha256 {}", report.directory.0, report.directory.1))?;
+    for approval in [&report.issuer_log, &report.agency_log].into_iter().chain(&report.directory_log) {
         let also = |name| if approval.ml_dsa.contains(name) { " (also by ML-DSA-44)" } else { "" };
         let witnesses: Vec<_> =
             approval.witnesses.iter().map(|(name, _)| format!("{name}{}", also(name))).collect();

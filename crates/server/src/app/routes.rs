@@ -327,7 +327,7 @@ async fn directory_version_proof(
 ) -> Result<Response, Problem> {
     let signed = common.cosigned.as_ref().and_then(|cosigned| cosigned.newest()).ok_or_else(no_version)?;
     let bundle = version.parse().ok().and_then(|version| keeper.proof_of(version, &signed));
-    bundle.map(|bundle| plain(bundle.to_string().into_bytes())).ok_or_else(no_version)
+    bundle.map(|bundle| plain(bundle.into_bytes())).ok_or_else(no_version)
 }
 
 async fn openapi(State(common): State<Common>) -> Response {

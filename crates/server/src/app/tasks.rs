@@ -277,6 +277,9 @@ pub(super) async fn directory(
                 let watched = Watched::Node(&node.ledger);
                 let (count, _) = cosigned.renew(&watched, log, &directory, clock.now()).await;
                 metrics.gauge("witnesses_cosigned", count as i64);
+                if let Some(signed) = cosigned.newest() {
+                    node.keep_proof(&signed);
+                }
             }
             let expires = node.directory().map(|directory| directory.content().expires_at);
             expiry(&node.node, metrics, expires, clock.now());

@@ -165,20 +165,25 @@ impl FishingWatch {
         let answers = given.entry(agency.to_owned()).or_default();
         forget(answers, told.at);
         told.refused = !self.rules.allow(answers, told);
-        let same = |one: &Told| {
-            told.code.is_some()
-                && (&one.case, one.code, &one.reading) == (&told.case, told.code, &told.reading)
-        };
-        if told.refused || !answers.iter().any(same) {
-            answers.push_back(told.clone());
-        }
+        count(answers, told.clone());
         if told.refused { Err(ENOUGH.to_owned()) } else { Ok(()) }
     }
 
-    /// Counts an answer of an earlier run.
+    /// Counts an answer of an earlier run, as it was counted then.
     pub(crate) fn recall(&self, agency: &str, told: Told) {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        given.entry(agency.to_owned()).or_default().push_back(told);
+        count(given.entry(agency.to_owned()).or_default(), told);
+    }
+}
+
+/// Counts an answer; the same firearm, told again for the same case and reading, counts no more.
+fn count(answers: &mut VecDeque<Told>, told: Told) {
+    let same = |one: &Told| {
+        let one = (&one.case, one.code, &one.reading, one.refused);
+        told.code.is_some() && one == (&told.case, told.code, &told.reading, false)
+    };
+    if told.refused || !answers.iter().any(same) {
+        answers.push_back(told);
     }
 }
 

@@ -77,6 +77,7 @@ fn of_desk() -> Value {
         "FiledQuestion": object(&["id", "draft", "draft_sha256", "requester", "filed_at", "state"], &json!({
             "draft_sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
             "id": uuid, "draft": reference("QuestionDraft"), "requester": person(), "filed_at": time, "examiner": person(),
+            "earlier_examiners": list(&person()),
             "state": {"enum": ["waiting", "approved", "answered", "refused", "withdrawn"]},
             "approver": person(), "reason": reason(), "not_asked": {"type": "string"}, "answers": list(&reference("Trace"))})),
         "FiledQuestions": every(&json!({

@@ -319,6 +319,11 @@ impl Desk {
     ) -> Result<Filed, Problem> {
         let _turn = self.turn.lock().await;
         let mut filed = self.waiting(id)?;
+        // Its step says all that it leaves: with the filing it is the draft, whatever was attached between.
+        let mut reading = reading;
+        if reading.parts.is_empty() {
+            reading.parts.clone_from(&filed.draft.parts);
+        }
         let text = serde_json::to_string(&reading).map_err(|error| ProblemKind::Fault.because(error))?;
         filed.take_reading(by.clone(), reading);
         self.question(&filed.draft, id, (filed.requester.clone(), nobody()))?;

@@ -143,11 +143,30 @@ impl DirectoryKeeper {
         (record["body"]["sha256"] == hex::encode(Sha256::digest(&bytes))).then_some(bytes)
     }
 
-    /// The proof that the log holds a version.
-    pub(crate) fn proof_of(&self, version: u64, signed: &SignedCheckpoint) -> Option<Bundle> {
+    /// The proof that the log holds a version, as it was cosigned when the version was new: whoever held the one before can check it.
+    pub(crate) fn proof_of(&self, version: u64, signed: &SignedCheckpoint) -> Option<String> {
+        if let Ok(kept) = std::fs::read_to_string(self.proof_file(version)) {
+            return Some(kept);
+        }
         let entry = self.entry_of(version)?;
         let covered = entry.index < signed.checkpoint.size;
-        covered.then(|| self.ledger.bundle(signed, &[entry]).ok()).flatten()
+        covered.then(|| self.ledger.bundle(signed, &[entry]).ok()).flatten().map(|bundle| bundle.to_string())
+    }
+
+    /// Keeps the proof of the version that stands, once it is cosigned.
+    pub(crate) fn keep_proof(&self, signed: &SignedCheckpoint) {
+        let Some(version) = self.held().map(|held| held.version) else { return };
+        let file = self.proof_file(version);
+        if !file.exists()
+            && let Some(proof) = self.proof(signed)
+            && let Err(error) = replace(&file, proof.to_string().as_bytes())
+        {
+            tracing::error!(%error, version, "the proof of this version is not kept");
+        }
+    }
+
+    fn proof_file(&self, version: u64) -> PathBuf {
+        self.node.folder.join(VERSIONS).join(format!("{version}.proof"))
     }
 
     fn entry_of(&self, version: u64) -> Option<Entered> {

@@ -98,7 +98,9 @@ impl Agency {
         entries.extend_from_slice(&exchange.desk);
         let agency_log =
             self.ledger.bundle(&kept.own, &entries).map_err(|error| wrong("agency-log", &error))?;
-        let bundle = CourtBundle::new(&directory, &exchange, &issuer_log, &agency_log)?;
+        let shown = self.directory.proof_of(&directory).await;
+        let shown = shown.map_err(|error| wrong("directory-log", &error))?.unwrap_or_default();
+        let bundle = CourtBundle::new((&directory, &shown), &exchange, &issuer_log, &agency_log)?;
         bundle.verify(self.directory.key())?;
         let act = Act::new("court-bundle", json!({"question": question}));
         let entered = self.ledger.enter(&[act], now).await;

@@ -72,6 +72,9 @@ pub struct Filed {
     /// Who attached the reading, when it was not filed with the question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub examiner: Option<Person>,
+    /// Who attached a reading that was replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_examiners: Vec<Person>,
     /// What became of it.
     #[serde(flatten)]
     pub state: FiledState,
@@ -132,7 +135,8 @@ impl Filed {
             FiledState::Waiting { .. } | FiledState::Approved { .. } => {}
             _ => return Err(ProblemKind::Conflict.because("this question does not wait for an approver")),
         }
-        if by.is(&self.requester) || self.examiner.as_ref().is_some_and(|examiner| by.is(examiner)) {
+        if by.is(&self.requester) || self.examiner.iter().chain(&self.earlier_examiners).any(|one| by.is(one))
+        {
             return Err(ProblemKind::Forbidden
                 .because("who files a question or attaches its reading does not approve it"));
         }
@@ -162,7 +166,8 @@ impl Filed {
     /// Takes a reading in place of the one that it was filed with.
     pub(super) fn take_reading(&mut self, by: Person, reading: AttachedReading) {
         self.draft.take_reading(reading);
-        self.examiner = Some(by);
+        let before = self.examiner.replace(by);
+        self.earlier_examiners.extend(before.filter(|before| !self.earlier_examiners.contains(before)));
     }
 }
 

@@ -48,7 +48,10 @@ impl Held {
             DeskStep::Filed { id, by, draft, .. } => {
                 let Ok(draft) = serde_json::from_str(&draft) else { return };
                 let state = FiledState::Waiting { not_asked: None };
-                self.open.insert(id, Filed { id, draft, requester: by, filed_at: at, examiner: None, state });
+                let (examiner, earlier_examiners) = (None, Vec::new());
+                let requester = by;
+                let filed = Filed { id, draft, requester, filed_at: at, examiner, earlier_examiners, state };
+                self.open.insert(id, filed);
             }
             DeskStep::Read { id, by, reading, .. } => {
                 if let (Some(filed), Ok(reading)) = (self.open.get_mut(&id), serde_json::from_str(&reading)) {

@@ -17,6 +17,8 @@ use crate::tls::Tls;
 /// Largest directory file that is read from the disk.
 const LIMIT: u64 = 16 << 20;
 
+/// Versions that are walked at once from the one held to a newer one.
+const WALK: usize = 256;
 /// How long the first directory that a node sees is used before witnesses vouch for it. Later ones are not taken before.
 const GRACE: Duration = Duration::from_mins(5);
 /// Beside the directory that is held: the hash of the version that the directory's cosigned log was seen to hold.
@@ -142,9 +144,18 @@ impl DirectoryHolder {
     /// # Errors
     /// `no-directory` with the reason; the one held stays.
     pub fn take(&self, bytes: &[u8], now: Timestamp) -> Result<(), Problem> {
+        let new =
+            Directory::parse(bytes, &self.key).map_err(|error| ProblemKind::NoDirectory.because(error))?;
+        self.take_at(new, Some(now))
+    }
+
+    /// The same of one that was parsed; without a time one that is over is taken too, on the way to a newer one.
+    fn take_at(&self, new: Directory, now: Option<Timestamp>) -> Result<(), Problem> {
         let refused = |error: DirectoryError| ProblemKind::NoDirectory.because(error);
-        let new = Directory::parse(bytes, &self.key).map_err(refused)?;
-        new.check_time(now).map_err(refused)?;
+        if let Some(now) = now {
+            new.check_time(now).map_err(refused)?;
+        }
+        let bytes = new.bytes();
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(held) = held.as_ref()
             && let Err(error) = new.check_successor_of(held)
@@ -182,6 +193,34 @@ impl DirectoryHolder {
         }
         let bytes = std::fs::read(self.versions().join(sha256)).map_err(|error| missing(&error))?;
         Directory::parse(&bytes, &self.key).map_err(|error| missing(&error))
+    }
+
+    /// The proof that the directory's own log holds a version, under a checkpoint that its witnesses cosigned; `None` where it names no
+    /// log or asks for no witness. Kept beside the version once it was had.
+    ///
+    /// # Errors
+    /// `no-directory` with the reason.
+    pub(super) async fn proof_of(&self, directory: &Directory) -> Result<Option<String>, Problem> {
+        let Some(log) = wants_proof(directory) else { return Ok(None) };
+        let kept = self.versions().join(format!("{}.proof", directory.sha256()));
+        if let Ok(proof) = std::fs::read_to_string(&kept) {
+            return Ok(Some(proof));
+        }
+        let source = self.source.as_deref().filter(|source| source.contains("://"));
+        let source = source.ok_or_else(|| not_shown(&"it is no address, and gives no proof"))?;
+        for url in [format!("{source}/{}/proof", directory.content().version), format!("{source}/proof")] {
+            let Ok((200, bytes)) = self.client.get(&url).await else { continue };
+            let mut bundle = Bundle::parse(&bytes).map_err(|error| not_shown(&error))?;
+            for entry in &mut bundle.entries {
+                directory.keep_known_lines(log, &mut entry.signed).map_err(|error| not_shown(&error))?;
+            }
+            let proof = bundle.to_string();
+            if shows(proof.as_bytes(), (directory, directory), log)? {
+                replace(&kept, proof.as_bytes()).map_err(|error| ProblemKind::NoDirectory.because(error))?;
+                return Ok(Some(proof));
+            }
+        }
+        Err(not_shown(&"no proof of it can be had yet"))
     }
 
     fn keep(&self, directory: &Directory) -> Result<(), ConfigError> {
@@ -243,9 +282,15 @@ impl DirectoryHolder {
         }
         let deciding = held.as_deref().unwrap_or(&new);
         let shown = match wants_proof(deciding) {
-            Some(log) => self.is_shown(source, (&new, deciding), log).await?,
-            None => true,
+            Some(log) => self.is_shown(source, (&new, deciding), log).await,
+            None => Ok(true),
         };
+        // One that other witnesses cosigned than those known here: the versions between lead to it.
+        let unknown = !matches!(shown, Ok(true)) && !same && held.is_some();
+        if unknown && self.walk(source, &new).await {
+            return Box::pin(self.take_shown(source, bytes, now)).await;
+        }
+        let shown = shown?;
         self.behind.store(!shown, Ordering::Relaxed);
         if !shown && held.is_some() && !same {
             tracing::debug!(version = new.content().version, "not seen in the directory's log yet");
@@ -261,6 +306,30 @@ impl DirectoryHolder {
         Ok(())
     }
 
+    /// Takes the versions between the one held and a newer one, each under the witnesses of the one before it; whether it came any
+    /// further. They may have expired since: nothing is asked or answered under them.
+    async fn walk(&self, source: &str, to: &Directory) -> bool {
+        let mut came = false;
+        for _ in 0..WALK {
+            let Some(held) = self.newest().filter(|held| held.content().version + 1 < to.content().version)
+            else {
+                break;
+            };
+            let url = format!("{source}/{}", held.content().version + 1);
+            let Ok((200, bytes)) = self.client.get(&url).await else { break };
+            let Ok((200, proof)) = self.client.get(&format!("{url}/proof")).await else { break };
+            let Ok(next) = Directory::parse(&bytes, &self.key) else { break };
+            let follows = next.content().version == held.content().version + 1;
+            let log = wants_proof(&held).filter(|log| follows && next.content().log.as_deref() == Some(log));
+            let Some(log) = log else { break };
+            if !shows(&proof, (&next, &held), log).unwrap_or(false) || self.take_at(next, None).is_err() {
+                break;
+            }
+            came = true;
+        }
+        came
+    }
+
     /// Whether the log holds a version; false while there is no proof of it yet.
     async fn is_shown(
         &self,
@@ -271,8 +340,16 @@ impl DirectoryHolder {
         if new.content().log.as_deref() != Some(log) {
             return Err(not_shown(&"it names another log than the version before"));
         }
-        let Ok((200, bytes)) = self.client.get(&format!("{source}/proof")).await else { return Ok(false) };
-        shows(&bytes, (new, deciding), log)
+        let mut shown = Ok(false);
+        // As it was cosigned when it was new, and as it is now.
+        for url in [format!("{source}/{}/proof", new.content().version), format!("{source}/proof")] {
+            let Ok((200, bytes)) = self.client.get(&url).await else { continue };
+            shown = shows(&bytes, (new, deciding), log);
+            if matches!(shown, Ok(true)) {
+                break;
+            }
+        }
+        shown
     }
 }
 

@@ -9,6 +9,7 @@ mod enrolment;
 mod evidence;
 mod filed;
 mod held;
+mod history;
 mod holder;
 mod houses;
 mod issuer;
@@ -33,6 +34,7 @@ pub use enrolment::{Card, EnrolError, EnrolRules, Enrolled, Enrolment, check_url
 pub(crate) use evidence::check_told;
 pub use filed::{Draft, DraftKind, Filed, FiledState};
 pub(crate) use held::DeskStep;
+pub use history::{DirectoryHistory, directory_history};
 pub use holder::DirectoryHolder;
 pub(crate) use holder::shows;
 pub(crate) use issuer::fields_record;

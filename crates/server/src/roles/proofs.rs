@@ -118,6 +118,8 @@ impl Agency {
         let signed =
             self.approved("issuer-log", (&directory, &node), self.cosigned_of(&node, &url).await?)?;
         let own = self.approved_own(&directory, own)?;
+        let shown = self.directory.proof_of(&directory).await;
+        shown.map_err(|error| no("directory-log", error))?;
         let covered = |(place, one): &(&u64, &Waiting)| {
             **place < own.checkpoint.size && one.places.iter().all(|at| *at < signed.checkpoint.size)
         };

@@ -17,12 +17,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "transparency/tests/i
 import ml_dsa  # noqa: E402
 from verify import ed25519, inclusion, key, number, subtree, unbase64  # noqa: E402
 
-NAMES = ["directory", "question", "request", "answer", "response", "statement", "issuer-log", "agency-log"]
+NAMES = ["directory", "question", "request", "answer", "response", "statement", "issuer-log", "agency-log", "directory-log"]
 
 
 def parts(data):
     header, rest = data.split(b"\n", 1)
-    assert header == b"microstamp.court/1", "header"
+    assert header == b"microstamp.court/2", "header"
     found = {}
     for name in NAMES:
         head, rest = rest.split(b"\n", 1)
@@ -252,12 +252,22 @@ def main(file, directory_key):
     assert first["kind"] == "question" and first["body"]["content"] == part["question"], "issuer's log"
     assert first["body"]["request"] == request and second["kind"] == "answer", "issuer's log"
     assert second["body"]["statement"] == part["statement"], "issuer's log"
+    if second["body"].get("again") is not True:
+        assert when(answer["answered_at"]) >= asked - 120, "the answer is older than the question"
     (place, first), (_, second), *desk = records(part["agency-log"], agency["node"]["log"], directory)
     approved(question, place, first, desk)
+    times = [when(record["at"]) for _, record in desk] + [asked]
+    assert all(one <= next_one + 120 for one, next_one in zip(times, times[1:])), "order in time"
     assert first["kind"] == "question" and first["body"]["content"] == part["question"], "agency's log"
     assert first["body"]["request"] == request and second["kind"] == "answer", "agency's log"
     assert second["body"]["content"] == part["answer"], "agency's log"
     assert second["body"]["opened"]["statement"] == part["statement"], "agency's log"
+    if directory.get("log") is None:
+        assert part["directory-log"] == "", "directory's log"
+    else:
+        ((_, record),) = records(part["directory-log"], directory["log"], directory)
+        said = {"version": directory["version"], "sha256": hashlib.sha256(part["directory"].encode()).hexdigest()}
+        assert record["kind"] == "directory" and record["body"] == said, "directory's log"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ use server::access::Role;
 
 use crate::access::draft;
 use crate::people::{PASSWORD, staffed};
+use crate::relay::{Trick, relayed};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_issuer_that_was_away_is_asked_again_without_another_approval() {
@@ -74,4 +75,50 @@ async fn what_was_altered_in_the_desks_file_is_not_approved() {
     assert_eq!(office.sign_in(&mut approver, PASSWORD).await, 200);
     let (status, answered) = office.approve(&place, &approver).await;
     assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_was_lost_is_had_by_another_approver() {
+    let (mut office, operator, [requester, approver, _]) = staffed().await;
+    let other = office.join(&operator, "lt. other", &[Role::Approver], 9).await;
+    let (_, server) = relayed(&mut office.world, "issuer", Trick::FirstAnswerLost).await;
+    let draft = draft(&office);
+    let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let (status, lost) = office.approve(&place, &approver).await;
+    let detail = lost["detail"].as_str().unwrap_or_default();
+    assert!(status == 502 && detail.contains("cannot say now"), "nobody is accused: {status}: {lost}");
+    let (status, answered) = office.approve(&place, &other).await;
+    assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
+    assert_eq!(
+        answered["approver"],
+        approver.name.as_str(),
+        "whom the question names that was answered: {answered}"
+    );
+    server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readings_that_replace_each_other_leave_a_question_that_can_be_approved() {
+    let (office, operator, [requester, approver, _]) = staffed().await;
+    let examiners = [
+        office.join(&operator, "examiner one", &[Role::Examiner], 7).await,
+        office.join(&operator, "examiner two", &[Role::Examiner], 8).await,
+    ];
+    let (_, filed) =
+        office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft(&office)).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    let code = office.world.codes[0];
+    let codes = json!([{"code": code, "posterior": 0.9999}]);
+    let readings = [
+        json!({"codes": codes, "reading_sha256": "cd".repeat(32), "parts": ["firing-pin"]}),
+        json!({"codes": codes, "reading_sha256": "ce".repeat(32)}),
+    ];
+    for (examiner, reading) in examiners.iter().zip(&readings) {
+        let reading = office.call("PUT", &format!("{place}/reading"), Some(&examiner.session), reading).await;
+        assert_eq!(reading.0, 200, "{}", reading.1);
+    }
+    let (status, answered) = office.approve(&place, &approver).await;
+    assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
+    assert_eq!(answered["earlier_examiners"], json!(["examiner one"]), "{answered}");
 }

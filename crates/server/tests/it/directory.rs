@@ -4,8 +4,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use server::federation::{Directory, DirectoryContent, DirectoryError};
-use server::roles::{Card, DirectoryHolder, DirectoryKeeper, EnrolRules, Enrolment, StartError, enrol};
-use server::{Clock, ConfigError, Node, NodeRole, ProblemKind, validity};
+use server::roles::{
+    Card, DirectoryHolder, DirectoryKeeper, EnrolRules, Enrolment, StartError, directory_history, enrol,
+};
+use server::{Clock, ConfigError, Node, NodeRole, ProblemKind, ServeOptions, Server, validity};
 use transparency::SignedCheckpoint;
 
 use crate::world::{World, node, until};
@@ -190,5 +192,59 @@ async fn a_version_that_the_cosigned_log_does_not_show_is_not_taken() {
         assert_eq!(holder.renew(now).await.is_err(), refused);
         assert_eq!(holder.newest().unwrap().sha256(), held.sha256(), "the one held stays");
         server.abort();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_away_while_witnesses_changed_walks_to_the_newest_version() {
+    let mut world = World::start().await;
+    let keeper = world.node("directory");
+    let url = format!("{}/directory", keeper.config.url);
+    let away = world.agency().await;
+    let version = || async {
+        let (_, bytes) = world.client.get(&url).await.unwrap();
+        Directory::parse(&bytes, keeper.statements.verifier()).unwrap().content().version
+    };
+    let first = version().await;
+    assert_eq!(away.directory.newest().unwrap().content().version, first);
+    // All three witnesses go, one after the other, and others come: none is left of those that the agency knows.
+    let mut others = Vec::new();
+    for (at, old) in ["makers", "oversight", "defence"].into_iter().enumerate() {
+        let name = ["second-makers", "second-oversight", "second-defence"][at];
+        let place = crate::world::listener();
+        let mut new = node(&world.path(name), NodeRole::Witness, &format!("{name}.example"), &place.url);
+        new.trust(&url, &keeper.statements.verifier().to_string()).unwrap();
+        let card = Card::sign(&Enrolment::Witness(new.witness_card()), &new.statements, None).unwrap();
+        let end = vec![format!("{old}.example").parse().unwrap()];
+        enrol(&world.path("directory"), &[card], &EnrolRules { end, ..EnrolRules::default() }).unwrap();
+        let options = ServeOptions { clock: world.clock.clone(), fishing: world.fishing, door: world.door };
+        others.push(Server::start(&world.path(name), place.listener, options).await.unwrap());
+        let proof = format!("{url}/{}/proof", first + 1 + at as u64);
+        until("the change is cosigned", async || world.client.get(&proof).await.unwrap().0 == 200).await;
+    }
+    assert_eq!(version().await, first + 3);
+    until("it takes the newest", async || {
+        let _ = away.directory.renew(world.clock.now()).await;
+        away.directory.newest().unwrap().content().version == first + 3
+    })
+    .await;
+    // An auditor sees what changed, and that the log hides nothing.
+    let history = directory_history(&world.client, &url, keeper.statements.verifier()).await.unwrap();
+    assert_eq!(history.findings, Vec::<String>::new());
+    let changes = &history.versions.last().unwrap().1;
+    assert_eq!(changes, &["witness defence.example went", "witness second-defence.example came"]);
+    // A version that its keeper does not show any more is missed.
+    let hidden = keeper.folder.join("versions").join((first + 1).to_string());
+    std::fs::remove_file(hidden).unwrap();
+    let history = directory_history(&world.client, &url, keeper.statements.verifier()).await.unwrap();
+    assert!(
+        history.findings.iter().any(|one| one.contains(&format!("version {}", first + 1))),
+        "{history:?}"
+    );
+    assert!(history.findings.iter().any(|one| one.contains("1 entries")), "{history:?}");
+    let metrics = world.metrics("directory").await;
+    assert!(metrics.contains("microstamp_directory_expires_in_seconds"), "{metrics}");
+    for other in others {
+        other.stop().await;
     }
 }

@@ -14,6 +14,7 @@ mod erasure;
 mod evasion;
 mod exchange;
 mod faults;
+mod forged;
 mod guessing;
 mod hostile;
 mod kill;

@@ -11,18 +11,22 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
+use server::api::{DealerDisposition, DealerStatement, Question, Urgency};
 use server::conformance::{Clause, check_directory, check_issuer, check_witness};
 use server::federation::{Message, Start};
+use server::roles::{AskError, EnrolRules, enrol};
 use server::{Client, Clock, ServeOptions, Server};
 use tokio::task::JoinHandle;
 
 use crate::trace::unissued;
-use crate::world::{World, listener, question};
+use crate::world::{World, listener, question, until};
 
 /// What a relay does to what passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trick {
+pub(crate) enum Trick {
     Nothing,
+    /// The first question is asked, and whoever asked is told that nobody is there.
+    FirstAnswerLost,
     /// Bad signatures are good enough.
     AnySignature,
     /// Refusals are not signed.
@@ -33,7 +37,7 @@ enum Trick {
     NothingToFetch,
 }
 
-struct Relay {
+pub(crate) struct Relay {
     client: Client,
     /// Where the node listens.
     to: String,
@@ -51,7 +55,11 @@ struct Passed {
 }
 
 /// Puts a relay at a node's address, and the node elsewhere.
-async fn relayed(world: &mut World, name: &'static str, trick: Trick) -> (Arc<Relay>, JoinHandle<()>) {
+pub(crate) async fn relayed(
+    world: &mut World,
+    name: &'static str,
+    trick: Trick,
+) -> (Arc<Relay>, JoinHandle<()>) {
     let address = world.stop_for_a_while(name).await;
     let elsewhere = listener();
     world.serve(name, elsewhere.listener).await;
@@ -65,6 +73,10 @@ fn serve(listener: TcpListener, routes: Router) -> JoinHandle<()> {
     listener.set_nonblocking(true).unwrap();
     let listener = tokio::net::TcpListener::from_std(listener).unwrap();
     tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() })
+}
+
+fn path_is_trace(parts: &axum::http::request::Parts) -> bool {
+    parts.uri.path().ends_with("/trace")
 }
 
 async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
@@ -83,7 +95,12 @@ async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     let Start::Answer(mut status) = answer.start else { unreachable!() };
     let told = String::from_utf8_lossy(&returned).into_owned();
     relay.seen.lock().unwrap().push(Passed { path, request: seen, sent, answer: told.clone() });
+    let traces = relay.seen.lock().unwrap().iter().filter(|one| one.path.ends_with("/trace")).count();
     match relay.trick {
+        Trick::FirstAnswerLost if path_is_trace(&parts) && traces == 1 => {
+            answer.fields.clear();
+            (status, returned) = (502, b"bad gateway".to_vec());
+        }
         Trick::AnySignature if told.contains("problem:bad-signature") => {
             (status, returned) = (200, b"{}".to_vec());
         }
@@ -140,6 +157,85 @@ async fn a_relay_reads_neither_questions_nor_answers_and_their_length_tells_noth
     let lengths: BTreeSet<(usize, usize)> = traces.map(|one| (one.sent, one.answer.len())).collect();
     assert_eq!(lengths.len(), 1, "of request and answer: {lengths:?}");
     server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_reads_no_words_of_a_refusal() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let asked = question(&[(world.codes[2], 0.9999)]);
+    agency.ask(&asked).await.unwrap().remove(0).unwrap();
+    let (relay, server) = relayed(&mut world, "issuer", Trick::Nothing).await;
+    let issuer = world.node("issuer").card();
+    // A dealer states what the books cannot take: their words name the dealer and its firearm.
+    let statement = DealerStatement {
+        schema: "microstamp.dealer-statement/1".to_owned(),
+        question: asked.id,
+        by: "clerk 7".parse().unwrap(),
+        disposition: DealerDisposition::InStock { on: "2019-01-02".parse().unwrap() },
+    };
+    let refused = world.dealer().state(&issuer, &statement).await.unwrap_err();
+    assert!(refused.contains("2024-02-01"), "the dealer reads why: {refused}");
+    // A number that was used, which the agency is told in words.
+    let other = Question { reason: "another reason altogether".parse().unwrap(), ..asked.clone() };
+    let used = agency.ask(&other).await.unwrap().remove(0).unwrap_err().to_string();
+    assert!(used.contains("was answered already"), "{used}");
+    // An agency whose entry has ended is unknown, and so is its key.
+    let before = version(&world, "issuer");
+    let rules = EnrolRules { end: vec!["agency.example".parse().unwrap()], ..EnrolRules::default() };
+    enrol(&world.path("directory"), &[], &rules).unwrap();
+    until("the issuer knows", async || version(&world, "issuer") > before).await;
+    let unknown = agency.ask(&question(&[(world.codes[0], 1.0)])).await.unwrap().remove(0).unwrap_err();
+    assert!(matches!(unknown, AskError::Refused { status: 401, .. }), "{unknown}");
+    let seen = relay.seen.lock().unwrap().clone();
+    let between: Vec<&Passed> = seen.iter().filter(|one| one.path.starts_with("/federation/")).collect();
+    assert_eq!(between.len(), 3);
+    for secret in
+        ["2024-02-01", "Corner", "1-23-456", "answered already", "agency.example", "dealer.example", "\"to\""]
+    {
+        for one in &between {
+            assert!(!one.answer.contains(secret), "{secret} in {}", one.answer);
+        }
+    }
+    server.abort();
+}
+
+fn version(world: &World, name: &str) -> u64 {
+    let bytes = std::fs::read(world.path(name).join("node/directory")).unwrap();
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap();
+    serde_json::from_slice::<serde_json::Value>(line).unwrap()["version"].as_u64().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_length_of_an_answer_to_a_long_question_tells_nothing_either() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let (relay, server) = relayed(&mut world, "issuer", Trick::Nothing).await;
+    let mut outcomes = Vec::new();
+    for code in [world.codes[0], unissued(&world)] {
+        let mut codes = vec![(code, 0.9999)];
+        codes.extend(elsewhere(&world).into_iter().map(|code| (code, 0.000_001)));
+        let mut asked = question(&codes);
+        asked.reason = "\u{434}".repeat(490).parse().unwrap();
+        let justification = "\u{436}".repeat(490).parse().unwrap();
+        asked.priority = Urgency::Urgent { justification };
+        let issuer = agency.directory.newest().unwrap().content().issuers[0].clone();
+        outcomes.push(agency.ask_issuer(&issuer, &asked).await.unwrap().answer.outcome.as_str());
+    }
+    assert_eq!(outcomes, ["found", "not-issued"]);
+    let seen = relay.seen.lock().unwrap().clone();
+    let traces = seen.iter().filter(|one| one.path.ends_with("/trace"));
+    let lengths: BTreeSet<(usize, usize)> = traces.map(|one| (one.sent, one.answer.len())).collect();
+    assert_eq!(lengths.len(), 1, "of request and answer: {lengths:?}");
+    server.abort();
+}
+
+/// Codes of the issuer's block that were never issued, but for the first such.
+fn elsewhere(world: &World) -> Vec<symbology::Code> {
+    let unit = |unit| symbology::UnitNumber::new(unit).unwrap();
+    let seal = |unit| symbology::SealingKey::new(&[1; 32], "other").seal(world.codes[0].prefix(), unit);
+    let codes = (0..1_000).map(unit).map(seal).filter(|code| !world.codes.contains(code));
+    codes.skip(1).take(19).collect()
 }
 
 fn failing(clauses: &[Clause]) -> Vec<&'static str> {

@@ -41,7 +41,7 @@ async fn a_second_step_asks_what_was_approved_in_the_first() {
     let second_approver = "lt. example".parse().unwrap();
     let again = QuestionKind::RetailReference { after: chain.id, second_approver };
     let urgent = Urgency::Urgent { justification: "a child is missing".parse().unwrap() };
-    let changes: [fn(&mut Question, &Urgency); 8] = [
+    let changes: [fn(&mut Question, &Urgency); 10] = [
         |_, _| {},
         |asked, _| asked.crime_code = "1299".parse().unwrap(),
         |asked, urgent| asked.priority = urgent.clone(),
@@ -50,6 +50,16 @@ async fn a_second_step_asks_what_was_approved_in_the_first() {
         |asked, _| asked.recovered_on = None,
         |asked, _| asked.parts.clear(),
         |asked, _| asked.codes[0].posterior = 0.9998,
+        // Another is named as the approver of the chain; whoever requested the chain approves the reference.
+        |asked, _| asked.approver = "chief example".parse().unwrap(),
+        |asked, _| {
+            let (first, QuestionKind::RetailReference { after, .. }) = (asked.requester.clone(), &asked.kind)
+            else {
+                unreachable!()
+            };
+            asked.kind = QuestionKind::RetailReference { after: *after, second_approver: first };
+            asked.requester = "det. second".parse().unwrap();
+        },
     ];
     for (at, change) in changes.iter().enumerate() {
         let mut after = Question { id: uuid::Uuid::now_v7(), kind: again.clone(), ..chain.clone() };

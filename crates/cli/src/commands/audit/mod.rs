@@ -1,5 +1,6 @@
 //! `audit`: checks a log and the evidence out of it, trusting nobody but the keys that are given.
 
+mod directory;
 mod pack;
 mod source;
 
@@ -39,6 +40,8 @@ enum What {
     Bundle(pack::Pack),
     /// Collect what a court needs of a question that went through the federation, from both logs, into one file.
     Court(court::Court),
+    /// Walk the versions of a directory, print what each changed, and find those that its log holds and nobody shows.
+    Directory(directory::Directory),
 }
 
 /// Whom to trust. Without either, the key in the issuer's own folder is used.
@@ -69,6 +72,10 @@ pub(super) struct Verify {
     /// For a certificate: its proof [default: FILE.proof beside it].
     #[arg(long, value_name = "FILE", requires = "log_key")]
     pub(super) proof: Option<PathBuf>,
+    /// For a court bundle: the key of a witness that you know, or a file that holds it; may be repeated. One of them must have cosigned
+    /// each of its logs.
+    #[arg(long, value_name = "KEY", requires = "key")]
+    pub(super) witness: Vec<String>,
     #[command(flatten)]
     pub(super) trust: Trust,
     /// Print one JSON object.
@@ -115,6 +122,7 @@ pub(crate) fn audit(arguments: &Audit) -> Result<Exit, Failure> {
         What::Fsck(arguments) => check_all(arguments),
         What::Bundle(arguments) => pack::pack(arguments),
         What::Court(arguments) => court::court(arguments),
+        What::Directory(arguments) => directory::directory(arguments),
     }
 }
 
@@ -122,7 +130,9 @@ fn verify(arguments: &Verify) -> Result<Exit, Failure> {
     if arguments.path.is_file() {
         let bytes = files::read(&arguments.path)?;
         if bytes.starts_with(court::HEADER) {
-            return court::verify(&bytes, &arguments.trust.directory()?, arguments.json);
+            let witnesses =
+                arguments.witness.iter().map(|key| key_or_file(key)).collect::<Result<Vec<_>, _>>()?;
+            return court::verify(&bytes, (&arguments.trust.directory()?, &witnesses), arguments.json);
         }
         if statement::is_one(&bytes) {
             return statement::verify(&bytes, arguments);
