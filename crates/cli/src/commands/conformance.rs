@@ -12,6 +12,7 @@ use server::roles::{Agency, DirectoryHolder};
 use server::{Clock, Node, NodeRole};
 use symbology::Prefix;
 
+use super::audit::pin;
 use super::books::{exact_prefix, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -42,6 +43,10 @@ pub(crate) struct Conformance {
     /// The directory's key, to check a directory.
     #[arg(long)]
     key: Option<String>,
+    /// For a directory at an https address: SHA-256 of the public key of its certificate, 64 hexadecimal digits, as
+    /// `node certificate` printed it.
+    #[arg(long, value_name = "PIN", requires = "key", value_parser = pin)]
+    pin: Option<String>,
     /// Print one JSON object a clause.
     #[arg(long)]
     json: bool,
@@ -74,7 +79,8 @@ async fn check(arguments: &Conformance) -> Result<Vec<Clause>, Failure> {
         let key = key.ok_or_else(|| {
             Exit::BadInput.because("a directory is checked under its key\nhint: give --key")
         })?;
-        return Ok(check_directory(url, &key.parse().or_exit(Exit::BadInput, "--key")?).await);
+        let key = key.parse().or_exit(Exit::BadInput, "--key")?;
+        return Ok(check_directory(url, &key, arguments.pin.as_deref()).await);
     }
     if let (NodeRole::Agency, Some(tester)) = (arguments.role, &arguments.tester) {
         return test_agency(arguments, tester, url).await;

@@ -289,6 +289,41 @@ async fn a_record_that_is_blanked_without_an_act_shows() {
     }
 }
 
+/// An act of erasure is no licence for whatever is emptied beside it: it names its records, and takes none that was dated back.
+#[tokio::test]
+async fn only_what_an_act_of_erasure_names_was_erased() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&run("AB0001", 1)).await[0].code;
+    place.books.trace(&crate::outage::question(code), now()).await.unwrap();
+    place.registered(&dealer()).await;
+    let (by, reason) = ("operator".parse().unwrap(), "stolen with the van".parse().unwrap());
+    let key = place::bench(&dealer());
+    place.books.revoke_key(key.verifier(), &reason, &by, now()).await.unwrap();
+    let file = place.folder.path().join("books.sqlite");
+    let pool = SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    let run = async |text: &str| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned())).execute(&pool).await.unwrap();
+    };
+    let early = "2020-01-01T00:00:00Z".parse().unwrap();
+    // Dated back before the act, it is not what the log vouches for, and stays.
+    run("UPDATE record SET recorded_at = 1500000000000000 WHERE record_id = 3").await;
+    assert_eq!(place.books.erase(early, &by, (now(), None)).await.unwrap(), 0);
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.faults.iter().any(|fault| fault.contains("kind or time of record 3")), "{found:?}");
+    // Emptied behind the act, with a time at which it would have been due.
+    run("UPDATE record SET salt = X'', body = '' WHERE record_id IN (3, 4);
+        UPDATE record SET recorded_at = 1500000000000000 WHERE record_id = 4")
+    .await;
+    let found = place.books.reconcile().await.unwrap();
+    assert!(!found.agrees() && found.altered == [3, 4] && found.erased == 0, "{found:?}");
+    // Whatever it was, as a question that went long ago.
+    run("DELETE FROM revocation;
+        UPDATE record SET kind = 'trace', salt = X'', body = '', recorded_at = 1500000000000000 WHERE record_id = 6")
+    .await;
+    let found = place.books.reconcile().await.unwrap();
+    assert_eq!(found.altered, [3, 4, 6], "{found:?}");
+}
+
 #[tokio::test]
 async fn a_copy_that_does_not_agree_cannot_be_used() {
     let place = Place::sqlite().await.unwrap();

@@ -251,7 +251,10 @@ fn watch_log(arguments: &Watch) -> Result<Exit, Failure> {
         },
     };
     let findings: Vec<_> = seen.as_ref().err().cloned().into_iter().collect();
-    let shown = seen.as_ref().ok().map(|seen| Shown { newest: &seen.newest, approval: Some(&seen.approval) });
+    let shown = seen
+        .as_ref()
+        .ok()
+        .map(|seen| Shown { newest: &seen.newest, cosigned: Some((&seen.approved, &seen.approval)) });
     report(arguments.json, shown, None, &findings)?;
     match seen {
         Ok(seen) => {
@@ -281,11 +284,11 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
     let key = signed.and_then(|signed| key_of(&policy, signed).ok()).unwrap_or_else(|| key.clone());
     let found = fsck(&source, &key, &remembered).map_err(broken)?;
     let mut findings: Vec<_> = found.findings.iter().map(Finding::to_string).collect();
-    let mut approval = None;
+    let mut cosigned = None;
     match &found.checkpoint {
         Some(signed) => {
             match source.approved(&policy, &key)? {
-                Ok(seen) => approval = Some(seen.approval),
+                Ok(seen) => cosigned = Some((seen.approved, seen.approval)),
                 Err(reason) => findings.push(reason),
             }
             if let Some(folder) = arguments.log.folder() {
@@ -298,7 +301,8 @@ fn check_all(arguments: &Fsck) -> Result<Exit, Failure> {
     if let Some(folder) = arguments.log.folder().filter(|folder| folder.join("issuer.toml").exists()) {
         findings.extend(books_beside(folder)?);
     }
-    let shown = found.checkpoint.as_ref().map(|newest| Shown { newest, approval: approval.as_ref() });
+    let cosigned = cosigned.as_ref().map(|(signed, approval)| (signed, approval));
+    let shown = found.checkpoint.as_ref().map(|newest| Shown { newest, cosigned });
     report(arguments.json, shown, Some(found.entries), &findings)?;
     Ok(if findings.is_empty() { Exit::Done } else { Exit::Negative })
 }
@@ -353,7 +357,8 @@ fn books_beside(folder: &Path) -> Result<Vec<String>, Failure> {
 #[derive(Clone, Copy)]
 struct Shown<'s> {
     newest: &'s SignedCheckpoint,
-    approval: Option<&'s Approval>,
+    /// The checkpoint that meets the policy: the newest, or an older one from which the log goes on.
+    cosigned: Option<(&'s SignedCheckpoint, &'s Approval)>,
 }
 
 fn report(
@@ -363,15 +368,21 @@ fn report(
     findings: &[String],
 ) -> Result<(), Failure> {
     let checkpoint = shown.map(|shown| &shown.newest.checkpoint);
-    let approval = shown.and_then(|shown| shown.approval);
+    let cosigned = shown.and_then(|shown| shown.cosigned);
+    // Nobody vouches for entries behind what was cosigned.
+    let of_newest = cosigned.filter(|(signed, _)| checkpoint == Some(&signed.checkpoint));
     if json {
+        let older = cosigned.map(|(signed, approval)| {
+            let checkpoint = &signed.checkpoint;
+            json!({"size": checkpoint.size, "root": checkpoint.root.to_string(), "witnesses": witnesses(approval)})
+        });
         return files::print_line(json!({
             "schema": "microstamp.audit/1", "ok": findings.is_empty(),
             "log": checkpoint.map(|checkpoint| &checkpoint.origin),
             "size": checkpoint.map(|checkpoint| checkpoint.size),
             "root": checkpoint.map(|checkpoint| checkpoint.root.to_string()),
-            "witnesses": approval.map(witnesses).unwrap_or_default(),
-            "entries_read": read, "findings": findings,
+            "witnesses": of_newest.map(|(_, approval)| witnesses(approval)).unwrap_or_default(),
+            "cosigned": older, "entries_read": read, "findings": findings,
         }));
     }
     for finding in findings {
@@ -381,7 +392,16 @@ fn report(
         Some(checkpoint) if findings.is_empty() => {
             let (origin, size, root) = (&checkpoint.origin, checkpoint.size, checkpoint.root);
             files::print_line(format!("whole: log {origin}, {size} entries, root {root}"))?;
-            approval.map_or(Ok(()), tell_witnesses)
+            if let (None, Some((signed, approval))) = (of_newest, cosigned)
+                && !approval.witnesses.is_empty()
+            {
+                let checkpoint = &signed.checkpoint;
+                files::print_line(format!(
+                    "cosigned: the first {} of them alone, root {}",
+                    checkpoint.size, checkpoint.root
+                ))?;
+            }
+            cosigned.map_or(Ok(()), |(_, approval)| tell_witnesses(approval))
         }
         _ => files::print_line(format!("{} finding(s)", findings.len())),
     }
@@ -421,7 +441,7 @@ impl Trust {
 }
 
 /// SHA-256 of a public key, in small letters.
-fn pin(text: &str) -> Result<String, &'static str> {
+pub(super) fn pin(text: &str) -> Result<String, &'static str> {
     let is_hash = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if is_hash { Ok(text.to_lowercase()) } else { Err("a pin has 64 hexadecimal digits") }
 }
