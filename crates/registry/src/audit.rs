@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use transparency::{Commitment, FolderStore, Salt, Tree};
+use transparency::{Commitment, FolderStore, Frontier, Hash, Salt, Tree};
 
 use crate::books::{Books, CLOCK_WAS_AHEAD};
 use crate::compare::{PAGE, Said, noted};
@@ -64,6 +64,7 @@ impl Books {
         let ledger = self.ledger.lock().await;
         let store = FolderStore::read_only(ledger.folder());
         let log = LogReader::open(&store)?;
+        let signed = checkpoint(&store)?;
         let found = Reconciliation { log_entries: log.size, ..Reconciliation::default() };
         let mut pass =
             Pass { log, found, said: Said::default(), last_index: None, newest: 0, blanks: Vec::new() };
@@ -78,6 +79,15 @@ impl Books {
             }
         }
         let Pass { mut log, mut found, said, blanks, .. } = pass;
+        let root = log.root_of_entries()?;
+        if signed.verify(&self.keys.log_verifier).is_err() {
+            found.faults.push("the log's checkpoint is not signed by the log's key".to_owned());
+        }
+        if root != signed.checkpoint.root {
+            found
+                .faults
+                .push("the log's entries are not those that its checkpoint was signed for".to_owned());
+        }
         found.unexplained = log.unexplained()?;
         // A question that was cut off by a crash and erased since has its place in the log somewhere behind the record before it.
         for (blank, behind) in &blanks {
@@ -245,6 +255,15 @@ impl<'s> LogReader<'s> {
             Some(index) => self.holds(index as u64, record),
             None => Ok(true),
         }
+    }
+
+    /// The root over all entries as they are.
+    fn root_of_entries(&mut self) -> Result<Hash, BooksError> {
+        let mut frontier = Frontier::default();
+        for index in 0..self.size {
+            frontier.push(Hash::leaf(self.at(index)?.as_ref()));
+        }
+        Ok(frontier.root())
     }
 
     /// Entries that no record accounts for.

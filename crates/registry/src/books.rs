@@ -1,5 +1,6 @@
 //! The books of one issuer: opening them, entering acts in the log, reading a firearm's history.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +11,8 @@ use serde_json::{Value, json};
 use symbology::{Prefix, SealingKey, UnitNumber};
 use tokio::sync::{Mutex, MutexGuard};
 
+use crate::audit::is_erased;
+use crate::compare::PAGE;
 use crate::desk::Desk;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
@@ -364,8 +367,50 @@ impl Books {
     /// the act is entered.
     pub(crate) async fn writing(&self) -> Result<MutexGuard<'_, Ledger>, BooksError> {
         let mut ledger = self.ledger.lock().await;
-        ledger.hold()?;
+        self.hold(&mut ledger).await?;
         Ok(ledger)
+    }
+
+    /// Takes the log's lock. Where it was not held, what others entered meanwhile must be in these tables: older tables beside a newer log
+    /// would issue its codes a second time.
+    async fn hold(&self, ledger: &mut Ledger) -> Result<(), BooksError> {
+        if !ledger.hold()? || self.beginning.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut session = self.store.read().await?;
+        let left = ledger.from(session.log_end().await? as u64)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut after = session.last_effect().await?;
+        let mut known = HashSet::new();
+        loop {
+            let page = session.records(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.record_id;
+            known.extend(page.iter().filter_map(|record| ledger::commitment(record).ok()));
+        }
+        // What is empty was erased; then as many are explained as there are of those.
+        let unknown = left.iter().filter(|entry| !known.contains(entry)).count();
+        if unknown == 0 || self.blank_after_last_effect(&mut session).await? >= unknown {
+            return Ok(());
+        }
+        ledger.let_go();
+        let entries = left.len();
+        Err(BooksError::Log(
+            format!(
+                "its last {entries} entries are of records that these tables do not have: older tables were put beside it\nhint: put \
+                 the newest tables back; where there are none, restore a copy with `issuer restore`, which closes its blocks"
+            )
+            .into(),
+        ))
+    }
+
+    /// Questions and answers without effect whose text was erased.
+    async fn blank_after_last_effect(&self, session: &mut Session) -> Result<usize, BooksError> {
+        let after = session.last_effect().await?;
+        let records = session.records(after, PAGE).await?;
+        Ok(records.iter().filter(|record| is_erased(record)).count())
     }
 
     /// Puts a record in the table, then its hash in the log. When this returns, the act may take effect.
@@ -392,7 +437,7 @@ impl Books {
     ) -> Result<Vec<(i64, i64)>, BooksError> {
         self.admits(records)?;
         // Records are numbered under the lock under which they are entered, so that both have one order.
-        ledger.hold()?;
+        self.hold(ledger).await?;
         let (first, logged) = persistently!(self.put_records(&mut *records, logged))?;
         let commitments: Result<Vec<_>, _> = records.iter().map(ledger::commitment).collect();
         ledger.reaches(logged)?;

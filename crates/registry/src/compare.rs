@@ -53,6 +53,8 @@ pub(crate) struct Said {
     stamped: bool,
     /// The first entry that was written since.
     pub(crate) signed_from: Option<i64>,
+    /// Whether records say which rows they wrote.
+    says_rows: bool,
 }
 
 /// A block as records say it is.
@@ -115,8 +117,13 @@ impl Said {
     /// that these took no effect themselves.
     pub(crate) fn follows(&mut self, record: &RecordRow, faults: &mut Vec<String>) -> Result<(), BooksError> {
         let Stamped { act } = encode::from_json(&record.body)?;
-        let Some(Act { kind, at, after }) = act else { return Ok(()) };
         let number = record.record_id;
+        let Some(Act { kind, at, after }) = act else {
+            if self.stamped {
+                faults.push(format!("record {number} does not say what it is, and records before it do"));
+            }
+            return Ok(());
+        };
         if (kind.as_str(), at.as_microsecond()) != (record.kind.as_str(), record.recorded_at) {
             faults.push(format!("kind or time of record {number} were altered after the fact"));
         }
@@ -256,6 +263,7 @@ impl Books {
             ),
             "entry" | STATED | "entries" | "import" | "part-change" => {
                 let RowsRecord { rows, statement, entry, by, stated } = encode::from_json(&record.body)?;
+                said.says_rows |= rows.is_some();
                 if let Some(text) = &statement
                     && !self.change_stands(session, &SignedChange::parse(text.as_bytes())?).await?
                 {
@@ -279,6 +287,12 @@ impl Books {
                         format!("the entry of record {number} is not in the book as it was recorded"),
                     ),
                     // Records older than this rule say nothing of their rows.
+                    (None, None) if said.says_rows => {
+                        let fault = format!(
+                            "record {number} does not say which rows it wrote, and records before it do"
+                        );
+                        return Ok(Some(fault));
+                    }
                     (None, None) => {
                         (said.entries, said.firearms) = (Numbers(None), Numbers(None));
                         return Ok(None);

@@ -207,7 +207,14 @@ fn lines_of(view: View, history: &History) -> Vec<BookLine> {
         if corrects(entry) {
             lines.push(correction(blank(), entry));
         } else if let Some(side) = acquired(entry) {
-            lines.push(BookLine { acquired: Some(side), ..blank() });
+            // Received and let go on one day is one stay, whichever was written first.
+            let that_day = |line: &&mut BookLine| {
+                line.begun_on == entry.on && line.acquired.is_none() && line.holder.is(entry.event.holder())
+            };
+            match lines.iter_mut().rev().find(that_day) {
+                Some(line) => line.acquired = Some(side),
+                None => lines.push(BookLine { acquired: Some(side), ..blank() }),
+            }
         } else if let Some(side) = disposed(entry) {
             let open = |line: &&mut BookLine| line.holder.is(entry.event.holder()) && line.disposed.is_none();
             match lines.iter_mut().rev().find(open) {

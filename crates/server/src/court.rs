@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use transparency::{
-    Approval, Bundle, BundleError, LogError, MemoryStore, Resource, SignedCheckpoint, Tree, VerifierKey,
-    canonical_json,
+    Approval, Bundle, BundleError, Hash, InclusionProof, LogError, MemoryStore, Policy, Resource,
+    SignedCheckpoint, Tree, VerifierKey, canonical_json,
 };
 
 pub use self::approval::{CourtApproval, CourtStep};
@@ -26,7 +26,7 @@ use crate::federation::{
     Directory, LABEL, Message, SignatureInput, authorise, check_answer, check_question, verify_request,
 };
 use crate::ledger::{self, Entered};
-use crate::roles::read_statement;
+use crate::roles::{check_told, read_statement};
 
 const HEADER: &str = "microstamp.court/1";
 /// Largest bundle that is read, in bytes.
@@ -72,6 +72,8 @@ pub struct CourtReport {
     pub issuer_log: Approval,
     /// The agency's log and its witnesses.
     pub agency_log: Approval,
+    /// Version and SHA-256 of the directory in the bundle, by which everybody's keys go.
+    pub directory: (u64, String),
 }
 
 /// Start line and signed fields of a request, canonical JSON in the bundle.
@@ -103,6 +105,13 @@ pub(crate) struct Exchange {
     pub(crate) answered: Value,
     /// Who filed, read and approved it, where it went over the desk.
     pub(crate) desk: Vec<Entered>,
+}
+
+impl Exchange {
+    /// Its entries of the agency's log, in the order of a bundle.
+    pub(crate) fn entries(&self) -> Vec<Entered> {
+        [&self.question, &self.answer].into_iter().chain(&self.desk).cloned().collect()
+    }
 }
 
 impl CourtBundle {
@@ -165,6 +174,19 @@ impl CourtBundle {
     /// # Errors
     /// The first part that does not hold, and why.
     pub fn verify(&self, directory_key: &VerifierKey) -> Result<CourtReport, CourtError> {
+        self.verify_with(directory_key, None)
+    }
+
+    /// The same for whoever knows witnesses: a quorum of those that the policy names must have cosigned both logs. The directory in a
+    /// bundle is its keeper's word, and so are the witnesses that it names.
+    ///
+    /// # Errors
+    /// As [`CourtBundle::verify`].
+    pub fn verify_with(
+        &self,
+        directory_key: &VerifierKey,
+        known: Option<&Policy>,
+    ) -> Result<CourtReport, CourtError> {
         // What takes no key comes first: nearly every change of a byte ends here.
         let (issuer_log, agency_log) = (self.issuer_log()?, self.agency_log()?);
         let [directory, question, ..] = &self.parts;
@@ -190,14 +212,16 @@ impl CourtBundle {
         let question = check_question(content).map_err(|error| wrong("question", error))?;
         let (issuer, answer) = self.answer(&directory, &request, &question)?;
         directory.check_authority(&answer, asked_at).map_err(|error| wrong("statement", error))?;
+        check_told(&answer, &question).map_err(|error| wrong("statement", error))?;
         if answer.firearm.is_some() {
             authorise(&question, agency).map_err(|error| wrong("question", error))?;
         }
         let approval = approval(&question, &agency_log.asked, &agency_log.desk)?;
-        let issuer_log = issuer_log.approved(&directory, &issuer.node)?;
-        let agency_log = agency_log.approved(&directory, &agency.node)?;
+        let issuer_log = issuer_log.approved(&directory, &issuer.node, known)?;
+        let agency_log = agency_log.approved(&directory, &agency.node, known)?;
         let agency = agency.node.name.to_string();
-        Ok(CourtReport { question, asked_at, agency, approval, answer, issuer_log, agency_log })
+        let directory = (directory.content().version, directory.sha256());
+        Ok(CourtReport { question, asked_at, agency, approval, answer, issuer_log, agency_log, directory })
     }
 
     fn request(&self) -> Result<Message, CourtError> {
@@ -297,10 +321,23 @@ impl Entries {
         }
     }
 
-    /// Whether a quorum cosigned the checkpoint of this node's log.
-    fn approved(&self, directory: &Directory, node: &NodeCard) -> Result<Approval, CourtError> {
+    /// Whether a quorum cosigned the checkpoint of this node's log: by the directory, and of those that are known, if any are.
+    fn approved(
+        &self,
+        directory: &Directory,
+        node: &NodeCard,
+        known: Option<&Policy>,
+    ) -> Result<Approval, CourtError> {
         let policy = directory.policy(&node.log).map_err(|error| wrong(self.part, error))?;
-        self.bundle.verify(&policy).map_err(|error| wrong(self.part, error))
+        let approval = self.bundle.verify(&policy).map_err(|error| wrong(self.part, error))?;
+        let Some(known) = known else { return Ok(approval) };
+        let log: VerifierKey = node.log.parse().map_err(|error| wrong(self.part, error))?;
+        let signed = self.bundle.hangs_together().map_err(|error| wrong(self.part, error))?;
+        let seen = known.for_log(log).check(signed).map_err(|error| wrong(self.part, error))?;
+        if seen.span.is_none() {
+            return Err(wrong(self.part, "the policy asks for no witness, so it says nothing of this log"));
+        }
+        Ok(seen)
     }
 }
 
@@ -321,9 +358,30 @@ pub(crate) async fn remote_bundle(
     signed: &SignedCheckpoint,
     entries: &[Entered],
 ) -> Result<Bundle, CourtError> {
+    with_tiles((client, node), signed, |tree| ledger::bundle(tree, signed, entries)).await
+}
+
+/// The ways from entries of another node's log to its root, with what stands at their places.
+pub(crate) async fn remote_paths(
+    client: &Client,
+    node: &NodeCard,
+    signed: &SignedCheckpoint,
+    places: &[u64],
+) -> Result<Vec<(Hash, InclusionProof)>, CourtError> {
+    let path =
+        |tree: &Tree<'_, MemoryStore>, place: u64| Ok((tree.leaf(place)?, tree.inclusion_proof(place)?));
+    with_tiles((client, node), signed, |tree| places.iter().map(|place| path(tree, *place)).collect()).await
+}
+
+/// Works something out of a log whose tiles are fetched as they are needed.
+async fn with_tiles<T>(
+    (client, node): (&Client, &NodeCard),
+    signed: &SignedCheckpoint,
+    work: impl Fn(&Tree<'_, MemoryStore>) -> Result<T, BundleError>,
+) -> Result<T, CourtError> {
     let mut store = MemoryStore::default();
     for _ in 0..FETCHES {
-        let missing = match ledger::bundle(&Tree::new(&store, signed.checkpoint.size), signed, entries) {
+        let missing = match work(&Tree::new(&store, signed.checkpoint.size)) {
             Err(BundleError::Log(LogError::Missing(path))) => path,
             done => return done.map_err(|error| wrong("issuer-log", error)),
         };

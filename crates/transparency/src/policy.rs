@@ -104,6 +104,12 @@ impl Policy {
         Ok(Self { logs: vec![log], witnesses: Vec::new(), rules: BTreeMap::new(), quorum: None })
     }
 
+    /// The same witnesses and quorum, for a log that somebody else names.
+    #[must_use]
+    pub fn for_log(&self, log: VerifierKey) -> Self {
+        Self { logs: vec![log], ..self.clone() }
+    }
+
     /// Keys of the known logs.
     pub fn logs(&self) -> &[VerifierKey] {
         &self.logs

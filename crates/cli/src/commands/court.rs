@@ -10,7 +10,7 @@ use server::api::NodeName;
 use server::federation::Message;
 use server::roles::Agency;
 use server::{Clock, CourtApproval, CourtBundle, CourtReport, CourtStep, Node};
-use transparency::{Approval, VerifierKey};
+use transparency::{Approval, Policy, VerifierKey};
 use uuid::Uuid;
 
 use super::ask::running;
@@ -79,12 +79,23 @@ async fn by_itself(arguments: &Court) -> Result<Vec<u8>, Failure> {
 }
 
 /// Verifies a court bundle under the directory's key and prints what it shows.
-pub(super) fn verify(bytes: &[u8], directory: &VerifierKey, json: bool) -> Result<Exit, Failure> {
-    let checked = CourtBundle::parse(bytes).and_then(|bundle| bundle.verify(directory));
+pub(super) fn verify(
+    bytes: &[u8],
+    (directory, known): (&VerifierKey, Option<&Policy>),
+    json: bool,
+) -> Result<Exit, Failure> {
+    let checked = CourtBundle::parse(bytes).and_then(|bundle| bundle.verify_with(directory, known));
     let exit = if checked.is_ok() { Exit::Done } else { Exit::Negative };
     match &checked {
         Ok(report) if json => files::print_line(report_json(report))?,
-        Ok(report) => tell(report)?,
+        Ok(report) => {
+            tell(report)?;
+            if known.is_none() {
+                files::print_line(
+                    "these witnesses are those that the directory's keeper names; with --witnesses those count that you know",
+                )?;
+            }
+        }
         Err(error) if json => {
             files::print_line(
                 json!({"schema": "microstamp.court-audit/1", "ok": false, "findings": [error.to_string()]}),
@@ -102,6 +113,7 @@ fn report_json(report: &CourtReport) -> Value {
         "approval": report.approval.as_ref().map(approval_json),
         "question": report.question, "answer": report.answer,
         "issuer_log": log(&report.issuer_log), "agency_log": log(&report.agency_log), "findings": [],
+        "directory": {"version": report.directory.0, "sha256": report.directory.1},
     })
 }
 
@@ -153,6 +165,8 @@ fn tell(report: &CourtReport) -> Result<(), Failure> {
     for line in &answer.statement {
         files::print_line(format!("  {line}"))?;
     }
+    let (version, sha256) = &report.directory;
+    files::print_line(format!("directory: version {version}, sha256 {sha256}"))?;
     for approval in [&report.issuer_log, &report.agency_log] {
         let also = |name| if approval.ml_dsa.contains(name) { " (also by ML-DSA-44)" } else { "" };
         let witnesses: Vec<_> =

@@ -436,3 +436,28 @@ async fn a_copy_is_whole_or_refused_and_never_issues_twice() {
         std::fs::write(&file, bytes).unwrap();
     }
 }
+
+/// Last night's tables beside the log of today: its codes are not issued a second time.
+#[tokio::test]
+async fn older_tables_beside_the_newer_log_issue_nothing() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("AB0001", 1)).await;
+    let place = place.reopened().await;
+    let folder = place.folder.path().to_owned();
+    let (file, aside) = (folder.join("books.sqlite"), folder.join("books.last-night"));
+    place.books.close().await;
+    std::fs::copy(&file, &aside).unwrap();
+    let books = Books::open(&folder, now()).await.unwrap();
+    let by = "line 1".parse().unwrap();
+    books.issue(&run("AC0001", 2), &by, now(), |_| ()).await.unwrap();
+    books.close().await;
+    for name in ["books.sqlite-wal", "books.sqlite-shm"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+    std::fs::rename(&aside, &file).unwrap();
+    let older = Books::open(&folder, now()).await.unwrap();
+    let refused = older.issue(&run("AD0001", 2), &by, now(), |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("older tables were put beside it"), "{refused}");
+    assert!(older.issue_part(Part::FiringPin, None, &by, now()).await.is_err());
+    assert_eq!(older.blocks().await.unwrap()[0].issued, 1);
+}

@@ -255,6 +255,16 @@ impl DealerDisposition {
 }
 
 impl Question {
+    /// The question whoever approved it, to be compared with another.
+    pub(crate) fn but_for_approvers(&self) -> Self {
+        let mut same = self.clone();
+        same.approver = same.requester.clone();
+        if let QuestionKind::RetailReference { second_approver, .. } = &mut same.kind {
+            *second_approver = same.requester.clone();
+        }
+        same
+    }
+
     /// The schema's name.
     pub const SCHEMA: &'static str = "microstamp.question/1";
 

@@ -20,7 +20,7 @@ use transparency::{FolderStore, Resource, TileStore as _};
 use crate::api::NodeName;
 use crate::clock::Clock;
 use crate::config::Node;
-use crate::federation::{Message, SEALED_REQUEST, Sealed, disclose, sign_answer};
+use crate::federation::{Message, SEALED_REQUEST, Sealed, content_key, disclose, sign_answer, signer_of};
 use crate::ledger::LogState;
 use crate::problem::{Problem, ProblemKind};
 use crate::roles::{Agency, AskError, Cosigned, DirectoryKeeper, Issuer, WitnessNode};
@@ -171,9 +171,9 @@ async fn between_nodes(State(secure): State<bool>, request: Request, next: Next)
 async fn trace(State(state): State<IssuerState>, request: Request) -> Response {
     let (begun, issuer) = (Instant::now(), &state.issuer);
     let result = match read(&state.common.node, request).await {
-        Ok((message, content)) => {
-            let sealed = issuer.trace(&message, &content).await;
-            signed(&state.common, &message, &sealed)
+        Ok(received) => {
+            let sealed = issuer.trace(&received.message, &received.content).await;
+            signed(&state, &received, &sealed)
         }
         Err(problem) => problem.into_response(),
     };
@@ -183,9 +183,9 @@ async fn trace(State(state): State<IssuerState>, request: Request) -> Response {
 
 async fn pending(State(state): State<IssuerState>, request: Request) -> Response {
     match read(&state.common.node, request).await {
-        Ok((message, content)) => {
-            let sealed = state.issuer.pending(&message, &content).await;
-            signed(&state.common, &message, &sealed)
+        Ok(received) => {
+            let sealed = state.issuer.pending(&received.message, &received.content).await;
+            signed(&state, &received, &sealed)
         }
         Err(problem) => problem.into_response(),
     }
@@ -193,9 +193,9 @@ async fn pending(State(state): State<IssuerState>, request: Request) -> Response
 
 async fn statements(State(state): State<IssuerState>, request: Request) -> Response {
     match read(&state.common.node, request).await {
-        Ok((message, content)) => {
-            let sealed = state.issuer.state(&message, &content).await;
-            signed(&state.common, &message, &sealed)
+        Ok(received) => {
+            let sealed = state.issuer.state(&received.message, &received.content).await;
+            signed(&state, &received, &sealed)
         }
         Err(problem) => problem.into_response(),
     }
@@ -250,7 +250,7 @@ async fn asked(state: &AgencyState, request: Request) -> Result<Response, Proble
             "at this node people ask, at the desk\nhint: `programs_ask = true` in node.toml lets programs with its token ask",
         ));
     }
-    let (_, content) = read(&state.common.node, request).await?;
+    let Received { content, .. } = read(&state.common.node, request).await?;
     let question = crate::federation::check_question(&content)?;
     let answers = state.agency.ask(&question).await.map_err(|error| match error {
         AskError::Here(problem) => problem,
@@ -385,7 +385,7 @@ async fn file_of(folder: PathBuf, cosigned: Option<&Cosigned>, path: &str) -> Re
 }
 
 /// Reads a request as the signature sees it: the target is this node's public address and the path. One that was sealed is opened.
-async fn read(node: &Node, request: Request) -> Result<(Message, Bytes), Problem> {
+async fn read(node: &Node, request: Request) -> Result<Received, Problem> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     let mut message = Message::request(parts.method.as_str(), &format!("{}{path}", node.config.url));
@@ -397,20 +397,44 @@ async fn read(node: &Node, request: Request) -> Result<(Message, Bytes), Problem
     let content = to_bytes(body, LIMIT).await;
     let content = content.map_err(|_| ProblemKind::TooLarge.because("a question has at most 256 KiB"))?;
     if message.field("content-type").as_deref() != Some(SEALED_REQUEST) {
-        return Ok((message, content));
+        return Ok(Received { message, content, under_seal: false });
     }
     let opened = disclose(&message.start, &content, &node.opening);
     let (message, content) = opened.map_err(|error| ProblemKind::Malformed.because(error))?;
-    Ok((message, content.into()))
+    Ok(Received { message, content: content.into(), under_seal: true })
+}
+
+/// A signed request.
+struct Received {
+    message: Message,
+    content: Bytes,
+    /// Whether whoever relayed it could not read it.
+    under_seal: bool,
+}
+
+/// What is said of a refusal. Of what came under seal it may quote, so it goes back under seal too, to whom the request says it is by; where
+/// the directory knows nobody of that name, no more is said than its kind.
+fn refusal(issuer: &Issuer, received: &Received, problem: &Problem) -> Vec<u8> {
+    if !received.under_seal {
+        return problem.to_json();
+    }
+    let key_id = signer_of(&received.message);
+    let directory = issuer.directory.newest();
+    let key = key_id.and_then(|key_id| directory.as_ref()?.sealing_of(&key_id));
+    let sealed =
+        key.and_then(|key| Sealed::seal(&problem.to_json(), key, &content_key(&received.message)).ok());
+    let sealed = sealed.and_then(|sealed| serde_json::to_vec(&sealed).ok());
+    sealed.unwrap_or_else(|| problem.kind.because("what came under seal is refused").to_json())
 }
 
 /// The answer, signed and bound to the request; also a refusal is signed when there is a signature to bind it to.
-fn signed(common: &Common, request: &Message, result: &Result<Sealed, Problem>) -> Response {
+fn signed(state: &IssuerState, received: &Received, result: &Result<Sealed, Problem>) -> Response {
+    let (common, request) = (&state.common, &received.message);
     let (status, kind, content) = match result {
         Ok(sealed) => (200, "application/json", serde_json::to_vec(sealed).unwrap_or_default()),
         Err(problem) => {
             common.metrics.outcome(problem.kind.name());
-            (problem.kind.status(), "application/problem+json", problem.to_json())
+            (problem.kind.status(), "application/problem+json", refusal(&state.issuer, received, problem))
         }
     };
     let answer = Message::answer(status).with("content-type", kind);

@@ -49,6 +49,9 @@ pub(super) async fn with_people(
     };
     let access = Arc::new(Access::open(node)?.by_address(by_address));
     access.reconcile(owner.ledger(), clock.now()).await?;
+    if let Owner::Agency(agency) = &owner {
+        agency.claims.begin(&agency.ledger)?;
+    }
     let desk = match &owner {
         Owner::Agency(agency) => Some(Arc::new(Desk::open(Arc::clone(agency))?)),
         Owner::Issuer(_) => None,
@@ -76,13 +79,17 @@ pub(super) async fn with_people(
             let household = Arc::clone(&household);
             async move { household.tick(tick).await }
         });
-        // A directory that hangs holds up nothing else.
-        let renewal = every(stopped, |tick| {
+        // A directory that hangs holds up nothing else, nor does an issuer whose log is looked into.
+        let renewal = every(stopped.clone(), |tick| {
             let household = Arc::clone(&household);
             async move { household.renew(tick).await }
         });
-        tokio::join!(upkeep, renewal);
-        household.rest().await;
+        let proofs = every(stopped, |tick| {
+            let household = Arc::clone(&household);
+            async move { household.prove(tick).await }
+        });
+        tokio::join!(upkeep, renewal, proofs);
+        household.settle(true).await;
     });
     Ok((routes, work))
 }
@@ -120,7 +127,7 @@ impl Household {
         }
         if let Some(desk) = &self.desk {
             desk.remind(clock.now()).await;
-            desk.keep(false).await;
+            desk.keep(clock.now()).await;
         }
     }
 
@@ -129,6 +136,15 @@ impl Household {
         let directory = self.owner.directory();
         if directory.is_due(tick, RENEW) {
             renew(directory, &self.clock).await;
+        }
+    }
+
+    /// Looks for what was answered in the issuers' logs, every second.
+    async fn prove(&self, tick: u32) {
+        if let Owner::Agency(agency) = &self.owner
+            && tick.is_multiple_of(2)
+        {
+            agency.prove(&self.cosigned, self.clock.now()).await;
         }
     }
 
@@ -169,17 +185,6 @@ impl Household {
             self.owner.metrics().works("books", false);
         }
     }
-
-    /// Leaves everything so that the next start is quick.
-    async fn rest(&self) {
-        self.settle(true).await;
-        if let Owner::Issuer(issuer) = &self.owner {
-            issuer.rest().await;
-        }
-        if let Some(desk) = &self.desk {
-            desk.keep(true).await;
-        }
-    }
 }
 
 /// When directory and certificate end, in seconds from now.
@@ -188,8 +193,13 @@ fn gauges(node: &Node, directory: &DirectoryHolder, metrics: &Metrics, clock: &C
     let left = directory.expires_at().map_or(0, |at| at.as_second() - now);
     metrics.works("directory", left > 0 && directory.is_sound());
     metrics.gauge("directory_expires_in_seconds", left);
+    certificate_gauge(node, metrics, clock);
+}
+
+fn certificate_gauge(node: &Node, metrics: &Metrics, clock: &Clock) {
     if let Some(tls) = &node.tls {
-        metrics.gauge("certificate_expires_in_seconds", tls.expires_at().as_second() - now);
+        let left = tls.expires_at().as_second() - clock.now().as_second();
+        metrics.gauge("certificate_expires_in_seconds", left);
     }
 }
 
@@ -241,11 +251,14 @@ pub(super) async fn directory(
         let (node, cosigned, clock) = (Arc::clone(&node), Arc::clone(&cosigned), clock.clone());
         async move {
             publish(&node).await;
+            certificate_gauge(&node.node, &node.metrics, &clock);
             let (metrics, log) = (&node.metrics, node.node.log.verifier());
             if let Some(directory) = node.directory() {
                 let watched = Watched::Node(&node.ledger);
                 let (count, _) = cosigned.renew(&watched, log, &directory, clock.now()).await;
                 metrics.gauge("witnesses_cosigned", count as i64);
+                let left = directory.content().expires_at.as_second() - clock.now().as_second();
+                metrics.gauge("directory_expires_in_seconds", left);
             }
         }
     }));

@@ -14,9 +14,10 @@ use crate::roles::shows;
 /// How often the proof of a version is asked for that was published just now, half a second apart.
 const TRIES: u32 = 20;
 
-/// Checks a directory's node under the key that it claims.
-pub async fn check_directory(url: &str, key: &VerifierKey) -> Vec<Clause> {
-    let client = Client::new(Duration::from_secs(10));
+/// Checks a directory's node under the key that it claims; `pin` is the SHA-256 of the public key of its certificate, where it speaks TLS.
+pub async fn check_directory(url: &str, key: &VerifierKey, pin: Option<&str>) -> Vec<Clause> {
+    let patience = Duration::from_secs(10);
+    let client = pin.map_or_else(|| Client::new(patience), |pin| Client::pinned(pin, patience));
     let parsed = directory(&client, url, key).await;
     let now = Timestamp::now();
     let time = |directory: &Directory| directory.check_time(now).map_err(|error| error.to_string());

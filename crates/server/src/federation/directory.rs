@@ -13,6 +13,7 @@ use symbology::Prefix;
 use transparency::{KeyKind, Note, Policy, SignedCheckpoint, SigningKey, VerifierKey, canonical_json};
 
 use super::entries;
+use super::sealed::SealingPublicKey;
 use crate::api::{AgencyCard, Answer, DealerCard, IssuerCard, NodeCard, NodeName, WitnessCard};
 
 /// Largest directory that is read, in bytes.
@@ -295,6 +296,13 @@ impl Directory {
         let issuers = self.content.issuers.iter().map(|card| &card.node);
         let mut nodes = issuers.chain(self.content.agencies.iter().map(|card| &card.node));
         nodes.find(|node| node.log.split('+').next() == Some(origin))
+    }
+
+    /// The key to which an agency or a dealer of that key id is answered, whether its entry holds now or not.
+    pub(crate) fn sealing_of(&self, key_id: &str) -> Option<&SealingPublicKey> {
+        let agency = self.content.agencies.iter().find(|card| card.node.key_id() == key_id);
+        let dealer = || self.content.dealers.iter().find(|card| card.node.key_id() == key_id);
+        agency.map(|card| &card.sealing).or_else(|| dealer().map(|card| &card.sealing))
     }
 
     /// The issuer or agency of that name.

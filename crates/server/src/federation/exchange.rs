@@ -176,6 +176,11 @@ pub fn check_answer(
     Ok(())
 }
 
+/// Whose signature a request says that it bears; nothing is verified.
+pub(crate) fn signer_of(request: &Message) -> Option<String> {
+    SignatureInput::of(request, LABEL).ok()?.text("keyid").ok().map(ToOwned::to_owned)
+}
+
 /// What sealed answers are bound to: the request's signature as it stands in its field.
 pub fn content_key(request: &Message) -> String {
     request.field("signature").unwrap_or_default()

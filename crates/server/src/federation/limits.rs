@@ -165,24 +165,52 @@ impl FishingWatch {
         let answers = given.entry(agency.to_owned()).or_default();
         forget(answers, told.at);
         told.refused = !self.rules.allow(answers, told);
-        let same = |one: &Told| {
-            told.code.is_some()
-                && (&one.case, one.code, &one.reading) == (&told.case, told.code, &told.reading)
-        };
-        if told.refused || !answers.iter().any(same) {
-            answers.push_back(told.clone());
-        }
+        count(answers, told.clone());
         if told.refused { Err(ENOUGH.to_owned()) } else { Ok(()) }
     }
 
     /// Counts an answer of an earlier run.
     pub(crate) fn recall(&self, agency: &str, told: Told) {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
-        given.entry(agency.to_owned()).or_default().push_back(told);
+        count(given.entry(agency.to_owned()).or_default(), told);
+    }
+}
+
+/// Counts an answer: the same firearm for the same case by the same reading once, however often it was asked for.
+fn count(answers: &mut VecDeque<Told>, told: Told) {
+    let same = |one: &Told| {
+        !one.refused
+            && told.code.is_some()
+            && (&one.case, one.code, &one.reading) == (&told.case, told.code, &told.reading)
+    };
+    if told.refused || !answers.iter().any(same) {
+        answers.push_back(told);
     }
 }
 
 fn forget(answers: &mut VecDeque<Told>, now: Timestamp) {
     let yesterday = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
     answers.retain(|one| one.at >= yesterday);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_back_from_the_records_counts_as_it_did() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a time");
+        let case: CaseNumber = "26-0001".parse().expect("a case");
+        let code: Code = "K7000000".parse().or_else(|_| "K70000".parse()).expect("a code");
+        let told = Told { at: now, case, code: Some(code), reading: Some("ab".repeat(32)), refused: false };
+        let (before, after) = (FishingWatch::default(), FishingWatch::default());
+        for _ in 0..600 {
+            let mut told = told.clone();
+            before.take("police", &mut told).expect("the same firearm for the same case");
+            after.recall("police", told);
+        }
+        assert_eq!(before.held(now), after.held(now));
+        let other: CaseNumber = "26-0002".parse().expect("a case");
+        after.may_ask("police", (&other, None), now).expect("an honest agency goes on");
+    }
 }

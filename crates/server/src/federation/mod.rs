@@ -16,6 +16,7 @@ pub use digest::content_digest;
 pub use directory::{Directory, DirectoryContent, DirectoryError, Route, delegate};
 pub(crate) use entries::same_address;
 pub(crate) use envelope::{SEALED_REQUEST, disclose, enclose};
+pub(crate) use exchange::signer_of;
 pub use exchange::{
     LABEL, SignedRequest, WINDOW, check_answer, content_key, sign_answer, sign_request, verify_request,
 };
@@ -25,5 +26,6 @@ pub(crate) use limits::{FishingWatch, Given, Told};
 pub(crate) use nonce::{Nonce, ReplayCache};
 pub use request::{Unauthorised, authorise, check_question};
 pub(crate) use request::{key_in, to_books};
+pub(crate) use sealed::open_refusal;
 pub use sealed::{OpeningKey, SealError, Sealed, SealingPublicKey};
 pub use signature::{Component, Message, SignatureError, SignatureInput, Start};

@@ -34,6 +34,9 @@ pub fn check_question(content: &[u8]) -> Result<Question, Problem> {
     if question.schema != Question::SCHEMA {
         return Err(malformed(&"the schema is not microstamp.question/1"));
     }
+    if question.id.get_version_num() != 7 {
+        return Err(malformed(&"`id` is no UUID of version 7"));
+    }
     let codes = &question.codes;
     if codes.is_empty() || codes.len() > MAX_CANDIDATES {
         return Err(malformed(&"`codes` must hold 1 to 20 codes of one reading"));

@@ -48,7 +48,8 @@ pub struct OpeningKey {
 #[serde(deny_unknown_fields)]
 pub struct Sealed {
     schema: String,
-    /// First 8 bytes of the SHA-256 of the recipient's key, hexadecimal.
+    /// First 8 bytes of the SHA-256 of the recipient's key, hexadecimal; empty in what is sealed to whoever asked: its key stands in the
+    /// directory, and whoever relays need not know it.
     to: String,
     /// Encapsulated key, base64.
     enc: String,
@@ -81,7 +82,22 @@ impl Sealed {
     /// # Errors
     /// [`SealError::Malformed`] for a key that is no point of the curve.
     pub fn seal(content: &[u8], key: &SealingPublicKey, request: &str) -> Result<Self, SealError> {
-        Self::close((content, STEP), key, INFO, request)
+        Self::of_length((content, 0), key, request)
+    }
+
+    /// The same, made at least so long: what is asked says how long an answer can be, and the length of each does not tell which it is.
+    ///
+    /// # Errors
+    /// [`SealError::Malformed`] for a key that is no point of the curve.
+    pub(crate) fn of_length(
+        (content, least): (&[u8], usize),
+        key: &SealingPublicKey,
+        request: &str,
+    ) -> Result<Self, SealError> {
+        let mut content = content.to_vec();
+        content.resize(content.len().max(least), b' ');
+        let sealed = Self::close((&content, STEP), key, INFO, request)?;
+        Ok(Self { to: String::new(), ..sealed })
     }
 
     /// Seals a content for one purpose, with white space behind it up to the next multiple of a step.
@@ -130,7 +146,7 @@ impl Sealed {
         if self.schema != SCHEMA {
             return Err(SealError::Malformed("the schema is not microstamp.sealed/1"));
         }
-        if self.to != key.id {
+        if !self.to.is_empty() && self.to != key.id {
             return Err(SealError::DoesNotOpen);
         }
         let bytes =
@@ -164,4 +180,10 @@ impl From<SealingPublicKey> for String {
     fn from(key: SealingPublicKey) -> Self {
         STANDARD.encode(key.0)
     }
+}
+
+/// What a refusal says that may have come under seal.
+pub(crate) fn open_refusal(content: Vec<u8>, key: &OpeningKey, request: &str) -> Vec<u8> {
+    let sealed = serde_json::from_slice::<Sealed>(&content).ok();
+    sealed.and_then(|sealed| sealed.open(key, request).ok()).unwrap_or(content)
 }

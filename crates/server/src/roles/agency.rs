@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use registry::names::Person;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use transparency::{Note, VerifierKey};
@@ -13,13 +14,15 @@ use uuid::Uuid;
 use super::evidence::{check_evidence, check_told};
 use super::holder::DirectoryHolder;
 use super::issuer::{StartError, fields_record};
+use super::proofs::{Claim, Claims};
 use super::witnessing::{Cosigned, Watched};
-use crate::api::{Answer, IssuerCard, NodeName, Question, SealedAnswer};
+use crate::api::{Answer, IssuerCard, NodeName, Question, QuestionKind, SealedAnswer};
 use crate::client::{Client, ClientError, status};
 use crate::clock::Clock;
 use crate::config::Node;
 use crate::federation::{
-    Directory, Message, Route, Sealed, SignatureError, check_answer, content_key, enclose, sign_request,
+    Directory, Message, Route, Sealed, SignatureError, check_answer, content_key, enclose, open_refusal,
+    sign_request,
 };
 use crate::ledger::{Act, Entered, Key, Ledger, LedgerError};
 use crate::problem::{Problem, ProblemKind};
@@ -27,6 +30,9 @@ use crate::telemetry::Metrics;
 
 /// Scope of the records of answers that hold, by the question's number.
 pub(super) const ANSWERED: &str = "answered";
+
+/// Scope of questions as they were sent last, by their numbers.
+const SENT: &str = "sent";
 
 /// Scope of the answers of one issuer, by the question's number.
 pub(super) fn answer_of(issuer: &NodeName) -> String {
@@ -74,7 +80,9 @@ impl AskError {
     /// The issuer that gave no answer, and may give one when it is asked again.
     fn silent(&self) -> Option<&NodeName> {
         match self {
-            Self::Unreachable { issuer, .. } | Self::Refused { issuer, status: 500.., .. } => Some(issuer),
+            Self::Unreachable { issuer, .. } | Self::Refused { issuer, status: 429 | 500.., .. } => {
+                Some(issuer)
+            }
             _ => None,
         }
     }
@@ -93,6 +101,12 @@ pub struct Asked {
     pub answered: Entered,
 }
 
+/// A question as it was sent, and where its approval stands.
+struct Sent {
+    content: Vec<u8>,
+    approved: Option<u64>,
+}
+
 /// An agency's node.
 pub struct Agency {
     /// Who it is.
@@ -105,6 +119,8 @@ pub struct Agency {
     pub metrics: Arc<Metrics>,
     pub(crate) clock: Clock,
     pub(crate) client: Client,
+    /// Answers that are still to be found in their issuer's log.
+    pub(crate) claims: Claims,
 }
 
 impl Agency {
@@ -120,6 +136,7 @@ impl Agency {
             metrics: Arc::default(),
             clock,
             client: node.client(Duration::from_secs(10)),
+            claims: Claims::default(),
             node,
         })
     }
@@ -155,13 +172,44 @@ impl Agency {
         if issuers.is_empty() {
             return Err(AskError::Nobody);
         }
-        let content = serde_json::to_vec(question)
-            .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
+        let sent = match approved {
+            Some(_) => self
+                .sent_before(question)
+                .map_err(|error| AskError::Here(ProblemKind::NoLog.because(error)))?,
+            None => None,
+        };
+        let (content, approved) = if let Some(Sent { content, approved }) = sent {
+            (content, approved)
+        } else {
+            let content = serde_json::to_vec(question);
+            (content.map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?, approved)
+        };
         let mut answers = Vec::new();
         for issuer in issuers {
             answers.push(self.exchange(issuer, (question.id, approved), &content).await);
         }
         Ok(answers)
+    }
+
+    /// The same question as it was sent when somebody else approved it, and where that approval stands: an issuer whose answer was lost on
+    /// the way has it in its log, and answers nothing else under its number.
+    fn sent_before(&self, question: &Question) -> Result<Option<Sent>, LedgerError> {
+        let Some(stored) = self.ledger.find(Key::new(SENT, question.id))? else { return Ok(None) };
+        let Some(content) = stored.body["content"].as_str() else { return Ok(None) };
+        let same = serde_json::from_str(content)
+            .is_ok_and(|sent: Question| sent.but_for_approvers() == question.but_for_approvers());
+        let approved = stored.body["approved"].as_u64();
+        Ok(same.then(|| Sent { content: content.as_bytes().to_vec(), approved }))
+    }
+
+    /// Who approved a question of the desk as it was sent.
+    pub(super) fn approver_of_sent(&self, question: Uuid) -> Option<Person> {
+        let stored = self.ledger.find(Key::new(SENT, question)).ok()??;
+        let sent: Question = serde_json::from_str(stored.body["content"].as_str()?).ok()?;
+        match sent.kind {
+            QuestionKind::Chain {} => Some(sent.approver),
+            QuestionKind::RetailReference { second_approver, .. } => Some(second_approver),
+        }
     }
 
     /// Asks one issuer, whatever the directory says of the codes' blocks.
@@ -219,7 +267,7 @@ impl Agency {
             "question": id, "issuer": issuer.node.name, "content": String::from_utf8_lossy(content),
             "request": fields_record(&request), "directory": directory.sha256(), "approved": approved,
         });
-        let question = self.enter(Act::new("question", body), now).await?;
+        let question = self.enter(Act::new("question", body).found_by(Key::new(SENT, id)), now).await?;
         let name = || issuer.node.name.clone();
         let (sent, body) = enclose(&request, content.to_vec(), &issuer.node)
             .map_err(|error| AskError::Here(ProblemKind::Fault.because(error)))?;
@@ -234,6 +282,7 @@ impl Agency {
         let checked = self.unseal((issuer, &directory), &request, (&answer, &sealed), content);
         let body = json!({
             "question": id, "entry": question.index, "issuer": issuer.node.name, "status": status(&answer),
+            "directory": directory.sha256(),
             "fields": answer_fields(&answer),
             "content": String::from_utf8_lossy(&sealed),
             "opened": checked.as_ref().ok().map(|(_, opened)| opened),
@@ -245,6 +294,8 @@ impl Agency {
         }
         let answered = self.enter(act, self.clock.now()).await?;
         let (answer, sealed) = checked?;
+        let whose = (issuer.node.name.clone(), directory.sha256());
+        self.claims.add(Claim::of((answered.index, id), whose, &sealed, now));
         self.metrics.outcome(answer.outcome.as_str());
         Ok(Asked { answer, sealed, question, answered })
     }
@@ -265,10 +316,17 @@ impl Agency {
         match check_answer(answer, content, request, key) {
             // A refusal fits this request alone, whatever the clocks say: most often it is just about them.
             Err(SignatureError::OutsideItsTime) if status(answer) != 200 => {}
+            // A proxy before the issuer, or its server before anything was looked at: nobody has answered, and nobody is accused.
+            Err(_) if status(answer) != 200 && answer.field("signature-input").is_none() => {
+                let reason = format!("status {} that {} did not sign", status(answer), issuer.node.name);
+                let source = ClientError::Unreachable { url: issuer.node.url.clone(), reason };
+                return Err(AskError::Unreachable { issuer: name(), source });
+            }
             checked => checked.map_err(|error| bad(&error))?,
         }
         if status(answer) != 200 {
-            let problem: serde_json::Value = serde_json::from_slice(content).unwrap_or_default();
+            let content = open_refusal(content.to_vec(), &self.node.opening, &content_key(request));
+            let problem: serde_json::Value = serde_json::from_slice(&content).unwrap_or_default();
             let detail = problem["detail"].as_str().unwrap_or("no reason given").to_owned();
             return Err(AskError::Refused { issuer: name(), status: status(answer), detail });
         }
@@ -282,7 +340,8 @@ impl Agency {
         }
         directory.check_authority(&answer, self.clock.now()).map_err(|error| bad(&error))?;
         check_evidence(&sealed, &issuer.node, (request, asked)).map_err(|error| bad(&error))?;
-        check_told(&answer, asked).map_err(|error| bad(&error))?;
+        let question: Question = serde_json::from_slice(asked).map_err(|error| bad(&error))?;
+        check_told(&answer, &question).map_err(|error| bad(&error))?;
         Ok((answer, sealed))
     }
 

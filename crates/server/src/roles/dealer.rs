@@ -9,7 +9,7 @@ use crate::api::{DealerStatement, NodeCard, PendingQuery};
 use crate::client::{Client, status};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node};
-use crate::federation::{Sealed, check_answer, content_key, enclose, sign_request};
+use crate::federation::{Sealed, check_answer, content_key, enclose, open_refusal, sign_request};
 
 /// A dealer's keys and client.
 pub struct Dealer {
@@ -59,6 +59,7 @@ impl Dealer {
         let key = (&*issuer.key_id(), &issuer.signing);
         check_answer(&answer, &content, &request, key).map_err(|error| words(&error))?;
         if status(&answer) != 200 {
+            let content = open_refusal(content, &self.node.opening, &content_key(&request));
             return Err(String::from_utf8_lossy(&content).into_owned());
         }
         let sealed: Sealed = serde_json::from_slice(&content).map_err(|error| words(&error))?;

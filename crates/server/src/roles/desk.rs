@@ -1,10 +1,9 @@
 //! An agency's desk: a requester files a question, and it is asked when an approver, somebody else, says so.
 //!
-//! Every step is an act in the node's log, and what the desk knows is read from there; the file `desk.json` makes the next start quick,
-//! and nothing is approved that is not in the log as it lies on the desk.
+//! Every step is an act in the node's log, and what the desk knows is read from there; the file `desk.json`, whose hash is in the log,
+//! makes the next start quick.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +20,7 @@ use super::reminders::{Reminders, waiting_page};
 use crate::access::Signed;
 use crate::api::{AttachedReading, Question, QuestionKind};
 use crate::federation::check_question;
-use crate::ledger::{Act, Kept, Key, LedgerError, Stored};
+use crate::ledger::{Act, Key, LedgerError, Stored};
 use crate::problem::{Problem, ProblemKind};
 
 /// Questions on one page.
@@ -30,7 +29,6 @@ pub(crate) const PAGE: usize = 100;
 /// The desk of an agency. It remembers what somebody must still answer; questions that are closed are found in the records.
 pub struct Desk {
     agency: Arc<Agency>,
-    path: PathBuf,
     held: Mutex<Held>,
     /// Of approvers, and of dealers.
     reminders: [Reminders; 2],
@@ -78,18 +76,9 @@ impl Desk {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub fn open(agency: Arc<Agency>) -> Result<Self, LedgerError> {
-        let path = agency.node.folder.join("desk.json");
-        let Kept { through, memory: mut held } = Kept::<Held>::load(&path);
-        agency.ledger.since(through, |stored| {
-            if stored.kind == "desk"
-                && let Ok(step) = serde_json::from_value(stored.body)
-            {
-                held.apply(step, stored.at);
-            }
-        })?;
+        let held = Held::open(&agency.ledger)?;
         Ok(Self {
             agency,
-            path,
             held: Mutex::new(held),
             reminders: Default::default(),
             asking: Mutex::default(),
@@ -99,17 +88,17 @@ impl Desk {
         })
     }
 
-    /// Keeps the open questions for the next start when there were steps enough, or in any case.
-    pub async fn keep(&self, anyhow: bool) {
-        if !anyhow && self.steps.load(Ordering::Relaxed) < KEEP {
+    /// Keeps the open questions for the next start when there were steps enough.
+    pub async fn keep(&self, now: Timestamp) {
+        if self.steps.load(Ordering::Relaxed) < KEEP {
             return;
         }
         // Every step is entered and applied in one turn, so nothing lies between the two here.
         let turn = self.turn.lock().await;
-        let kept = Kept { through: self.agency.ledger.end(), memory: self.held().clone() };
+        let (through, held) = (self.agency.ledger.end(), self.held().clone());
         self.steps.store(0, Ordering::Relaxed);
         drop(turn);
-        if let Err(error) = kept.store(&self.path) {
+        if let Err(error) = held.keep(&self.agency.ledger, through, now).await {
             tracing::warn!(%error, "the desk was not kept; the next start reads more records");
         }
     }
@@ -223,7 +212,6 @@ impl Desk {
         let _asking = self.asks(id)?;
         let turn = self.turn.lock().await;
         let filed = self.get(id)?;
-        self.is_as_logged(&filed)?;
         filed.may_be_approved(&by, &draft_sha256)?;
         let question = self.question(&filed.draft, id, (filed.requester.clone(), by.clone()))?;
         let draft = filed.draft_text();
@@ -241,11 +229,13 @@ impl Desk {
             }
             Ok(answers) => {
                 let answers = Value::from(answers.iter().map(answer_json).collect::<Vec<Value>>());
+                // Where it was sent before, it was sent again as it was.
+                let approver = self.agency.approver_of_sent(id).unwrap_or(by);
                 let _turn = self.turn.lock().await;
                 // Asked twice at once, it is answered once.
                 match self.get(id)? {
                     done if matches!(done.state, FiledState::Answered { .. }) => Ok(done),
-                    _ => self.close(filed, FiledState::Answered { approver: by, answers }, now).await,
+                    _ => self.close(filed, FiledState::Answered { approver, answers }, now).await,
                 }
             }
             Err(error) => {
@@ -299,11 +289,15 @@ impl Desk {
     pub async fn attach(
         &self,
         Signed { person: by, roles, .. }: Signed,
-        (id, reading): (Uuid, AttachedReading),
+        (id, mut reading): (Uuid, AttachedReading),
         now: Timestamp,
     ) -> Result<Filed, Problem> {
         let _turn = self.turn.lock().await;
         let mut filed = self.waiting(id)?;
+        // The newest step says by itself what is asked, whatever was attached before.
+        if reading.parts.is_empty() {
+            reading.parts.clone_from(&filed.draft.parts);
+        }
         let text = serde_json::to_string(&reading).map_err(|error| ProblemKind::Fault.because(error))?;
         filed.take_reading(by.clone(), reading);
         self.question(&filed.draft, id, (filed.requester.clone(), nobody()))?;
@@ -373,31 +367,6 @@ impl Desk {
         page.extend(mine.take(most + 1).map(|(id, filed)| (*id, filed.clone())));
         let more = page.len() > most;
         Ok((page.into_values().take(most).collect(), more))
-    }
-
-    /// What is approved is what was filed and read, as the log holds it: the file that the desk keeps is for a quick start only.
-    fn is_as_logged(&self, filed: &Filed) -> Result<(), Problem> {
-        let mut held = Held::default();
-        for scope in [FILED, READ] {
-            let stored =
-                self.agency.ledger.find(Key::new(scope, filed.id)).map_err(|error| unread(&error))?;
-            if let Some(stored) = stored
-                && let Ok(step) = serde_json::from_value(stored.body)
-            {
-                held.apply(step, stored.at);
-            }
-        }
-        let logged = held.open.get(&filed.id);
-        if logged.is_some_and(|logged| {
-            (&logged.draft, &logged.requester, &logged.examiner)
-                == (&filed.draft, &filed.requester, &filed.examiner)
-        }) {
-            return Ok(());
-        }
-        tracing::error!(question = %filed.id, "the desk holds another question than the log: desk.json was altered");
-        Err(ProblemKind::Conflict.because(
-            "this is not the question that was filed: the desk's file was altered; remove node/desk.json and start the node again",
-        ))
     }
 
     /// Takes a question for asking, until what it returns is dropped.

@@ -44,12 +44,15 @@ pub(super) fn check_evidence(
     if holds { Ok(()) } else { Err("its evidence is not of this question and this statement".to_owned()) }
 }
 
-/// Checks that an answer tells of nothing that was not asked: other codes, or a reference where a chain was asked for.
+/// Checks that an answer is of the question's case, and tells of nothing that was not asked: other codes, or a reference where a chain
+/// was asked for. Whoever asks demands it, and so does a court.
 ///
 /// # Errors
 /// What does not hold.
-pub(super) fn check_told(answer: &Answer, asked: &[u8]) -> Result<(), String> {
-    let question: Question = serde_json::from_slice(asked).map_err(|error| error.to_string())?;
+pub(crate) fn check_told(answer: &Answer, question: &Question) -> Result<(), String> {
+    if (&answer.case_number, &answer.typed_by) != (&question.case_number, &question.typed_by) {
+        return Err("it is of another case, or says that somebody else typed the codes".to_owned());
+    }
     let of_firearm = answer.firearm.iter().map(|firearm| &firearm.code);
     let mut told = of_firearm.chain(&answer.issued).chain(&answer.not_issued).chain(&answer.elsewhere);
     if let Some(code) = told.find(|told| !question.codes.iter().any(|one| one.code == **told)) {
@@ -82,29 +85,56 @@ impl Agency {
         let directory = self.directory.version(asked_under).map_err(|error| wrong("directory", &error))?;
         let opened: SealedAnswer = serde_json::from_value(exchange.answered["opened"].clone())
             .map_err(|error| wrong("statement", &error))?;
-        let node = directory.node_of_log(&opened.evidence.log);
-        let node = node.ok_or_else(|| wrong("issuer-log", &"the directory knows no such log"))?;
-        let signed = known_lines(&directory, ("issuer-log", &node.log), self.cosigned_of(node).await?)?;
-        let evidence = [opened.evidence.question.clone(), opened.evidence.answer.clone()];
-        covers("issuer-log", &signed, &evidence)?;
-        let issuer_log = remote_bundle(&self.client, node, &signed, &evidence).await?;
-        let own = self.own_cosigned(&directory, now).await?;
-        let log = directory.node_of_log(&own.checkpoint.origin).map(|card| card.log.as_str());
-        let own = known_lines(&directory, ("agency-log", log.unwrap_or_default()), own)?;
-        let mut entries = vec![exchange.question.clone(), exchange.answer.clone()];
-        entries.extend_from_slice(&exchange.desk);
-        covers("agency-log", &own, &entries)?;
-        let agency_log = self.ledger.bundle(&own, &entries).map_err(|error| wrong("agency-log", &error))?;
-        let bundle = CourtBundle::new(&directory, &exchange, &issuer_log, &agency_log)?;
-        bundle.verify(self.directory.key())?;
+        // What was kept when it was answered needs nobody any more; without it the issuer is asked.
+        let bundle = match self.bundle_from_kept((&directory, &exchange), (question, &opened)) {
+            Some(bundle) => bundle,
+            None => self.bundle_from_issuer((&directory, &exchange), &opened, now).await?,
+        };
         let act = Act::new("court-bundle", json!({"question": question}));
         let entered = self.ledger.enter(&[act], now).await;
         entered.map_err(|error| wrong("agency-log", &error))?;
         Ok(bundle)
     }
 
+    /// The bundle out of what lies with the records, if it verifies.
+    fn bundle_from_kept(
+        &self,
+        (directory, exchange): (&Directory, &Exchange),
+        (question, opened): (Uuid, &SealedAnswer),
+    ) -> Option<CourtBundle> {
+        let (issuer_log, own) = self.kept_proof(exchange, (question, opened))?;
+        let agency_log = self.ledger.bundle(&own, &exchange.entries()).ok()?;
+        let bundle = CourtBundle::new(directory, exchange, &issuer_log, &agency_log).ok()?;
+        bundle.verify(self.directory.key()).is_ok().then_some(bundle)
+    }
+
+    /// The bundle under what witnesses cosigned last of both logs.
+    async fn bundle_from_issuer(
+        &self,
+        (directory, exchange): (&Directory, &Exchange),
+        opened: &SealedAnswer,
+        now: Timestamp,
+    ) -> Result<CourtBundle, CourtError> {
+        let wrong = |part, reason: &dyn std::fmt::Display| CourtError { part, reason: reason.to_string() };
+        let node = directory.node_of_log(&opened.evidence.log);
+        let node = node.ok_or_else(|| wrong("issuer-log", &"the directory knows no such log"))?;
+        let signed = known_lines(directory, ("issuer-log", &node.log), self.cosigned_of(node).await?)?;
+        let evidence = [opened.evidence.question.clone(), opened.evidence.answer.clone()];
+        covers("issuer-log", &signed, &evidence)?;
+        let issuer_log = remote_bundle(&self.client, node, &signed, &evidence).await?;
+        let own = self.own_cosigned(directory, now).await?;
+        let log = directory.node_of_log(&own.checkpoint.origin).map(|card| card.log.as_str());
+        let own = known_lines(directory, ("agency-log", log.unwrap_or_default()), own)?;
+        let entries = exchange.entries();
+        covers("agency-log", &own, &entries)?;
+        let agency_log = self.ledger.bundle(&own, &entries).map_err(|error| wrong("agency-log", &error))?;
+        let bundle = CourtBundle::new(directory, exchange, &issuer_log, &agency_log)?;
+        bundle.verify(self.directory.key())?;
+        Ok(bundle)
+    }
+
     /// The newest checkpoint of another node's log that a quorum cosigned; of a log that ended meanwhile, the last.
-    async fn cosigned_of(&self, node: &NodeCard) -> Result<SignedCheckpoint, CourtError> {
+    pub(super) async fn cosigned_of(&self, node: &NodeCard) -> Result<SignedCheckpoint, CourtError> {
         let wrong =
             |reason: &dyn std::fmt::Display| CourtError { part: "issuer-log", reason: reason.to_string() };
         let log: VerifierKey = node.log.parse().map_err(|error| wrong(&error))?;
@@ -174,7 +204,7 @@ impl Agency {
 }
 
 /// A checkpoint with the signature lines that are known to the directory of a bundle: evidence holds nothing that nobody can check.
-fn known_lines(
+pub(super) fn known_lines(
     directory: &Directory,
     (part, log): (&'static str, &str),
     mut signed: SignedCheckpoint,

@@ -121,7 +121,7 @@ impl Weighed {
             && key.licence == before.licence
             && key.model.to_string() == before.model
             && key.serial.to_string() == before.serial
-            && before.names_sale(&traced.chain.end)
+            && before.names_sale(&traced.chain)
     }
 
     /// Two books' answers as one: the one that names a part or a firearm, or what both know of the codes.

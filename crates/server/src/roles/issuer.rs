@@ -65,6 +65,9 @@ pub struct Issuer {
 /// The scope of the records that are found again by a question's number.
 const ANSWER: &str = "answer";
 
+/// Bytes that the answer to a question may take beside the question's own record: a firearm with a chain of some ten licensees.
+const LONGEST: usize = 14 << 10;
+
 /// To whom an answer goes.
 struct Recipient<'r> {
     agency: &'r str,
@@ -87,7 +90,7 @@ impl Issuer {
         let node = Node::open(data)?;
         let houses = Houses::open(data, &node.config.taken_over, clock.now()).await?;
         let ledger = Ledger::open(&node.folder, &node.log)?;
-        let memory = Memory::open(&node.folder, &ledger, rules, clock.now())?;
+        let memory = Memory::open(&ledger, rules, clock.now())?;
         Ok(Self {
             directory: DirectoryHolder::new(&node)?,
             ledger,
@@ -150,7 +153,9 @@ impl Issuer {
         let (open, overdue) = self.memory.pending.open_and_overdue(now);
         self.metrics.gauge("pending_open", open);
         self.metrics.gauge("pending_overdue", overdue);
-        self.memory.keep(&self.ledger, false, now).await;
+        if let Err(error) = self.memory.keep(&self.ledger, false, now).await {
+            tracing::warn!(%error, "the memory was not kept; the next start reads more records");
+        }
     }
 
     /// Which dealers its answers wait for, in the order of the questions' numbers: schema `microstamp.reminders/1`. A page begins after
@@ -161,11 +166,6 @@ impl Issuer {
             (one.question, line)
         };
         waiting_page(self.memory.pending.all().into_iter().map(line).collect(), page)
-    }
-
-    /// Keeps the memory for the next start.
-    pub async fn rest(&self) {
-        self.memory.keep(&self.ledger, true, self.clock.now()).await;
     }
 
     /// Whether a code was issued, for measuring: the bare look-up inside the node.
@@ -270,7 +270,9 @@ impl Issuer {
         };
         self.metrics.outcome(answer.outcome.as_str());
         let content = serde_json::to_vec(&sealed).map_err(|error| fault(&error))?;
-        seal(&content, to.key, request)
+        // As long as the question makes it, and an answer with a firearm and a long chain may be.
+        let least = json!(sealed.evidence.question.record).to_string().len() + LONGEST;
+        Sealed::of_length((&content, least), to.key, &content_key(request)).map_err(|error| fault(&error))
     }
 
     /// Gives the answer to a question once more, to the agency that it was given to: the same statement where it was lost on

@@ -210,6 +210,17 @@ def main(file, directory_key):
         '"signature";req;key="trace"': f":{request_signature}:",
     }
     assert response["content_digest"] == digest(part["answer"]), "digest of the answer"
+    assert (answer["case_number"], answer.get("typed_by")) == (question["case_number"], question.get("typed_by")), "case"
+    told = [*answer.get("issued", []), *answer.get("not_issued", []), *answer.get("elsewhere", [])]
+    told += [answer["firearm"]["code"]] if answer.get("firearm") else []
+    plain = lambda code: code.replace(" ", "").upper()[:6]  # noqa: E731  without check characters
+    assert {plain(code) for code in told} <= {plain(one["code"]) for one in question["codes"]}, "a code that was not asked"
+    if question["kind"]["for"] == "chain" and answer.get("firearm"):
+        assert not answer["firearm"]["end"].get("form_4473"), "a reference where a chain was asked for"
+    if answer.get("firearm"):
+        assert question["ori"] in agency["oris"], "ORI"
+        assert person(question["requester"]) != person(question["approver"]), "two persons"
+    assert directory["quorum"] > 0, "quorum"
     parameters, _ = signature(response, values, bytes.fromhex(issuer["node"]["signing"]), "microstamp-answer")
     assert parameters["keyid"] == key_id(issuer["node"]), "key"
 

@@ -39,6 +39,22 @@ async fn the_court_bundle_verifies_and_every_changed_byte_is_caught() {
     assert!(report.issuer_log.witnesses.len() >= 2 && report.agency_log.witnesses.len() >= 2);
     assert!(!report.issuer_log.ml_dsa.is_empty() && !report.agency_log.ml_dsa.is_empty());
 
+    // A court that knows the witnesses need not take the keeper's word for them.
+    let known = |names: &[&str]| -> transparency::Policy {
+        let key = |name: &&str| world.node(name).witness.verifier().to_string();
+        let lines: String = names.iter().map(|name| format!("witness {name} {}\n", key(name))).collect();
+        format!("{lines}group all-of-them all {}\nquorum all-of-them\n", names.join(" ")).parse().unwrap()
+    };
+    let parsed = CourtBundle::parse(&file).unwrap();
+    let two = report.issuer_log.witnesses.iter().map(|(name, _)| name.trim_end_matches(".example")).take(2);
+    let two: Vec<&str> = two
+        .filter(|name| report.agency_log.witnesses.iter().any(|(other, _)| other.starts_with(name)))
+        .collect();
+    assert!(!two.is_empty());
+    parsed.verify_with(&root, Some(&known(&two))).unwrap();
+    let refused = parsed.verify_with(&root, Some(&known(&["issuer"]))).unwrap_err().to_string();
+    assert!(refused.starts_with("issuer-log: "), "{refused}");
+
     let stranger = world.node("issuer").statements.verifier().clone();
     assert!(CourtBundle::parse(&file).unwrap().verify(&stranger).is_err());
     no_byte_can_be_changed(&file, &root, 1);
@@ -63,7 +79,13 @@ async fn a_bundle_shows_who_filed_read_and_approved() {
     let reading = json!({
         "codes": [{"code": office.world.codes[1], "posterior": 0.9999}], "reading_sha256": "cd".repeat(32),
     });
-    let (_, seen) = office.call("PUT", &format!("{place}/reading"), Some(&examiner.session), &reading).await;
+    // A first reading names the part, and the second, which names none, is of the same.
+    let mut first = reading.clone();
+    first["parts"] = json!(["firing-pin"]);
+    let attach = format!("{place}/reading");
+    assert_eq!(office.call("PUT", &attach, Some(&examiner.session), &first).await.0, 200);
+    let (_, seen) = office.call("PUT", &attach, Some(&examiner.session), &reading).await;
+    assert_eq!(seen["draft"]["parts"], json!(["firing-pin"]), "{seen}");
     assert_eq!(office.approve(&place, &approver).await.0, 200);
     let token = office.world.node("agency").token().unwrap();
     let ask = Message::request("GET", &format!("{}/agency/v1/court/{id}", office.url))
@@ -91,6 +113,43 @@ async fn a_bundle_shows_who_filed_read_and_approved() {
     assert_eq!(seen["draft_sha256"], approval.draft_sha256);
     // Where the desk's entries stand bytes count, too; every single one is changed above.
     no_byte_can_be_changed(&file, &root, 7);
+    second_opinion(&file, &root.to_string());
+}
+
+/// The proof is kept a moment after the answer: then neither the issuer is needed any more, nor the witnesses of that time.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_can_be_brought_to_court_without_its_issuer_and_under_other_witnesses() {
+    let mut world = World::start().await;
+    let url = world.node("agency").config.url;
+    let token = world.node("agency").token().unwrap();
+    let asked = question(&[(world.codes[0], 0.9999)]);
+    let bearer = format!("Bearer {token}");
+    let ask = Message::request("POST", &format!("{url}/agency/v1/traces"))
+        .with("content-type", "application/json")
+        .with("authorization", &bearer);
+    let (answer, content) = world.client.send(&ask, serde_json::to_vec(&asked).unwrap()).await.unwrap();
+    assert_eq!(answer.start, Start::Answer(200), "{}", String::from_utf8_lossy(&content));
+    until("the proof is kept", async || {
+        let mut kept = 0;
+        server::Ledger::records(&world.path("agency").join("node"), |stored| {
+            kept += usize::from(stored.kind == "proved");
+        })
+        .unwrap();
+        kept == 1
+    })
+    .await;
+    let metrics = world.metrics("agency").await;
+    assert!(metrics.contains("microstamp_answers_unproved 0"), "{metrics}");
+    for name in ["issuer", "makers", "oversight", "defence"] {
+        world.stop(name).await;
+    }
+    let bundle = Message::request("GET", &format!("{url}/agency/v1/court/{}", asked.id))
+        .with("authorization", &bearer);
+    let (answer, file) = world.client.send(&bundle, Vec::new()).await.unwrap();
+    assert_eq!(answer.start, Start::Answer(200), "{}", String::from_utf8_lossy(&file));
+    let root = world.node("directory").statements.verifier().clone();
+    let report = CourtBundle::parse(&file).unwrap().verify(&root).unwrap();
+    assert_eq!(report.question, asked);
     second_opinion(&file, &root.to_string());
 }
 

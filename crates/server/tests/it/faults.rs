@@ -244,7 +244,8 @@ async fn every_node_keeps_to_the_protocol() {
     let root = world.node("directory").statements.verifier().clone();
     let mut clauses = server::conformance::check_issuer(&directory.content().issuers[0], &agency).await;
     clauses.extend(server::conformance::check_witness(&directory.content().witnesses[0], &agency).await);
-    clauses.extend(server::conformance::check_directory(&world.node("directory").config.url, &root).await);
+    clauses
+        .extend(server::conformance::check_directory(&world.node("directory").config.url, &root, None).await);
     let prefix = "M2".parse().unwrap();
     let card = &directory.content().agencies[0];
     drop(agency);

@@ -31,6 +31,11 @@ async fn a_chain_comes_first_and_the_retail_reference_after_a_second_approval() 
     assert_eq!(firearm.form_4473().unwrap().as_str(), "2024-0810");
 }
 
+fn first_of(second: &Question) -> uuid::Uuid {
+    let QuestionKind::RetailReference { after, .. } = second.kind else { panic!("{second:?}") };
+    after
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_step_asks_what_was_approved_in_the_first() {
     let mut world = World::start().await;
@@ -41,8 +46,14 @@ async fn a_second_step_asks_what_was_approved_in_the_first() {
     let second_approver = "lt. example".parse().unwrap();
     let again = QuestionKind::RetailReference { after: chain.id, second_approver };
     let urgent = Urgency::Urgent { justification: "a child is missing".parse().unwrap() };
-    let changes: [fn(&mut Question, &Urgency); 8] = [
+    let changes: [fn(&mut Question, &Urgency); 10] = [
         |_, _| {},
+        |asked, _| asked.approver = "Chief Justice Roberts".parse().unwrap(),
+        |asked, _| {
+            let second_approver = asked.requester.clone();
+            asked.requester = "somebody else".parse().unwrap();
+            asked.kind = QuestionKind::RetailReference { after: first_of(asked), second_approver };
+        },
         |asked, _| asked.crime_code = "1299".parse().unwrap(),
         |asked, urgent| asked.priority = urgent.clone(),
         |asked, _| asked.reason = "something else altogether".parse().unwrap(),

@@ -68,6 +68,10 @@ pub(super) struct Verify {
     /// For a certificate: its proof [default: FILE.proof beside it].
     #[arg(long, value_name = "FILE", requires = "log_key")]
     pub(super) proof: Option<PathBuf>,
+    /// For a court bundle: a C2SP tlog-policy file with witnesses that you know. A quorum of them must have cosigned both logs;
+    /// without it the witnesses are those that the directory's keeper names.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(super) witnesses: Option<PathBuf>,
     #[command(flatten)]
     pub(super) trust: Trust,
     /// Print one JSON object.
@@ -121,7 +125,15 @@ fn verify(arguments: &Verify) -> Result<Exit, Failure> {
     if arguments.path.is_file() {
         let bytes = files::read(&arguments.path)?;
         if bytes.starts_with(court::HEADER) {
-            return court::verify(&bytes, &arguments.trust.directory()?, arguments.json);
+            let known = match &arguments.witnesses {
+                Some(path) => {
+                    let policy = files::read_text(path)?.parse::<Policy>();
+                    Some(policy.or_exit(Exit::BadInput, format!("policy `{}`", path.display()))?)
+                }
+                None => None,
+            };
+            let trusted = (&arguments.trust.directory()?, known.as_ref());
+            return court::verify(&bytes, trusted, arguments.json);
         }
         if statement::is_one(&bytes) {
             return statement::verify(&bytes, arguments);
