@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use jiff::Timestamp;
 use symbology::{Prefix, UnitNumber};
 use transparency::VerifierKey;
 
@@ -10,9 +11,9 @@ use crate::compare::{BlockSaid, KeySaid, PAGE, Said, noted};
 use crate::encode;
 use crate::error::BooksError;
 use crate::event::Entry;
-use crate::firearm::FirearmKey;
+use crate::firearm::{FirearmKey, Licensee};
 use crate::folder::OwnKeys;
-use crate::parts::{PartyKind, SignedBy, SignedChange, Work, registered};
+use crate::parts::{PartyKind, RegisteredKey, SignedBy, SignedChange, Work, registered};
 use crate::store::Session;
 use crate::succession::HAND_OVERS;
 
@@ -144,9 +145,10 @@ impl Books {
         }
         let own = std::fs::read_to_string(self.root.join("keys/signing.pub")).unwrap_or_default();
         let own: Option<VerifierKey> = own.trim().parse().ok();
+        let own = own.map(|key| Signer { key, party: self.issuer(), kind: PartyKind::Maker, house: None });
         let rows = session.party_keys().await?.into_iter();
-        let houses = rows.filter_map(|row| registered(row).ok()).map(|one| (one.key.key, one.key.kind));
-        let keys: Vec<_> = own.map(|key| (key, PartyKind::Maker)).into_iter().chain(houses).collect();
+        let houses = rows.filter_map(|row| registered(row).ok()).map(Signer::of);
+        let keys: Vec<_> = own.into_iter().chain(houses).collect();
         let (mut after, mut used) = (0, HashSet::<[u8; 32]>::new());
         loop {
             let page = session.part_entries(after, PAGE).await?;
@@ -183,7 +185,7 @@ impl Books {
         &self,
         session: &mut Session,
         (firearm, entry): (&FirearmKey, &Entry),
-        (keys, said): (&[(VerifierKey, PartyKind)], &Said),
+        (keys, said): (&[Signer], &Said),
     ) -> Result<Option<[u8; 32]>, BooksError> {
         let Some(SignedBy { key, kind, statement }) = &entry.signed else {
             let unsigned =
@@ -193,8 +195,12 @@ impl Books {
         let text = session.statement(statement).await?;
         let text = text.ok_or_else(|| BooksError::damaged("what was signed is gone"))?;
         let signed = SignedChange::parse(text.as_bytes())?;
-        let by = keys.iter().any(|(one, of)| of == kind && signed.is_by(one));
         let change = signed.change();
+        // A correction of something else keeps the signature, whatever became of the key since.
+        let entered = entry.corrects.is_none().then_some(entry.recorded_at);
+        let by = keys
+            .iter()
+            .any(|one| one.kind == *kind && one.signs_for(&change.by, entered) && signed.is_by(&one.key));
         let says =
             change.change.events(&change.by).iter().any(|event| Work::of(event) == Work::of(&entry.event));
         let same = says
@@ -207,6 +213,33 @@ impl Books {
         let mut bytes = [0; 32];
         hex::decode_to_slice(&hash, &mut bytes).map_err(BooksError::damaged)?;
         Ok(Some(bytes))
+    }
+}
+
+/// Whose signatures on changes of parts count.
+struct Signer {
+    key: VerifierKey,
+    party: Licensee,
+    kind: PartyKind,
+    /// Of a registered key: since when it was, from when until when it is valid, and when it was revoked.
+    house: Option<(Timestamp, (Timestamp, Timestamp), Option<Timestamp>)>,
+}
+
+impl Signer {
+    fn of(one: RegisteredKey) -> Self {
+        let house =
+            (one.registered_at, (one.key.valid_from, one.key.valid_until), one.revoked.map(|(at, _)| at));
+        Self { key: one.key.key, party: one.key.party, kind: one.key.kind, house: Some(house) }
+    }
+
+    /// Whether it is this house's key, and was when something was entered.
+    fn signs_for(&self, party: &Licensee, entered: Option<Timestamp>) -> bool {
+        let held = |at: Timestamp| {
+            self.house.is_none_or(|(registered, (from, until), revoked)| {
+                registered <= at && from <= at && at < until && revoked.is_none_or(|revoked| at <= revoked)
+            })
+        };
+        self.party.is(party) && entered.is_none_or(held)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
-use transparency::{Commitment, FolderStore, Salt, Tree};
+use transparency::{Commitment, FolderStore, Frontier, Hash, Salt, Tree};
 
-use crate::books::Books;
+use crate::books::{Books, CLOCK_WAS_AHEAD};
 use crate::compare::{PAGE, Said, noted};
+use crate::erase::Blank;
 use crate::error::BooksError;
 use crate::ledger::{against_witnesses, checkpoint, commitment, salt};
 use crate::renewal::against_endings;
@@ -63,8 +64,10 @@ impl Books {
         let ledger = self.ledger.lock().await;
         let store = FolderStore::read_only(ledger.folder());
         let log = LogReader::open(&store)?;
+        let signed = checkpoint(&store)?;
         let found = Reconciliation { log_entries: log.size, ..Reconciliation::default() };
-        let mut pass = Pass { log, found, said: Said::default(), last_index: None };
+        let mut pass =
+            Pass { log, found, said: Said::default(), last_index: None, newest: 0, blanks: Vec::new() };
         let mut session = self.store.read().await?;
         let mut after = 0;
         loop {
@@ -75,8 +78,27 @@ impl Books {
                 self.account(&mut session, record, &mut pass).await?;
             }
         }
-        let Pass { mut log, mut found, said, .. } = pass;
+        let Pass { mut log, mut found, said, blanks, .. } = pass;
+        let root = log.root_of_entries()?;
+        if signed.verify(&self.keys.log_verifier).is_err() {
+            found.faults.push("the log's checkpoint is not signed by the log's key".to_owned());
+        }
+        if root != signed.checkpoint.root {
+            found
+                .faults
+                .push("the log's entries are not those that its checkpoint was signed for".to_owned());
+        }
         found.unexplained = log.unexplained()?;
+        // A question that was cut off by a crash and erased since has its place in the log somewhere behind the record before it.
+        for (blank, behind) in &blanks {
+            let its_own =
+                |entry: &u64| (behind.map_or(0, |index| index + 1)..*entry).all(|one| !log.is_taken(one));
+            if said.erasures.took(blank).is_some()
+                && let Some(at) = found.unexplained.iter().position(its_own)
+            {
+                found.unexplained.remove(at);
+            }
+        }
         let vouched = against_witnesses(ledger.folder(), log.size, &self.keys.log_verifier)?;
         found.faults.extend(vouched.and_then(|fault| fault.lines().next().map(ToOwned::to_owned)));
         let ends = against_endings(
@@ -87,13 +109,16 @@ impl Books {
         );
         found.faults.extend(ends);
         found.faults.extend(said.erasures.faults());
-        for (number, recorded_at) in &said.erased {
-            match said.erasures.took(*recorded_at) {
+        if let Some(number) = said.after_hand_over.filter(|_| !self.issuer.taken_over) {
+            found.faults.push(format!("record {number} was entered after these books were handed over"));
+        }
+        for blank in &said.erased {
+            match said.erasures.took(blank) {
                 Some(witnessed) => {
                     found.erased += 1;
                     found.erased_unwitnessed += u64::from(!witnessed);
                 }
-                None => found.altered.push(*number),
+                None => found.altered.push(blank.record as u64),
             }
         }
         self.compare_tables(&mut session, &said, &mut found.faults).await?;
@@ -107,11 +132,18 @@ impl Books {
         record: &RecordRow,
         pass: &mut Pass<'_>,
     ) -> Result<(), BooksError> {
-        let (Pass { log, found, said, last_index }, number) = (pass, record.record_id as u64);
+        let (Pass { log, found, said, last_index, newest, blanks }, number) = (pass, record.record_id as u64);
         match record.log_index {
             None => {
                 log.loose.extend(commitment(record).ok());
                 found.without_effect.push(number);
+                if is_erased(record) {
+                    said.last_after = None;
+                    let behind = last_index.map(|index| index as u64);
+                    blanks.push((Blank::of(record, *newest), behind));
+                } else {
+                    noted(said.follows(record, &mut found.faults), &mut found.faults)?;
+                }
                 if matches!(record.kind.as_str(), "issue" | "issue-part") {
                     said.cut_off(record);
                 }
@@ -119,7 +151,7 @@ impl Books {
             }
             Some(index) if is_erased(record) => {
                 if log.take(index as u64, None)? {
-                    said.erased.push((number, record.recorded_at));
+                    said.erased.push(Blank::of(record, *newest));
                     said.last_after = None;
                 } else {
                     found.altered.push(number);
@@ -127,6 +159,8 @@ impl Books {
             }
             Some(index) if log.holds(index as u64, record)? => {
                 found.agreed += 1;
+                // Whoever affirms the clock says of the times before that they were wrong.
+                *newest = if record.kind == CLOCK_WAS_AHEAD { 0 } else { *newest }.max(record.recorded_at);
                 noted(said.take(record, &mut found.faults), &mut found.faults)?;
                 let compared = self.compare(session, record, said).await;
                 noted(compared.map(|fault| found.faults.extend(fault)), &mut found.faults)?;
@@ -150,15 +184,19 @@ struct Pass<'s> {
     said: Said,
     /// Highest place in the log so far.
     last_index: Option<i64>,
+    /// The latest time so far, in microseconds.
+    newest: i64,
+    /// Records without effect whose text is gone, and the place in the log of what came before each.
+    blanks: Vec<(Blank, Option<u64>)>,
 }
 
 /// Whether a record is a question or an answer whose salt and text were erased.
-fn is_erased(record: &RecordRow) -> bool {
+pub(crate) fn is_erased(record: &RecordRow) -> bool {
     matches!(record.kind.as_str(), "trace" | "answer") && record.salt.is_empty() && record.body.is_empty()
 }
 
 /// The log, read forward, and which of its entries were accounted for.
-struct LogReader<'s> {
+pub(crate) struct LogReader<'s> {
     tree: Tree<'s, FolderStore>,
     size: u64,
     /// The 256 entries read last, and which they are.
@@ -170,7 +208,7 @@ struct LogReader<'s> {
 }
 
 impl<'s> LogReader<'s> {
-    fn open(store: &'s FolderStore) -> Result<Self, BooksError> {
+    pub(crate) fn open(store: &'s FolderStore) -> Result<Self, BooksError> {
         let size = checkpoint(store)?.checkpoint.size;
         let taken = vec![0; size.div_ceil(64) as usize];
         Ok(Self { tree: Tree::new(store, size), size, bundle: None, taken, loose: HashSet::new() })
@@ -209,6 +247,23 @@ impl<'s> LogReader<'s> {
     /// Accounts for an entry if it is the hash of this record.
     fn holds(&mut self, index: u64, record: &RecordRow) -> Result<bool, BooksError> {
         commitment(record).map_or(Ok(false), |commitment| self.take(index, Some(&commitment)))
+    }
+
+    /// Whether a record is what the log holds at its place; one that took no effect may not be there.
+    pub(crate) fn vouches(&mut self, record: &RecordRow) -> Result<bool, BooksError> {
+        match record.log_index {
+            Some(index) => self.holds(index as u64, record),
+            None => Ok(true),
+        }
+    }
+
+    /// The root over all entries as they are.
+    fn root_of_entries(&mut self) -> Result<Hash, BooksError> {
+        let mut frontier = Frontier::default();
+        for index in 0..self.size {
+            frontier.push(Hash::leaf(self.at(index)?.as_ref()));
+        }
+        Ok(frontier.root())
     }
 
     /// Entries that no record accounts for.

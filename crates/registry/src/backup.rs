@@ -37,6 +37,8 @@ impl Books {
         let node = hold_node(&self.root.join(NODE))?;
         let entered = self.enter(&mut ledger, "backup", &json!({"by": by}), now).await?;
         self.effect(&entered).await?.commit().await?;
+        // The copy is to be as new as the books are when they are closed.
+        self.rest(&mut ledger).await;
         let part = Part::new(to)?;
         self.store.snapshot(&part.0.join("books.sqlite"), now.as_microsecond()).await?;
         Folder::new(&part.0).mark_copy(&self.root.join(ISSUER))?;

@@ -310,11 +310,7 @@ impl<'b> Batch<'b> {
         if firearm.is_new() && firearm.line.is_none() {
             self.one_spelling(session, firearm.key).await?;
         }
-        if firearm.stored.len() + firearm.new.len() >= MOST_ENTRIES {
-            let what = format!("it has {MOST_ENTRIES} entries, the most that one firearm has here");
-            let hint = "look whether one serial number stands for many firearms";
-            return Err(Refusal::OutOfOrder { what, hint }.into());
-        }
+        has_place(firearm.stored.len() + firearm.new.len())?;
         if firearm.is_new() {
             if new.description.is_none() || !brings_in(&new.event) {
                 return Err(Refusal::UnknownFirearm(new.firearm.clone()).into());
@@ -474,6 +470,15 @@ impl<'b> Batch<'b> {
     }
 }
 
+/// Checks that a firearm with so many entries can have another.
+pub(crate) fn has_place(entries: usize) -> Result<(), Refusal> {
+    if entries < MOST_ENTRIES {
+        return Ok(());
+    }
+    let what = format!("it has {MOST_ENTRIES} entries, the most that one firearm has here");
+    Err(Refusal::OutOfOrder { what, hint: "look whether one serial number stands for many firearms" })
+}
+
 /// Checks that no other part of the kind is in a firearm on a day.
 pub(crate) async fn has_room(
     session: &mut Session,
@@ -503,7 +508,7 @@ pub(crate) async fn has_room(
 }
 
 /// Checks that a part is in no other firearm on a day: the one in which it was fitted last, or with which it was made.
-async fn is_free(
+pub(crate) async fn is_free(
     session: &mut Session,
     (part, code): (Part, Code),
     (here, made_with): (i64, Option<i64>),

@@ -1,14 +1,18 @@
 //! The books of one issuer: opening them, entering acts in the log, reading a firearm's history.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use symbology::{Prefix, SealingKey, UnitNumber};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
+use crate::audit::is_erased;
+use crate::compare::PAGE;
 use crate::desk::Desk;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
@@ -63,6 +67,8 @@ pub struct Books {
     read_only: bool,
     /// Held through every act that writes, so that record, log and tables keep one order.
     pub(crate) ledger: Mutex<Ledger>,
+    /// When the last act of this process was, as long as nothing says that it took effect.
+    acted: std::sync::Mutex<Option<Timestamp>>,
 }
 
 /// A block of 2^20 codes.
@@ -235,6 +241,7 @@ impl Books {
             beginning: AtomicBool::new(false),
             read_only: false,
             ledger,
+            acted: std::sync::Mutex::default(),
         }
     }
 
@@ -253,15 +260,31 @@ impl Books {
         self.issuer.taken_over || self.handed_over.load(Ordering::Relaxed)
     }
 
-    /// Closes the database; nothing is lost without it, but the file can be copied afterwards.
+    /// Closes the database; nothing is lost without it, but the file can be copied afterwards. Where something was done, an entry first
+    /// says that it took effect: whoever takes the last act out of the tables later contradicts it.
     pub async fn close(self) {
+        self.rest(&mut *self.ledger.lock().await).await;
         self.store.close().await;
+    }
+
+    /// Enters that the acts of this process took effect, unless an act since says so already.
+    pub(crate) async fn rest(&self, ledger: &mut Ledger) {
+        let acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(at) = acted.filter(|_| !self.handed_over.load(Ordering::Relaxed)) else { return };
+        // Without it the books are as good, and the last act stands as one that nobody vouched for yet.
+        if let Ok(entered) = self.enter(ledger, AT_REST, &json!({}), at).await
+            && let Ok(session) = self.effect(&entered).await
+        {
+            let _ = session.commit().await;
+        }
     }
 
     /// Lets other processes write: the log's lock is given back until the next act here takes it again, which waits two seconds for
     /// it. For whoever keeps books open for long and seldom writes in them, as a node does.
     pub async fn let_go(&self) {
-        self.ledger.lock().await.let_go();
+        let mut ledger = self.ledger.lock().await;
+        self.rest(&mut ledger).await;
+        ledger.let_go();
     }
 
     /// The issuer's blocks in the order in which they were opened.
@@ -293,8 +316,8 @@ impl Books {
     /// # Errors
     /// [`Refusal::BlockOpen`] when it is open already.
     pub async fn open_block(&self, prefix: Prefix, now: Timestamp) -> Result<(), BooksError> {
-        let mut ledger = self.ledger.lock().await;
         let check = self.keys.own()?.sealing_check();
+        let mut ledger = self.writing().await?;
         let body = json!({"prefix": prefix, "key_check": check});
         let entered = self.enter(&mut ledger, "block", &body, now).await?;
         let mut session = self.effect(&entered).await?;
@@ -311,7 +334,7 @@ impl Books {
     /// # Errors
     /// [`Refusal::Request`] when nothing speaks against the clock.
     pub async fn affirm_clock(&self, reason: &Reason, by: &Person, now: Timestamp) -> Result<(), BooksError> {
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.writing().await?;
         let mut session = self.store.read().await?;
         let newest = session.numbers_taken("record").await?;
         let last = session.recorded_at(newest).await?.map(encode::time).transpose()?;
@@ -340,6 +363,56 @@ impl Books {
         }
     }
 
+    /// The right to write, alone among all processes until the log's lock is given back: what is looked at from here on is as it is when
+    /// the act is entered.
+    pub(crate) async fn writing(&self) -> Result<MutexGuard<'_, Ledger>, BooksError> {
+        let mut ledger = self.ledger.lock().await;
+        self.hold(&mut ledger).await?;
+        Ok(ledger)
+    }
+
+    /// Takes the log's lock. Where it was not held, what others entered meanwhile must be in these tables: older tables beside a newer log
+    /// would issue its codes a second time.
+    async fn hold(&self, ledger: &mut Ledger) -> Result<(), BooksError> {
+        if !ledger.hold()? || self.beginning.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut session = self.store.read().await?;
+        let left = ledger.from(session.log_end().await? as u64)?;
+        if left.is_empty() {
+            return Ok(());
+        }
+        let mut after = session.last_effect().await?;
+        let mut known = HashSet::new();
+        loop {
+            let page = session.records(after, PAGE).await?;
+            let Some(last) = page.last() else { break };
+            after = last.record_id;
+            known.extend(page.iter().filter_map(|record| ledger::commitment(record).ok()));
+        }
+        // What is empty was erased; then as many are explained as there are of those.
+        let unknown = left.iter().filter(|entry| !known.contains(entry)).count();
+        if unknown == 0 || self.blank_after_last_effect(&mut session).await? >= unknown {
+            return Ok(());
+        }
+        ledger.let_go();
+        let entries = left.len();
+        Err(BooksError::Log(
+            format!(
+                "its last {entries} entries are of records that these tables do not have: older tables were put beside it\nhint: put \
+                 the newest tables back; where there are none, restore a copy with `issuer restore`, which closes its blocks"
+            )
+            .into(),
+        ))
+    }
+
+    /// Questions and answers without effect whose text was erased.
+    async fn blank_after_last_effect(&self, session: &mut Session) -> Result<usize, BooksError> {
+        let after = session.last_effect().await?;
+        let records = session.records(after, PAGE).await?;
+        Ok(records.iter().filter(|record| is_erased(record)).count())
+    }
+
     /// Puts a record in the table, then its hash in the log. When this returns, the act may take effect.
     pub(crate) async fn enter(
         &self,
@@ -364,11 +437,16 @@ impl Books {
     ) -> Result<Vec<(i64, i64)>, BooksError> {
         self.admits(records)?;
         // Records are numbered under the lock under which they are entered, so that both have one order.
-        ledger.hold()?;
+        self.hold(ledger).await?;
         let (first, logged) = persistently!(self.put_records(&mut *records, logged))?;
         let commitments: Result<Vec<_>, _> = records.iter().map(ledger::commitment).collect();
         ledger.reaches(logged)?;
         let places = ledger.enter_all(&commitments?)?;
+        let last = records.last().filter(|last| last.kind != AT_REST);
+        if let Some(last) = last {
+            let at = encode::time(last.recorded_at)?;
+            *self.acted.lock().unwrap_or_else(PoisonError::into_inner) = Some(at);
+        }
         Ok((first..).zip(places.map(|place| place as i64)).take(records.len()).collect())
     }
 
@@ -380,6 +458,7 @@ impl Books {
     ) -> Result<(i64, u64), BooksError> {
         let mut session = self.store.write().await?;
         let first = session.take_numbers("record", records.len() as i64).await?;
+        self.still_open(&mut session, records).await?;
         if first > 1 && self.beginning.load(Ordering::Relaxed) {
             return Err(occupied().into());
         }
@@ -408,8 +487,10 @@ impl Books {
     /// over, whatever adds nothing to them but what a dealer states of its own part.
     fn admits(&self, records: &[RecordRow]) -> Result<(), Refusal> {
         let tells = |record: &RecordRow| {
-            matches!(record.kind.as_str(), "trace" | "answer" | "export" | "print" | "backup" | "erase")
-                || is_stated(&record.kind)
+            matches!(
+                record.kind.as_str(),
+                "trace" | "answer" | "export" | "print" | "backup" | "erase" | AT_REST
+            ) || is_stated(&record.kind)
         };
         if self.read_only {
             return Err(Refusal::Closed(READ_ONLY));
@@ -425,6 +506,15 @@ impl Books {
             return Err(Refusal::Closed(TAKEN_OVER));
         }
         Ok(())
+    }
+
+    /// Whether the books were handed over meanwhile, by another process: these may have been open for long.
+    async fn still_open(&self, session: &mut Session, records: &[RecordRow]) -> Result<(), BooksError> {
+        if self.issuer.taken_over || session.numbers_taken(HAND_OVERS).await? == 0 {
+            return Ok(());
+        }
+        self.handed_over.store(true, Ordering::Relaxed);
+        Ok(self.admits(records)?)
     }
 
     /// The session in which an entered act takes effect.
@@ -460,8 +550,11 @@ pub(crate) fn unit_counter(prefix: Prefix) -> String {
 pub(crate) const LOG_RENEWED: &str = "log-renewed";
 
 /// The acts that say of the times of those before that they were wrong, and of the own that it is right.
-const CLOCK_WAS_AHEAD: &str = "clock-was-ahead";
+pub(crate) const CLOCK_WAS_AHEAD: &str = "clock-was-ahead";
 const CLOCK_IS_RIGHT: &str = "clock-is-right";
+
+/// The act that says nothing but what every act says: that those before it took effect.
+const AT_REST: &str = "rest";
 
 /// How far a clock may be set back, in microseconds, before its times are worse than none: time services correct
 /// seconds.

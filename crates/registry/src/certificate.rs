@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use symbology::Code;
+use symbology::{Code, Scheme};
 use transparency::{Approval, EntryProof, Note, Policy, VerifierKey};
 
 use crate::books::{Books, History};
@@ -14,11 +14,15 @@ use crate::encode;
 use crate::entries::brings_in;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Event, View};
-use crate::firearm::{FirearmKey, Part};
+use crate::firearm::{FirearmKey, FirearmKind, Part};
 use crate::folder::SCHEME;
 use crate::ledger;
 use crate::names::Person;
 use crate::store::{Session, StoredCode};
+use crate::trace::marked_code;
+
+/// The scheme of marks on rounds.
+const ROUNDS: &str = "round-1";
 
 /// Version of `docs/specification.md` that the scheme belongs to.
 const SPECIFICATION: u32 = 1;
@@ -82,6 +86,7 @@ impl Books {
     ) -> Result<Certificate, BooksError> {
         let unknown = || Refusal::UnknownFirearm(key.clone());
         self.keys.own()?;
+        let mut ledger = self.writing().await?;
         let history = self.history(key).await?.ok_or_else(unknown)?;
         let standing = View::Corrected.of(&history.entries);
         if !standing.iter().any(|entry| brings_in(&entry.event)) {
@@ -90,7 +95,6 @@ impl Books {
         }
         let parts = self.parts_of(key).await?;
         let mut text = self.certified(&history, &parts, signer, now);
-        let mut ledger = self.ledger.lock().await;
         let body = json!({"firearm": key, "by": signer, "text_sha256": hash(&text)});
         let mut records = [ledger::new_record("certificate", &body, now)?];
         let (record_id, log_index) = self.enter_all(&mut ledger, &mut records, &[]).await?[0];
@@ -112,7 +116,9 @@ impl Books {
         now: Timestamp,
     ) -> String {
         let (key, description) = (&history.firearm.key, &history.firearm.description);
-        let mut text = format!("{}\nissuer: {}\nscheme: {SCHEME}\n", Certificate::FIRST_LINE, self.issuer());
+        let rounds = (description.kind == FirearmKind::Ammunition).then(Scheme::round_1);
+        let scheme = rounds.as_ref().map_or(SCHEME, |_| ROUNDS);
+        let mut text = format!("{}\nissuer: {}\nscheme: {scheme}\n", Certificate::FIRST_LINE, self.issuer());
         let mut line = |name: &str, value: &dyn std::fmt::Display| {
             writeln!(text, "{name}: {value}").expect("a string takes any text");
         };
@@ -120,9 +126,13 @@ impl Books {
         line("firearm", key);
         line("type", &description.kind.as_str());
         line("manufacturer", &description.manufacturer);
+        if let Some(importer) = &description.importer {
+            line("importer", importer);
+        }
         line("calibre", &description.calibre);
         line("country", &description.country);
         for (part, code, log_index) in parts {
+            let code = rounds.as_ref().map_or_else(|| code.to_string(), |scheme| marked_code(scheme, *code));
             line(part.as_str(), &format!("{code}, issued in log entry {log_index}"));
         }
         let standing = View::Corrected.of(&history.entries);

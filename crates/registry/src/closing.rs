@@ -12,6 +12,7 @@ use crate::entries::not_in_the_future;
 use crate::error::{BooksError, Refusal};
 use crate::event::{Event, Recipient, Source};
 use crate::firearm::Licensee;
+use crate::ledger::Ledger;
 use crate::names::{LicenceNumber, Person, Reason};
 use crate::store::Session;
 
@@ -29,6 +30,7 @@ impl Books {
         records_at: &str,
         now: Timestamp,
     ) -> Result<(), BooksError> {
+        let mut ledger = self.writing().await?;
         let mut session = self.store.read().await?;
         if let Some((day, keeper)) = session.closure(licence.as_str()).await? {
             let day = encode::day(day)?;
@@ -44,7 +46,7 @@ impl Books {
         self.can_close(&mut session, licence, closed_on, now).await?;
         drop(session);
         let body = json!({"licence": licence, "closed_on": closed_on, "records_at": records_at});
-        self.enter_closing(licence, Some((closed_on, records_at)), &body, now).await
+        self.enter_closing(&mut ledger, (licence, Some((closed_on, records_at))), &body, now).await
     }
 
     /// Corrects what was written of a licensee's closing, or withdraws it where `becomes` is `None`. What was written before stays in
@@ -59,6 +61,7 @@ impl Books {
         (reason, by): (&Reason, &Person),
         now: Timestamp,
     ) -> Result<(), BooksError> {
+        let mut ledger = self.writing().await?;
         let mut session = self.store.read().await?;
         let Some((day, keeper)) = session.closure(licence.as_str()).await? else {
             let what = format!("no closing of licence {licence} is recorded");
@@ -76,7 +79,7 @@ impl Books {
         let body = json!({
             "licence": licence, "closed_on": closed_on, "records_at": records_at, "reason": reason, "by": by,
         });
-        self.enter_closing(licence, becomes, &body, now).await
+        self.enter_closing(&mut ledger, (licence, becomes), &body, now).await
     }
 
     /// Whether a licence stands in the book at all, whatever its name is there.
@@ -112,13 +115,12 @@ impl Books {
 
     async fn enter_closing(
         &self,
-        licence: &LicenceNumber,
-        becomes: Option<(Date, &str)>,
+        ledger: &mut Ledger,
+        (licence, becomes): (&LicenceNumber, Option<(Date, &str)>),
         body: &Value,
         now: Timestamp,
     ) -> Result<(), BooksError> {
-        let mut ledger = self.ledger.lock().await;
-        let entered = self.enter(&mut ledger, "closure", body, now).await?;
+        let entered = self.enter(ledger, "closure", body, now).await?;
         let mut session = self.effect(&entered).await?;
         match becomes {
             Some((closed_on, records_at)) => {

@@ -15,7 +15,7 @@ use crate::books::{Books, History, history};
 use crate::digest::{Range, Rows, Written};
 use crate::encode;
 use crate::entries::{Correction, NewEntry};
-use crate::erase::Erasures;
+use crate::erase::{Blank, Erasures};
 use crate::error::BooksError;
 use crate::event::{Entry, EntryNumber, Event};
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
@@ -36,10 +36,12 @@ pub(crate) struct Said {
     pub(crate) keys: HashMap<String, KeySaid>,
     pub(crate) closures: BTreeMap<String, ClosureRow>,
     pub(crate) hand_overs: i64,
+    /// The first record of another kind that took effect after a hand-over.
+    pub(crate) after_hand_over: Option<i64>,
     /// Records that took effect.
     pub(crate) logged: i64,
-    /// Records whose text is gone, and when they were written.
-    pub(crate) erased: Vec<(u64, i64)>,
+    /// Records whose text is gone.
+    pub(crate) erased: Vec<Blank>,
     pub(crate) erasures: Erasures,
     /// Numbers given so far.
     pub(crate) entries: Numbers,
@@ -51,6 +53,8 @@ pub(crate) struct Said {
     stamped: bool,
     /// The first entry that was written since.
     pub(crate) signed_from: Option<i64>,
+    /// Whether records say which rows they wrote.
+    says_rows: bool,
 }
 
 /// A block as records say it is.
@@ -108,29 +112,43 @@ impl Numbers {
 }
 
 impl Said {
-    /// Takes down what a record says. Kind and time of a record are columns beside its text, and stand in it too.
+    /// Compares what a record says of itself with its columns, and of the record before with what had taken effect by then. Kind and
+    /// time are columns beside the text, and stand in it too. Whoever takes acts out of the tables leaves records that name them, be it
+    /// that these took no effect themselves.
+    pub(crate) fn follows(&mut self, record: &RecordRow, faults: &mut Vec<String>) -> Result<(), BooksError> {
+        let Stamped { act } = encode::from_json(&record.body)?;
+        let number = record.record_id;
+        let Some(Act { kind, at, after }) = act else {
+            if self.stamped {
+                faults.push(format!("record {number} does not say what it is, and records before it do"));
+            }
+            return Ok(());
+        };
+        if (kind.as_str(), at.as_microsecond()) != (record.kind.as_str(), record.recorded_at) {
+            faults.push(format!("kind or time of record {number} were altered after the fact"));
+        }
+        self.stamped = true;
+        // Acts that are entered together have all of them the same before them.
+        let (last, before) = (self.last_effect, self.last_after);
+        let fits = after
+            .is_none_or(|after| after == last || before.is_none_or(|before| after == before && after < last));
+        if !fits {
+            let after = after.unwrap_or_default();
+            faults.push(format!(
+                "record {number} was entered when record {after} was the last that had taken effect, and now that is record {last}: \
+                 acts were undone or added in the tables"
+            ));
+        }
+        self.last_after = after;
+        Ok(())
+    }
+
+    /// Takes down what a record says that took effect.
     pub(crate) fn take(&mut self, record: &RecordRow, faults: &mut Vec<String>) -> Result<(), BooksError> {
         self.erasures.pass(record.recorded_at);
-        let Stamped { act } = encode::from_json(&record.body)?;
-        if let Some(Act { kind, at, after }) = act {
-            if (kind.as_str(), at.as_microsecond()) != (record.kind.as_str(), record.recorded_at) {
-                faults
-                    .push(format!("kind or time of record {} were altered after the fact", record.record_id));
-            }
-            self.stamped = true;
-            // Acts that are entered together have all of them the same before them.
-            let (last, before) = (self.last_effect, self.last_after);
-            let fits = after.is_none_or(|after| {
-                after == last || before.is_none_or(|before| after == before && after < last)
-            });
-            if !fits {
-                let (number, after) = (record.record_id, after.unwrap_or_default());
-                faults.push(format!(
-                    "record {number} was entered when record {after} was the last that had taken effect, and now that is record {last}: \
-                     acts were undone or added in the tables"
-                ));
-            }
-            self.last_after = after;
+        self.follows(record, faults)?;
+        if self.hand_overs > 0 && record.kind != HAND_OVER {
+            self.after_hand_over.get_or_insert(record.record_id);
         }
         match record.kind.as_str() {
             "block" => {
@@ -145,8 +163,8 @@ impl Said {
                 self.closed(record_said, record.recorded_at);
             }
             "erase" => {
-                let EraseRecord { before, witnessed } = encode::from_json(&record.body)?;
-                self.erasures.add(record.record_id as u64, before, witnessed.is_some());
+                let EraseRecord { before, witnessed, records } = encode::from_json(&record.body)?;
+                self.erasures.add(record.record_id as u64, (before, witnessed.is_some()), records);
             }
             "party-key" => {
                 let KeyRecord { key, party, kind, valid_from, valid_until } =
@@ -245,6 +263,7 @@ impl Books {
             ),
             "entry" | STATED | "entries" | "import" | "part-change" => {
                 let RowsRecord { rows, statement, entry, by, stated } = encode::from_json(&record.body)?;
+                said.says_rows |= rows.is_some();
                 if let Some(text) = &statement
                     && !self.change_stands(session, &SignedChange::parse(text.as_bytes())?).await?
                 {
@@ -268,6 +287,12 @@ impl Books {
                         format!("the entry of record {number} is not in the book as it was recorded"),
                     ),
                     // Records older than this rule say nothing of their rows.
+                    (None, None) if said.says_rows => {
+                        let fault = format!(
+                            "record {number} does not say which rows it wrote, and records before it do"
+                        );
+                        return Ok(Some(fault));
+                    }
                     (None, None) => {
                         (said.entries, said.firearms) = (Numbers(None), Numbers(None));
                         return Ok(None);
@@ -481,6 +506,15 @@ async fn rows_stand(session: &mut Session, written: &Written, said: &mut Said) -
     Ok(next && (entries.range(), firearms.range()) == (written.entries.clone(), written.firearms.clone()))
 }
 
+/// Whether a record's columns are what its text says of itself; those of the first programs say nothing.
+pub(crate) fn is_as_stamped(record: &RecordRow) -> bool {
+    encode::from_json::<Stamped>(&record.body).is_ok_and(|Stamped { act }| {
+        act.is_none_or(|act| {
+            (act.kind.as_str(), act.at.as_microsecond()) == (record.kind.as_str(), record.recorded_at)
+        })
+    })
+}
+
 /// What every record says of itself, but those of the first programs.
 #[derive(Deserialize)]
 struct Stamped {
@@ -546,6 +580,9 @@ struct ClosureRecord {
 struct EraseRecord {
     before: Timestamp,
     witnessed: Option<Timestamp>,
+    /// Those of the first programs name none, and took none that can be told from one that was taken away.
+    #[serde(default)]
+    records: Vec<(i64, i64)>,
 }
 
 /// Which rows an act wrote, and the signed text that it entered, or the single entry, if any.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::batch::{Batch, Hand, Taken, marked_part};
+use crate::batch::{Batch, Hand, Taken, has_room, is_free, marked_part};
 use crate::books::{Books, Entered};
 use crate::chain;
 use crate::closing::{closings, was_open};
@@ -62,7 +62,7 @@ impl Books {
         now: Timestamp,
     ) -> Result<EntryNumber, BooksError> {
         let (groups, body) = ([vec![new.clone()]], json!({"entry": new, "by": by}));
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.writing().await?;
         let numbers = self.write_all(&mut ledger, ("entry", body), &groups, (by, now)).await?;
         numbers.first().copied().ok_or_else(|| BooksError::damaged("an entry was written without a number"))
     }
@@ -84,7 +84,7 @@ impl Books {
         }
         let body = json!({"entries": new.len(), "entries_sha256": hex::encode(hash.finalize()), "by": by});
         let groups: Vec<Vec<NewEntry>> = new.iter().map(|entry| vec![entry.clone()]).collect();
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.writing().await?;
         self.write_all(&mut ledger, ("entries", body), &groups, (by, now)).await
     }
 
@@ -95,7 +95,6 @@ impl Books {
         groups: &[Vec<NewEntry>],
         (by, now): (&Person, Timestamp),
     ) -> Result<Vec<EntryNumber>, BooksError> {
-        ledger.hold()?;
         let (taken, written) = self.rehearse_groups(groups, (by, now)).await?;
         if let Some((_, refusal)) = taken.refused.into_iter().next() {
             return Err(refusal.into());
@@ -148,7 +147,7 @@ impl Books {
         by: &Person,
         now: Timestamp,
     ) -> Result<EntryNumber, BooksError> {
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.writing().await?;
         let (old, event, on) = self.correctable(correction, now).await?;
         let entered =
             self.enter(&mut ledger, "correction", &json!({"correction": correction, "by": by}), now).await?;
@@ -188,6 +187,22 @@ impl Books {
         Ok(number)
     }
 
+    /// What in the book of a firearm contradicts what stands before it, by the entries' numbers, in sentences. A correction may leave such
+    /// entries behind: whoever makes it is to correct them, too.
+    ///
+    /// # Errors
+    /// [`Refusal::UnknownFirearm`], [`BooksError::Database`].
+    pub async fn contradictions(
+        &self,
+        firearm: &FirearmKey,
+    ) -> Result<Vec<(EntryNumber, String)>, BooksError> {
+        let history = self.history(firearm).await?;
+        let history = history.ok_or_else(|| Refusal::UnknownFirearm(firearm.clone()))?;
+        let standing = View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
+        let misfits = rules::misfits(standing).into_iter();
+        Ok(misfits.map(|(number, refusal)| (number, refusal.what())).collect())
+    }
+
     /// The entry to be corrected, and the event and day that take its place.
     async fn correctable(
         &self,
@@ -225,9 +240,13 @@ impl Books {
             }
             .into());
         }
+        let whole: Vec<Standing<'_>> = rest.iter().copied().map(Standing::from).collect();
         rest.retain(|standing| standing.number != entry && (standing.on, standing.number) < (*on, entry));
         let rest: Vec<Standing<'_>> = rest.into_iter().map(Standing::from).collect();
         rules::check(&rest, event, *on)?;
+        if *event == old.event {
+            rules::can_move(&whole, entry, *on)?;
+        }
         let mut session = self.store.read().await?;
         if (event, *on) != (&old.event, old.on) {
             was_open(&closings(&mut session).await?, event, *on)?;
@@ -235,6 +254,12 @@ impl Books {
         let marked = marked_part(&mut session, event).await?;
         let firearm = self.firearm_id(&mut session, &correction.firearm).await?;
         rules::check_part(&rest, event, *on, marked.is_some() && marked == firearm)?;
+        if let (Event::PartFitted { part, code, .. }, Some(id)) = (event, firearm) {
+            let others: Vec<_> = whole.into_iter().filter(|standing| standing.number != entry).collect();
+            let here = (id, &correction.firearm);
+            has_room(&mut session, here, &others, ((*part, Some(*code)), *on)).await?;
+            is_free(&mut session, (*part, *code), (id, marked), *on).await?;
+        }
         Ok((old.clone(), event.clone(), *on))
     }
 

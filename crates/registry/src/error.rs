@@ -213,3 +213,10 @@ impl BooksError {
         Self::Folder { what, path: path.into(), source }
     }
 }
+
+impl Refusal {
+    /// What contradicts, without what to do.
+    pub(crate) fn what(&self) -> String {
+        self.to_string().lines().next().unwrap_or_default().to_owned()
+    }
+}

@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix, UnitNumber};
 
-use crate::batch::{has_room, is_of_a_firearm, spelled_as_before};
+use crate::batch::{has_place, has_room, is_of_a_firearm, spelled_as_before};
 use crate::books::{Books, Entered, cut_counter, unit_counter};
 use crate::encode;
 use crate::entries::{entry_row, not_in_the_future};
@@ -145,7 +145,7 @@ impl Books {
                 continue;
             }
             // Between chunks others may ask and be answered.
-            let mut ledger = self.ledger.lock().await;
+            let mut ledger = self.writing().await?;
             let chunk = self.seal_chunk(prefix, &fresh, now).await?;
             let body = json!({
                 "model": run.model, "description": run.description, "by": by, "made_on": run.made_on,
@@ -184,19 +184,13 @@ impl Books {
     ) -> Result<Code, BooksError> {
         self.keys.own()?;
         is_of_a_firearm(part)?;
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.writing().await?;
         let prefix = self.block_for(None, 1).await?;
-        if let Some((key, on)) = fitted {
-            not_in_the_future(on, now)?;
-            let history = self.history(key).await?.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
-            let mut session = self.store.read().await?;
-            let id = self.firearm_id(&mut session, key).await?.unwrap_or_default();
-            let standing: Vec<_> =
-                View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
-            has_room(&mut session, (id, key), &standing, ((part, None), on)).await?;
-        }
         let first_unit = next_unit(&mut self.store.read().await?, prefix).await?;
         let code = self.seal(prefix, first_unit)?;
+        if let Some((key, on)) = fitted {
+            self.can_be_fitted((part, code), (key, on), None, now).await?;
+        }
         let body = json!({
             "part": part, "firearm": fitted.map(|(key, _)| key), "by": by, "code": code,
             "prefix": prefix, "first_unit": first_unit, "count": 1,
@@ -205,6 +199,49 @@ impl Books {
         let unit = (prefix, first_unit);
         persistently!(self.write_part((part, code), unit, fitted, &entered, (by, now)))?;
         Ok(code)
+    }
+
+    /// Says whether a new part can be issued and fitted in the place of one that is removed on the same day. Nothing is entered.
+    ///
+    /// # Errors
+    /// As [`Books::issue_part`].
+    pub async fn may_replace(
+        &self,
+        (part, removed): (Part, Code),
+        (key, on): (&FirearmKey, Date),
+        now: Timestamp,
+    ) -> Result<(), BooksError> {
+        is_of_a_firearm(part)?;
+        let prefix = self.block_for(None, 1).await?;
+        let code = self.seal(prefix, next_unit(&mut self.store.read().await?, prefix).await?)?;
+        self.can_be_fitted((part, code), (key, on), Some(removed), now).await
+    }
+
+    /// Whether this issuer can fit a part with a new code: as any other entry, and where no other part of the kind is left.
+    async fn can_be_fitted(
+        &self,
+        (part, code): (Part, Code),
+        (key, on): (&FirearmKey, Date),
+        removed: Option<Code>,
+        now: Timestamp,
+    ) -> Result<(), BooksError> {
+        let by = self.issuer();
+        let event = Event::PartFitted { by: by.clone(), part, code };
+        not_in_the_future(on, now)?;
+        rules::plausible(&event, on)?;
+        let history = self.history(key).await?.ok_or_else(|| Refusal::UnknownFirearm(key.clone()))?;
+        has_place(history.entries.len())?;
+        let taken_out = removed.map(|code| Event::PartRemoved { by, part, code });
+        let mut standing: Vec<_> =
+            View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
+        if let Some(event) = &taken_out {
+            rules::check(&standing, event, on)?;
+            standing.push(Standing { number: u64::MAX, on, event });
+        }
+        rules::check(&standing, &event, on)?;
+        let mut session = self.store.read().await?;
+        let id = self.firearm_id(&mut session, key).await?.unwrap_or_default();
+        has_room(&mut session, (id, key), &standing, ((part, None), on)).await
     }
 
     async fn write_part(
@@ -322,8 +359,15 @@ impl Books {
                 fresh.push(serial.clone());
                 continue;
             }
-            let Some((code, issued_at, parts)) = session.issued_to_serial(line, serial.as_str()).await?
-            else {
+            let issued = session.issued_to_serial(line, serial.as_str()).await?;
+            if issued.is_some() && session.was_withdrawn(line, serial.as_str()).await? {
+                let what = format!(
+                    "the making of serial number {serial} was withdrawn, so its code is on no firearm"
+                );
+                let hint = "leave it out of the run; a firearm that was made after all gets codes with `part fitted` or `part replace`";
+                return Err(Refusal::OutOfOrder { what, hint }.into());
+            }
+            let Some((code, issued_at, parts)) = issued else {
                 let (licence, model) = (self.issuer.licence.clone(), run.model.clone());
                 return Err(
                     Refusal::KnownFirearm(FirearmKey { licence, model, serial: serial.clone() }).into()

@@ -17,6 +17,9 @@ use crate::error::{BooksError, Refusal};
 use crate::folder::READ_ONLY;
 use crate::store::RecordRow;
 
+/// Entries behind the last one that took effect that are looked at: acts cut off by crashes, a handful at most.
+const MOST_LOOSE: u64 = 4_096;
+
 /// How often a log that another process holds is asked again, and how long the writer waits each time.
 const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
@@ -89,9 +92,25 @@ impl Ledger {
         ))
     }
 
-    /// Takes the log's lock, so that no other process writes until these books are closed.
-    pub(crate) fn hold(&mut self) -> Result<(), BooksError> {
-        self.writable().map(drop)
+    /// Takes the log's lock, so that no other process writes until these books are closed; tells whether it was not held before.
+    pub(crate) fn hold(&mut self) -> Result<bool, BooksError> {
+        let new = self.log.is_none();
+        self.writable().map(|_| new)
+    }
+
+    /// The first entries from a place on.
+    pub(crate) fn from(&mut self, place: u64) -> Result<Vec<Commitment>, BooksError> {
+        let size = self.writable()?.size();
+        let store = FolderStore::read_only(&self.folder);
+        let tree = Tree::new(&store, size);
+        let entry = |index| {
+            let bytes = tree.entry(index).map_err(|error| BooksError::Log(Box::new(error)))?;
+            let bytes = <[u8; 32]>::try_from(bytes.as_slice());
+            bytes
+                .map(Commitment::from_bytes)
+                .map_err(|_| BooksError::damaged(format!("log entry {index} is no commitment")))
+        };
+        (place..size.min(place + MOST_LOOSE)).map(entry).collect()
     }
 
     /// Gives the log's lock back; the next act takes it again.

@@ -311,7 +311,7 @@ impl Books {
             );
             return refuse(what, "check the days");
         }
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.writing().await?;
         let own = self.keys.own()?.signing.verifier().public_bytes();
         let public = new.key.public_bytes();
         let known = self.party_keys().await?;
@@ -346,7 +346,7 @@ impl Books {
         by: &Person,
         now: Timestamp,
     ) -> Result<(), BooksError> {
-        let mut ledger = self.ledger.lock().await;
+        let mut ledger = self.writing().await?;
         let known = self.party_keys().await?;
         match known.iter().find(|one| one.key.key == *key) {
             None => return refuse(format!("{} is not registered", short(key)), "see `part key list`"),
@@ -384,8 +384,7 @@ impl Books {
         by: &Person,
         now: Timestamp,
     ) -> Result<Vec<EntryNumber>, BooksError> {
-        let mut ledger = self.ledger.lock().await;
-        ledger.hold()?;
+        let mut ledger = self.writing().await?;
         let mut rehearsal = self.store.write().await?;
         let key = verified(&self.issuer.origin, &mut rehearsal, signed, now).await?;
         let entry = |event| NewEntry {

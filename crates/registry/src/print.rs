@@ -19,6 +19,7 @@ use crate::event::{Entry, EntryNumber, Event, Loss, Recipient, Source, View};
 use crate::firearm::{Description, Firearm, FirearmKey, Licensee};
 use crate::ledger;
 use crate::names::Person;
+use crate::order::in_order;
 use crate::store::Session;
 
 /// Firearms read at a time.
@@ -185,11 +186,13 @@ fn too_long() -> Refusal {
 
 /// The lines of one firearm in a view.
 fn lines_of(view: View, history: &History) -> Vec<BookLine> {
-    let mut shown = view.of(&history.entries);
-    // Entries of other licensees arrive late; what corrects others stands behind them, in the order written.
+    // Entries of other licensees arrive late, and those of one day in any order; what corrects others stands behind them, in the order
+    // written.
     let corrects = |entry: &Entry| view == View::Both && entry.corrects.is_some();
-    let day = |entry: &Entry| if corrects(entry) { (true, Date::MIN) } else { (false, entry.on) };
-    shown.sort_by_key(|entry| (day(entry), entry.number));
+    let (mut later, shown): (Vec<_>, Vec<_>) =
+        view.of(&history.entries).into_iter().partition(|entry| corrects(entry));
+    later.sort_by_key(|entry| entry.number);
+    let shown = in_order(shown).into_iter().chain(later);
     let firearm = if view == View::Corrected { &history.firearm } else { &history.recorded_as };
     let mut lines: Vec<BookLine> = Vec::new();
     for entry in shown {
@@ -204,7 +207,14 @@ fn lines_of(view: View, history: &History) -> Vec<BookLine> {
         if corrects(entry) {
             lines.push(correction(blank(), entry));
         } else if let Some(side) = acquired(entry) {
-            lines.push(BookLine { acquired: Some(side), ..blank() });
+            // Received and let go on one day is one stay, whichever was written first.
+            let that_day = |line: &&mut BookLine| {
+                line.begun_on == entry.on && line.acquired.is_none() && line.holder.is(entry.event.holder())
+            };
+            match lines.iter_mut().rev().find(that_day) {
+                Some(line) => line.acquired = Some(side),
+                None => lines.push(BookLine { acquired: Some(side), ..blank() }),
+            }
         } else if let Some(side) = disposed(entry) {
             let open = |line: &&mut BookLine| line.holder.is(entry.event.holder()) && line.disposed.is_none();
             match lines.iter_mut().rev().find(open) {

@@ -51,8 +51,7 @@ pub(crate) fn check(entries: &[Standing<'_>], event: &Event, on: Date) -> Result
             return Err(out_of_order(what, "correct that entry instead of adding another"));
         }
         if on < made.on {
-            let what = format!("{} on {on} lies before it was {kind} on {}", event.kind(), made.on);
-            return Err(out_of_order(what, "check the date, or correct the earlier entry"));
+            return Err(before_making(event, on, made));
         }
     }
     if let Some(before) = entries.iter().find(|entry| entry.on == on && same(entry.event, event)) {
@@ -71,6 +70,43 @@ pub(crate) fn check(entries: &[Standing<'_>], event: &Event, on: Date) -> Result
         Some(new) => Err(new),
         None => Ok(()),
     }
+}
+
+/// Says whether an entry that stands can move to another day: nothing that comes behind it may then contradict it. A correction of
+/// what happened may leave later entries to be corrected after it; one of the day can be made in an order in which none is.
+///
+/// # Errors
+/// [`Refusal::OutOfOrder`] names the first entry that would.
+pub(crate) fn can_move(entries: &[Standing<'_>], number: EntryNumber, on: Date) -> Result<(), Refusal> {
+    let before = misfits(entries.to_vec());
+    let mut moved = entries.to_vec();
+    moved.iter_mut().filter(|entry| entry.number == number).for_each(|entry| entry.on = on);
+    let after = misfits(moved);
+    let new = after.iter().find(|(one, _)| !before.iter().any(|(known, _)| known == one));
+    let Some((contradicts, why)) = new else { return Ok(()) };
+    let what =
+        format!("with entry {number} on {on} entry {contradicts} contradicts the book: {}", why.what());
+    Err(out_of_order(what, "check the day, or correct that entry first"))
+}
+
+/// The entries that contradict what stands before them.
+pub(crate) fn misfits(entries: Vec<Standing<'_>>) -> Vec<(EntryNumber, Refusal)> {
+    let made = entries.iter().find(|entry| is_beginning(entry.event)).copied();
+    let mut state = State::default();
+    let mut found = Vec::new();
+    for entry in in_order(entries) {
+        let fits = match made.filter(|made| entry.on < made.on) {
+            Some(made) => Err(before_making(entry.event, entry.on, &made)),
+            None => Ok(()),
+        };
+        found.extend(fits.and(state.take(entry.event, entry.on)).err().map(|why| (entry.number, why)));
+    }
+    found
+}
+
+fn before_making(event: &Event, on: Date, made: &Standing<'_>) -> Refusal {
+    let what = format!("{} on {on} lies before it was {} on {}", event.kind(), made.event.kind(), made.on);
+    out_of_order(what, "check the date, or correct the earlier entry")
 }
 
 /// The first year of a bound book: firearms older than this have no serial numbers, and a day before it is a slip.
@@ -289,13 +325,17 @@ impl<'e> State<'e> {
             }
             Event::Destroyed { holder, .. } => {
                 self.not_missing()?;
-                if let Place::With(other) = self.place
-                    && self.moved
-                    && !other.is(holder)
-                {
-                    return Err(not_the_holder(holder, other, on));
+                match &self.place {
+                    Place::With(other) if self.moved && !other.is(holder) => {
+                        return Err(not_the_holder(holder, other, on));
+                    }
+                    Place::Gone(gone, day) => {
+                        let what =
+                            format!("{holder} cannot have destroyed it on {on}: it was {gone} on {day}");
+                        return Err(out_of_order(what, "enter first how it came back"));
+                    }
+                    _ => self.destroyed = Some(on),
                 }
-                self.destroyed = Some(on);
             }
             Event::PartFitted { by, .. } | Event::PartRemoved { by, .. } => {
                 if let Place::With(other) = self.place

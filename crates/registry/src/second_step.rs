@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::books::Books;
-use crate::chain::{ChainEnd, RetailSale};
+use crate::chain::{Chain, ChainEnd, RetailSale};
 use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::names::Person;
@@ -116,18 +116,18 @@ fn is_same_firearm(told: &Value, traced: &Traced) -> bool {
         && firearm["licence"] == key.licence.as_str()
         && firearm["model"] == key.model.as_str()
         && firearm["serial"] == key.serial.as_str()
-        && is_same_sale(&told["chain"]["end"], &traced.chain.end)
+        && is_same_sale(&told["chain"], &traced.chain)
 }
 
-/// Whether the chain ends at the sale that was told, and approved; the reference of another must be asked for by itself.
-fn is_same_sale(told: &Value, now: &ChainEnd) -> bool {
-    match now {
-        ChainEnd::RetailSale(sale) => {
-            let RetailSale { dealer, on, .. } = sale;
-            told["end"] == "retail-sale"
-                && told["dealer"]["licence"] == dealer.licence.as_str()
-                && told["on"] == json!(on)
-        }
-        _ => told["end"] != "retail-sale",
+/// Whether the chain ends at the sale that was told, and approved, or tells the reference of it where the buyer lost the firearm since; the
+/// reference of another must be asked for by itself.
+fn is_same_sale(told: &Value, now: &Chain) -> bool {
+    let same = |told: &Value, sale: &RetailSale| {
+        told["dealer"]["licence"] == sale.dealer.licence.as_str() && told["on"] == json!(sale.on)
+    };
+    match (&now.end, &now.first_sale) {
+        (ChainEnd::RetailSale(sale), _) => told["end"]["end"] == "retail-sale" && same(&told["end"], sale),
+        (_, Some(sale)) if sale.form_4473.is_some() && !same(&told["first_sale"], sale) => false,
+        _ => told["end"]["end"] != "retail-sale",
     }
 }

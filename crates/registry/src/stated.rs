@@ -3,6 +3,8 @@
 //!
 //! A later word of the same licensee corrects its earlier one by a new entry; both stay.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -10,12 +12,13 @@ use serde_json::json;
 
 use crate::books::{Books, Entered, history};
 use crate::chain::{Chain, ChainEnd, chain};
+use crate::closing::{closings, was_open};
 use crate::encode;
 use crate::entries::{Correction, NewEntry, entry_row, not_in_the_future};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
 use crate::firearm::{FirearmKey, Licensee};
-use crate::names::{Person, Reason};
+use crate::names::{LicenceNumber, Person, Reason};
 use crate::rules;
 use crate::store::persistently;
 
@@ -90,13 +93,13 @@ impl Books {
     /// [`Refusal::OutOfOrder`] when it contradicts the book, as with [`Books::record`], and when the licensee is not in the
     /// chain or had the firearm only later; [`Refusal::UnknownFirearm`].
     pub async fn state(&self, word: &OwnWord, now: Timestamp) -> Result<Option<EntryNumber>, BooksError> {
-        let mut ledger = self.ledger.lock().await;
-        ledger.hold()?;
+        let mut ledger = self.writing().await?;
         let entries = self.entries_of(&word.firearm).await?;
         if let Some(number) = entered_before(&entries, word) {
             return Ok(Some(number));
         }
-        let Some(change) = plan(&entries, word, now)? else { return Ok(None) };
+        let closings = closings(&mut self.store.read().await?).await?;
+        let Some(change) = plan(&entries, &closings, word, now)? else { return Ok(None) };
         let (kind, body) = change.record(word)?;
         let entered = self.enter(&mut ledger, kind, &body, now).await?;
         persistently!(self.put_stated(&entered, (&change, word), now)).map(Some)
@@ -109,7 +112,7 @@ impl Books {
     pub async fn may_state(&self, word: &OwnWord, now: Timestamp) -> Result<(), BooksError> {
         let entries = self.entries_of(&word.firearm).await?;
         if entered_before(&entries, word).is_none() {
-            plan(&entries, word, now)?;
+            plan(&entries, &closings(&mut self.store.read().await?).await?, word, now)?;
         }
         Ok(())
     }
@@ -192,7 +195,12 @@ fn entered_before(entries: &[Entry], word: &OwnWord) -> Option<EntryNumber> {
 }
 
 /// What a word changes, if the book admits it; nothing where there is nothing to enter.
-fn plan(entries: &[Entry], word: &OwnWord, now: Timestamp) -> Result<Option<Change>, Refusal> {
+fn plan(
+    entries: &[Entry],
+    closings: &HashMap<LicenceNumber, Date>,
+    word: &OwnWord,
+    now: Timestamp,
+) -> Result<Option<Change>, Refusal> {
     if entries.iter().filter(|entry| entry.stated.is_some()).count() >= MOST {
         let what = format!("its dealers have stated {MOST} entries, the most that one firearm has here");
         return Err(out_of_order(what, "have the issuer's registrar correct what is wrong"));
@@ -229,6 +237,7 @@ fn plan(entries: &[Entry], word: &OwnWord, now: Timestamp) -> Result<Option<Chan
                 return Err(out_of_order(what, "nothing has to be done"));
             }
             rules::plausible(event, *on)?;
+            was_open(closings, event, *on)?;
             let standing: Vec<_> = rest.iter().copied().map(rules::Standing::from).collect();
             rules::check(&standing, event, *on)?;
             Ok(Some(Change { replaces, event: event.clone(), on: *on, void: false }))

@@ -189,7 +189,8 @@ impl Books {
                 return Err(BooksError::folder("cannot write", taken, error));
             }
         }
-        let mut ledger = self.ledger.lock().await;
+        // From before the copy until the hand-over is entered nobody else writes: what came between would be in no bundle.
+        let mut ledger = self.writing().await?;
         let snapshot = Removed(self.root.join(".hand-over.sqlite"));
         let _ = fs::remove_file(&snapshot.0);
         self.store.snapshot(&snapshot.0, now.as_microsecond()).await?;

@@ -181,9 +181,14 @@ impl Traced {
         if self.firearm.description.kind != FirearmKind::Ammunition {
             return self.code.to_string();
         }
-        let word: Vec<u8> = self.code.symbols().iter().map(|symbol| symbol.value()).collect();
-        Scheme::round_1().text(&word)
+        marked_code(&Scheme::round_1(), self.code)
     }
+}
+
+/// A code as it stands on marks of a scheme.
+pub(crate) fn marked_code(scheme: &Scheme, code: Code) -> String {
+    let word: Vec<u8> = code.symbols().iter().map(|symbol| symbol.value()).collect();
+    scheme.text(&word)
 }
 
 /// Where a marked part was on the day of recovery, or is now when no day was given.

@@ -12,8 +12,9 @@ use transparency::VerifierKey;
 use crate::access::Access;
 use crate::app::ServeError;
 use crate::config::{ConfigError, Node, NodeRole};
+use crate::federation::FishingRules;
 use crate::ledger::{Ledger, LedgerError, Seen, over};
-use crate::roles::{Cosigned, DirectoryHolder, StartError, Watched};
+use crate::roles::{Cosigned, DirectoryHolder, Held, Memory, StartError, Watched};
 
 /// Erases the records of every month before a day, the first of a month, at an issuer's or an agency's node that is stopped. What
 /// time it is the witnesses say: they are asked to cosign the log first, and where they are away their word of the last day counts.
@@ -42,6 +43,13 @@ pub async fn erase_records(
     access.reconcile(&ledger, now).await?;
     // What the log says of the accounts must outlive the act that said it.
     access.carry_over(&ledger, plan.entries, now).await?;
+    // And what waits for somebody, and the public counts, the records that say so.
+    match node.config.role {
+        NodeRole::Issuer => {
+            Memory::open(&ledger, FishingRules::default(), now)?.keep(&ledger, true, now).await?;
+        }
+        _ => Held::open(&ledger)?.keep(&ledger, ledger.end(), now).await?,
+    }
     let missing = plan.missing.iter().map(|range| range.end - range.start).sum();
     let entries = plan.entries;
     ledger.erase(plan, by, now).await?;

@@ -34,7 +34,7 @@ pub(crate) use self::erasure::over;
 use self::index::Index;
 pub use self::index::Key;
 pub(crate) use self::index::Place;
-pub(crate) use self::kept::Kept;
+pub(crate) use self::kept::{Kept, Recalled};
 use self::witnessed::Judge;
 pub(crate) use self::witnessed::{Seen, Timed, keep};
 use self::writer::Writer;
@@ -136,8 +136,8 @@ pub(crate) struct LogState {
     longer: Arc<AtomicU64>,
     /// Whether a quorum of witnesses has cosigned it since this process began.
     heard: Arc<AtomicBool>,
-    /// Whether every entry had its record when the log was opened, but for those that an act erased.
-    complete: bool,
+    /// Whether every entry had its record when the log was opened, but for those that an act erased, and none that was read was altered.
+    complete: Arc<AtomicBool>,
 }
 
 impl LogState {
@@ -146,9 +146,15 @@ impl LogState {
         self.well.load(Ordering::Relaxed) && self.longer.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether no record was missing when the log was opened.
+    /// Whether no record was missing when the log was opened, and none of those read then was altered.
     pub(crate) fn is_complete(&self) -> bool {
-        self.complete
+        self.complete.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a record is not what the log vouches for.
+    fn records_fail(&self, entry: u64) {
+        tracing::error!(entry, "a record is not what the log vouches for: it was altered");
+        self.complete.store(false, Ordering::Relaxed);
     }
 
     /// Remembers that a quorum of witnesses knows the log as it is here.
@@ -223,6 +229,7 @@ impl Ledger {
         if let Some(entry) = lost {
             tracing::error!(entry, "records are missing that no act erased: they were lost, or taken away");
         }
+        let complete = Arc::new(AtomicBool::new(lost.is_none()));
         let (index, end) = (Arc::new(index), Arc::new(Mutex::new(end)));
         let (jobs, incoming) = mpsc::sync_channel(QUEUE);
         let (published, checkpoint) = watch::channel(log.checkpoint().clone());
@@ -237,7 +244,7 @@ impl Ledger {
             index,
             end,
             checkpoint,
-            state: LogState { well, longer: Arc::default(), heard: Arc::default(), complete: lost.is_none() },
+            state: LogState { well, longer: Arc::default(), heard: Arc::default(), complete },
             thread,
         })
     }
@@ -382,18 +389,6 @@ impl Ledger {
     /// Behind the last record that stands. What happens between this and the next act is for the caller to prevent.
     pub(crate) fn end(&self) -> Place {
         *self.end.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Every record from a place on, oldest first.
-    ///
-    /// # Errors
-    /// [`LedgerError::Failed`] when a file cannot be read.
-    pub(crate) fn since(&self, place: Place, mut take: impl FnMut(Stored)) -> Result<(), LedgerError> {
-        let each = |_, line: &[u8]| {
-            records::stored(line).into_iter().for_each(&mut take);
-            Ok(true)
-        };
-        records::scan(&self.folder, place, each).map_err(failed)
     }
 
     /// Every record that the files hold, oldest first.

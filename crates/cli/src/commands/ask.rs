@@ -119,7 +119,7 @@ async fn by_itself(folder: &Path, arguments: &Trace, question: &Question) -> Res
             "warning: the proofs that a court will ask for are not here yet; the agency's node fetches them when it runs",
         );
     }
-    agency.rest();
+    agency.rest().await;
     Ok(answers.iter().map(answer_json).collect())
 }
 

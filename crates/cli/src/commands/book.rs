@@ -145,6 +145,11 @@ pub(crate) fn correct(arguments: &Correct) -> Result<Exit, Failure> {
         let correction = Correction { firearm, entry, becomes, description, reason };
         let number =
             books.correct(&correction, &arguments.books.by, Timestamp::now()).await.map_err(failure)?;
+        for (left, why) in books.contradictions(&correction.firearm).await.map_err(failure)? {
+            files::remark(format!(
+                "entry {left} contradicts what stands before it: {why}; correct it as well"
+            ));
+        }
         books.close().await;
         entered(&arguments.books, number)
     })

@@ -109,6 +109,12 @@ impl Described {
         let calibre = self.calibre.clone().ok_or_else(|| {
             Exit::BadInput.because("a description needs the calibre\nhint: give --calibre as well")
         })?;
+        if self.manufacturer.is_none() && firearm.licence != books.issuer().licence {
+            return Err(Exit::BadInput.because(format!(
+                "it was marked under licence {}, which is not this issuer's, and nobody says who made it\nhint: give --manufacturer",
+                firearm.licence
+            )));
+        }
         Ok(Some(Description {
             manufacturer: self.manufacturer.clone().unwrap_or_else(|| books.issuer().name),
             importer: self.importer.clone(),

@@ -175,7 +175,9 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
     match &arguments.what {
         What::Init(init) => wait(make(init)),
         What::AddPrefix(add) => wait(async {
-            open(&add.dir).await?.open_block(add.prefix, Timestamp::now()).await.map_err(failure)?;
+            let books = open(&add.dir).await?;
+            books.open_block(add.prefix, Timestamp::now()).await.map_err(failure)?;
+            books.close().await;
             Ok(Exit::Done)
         }),
         What::Show(show) => wait(blocks(show)),

@@ -216,6 +216,8 @@ async fn replace(own: &Own) -> Result<Exit, Failure> {
     let (firearm, on, now) = (own.firearm.key(&books), day(own.on), Timestamp::now());
     let by = &own.books.by;
     if let Some(code) = own.code {
+        // Nothing is taken out before it is clear that the new one can be put in.
+        books.may_replace((own.part, code), (&firearm, on), now).await.map_err(failure)?;
         let event = Event::PartRemoved { by: own.holder.licensee(&books), part: own.part, code };
         let new = NewEntry { firearm: firearm.clone(), event, on, description: None };
         books.record(&new, by, now).await.map_err(failure)?;

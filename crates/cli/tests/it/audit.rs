@@ -290,7 +290,7 @@ fn evidence_is_packed_by_its_number() {
     assert_eq!(shell(&issue).0, 0);
     for place in ["k7", "k7/log"] {
         let (exit, text) =
-            shell(&["audit", "bundle", place, "--entry", "0", "--entry", "1", "-o", "evidence"]);
+            shell(&["audit", "bundle", place, "--entry", "0", "--entry", "2", "-o", "evidence"]);
         assert_eq!(exit, 0, "{text}");
         let (exit, text) = shell(&["audit", "verify", "evidence", "--key", "k7/keys/log.pub"]);
         assert_eq!(exit, 0, "{text}");
@@ -303,8 +303,8 @@ fn evidence_is_packed_by_its_number() {
         );
         fs::remove_file(folder.path().join("evidence")).unwrap();
     }
-    let (exit, text) = shell(&["audit", "bundle", "k7", "--entry", "2", "-o", "evidence"]);
-    assert!(exit == 2 && text.contains("entry 2 has no record here"), "{text}");
+    let (exit, text) = shell(&["audit", "bundle", "k7", "--entry", "4", "-o", "evidence"]);
+    assert!(exit == 2 && text.contains("entry 4 has no record here"), "{text}");
     // A log without anything beside it does not know what was entered.
     fs::rename(folder.path().join("k7/log"), folder.path().join("log")).unwrap();
     let (exit, text) = shell(&["audit", "bundle", "log", "--entry", "0", "-o", "evidence"]);

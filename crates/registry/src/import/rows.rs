@@ -14,6 +14,7 @@ use crate::entries::NewEntry;
 use crate::error::BooksError;
 use crate::event::{Event, Loss, Recipient, Source};
 use crate::firearm::{Description, FirearmKey, FirearmKind, Licensee};
+use crate::names::LicenceNumber;
 
 /// A field by its name, found when the program is compiled.
 macro_rules! field {
@@ -290,7 +291,15 @@ impl<R: Read> Rows<R> {
         if self.cell(field!("calibre"))?.is_empty() {
             return Ok(None);
         }
-        let manufacturer = self.optional(field!("manufacturer"))?.unwrap_or_else(|| self.issuer.name.clone());
+        let marked_by = self.optional::<LicenceNumber>(field!("licence"))?;
+        let manufacturer = match self.optional(field!("manufacturer"))? {
+            Some(manufacturer) => manufacturer,
+            // Who marked it made it or brought it in, and that was not these books' issuer.
+            None if marked_by.is_some_and(|licence| licence != self.issuer.licence) => {
+                return Err("manufacturer is missing, and the licence is not this issuer's".to_owned());
+            }
+            None => self.issuer.name.clone(),
+        };
         let importer = self.optional(field!("importer"))?;
         let kind = self.optional::<FirearmKind>(field!("type"))?.ok_or("type is missing")?;
         let (calibre, country) = (self.needed(field!("calibre"))?, self.needed(field!("country"))?);

@@ -361,7 +361,7 @@ session_calls! {
     "read a log index": log_index(record: i64) -> Option<i64>;
     "read the records": records(after: i64, limit: i64) -> Vec<RecordRow>;
     "read a record": record_at(log_index: i64) -> Option<RecordRow>;
-    "erase records": erase_records(before: i64) -> u64;
+    "erase records": erase_records(first: i64, last: i64) -> u64;
     "write a licensee": party(licence: &str, name: &str) -> i64;
     "write a model": line(licence: &str, model: &str) -> i64;
     "find a model": find_line(licence: &str, model: &str) -> Option<i64>;
@@ -381,6 +381,7 @@ session_calls! {
     "find serial numbers": known_firearms(keys: &[(i64, Arc<str>)]) -> Vec<KnownFirearm>;
     "read a firearm": firearm(firearm: i64) -> Option<StoredFirearm>;
     "read a page of firearms": firearm_page(after: i64, limit: i64) -> Vec<(i64, StoredFirearm)>;
+    "look for a withdrawn making": was_withdrawn(line: i64, serial: &str) -> bool;
     "find the code of a serial number": issued_to_serial(line: i64, serial: &str) -> Option<(i64, i64, i64)>;
     "look a code up": code(code: i64) -> Option<StoredCode>;
     "read the entries of a firearm": entries_of_firearm(firearm: i64) -> Vec<StoredEntry>;

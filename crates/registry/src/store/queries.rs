@@ -148,10 +148,10 @@ fn record(row: &Row) -> Done<RecordRow> {
     })
 }
 
-/// Takes salt and text out of questions and answers; the rows stay.
-pub(crate) async fn erase_records(conn: &mut Connection, before: i64) -> Done<u64> {
+/// Takes salt and text out of questions and answers of a run of records; the rows stay.
+pub(crate) async fn erase_records(conn: &mut Connection, first: i64, last: i64) -> Done<u64> {
     let nothing: &[u8] = &[];
-    let query = sqlx::query::<Db>(sql::ERASE_RECORDS).bind(nothing).bind(before);
+    let query = sqlx::query::<Db>(sql::ERASE_RECORDS).bind(nothing).bind(first).bind(last);
     Ok(query.execute(&mut *conn).await?.rows_affected())
 }
 
@@ -331,6 +331,12 @@ pub(crate) async fn firearm_page(
         Ok((row.try_get(0)?, StoredFirearm { key, description: row.try_get(4)? }))
     };
     rows.iter().map(stored).collect()
+}
+
+/// Whether nothing that stands brings a firearm into the books any more.
+pub(crate) async fn was_withdrawn(conn: &mut Connection, line: i64, serial: &str) -> Done<bool> {
+    let query = sqlx::query::<Db>(sql::WITHDRAWN).bind(line).bind(serial);
+    Ok(query.fetch_one(&mut *conn).await?.try_get::<i64, _>(0)? > 0)
 }
 
 /// The code that was issued when the firearm was made, when that was, and on which parts it stands.

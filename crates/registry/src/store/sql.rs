@@ -65,7 +65,7 @@ pub(super) const RECORD_AT: &str = "SELECT r.record_id, r.kind, r.recorded_at, r
 pub(super) const SETTLE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 /// The one statement that takes words out of the books: questions and answers whose time is over.
 pub(super) const ERASE_RECORDS: &str = "UPDATE record SET salt = $1, body = ''
-    WHERE kind IN ('trace', 'answer') AND recorded_at < $2 AND body <> ''";
+    WHERE kind IN ('trace', 'answer') AND record_id >= $2 AND record_id <= $3 AND body <> ''";
 
 pub(super) const FIND_PARTY: &str = "SELECT party_id FROM party WHERE licence = $1 AND name = $2";
 pub(super) const PUT_PARTY: &str = "INSERT INTO party (party_id, licence, name) VALUES ($1, $2, $3)";
@@ -119,6 +119,11 @@ pub(super) const ISSUED_TO_SERIAL: &str = "SELECT e.code, e.recorded_at, c.parts
     FROM firearm f JOIN entry e ON e.firearm_id = f.firearm_id AND e.kind = 'manufactured'
     JOIN code c ON c.code = e.code
     WHERE f.line_id = $1 AND f.serial = $2 AND e.code IS NOT NULL";
+/// Whether the entry with which a serial number got its code was withdrawn, with whatever corrected it meanwhile.
+pub(super) const WITHDRAWN: &str = "SELECT COUNT(*) FROM firearm f JOIN entry v ON v.firearm_id = f.firearm_id AND v.void = 1
+    WHERE f.line_id = $1 AND f.serial = $2 AND NOT EXISTS (SELECT 1 FROM entry b WHERE b.firearm_id = f.firearm_id
+    AND b.kind IN ('manufactured', 'imported', 'acquired') AND b.void = 0
+    AND NOT EXISTS (SELECT 1 FROM entry c WHERE c.corrects = b.entry_id))";
 pub(super) const CODE: &str = "SELECT parts, firearm_id, record_id, issued_at FROM code WHERE code = $1";
 
 pub(super) const ENTRIES_OF_FIREARM: &str =

@@ -36,6 +36,14 @@ async fn a_box_of_ammunition_is_traced_to_its_sale() {
     assert!(text.contains("sale record T-0815 of 2024-04-01"), "{text}");
     let registry::TraceOutcome::Found(traced) = second.outcome else { panic!() };
     assert_eq!(traced.parts[0].part, Part::Round);
+    // So is what is certified.
+    let key = place.key("BOX0001");
+    let note =
+        place.books.certificate(&key, &"clerk".parse().unwrap(), now()).await.unwrap().note.to_string();
+    assert!(
+        note.contains("scheme: round-1") && note.contains(&format!("round: {on_rounds}, issued")),
+        "{note}"
+    );
 }
 
 #[tokio::test]

@@ -289,6 +289,41 @@ async fn a_record_that_is_blanked_without_an_act_shows() {
     }
 }
 
+/// An act of erasure is no licence for whatever is emptied beside it: it names its records, and takes none that was dated back.
+#[tokio::test]
+async fn only_what_an_act_of_erasure_names_was_erased() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&run("AB0001", 1)).await[0].code;
+    place.books.trace(&crate::outage::question(code), now()).await.unwrap();
+    place.registered(&dealer()).await;
+    let (by, reason) = ("operator".parse().unwrap(), "stolen with the van".parse().unwrap());
+    let key = place::bench(&dealer());
+    place.books.revoke_key(key.verifier(), &reason, &by, now()).await.unwrap();
+    let file = place.folder.path().join("books.sqlite");
+    let pool = SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    let run = async |text: &str| {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text.to_owned())).execute(&pool).await.unwrap();
+    };
+    let early = "2020-01-01T00:00:00Z".parse().unwrap();
+    // Dated back before the act, it is not what the log vouches for, and stays.
+    run("UPDATE record SET recorded_at = 1500000000000000 WHERE record_id = 3").await;
+    assert_eq!(place.books.erase(early, &by, (now(), None)).await.unwrap(), 0);
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.faults.iter().any(|fault| fault.contains("kind or time of record 3")), "{found:?}");
+    // Emptied behind the act, with a time at which it would have been due.
+    run("UPDATE record SET salt = X'', body = '' WHERE record_id IN (3, 4);
+        UPDATE record SET recorded_at = 1500000000000000 WHERE record_id = 4")
+    .await;
+    let found = place.books.reconcile().await.unwrap();
+    assert!(!found.agrees() && found.altered == [3, 4] && found.erased == 0, "{found:?}");
+    // Whatever it was, as a question that went long ago.
+    run("DELETE FROM revocation;
+        UPDATE record SET kind = 'trace', salt = X'', body = '', recorded_at = 1500000000000000 WHERE record_id = 6")
+    .await;
+    let found = place.books.reconcile().await.unwrap();
+    assert_eq!(found.altered, [3, 4, 6], "{found:?}");
+}
+
 #[tokio::test]
 async fn a_copy_that_does_not_agree_cannot_be_used() {
     let place = Place::sqlite().await.unwrap();
@@ -380,4 +415,99 @@ async fn a_transaction_given_up_is_tried_again_within_bounds() {
     place.record("AB0002", ship, "2024-02-01").await.unwrap();
     let found = place.books.reconcile().await.unwrap();
     assert!(found.agrees() && found.without_effect.len() == 1, "{found:?}");
+}
+
+/// Records that are altered together with what the log's files say of them, without any key.
+#[tokio::test]
+async fn a_record_altered_in_tables_and_tiles_shows() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&run("AB0001", 1)).await[0].code;
+    place.books.trace(&crate::outage::question(code), now()).await.unwrap();
+    let pool = SqlitePool::connect(&format!("sqlite:{}", place.folder.path().join("books.sqlite").display()))
+        .await
+        .unwrap();
+    let (salt, body): (Vec<u8>, String) =
+        sqlx::query_as("SELECT salt, body FROM record WHERE record_id = 3").fetch_one(&pool).await.unwrap();
+    let altered = body.replace("det. ", "dot. ");
+    assert_ne!(altered, body);
+    sqlx::query("UPDATE record SET body = $1 WHERE record_id = 3")
+        .bind(&altered)
+        .execute(&pool)
+        .await
+        .unwrap();
+    assert_eq!(place.books.reconcile().await.unwrap().altered, [3]);
+    let salt = transparency::Salt::from_bytes(salt.try_into().unwrap());
+    let of = |text: &str| transparency::Commitment::new(&salt, text.as_bytes());
+    let entries = place.folder.path().join("log/tile/entries");
+    for file in std::fs::read_dir(entries.join("000.p")).unwrap().map(|file| file.unwrap().path()) {
+        let mut bytes = std::fs::read(&file).unwrap();
+        // Files of when the log was shorter do not reach so far.
+        if let Some(at) = bytes.windows(32).position(|part| part == of(&body).as_bytes()) {
+            bytes[at..at + 32].copy_from_slice(of(&altered).as_bytes());
+            std::fs::write(&file, bytes).unwrap();
+        }
+    }
+    let found = place.books.reconcile().await.unwrap();
+    assert!(!found.agrees() && found.altered.is_empty(), "{found:?}");
+    assert!(
+        found.faults.iter().any(|fault| fault.contains("not those that its checkpoint was signed for")),
+        "{found:?}"
+    );
+}
+
+/// A record as the first programs wrote them, entered today with the log's own key, does not end the comparison.
+#[tokio::test]
+async fn a_record_of_the_old_kind_cannot_be_added() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("AB0001", 1)).await;
+    place.ship_and_sell("AB0001").await;
+    place.books.let_go().await;
+    let pool = SqlitePool::connect(&format!("sqlite:{}", place.folder.path().join("books.sqlite").display()))
+        .await
+        .unwrap();
+    let key = std::fs::read_to_string(place.folder.path().join("keys/log.key")).unwrap();
+    let store = transparency::FolderStore::open(&place.folder.path().join("log")).unwrap();
+    let mut log = transparency::Log::open(store, key.trim().parse().unwrap()).unwrap();
+    for (number, body) in [
+        (7, r#"{"by":"clerk"}"#),
+        (8, r#"{"act":{"after":7,"at":"2026-01-15T12:00:00Z","kind":"import"},"by":"clerk"}"#),
+    ] {
+        let salt = transparency::Salt::from_bytes([number; 32]);
+        let places = log.append_batch(&[transparency::Commitment::new(&salt, body.as_bytes())]).unwrap();
+        let text = format!(
+            "INSERT INTO record (record_id, kind, recorded_at, salt, body) VALUES ({number}, 'import', {}, X'{}', '{body}');
+            INSERT INTO logged (record_id, log_index) VALUES ({number}, {}); UPDATE counter SET next = {number} WHERE name = 'record'",
+            now().as_microsecond(),
+            hex::encode(salt.as_bytes()),
+            places.start
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&pool).await.unwrap();
+        let found = place.books.reconcile().await.unwrap();
+        let said = format!("record {number} does not say");
+        assert!(found.faults.iter().any(|fault| fault.starts_with(&said)), "{found:?}");
+    }
+}
+
+/// A question that a crash cut off is erased with the others, and its place in the log is explained all the same.
+#[tokio::test]
+async fn a_question_that_was_cut_off_can_be_erased() {
+    let place = Place::sqlite().await.unwrap();
+    let code = place.issue(&run("AB0001", 1)).await[0].code;
+    let question = crate::outage::question(code);
+    place.books.trace(&question, now()).await.unwrap();
+    let pool = SqlitePool::connect(&format!("sqlite:{}", place.folder.path().join("books.sqlite").display()))
+        .await
+        .unwrap();
+    sqlx::query("DELETE FROM logged WHERE record_id = 4").execute(&pool).await.unwrap();
+    assert_eq!(place.books.reconcile().await.unwrap().without_effect, [4]);
+    pass(&place, 0..732).await;
+    let by = "operator".parse().unwrap();
+    assert_eq!(place.books.erase(day(366), &by, (day(732), None)).await.unwrap(), 2);
+    let found = place.books.reconcile().await.unwrap();
+    assert!(found.agrees() && found.without_effect == [4], "{found:?}");
+    let copy = place.folder.path().join("copy");
+    place.books.backup(&copy, &by, day(732)).await.unwrap();
+    let (target, database) = (place.folder.path().join("again"), Database::Embedded);
+    let options = Restore { database: &database, latest: true, by: &by };
+    restore(&copy, &target, &options, day(732)).await.unwrap();
 }

@@ -204,9 +204,9 @@ async fn older_books_put_back_issue_nothing() {
     copy_all(aside.path(), &folder);
     let older = Books::open(&folder, now()).await.unwrap();
     let refused = older.issue(&run("AB0003", 1), &by, now(), |_| ()).await.unwrap_err().to_string();
-    assert!(refused.contains("witnesses cosigned 3 entries of the books' log, and it holds 2"), "{refused}");
+    assert!(refused.contains("witnesses cosigned 5 entries of the books' log, and it holds 3"), "{refused}");
     let found = older.reconcile().await.unwrap();
-    assert!(!found.agrees() && found.faults[0].contains("witnesses cosigned 3 entries"), "{found:?}");
+    assert!(!found.agrees() && found.faults[0].contains("witnesses cosigned 5 entries"), "{found:?}");
     older.close().await;
     // Another history of the same length is none of theirs.
     std::fs::remove_dir_all(folder.join("node")).unwrap();
@@ -435,4 +435,29 @@ async fn a_copy_is_whole_or_refused_and_never_issues_twice() {
         assert!(refused.contains(expected) && !target.exists(), "{refused}");
         std::fs::write(&file, bytes).unwrap();
     }
+}
+
+/// Last night's tables beside the log of today: its codes are not issued a second time.
+#[tokio::test]
+async fn older_tables_beside_the_newer_log_issue_nothing() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("AB0001", 1)).await;
+    let place = place.reopened().await;
+    let folder = place.folder.path().to_owned();
+    let (file, aside) = (folder.join("books.sqlite"), folder.join("books.last-night"));
+    place.books.close().await;
+    std::fs::copy(&file, &aside).unwrap();
+    let books = Books::open(&folder, now()).await.unwrap();
+    let by = "line 1".parse().unwrap();
+    books.issue(&run("AC0001", 2), &by, now(), |_| ()).await.unwrap();
+    books.close().await;
+    for name in ["books.sqlite-wal", "books.sqlite-shm"] {
+        let _ = std::fs::remove_file(folder.join(name));
+    }
+    std::fs::rename(&aside, &file).unwrap();
+    let older = Books::open(&folder, now()).await.unwrap();
+    let refused = older.issue(&run("AD0001", 2), &by, now(), |_| ()).await.unwrap_err().to_string();
+    assert!(refused.contains("older tables were put beside it"), "{refused}");
+    assert!(older.issue_part(Part::FiringPin, None, &by, now()).await.is_err());
+    assert_eq!(older.blocks().await.unwrap()[0].issued, 1);
 }

@@ -28,3 +28,4 @@ mod succession;
 mod table;
 mod undone;
 mod versions;
+mod weighed;

@@ -194,3 +194,20 @@ async fn a_late_report_ends_the_stay_that_it_is_of() {
         assert_eq!(words(&lines), expected, "{view:?}");
     }
 }
+
+/// A drop shipment: the sale is written before the shipment and its receipt, on one day.
+#[tokio::test]
+async fn hand_overs_of_one_day_are_one_line() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&place::run("AB0001", 1)).await;
+    let from = Source::Licensee(place.books.issuer());
+    let sale = place.record("AB0001", place::sold(), "2024-03-01").await.unwrap();
+    let sent = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(dealer()) };
+    place.record("AB0001", sent, "2024-03-01").await.unwrap();
+    let received = Event::Acquired { holder: dealer(), source: from };
+    let receipt = place.record("AB0001", received, "2024-03-01").await.unwrap();
+    let (_, lines) = print(&place, View::Corrected, None).await;
+    let lines = words(&lines);
+    let whole = |line: &&String| [receipt, sale].iter().all(|number| line.contains(&format!("#{number}")));
+    assert_eq!((lines.len(), lines.iter().filter(whole).count()), (2, 1), "{lines:?}");
+}

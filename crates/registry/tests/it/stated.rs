@@ -17,6 +17,7 @@ on_both! {
     a_later_word_corrects_the_earlier
     whatever_became_of_it_can_be_stated
     after_a_transfer_the_next_dealer_states_its_part
+    a_dealer_that_closed_states_nothing_after_that
 }
 
 /// What a dealer signed; each text is another.
@@ -222,4 +223,14 @@ async fn after_a_transfer_the_next_dealer_states_its_part(place: Place) {
     for says in [happened(sold(), "2024-04-15"), in_stock("2024-06-01")] {
         assert!(state(&place, "AB0001", dealer(), says).await.is_err());
     }
+}
+
+async fn a_dealer_that_closed_states_nothing_after_that(place: Place) {
+    place.issue(&place::run("AB0001", 1)).await;
+    place.ship("AB0001").await;
+    let closed = "2024-06-01".parse().unwrap();
+    place.books.close_licensee(&dealer().licence, closed, "the archive", now()).await.unwrap();
+    let refused = state(&place, "AB0001", dealer(), happened(sold(), "2024-06-02")).await.unwrap_err();
+    assert!(refused.contains("is out of business since 2024-06-01"), "{refused}");
+    state(&place, "AB0001", dealer(), happened(sold(), "2024-05-31")).await.unwrap().unwrap();
 }

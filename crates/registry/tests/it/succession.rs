@@ -301,3 +301,26 @@ async fn books_on_a_server_are_copied_put_back_and_handed_over() {
     let manifest = take_over(&file, &successor, None, &folder.join("taken"), now()).await.unwrap();
     assert_eq!((manifest.firearms, manifest.codes, manifest.entries), (3, 3, 6));
 }
+
+/// Whoever has had the books open since before the hand-over is told so as well, and what is entered meanwhile is in the bundle.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_entered_beside_a_hand_over() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&place::run("AB0001", 3)).await;
+    place.books.let_go().await;
+    let (root, by) = (place.folder.path().to_owned(), "owner".parse().unwrap());
+    let other = Books::open(&root, now()).await.unwrap();
+    let (successor, file) = (SuccessorIdentity::generate(), root.join("k7.succession"));
+    // While somebody writes nothing is handed over, for the bundle would lack what is written.
+    place.record("AB0001", place::sold(), "2024-04-01").await.unwrap();
+    let refused = other.hand_over(&successor.key(), &file, &by, now()).await.unwrap_err().to_string();
+    assert!(refused.contains("the log did not take the entry") && !file.exists(), "{refused}");
+    place.books.let_go().await;
+    let done = other.hand_over(&successor.key(), &file, &by, now()).await.unwrap();
+    assert_eq!(done.manifest.entries, 4);
+    other.close().await;
+    let refused = place.record("AB0002", place::sold(), "2024-04-01").await.unwrap_err();
+    assert!(refused.contains("handed over"), "{refused}");
+    assert!(place.books.issue_part(registry::Part::FiringPin, None, &by, now()).await.is_err());
+    assert!(place.books.is_closed() && place.books.reconcile().await.unwrap().agrees());
+}

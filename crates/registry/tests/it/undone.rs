@@ -8,6 +8,8 @@ use crate::place::{Place, now, on_both, run, wholesaler};
 on_both! {
     a_theft_that_was_undone_is_named
     a_code_that_was_undone_is_not_issued_again
+    a_tail_that_was_undone_is_no_crash
+    the_last_act_of_closed_books_cannot_be_undone
 }
 
 /// Does something behind the back of the books.
@@ -73,4 +75,45 @@ async fn a_code_that_was_undone_is_not_issued_again(place: Place) {
     .await;
     assert_ne!(place.books.issue_part(registry::Part::FiringPin, None, &by, now()).await.unwrap(), spare);
     assert!(place.books.reconcile().await.unwrap().agrees());
+}
+
+/// Several acts at the end are taken out, each of which names one before it that took effect.
+async fn a_tail_that_was_undone_is_no_crash(place: Place) {
+    place.issue(&run("AB0001", 2)).await;
+    place.record("AB0001", crate::losses::theft(place.books.issuer()), "2024-04-01").await.unwrap();
+    let ship = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(wholesaler()) };
+    place.record("AB0002", ship, "2024-04-01").await.unwrap();
+    behind(
+        &place,
+        "DELETE FROM entry WHERE entry_id >= 3; UPDATE counter SET next = 2 WHERE name = 'entry';
+        DELETE FROM party WHERE party_id = 2; UPDATE counter SET next = 1 WHERE name = 'party';
+        DELETE FROM logged WHERE record_id IN (3, 4)",
+    )
+    .await;
+    let found = place.books.reconcile().await.unwrap();
+    assert_eq!(found.without_effect, [3, 4]);
+    let expected =
+        "record 4 was entered when record 3 was the last that had taken effect, and now that is record 2";
+    assert!(!found.agrees() && found.faults.iter().any(|fault| fault.contains(expected)), "{found:?}");
+}
+
+/// Books that were closed say of their last act that it took effect: out of the tables it is no crash.
+async fn the_last_act_of_closed_books_cannot_be_undone(place: Place) {
+    place.issue(&run("AB0001", 2)).await;
+    place.record("AB0001", crate::losses::theft(place.books.issuer()), "2024-04-01").await.unwrap();
+    let place = place.reopened().await;
+    assert!(place.books.reconcile().await.unwrap().agrees());
+    let theft = "DELETE FROM entry WHERE entry_id = 3; UPDATE counter SET next = 2 WHERE name = 'entry';
+        DELETE FROM logged WHERE record_id = 3;";
+    behind(&place, theft).await;
+    let found = place.books.reconcile().await.unwrap();
+    assert!(!found.agrees() && found.without_effect == [3], "{found:?}");
+    // Nor with the act that says so, be it that it took no effect, or that it is gone.
+    for (also, unexplained) in
+        [("DELETE FROM logged WHERE record_id = 4", 0), ("DELETE FROM record WHERE record_id = 4", 1)]
+    {
+        behind(&place, also).await;
+        let found = place.books.reconcile().await.unwrap();
+        assert!(!found.agrees() && found.unexplained.len() == unexplained, "{found:?}");
+    }
 }

@@ -93,7 +93,7 @@ pub(super) async fn with_people(
             async move { household.prove(tick).await }
         });
         tokio::join!(upkeep, renewal, proofs);
-        household.rest().await;
+        household.settle(true).await;
     });
     Ok((routes, work))
 }
@@ -131,7 +131,7 @@ impl Household {
         }
         if let Some(desk) = &self.desk {
             desk.remind(clock.now()).await;
-            desk.keep(false).await;
+            desk.keep(clock.now()).await;
         }
     }
 
@@ -152,7 +152,7 @@ impl Household {
             agency.keep_proofs(&own).await;
         }
         if tick.is_multiple_of(KEEP) {
-            agency.rest();
+            agency.rest().await;
         }
     }
 
@@ -191,18 +191,6 @@ impl Household {
         self.owner.metrics().gauge("witnesses_cosigned_books", count as i64);
         if issuer.whole_books().is_err() {
             self.owner.metrics().works("books", false);
-        }
-    }
-
-    /// Leaves everything so that the next start is quick.
-    async fn rest(&self) {
-        self.settle(true).await;
-        match &self.owner {
-            Owner::Issuer(issuer) => issuer.rest().await,
-            Owner::Agency(agency) => agency.rest(),
-        }
-        if let Some(desk) = &self.desk {
-            desk.keep(true).await;
         }
     }
 }

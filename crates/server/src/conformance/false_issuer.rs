@@ -71,7 +71,7 @@ const TRICKS: [(Trick, &str, &str); 21] = [
     (Trick::NoEvidence, "4.3", "an answer without its entries in the issuer's log is refused"),
     (Trick::OtherCode, "4.4", "an answer that tells of a code that was not asked is refused"),
     (Trick::Refusal, "4.2", "a signed refusal is passed on as one"),
-    (Trick::UnsignedRefusal, "4.2", "a refusal without a signature is not believed"),
+    (Trick::UnsignedRefusal, "4.2", "a refusal without a signature is taken for none, and for no answer"),
     (Trick::TooLarge, "2", "an answer that is too large is refused"),
     (Trick::Nothing, "11", "an issuer that breaks off cannot say now"),
 ];
@@ -136,7 +136,9 @@ fn judge(trick: Trick, seen: &Value) -> Result<(), String> {
     let holds = match trick {
         Trick::Good => seen["answer"]["outcome"] == "not-issued",
         Trick::Refusal => error.is_some_and(|error| error.contains("refused the question with status 503")),
-        Trick::TooLarge | Trick::Nothing => error.is_some_and(|error| error.contains("cannot say now")),
+        Trick::TooLarge | Trick::Nothing | Trick::UnsignedRefusal => {
+            error.is_some_and(|error| error.contains("cannot say now"))
+        }
         _ => error.is_some_and(|error| error.contains("does not hold")),
     };
     if holds && (trick == Trick::Good || seen["answer"].is_null()) { Ok(()) } else { Err(seen.to_string()) }

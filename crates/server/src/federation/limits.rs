@@ -191,3 +191,25 @@ fn forget(answers: &mut VecDeque<Told>, now: Timestamp) {
     let yesterday = now.checked_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
     answers.retain(|one| one.at >= yesterday);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_taken_back_from_the_records_counts_as_it_did() {
+        let now: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a time");
+        let case: CaseNumber = "26-0001".parse().expect("a case");
+        let code: Code = "K7000000".parse().or_else(|_| "K70000".parse()).expect("a code");
+        let told = Told { at: now, case, code: Some(code), reading: Some("ab".repeat(32)), refused: false };
+        let (before, after) = (FishingWatch::default(), FishingWatch::default());
+        for _ in 0..600 {
+            let mut told = told.clone();
+            before.take("police", &mut told).expect("the same firearm for the same case");
+            after.recall("police", told);
+        }
+        assert_eq!(before.held(now), after.held(now));
+        let other: CaseNumber = "26-0002".parse().expect("a case");
+        after.may_ask("police", (&other, None), now).expect("an honest agency goes on");
+    }
+}

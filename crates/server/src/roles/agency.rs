@@ -382,8 +382,8 @@ impl Agency {
     }
 
     /// Leaves everything so that the next start is quick.
-    pub fn rest(&self) {
-        self.proofs.keep(&self.ledger);
+    pub async fn rest(&self) {
+        self.proofs.keep(&self.ledger, self.clock.now()).await;
     }
 
     async fn enter(&self, act: Act, now: Timestamp) -> Result<Entered, AskError> {

@@ -271,7 +271,13 @@ fn is_the_same(first: &Question, second: &Question) -> bool {
         (ori, crime_code, priority, reason, reading, recovered_on, parts)
     };
     let known = |code| first.codes.contains(code);
-    of(first) == of(second) && first.codes.len() == second.codes.len() && second.codes.iter().all(known)
+    // It names who approved the first step; whoever asked that does not approve the second.
+    let QuestionKind::RetailReference { second_approver, .. } = &second.kind else { return false };
+    let persons = second.approver.is(&first.approver) && !second_approver.is(&first.requester);
+    persons
+        && of(first) == of(second)
+        && first.codes.len() == second.codes.len()
+        && second.codes.iter().all(known)
 }
 
 /// The likeliest code.

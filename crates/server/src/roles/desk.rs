@@ -1,10 +1,9 @@
 //! An agency's desk: a requester files a question, and it is asked when an approver, somebody else, says so.
 //!
-//! Every step is an act in the node's log, and what the desk knows is read from there; the file `desk.json` makes the next start quick,
-//! and nothing is approved that is not in the log as it lies on the desk.
+//! Every step is an act in the node's log, and what the desk knows is read from there; the file `desk.json`, whose hash is in the log,
+//! makes the next start quick.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,7 +20,7 @@ use super::reminders::{Reminders, waiting_page};
 use crate::access::Signed;
 use crate::api::{AttachedReading, Question, QuestionKind};
 use crate::federation::check_question;
-use crate::ledger::{Act, Kept, Key, LedgerError, Stored};
+use crate::ledger::{Act, Key, LedgerError, Stored};
 use crate::problem::{Problem, ProblemKind};
 
 /// Questions on one page.
@@ -30,7 +29,6 @@ pub(crate) const PAGE: usize = 100;
 /// The desk of an agency. It remembers what somebody must still answer; questions that are closed are found in the records.
 pub struct Desk {
     agency: Arc<Agency>,
-    path: PathBuf,
     held: Mutex<Held>,
     /// Of approvers, and of dealers.
     reminders: [Reminders; 2],
@@ -78,18 +76,9 @@ impl Desk {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub fn open(agency: Arc<Agency>) -> Result<Self, LedgerError> {
-        let path = agency.node.folder.join("desk.json");
-        let Kept { through, memory: mut held } = Kept::<Held>::load(&path);
-        agency.ledger.since(through, |stored| {
-            if stored.kind == "desk"
-                && let Ok(step) = serde_json::from_value(stored.body)
-            {
-                held.apply(step, stored.at);
-            }
-        })?;
+        let held = Held::open(&agency.ledger)?;
         Ok(Self {
             agency,
-            path,
             held: Mutex::new(held),
             reminders: Default::default(),
             asking: Mutex::default(),
@@ -99,17 +88,17 @@ impl Desk {
         })
     }
 
-    /// Keeps the open questions for the next start when there were steps enough, or in any case.
-    pub async fn keep(&self, anyhow: bool) {
-        if !anyhow && self.steps.load(Ordering::Relaxed) < KEEP {
+    /// Keeps the open questions for the next start when there were steps enough.
+    pub async fn keep(&self, now: Timestamp) {
+        if self.steps.load(Ordering::Relaxed) < KEEP {
             return;
         }
         // Every step is entered and applied in one turn, so nothing lies between the two here.
         let turn = self.turn.lock().await;
-        let kept = Kept { through: self.agency.ledger.end(), memory: self.held().clone() };
+        let (through, held) = (self.agency.ledger.end(), self.held().clone());
         self.steps.store(0, Ordering::Relaxed);
         drop(turn);
-        if let Err(error) = kept.store(&self.path) {
+        if let Err(error) = held.keep(&self.agency.ledger, through, now).await {
             tracing::warn!(%error, "the desk was not kept; the next start reads more records");
         }
     }
@@ -227,7 +216,6 @@ impl Desk {
         let _asking = self.asks(id)?;
         let turn = self.turn.lock().await;
         let filed = self.get(id)?;
-        self.is_as_logged(&filed)?;
         filed.may_be_approved(&by, &draft_sha256)?;
         let question = self.question(&filed.draft, id, (filed.requester.clone(), by.clone()))?;
         let draft = filed.draft_text();
@@ -393,31 +381,6 @@ impl Desk {
         page.extend(mine.take(most + 1).map(|(id, filed)| (*id, filed.clone())));
         let more = page.len() > most;
         Ok((page.into_values().take(most).collect(), more))
-    }
-
-    /// What is approved is what was filed and read, as the log holds it: the file that the desk keeps is for a quick start only.
-    fn is_as_logged(&self, filed: &Filed) -> Result<(), Problem> {
-        let mut held = Held::default();
-        for scope in [FILED, READ] {
-            let stored =
-                self.agency.ledger.find(Key::new(scope, filed.id)).map_err(|error| unread(&error))?;
-            if let Some(stored) = stored
-                && let Ok(step) = serde_json::from_value(stored.body)
-            {
-                held.apply(step, stored.at);
-            }
-        }
-        let logged = held.open.get(&filed.id);
-        if logged.is_some_and(|logged| {
-            (&logged.draft, &logged.requester, &logged.examiner)
-                == (&filed.draft, &filed.requester, &filed.examiner)
-        }) {
-            return Ok(());
-        }
-        tracing::error!(question = %filed.id, "the desk holds another question than the log: desk.json was altered");
-        Err(ProblemKind::Conflict.because(
-            "this is not the question that was filed: the desk's file was altered; remove node/desk.json and start the node again",
-        ))
     }
 
     /// Takes a question for asking, until what it returns is dropped.

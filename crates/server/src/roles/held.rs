@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use registry::names::Person;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::filed::{Filed, FiledState};
 use crate::access::Roles;
+use crate::ledger::{Kept, Ledger, LedgerError, Place, Recalled};
+
+/// Where what waits lies in a node's folder; the log holds its hash.
+const FILE: &str = "desk.json";
 
 /// One step, as the log holds it; `roles` are those of the account at that moment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -31,7 +36,7 @@ pub(crate) enum DeskStep {
 
 /// What waits for somebody.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
-pub(super) struct Held {
+pub(crate) struct Held {
     /// Questions that were not asked yet.
     pub(super) open: BTreeMap<Uuid, Filed>,
     /// Questions whose answer waits for a dealer: who asked, and since when.
@@ -42,6 +47,35 @@ pub(super) struct Held {
 }
 
 impl Held {
+    /// What waits by the records of a node.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read.
+    pub(crate) fn open(ledger: &Ledger) -> Result<Self, LedgerError> {
+        let Recalled { kept: Kept { through, memory: mut held }, .. } = ledger.kept::<Self>(FILE)?;
+        ledger.since(through, |_, stored| {
+            if stored.kind == "desk"
+                && let Ok(step) = serde_json::from_value(stored.body)
+            {
+                held.apply(step, stored.at);
+            }
+        })?;
+        Ok(held)
+    }
+
+    /// Keeps this for the next start, as what the records before a place say.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub(crate) async fn keep(
+        self,
+        ledger: &Ledger,
+        through: Place,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        ledger.keep(FILE, (&Kept { through, memory: self }, Value::Null), now).await
+    }
+
     /// Lets a step hold.
     pub(super) fn apply(&mut self, step: DeskStep, at: Timestamp) {
         match step {

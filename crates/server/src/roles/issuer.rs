@@ -89,7 +89,7 @@ impl Issuer {
         let node = Node::open(data)?;
         let houses = Houses::open(data, &node.config.taken_over, clock.now()).await?;
         let ledger = Ledger::open(&node.folder, &node.log)?;
-        let memory = Memory::open(&node.folder, &ledger, rules, clock.now())?;
+        let memory = Memory::open(&ledger, rules, clock.now())?;
         Ok(Self {
             directory: DirectoryHolder::new(&node)?,
             ledger,
@@ -153,7 +153,9 @@ impl Issuer {
         let (open, overdue) = self.memory.pending.open_and_overdue(now);
         self.metrics.gauge("pending_open", open);
         self.metrics.gauge("pending_overdue", overdue);
-        self.memory.keep(&self.ledger, false, now).await;
+        if let Err(error) = self.memory.keep(&self.ledger, false, now).await {
+            tracing::warn!(%error, "the memory was not kept; the next start reads more records");
+        }
     }
 
     /// Which dealers its answers wait for, in the order of the questions' numbers: schema `microstamp.reminders/1`. A page begins after
@@ -164,11 +166,6 @@ impl Issuer {
             (one.question, line)
         };
         waiting_page(self.memory.pending.all().into_iter().map(line).collect(), page)
-    }
-
-    /// Keeps the memory for the next start.
-    pub async fn rest(&self) {
-        self.memory.keep(&self.ledger, true, self.clock.now()).await;
     }
 
     /// Whether a code was issued, for measuring: the bare look-up inside the node.

@@ -2,12 +2,12 @@
 //! are found in the records.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio::sync::{RwLock, RwLockReadGuard};
 use uuid::Uuid;
 
@@ -15,15 +15,16 @@ use super::pending::{PendingQueue, Waiting};
 use super::statistics::Statistics;
 use crate::api::Answer;
 use crate::federation::{FishingRules, FishingWatch, Given, Nonce, ReplayCache, SignedRequest};
-use crate::ledger::{Kept, Ledger, LedgerError, Stored};
+use crate::ledger::{Kept, Ledger, LedgerError, Recalled, Stored};
 use crate::problem::{Problem, ProblemKind};
 
+/// Where the memory lies in a node's folder; the log holds its hash.
+const FILE: &str = "memory.json";
 /// Answers after which the memory is kept anew; so many are read at the start at most.
 const KEEP: u64 = 8_192;
 
 /// The memory of an issuer's node.
 pub(crate) struct Memory {
-    path: PathBuf,
     pub(crate) replay: ReplayCache,
     pub(crate) fishing: FishingWatch,
     pub(crate) pending: PendingQueue,
@@ -35,13 +36,12 @@ pub(crate) struct Memory {
     answers: AtomicU64,
 }
 
-/// The memory as it lies on the disk.
+/// The memory as it lies on the disk. The counts stand in the log beside its hash: they outlive the records that they were made from.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct OnDisk {
     nonces: Vec<Nonce>,
     fishing: Given,
     pending: Vec<Waiting>,
-    statistics: Statistics,
 }
 
 /// A question that is being answered; dropped, it may be asked again.
@@ -58,25 +58,19 @@ impl Drop for Underway<'_> {
 
 impl Memory {
     /// Reads what was kept, and the records since.
-    pub(crate) fn open(
-        folder: &Path,
-        ledger: &Ledger,
-        rules: FishingRules,
-        now: Timestamp,
-    ) -> Result<Self, LedgerError> {
-        let path = folder.join("memory.json");
-        let Kept { through, memory } = Kept::<OnDisk>::load(&path);
+    pub(crate) fn open(ledger: &Ledger, rules: FishingRules, now: Timestamp) -> Result<Self, LedgerError> {
+        let Recalled { kept: Kept { through, memory }, beside } = ledger.kept::<OnDisk>(FILE)?;
+        let (counted, statistics) = beside.unwrap_or_default();
         let held = Self {
-            path,
             replay: ReplayCache::from(memory.nonces),
             fishing: FishingWatch::with(rules, memory.fishing),
             pending: PendingQueue::from(memory.pending),
-            statistics: Mutex::new(memory.statistics),
+            statistics: Mutex::new(serde_json::from_value(statistics).unwrap_or_default()),
             underway: Mutex::default(),
             turn: RwLock::default(),
             answers: AtomicU64::new(0),
         };
-        ledger.since(through, |stored| held.recall(&stored, now))?;
+        ledger.since(through, |place, stored| held.recall(&stored, place >= counted, now))?;
         Ok(held)
     }
 
@@ -99,6 +93,10 @@ impl Memory {
     /// Remembers an answer that was given.
     pub(crate) fn take(&self, (agency, urgent): (&str, bool), answer: &Answer, microseconds: u64) {
         self.statistics().count(answer.answered_at, (answer.outcome, urgent), microseconds);
+        self.wait(agency, answer);
+    }
+
+    fn wait(&self, agency: &str, answer: &Answer) {
         self.answers.fetch_add(1, Ordering::Relaxed);
         if let Some(waiting) = Waiting::of(answer, agency) {
             self.pending.put(waiting);
@@ -119,9 +117,14 @@ impl Memory {
     }
 
     /// Keeps the memory for the next start when it has grown enough, or in any case.
-    pub(crate) async fn keep(&self, ledger: &Ledger, anyhow: bool, now: Timestamp) {
+    pub(crate) async fn keep(
+        &self,
+        ledger: &Ledger,
+        anyhow: bool,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
         if !anyhow && self.answers.load(Ordering::Relaxed) < KEEP {
-            return;
+            return Ok(());
         }
         let alone = self.turn.write().await;
         let through = ledger.end();
@@ -129,23 +132,19 @@ impl Memory {
             nonces: self.replay.held(now.as_second()),
             fishing: self.fishing.held(now),
             pending: self.pending.held(now),
-            statistics: self.statistics().clone(),
         };
+        let statistics = json!(*self.statistics());
         self.answers.store(0, Ordering::Relaxed);
         drop(alone);
-        let path = self.path.clone();
-        let kept = tokio::task::spawn_blocking(move || Kept { through, memory }.store(&path)).await;
-        if !matches!(kept, Ok(Ok(()))) {
-            tracing::warn!("the memory was not kept; the next start reads more records");
-        }
+        ledger.keep(FILE, (&Kept { through, memory }, statistics), now).await
     }
 
     fn underway(&self) -> MutexGuard<'_, HashSet<Uuid>> {
         self.underway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a record of an earlier run back into memory.
-    fn recall(&self, stored: &Stored, now: Timestamp) {
+    /// Takes a record of an earlier run back into memory; `counts` where it is not yet among those that were counted.
+    fn recall(&self, stored: &Stored, counts: bool, now: Timestamp) {
         let body = &stored.body;
         if let (Some(key), Some(nonce), Some(expires)) =
             (body["key_id"].as_str(), body["nonce"].as_str(), body["expires"].as_i64())
@@ -156,7 +155,7 @@ impl Memory {
             let _ = self.replay.remember(&signed, stored.at.as_second());
         }
         match stored.kind.as_str() {
-            "answer" if stored.body["again"] != true => self.recall_answer(stored),
+            "answer" if stored.body["again"] != true => self.recall_answer(stored, counts),
             "answer" => {
                 if let (Some(answer), Some(agency)) = (answer_in(stored), body["agency"].as_str()) {
                     self.renew(agency, &answer);
@@ -172,12 +171,15 @@ impl Memory {
         }
     }
 
-    fn recall_answer(&self, stored: &Stored) {
+    fn recall_answer(&self, stored: &Stored, counts: bool) {
         let (Some(answer), Some(agency)) = (answer_in(stored), stored.body["agency"].as_str()) else {
             return;
         };
         if let Ok(told) = serde_json::from_value(stored.body["told"].clone()) {
             self.fishing.recall(agency, told);
+        }
+        if !counts {
+            return self.wait(agency, &answer);
         }
         let urgent = stored.body["urgent"].as_bool().unwrap_or_default();
         self.take((agency, urgent), &answer, stored.body["microseconds"].as_u64().unwrap_or_default());

@@ -3,7 +3,6 @@
 //! witnesses of that time, and an issuer whose log does not hold what it signed is found out while it can be asked.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +20,7 @@ use crate::client::Client;
 use crate::config::Node;
 use crate::court::{CourtError, remote_proofs};
 use crate::federation::Directory;
-use crate::ledger::{Act, Entered, Kept, Key, Ledger, LedgerError, Place};
+use crate::ledger::{Act, Entered, Kept, Key, Ledger, LedgerError, Place, Recalled};
 use crate::renewal::cosigned_of_ended;
 
 /// Answers whose proofs are kept in one record.
@@ -32,6 +31,9 @@ const BOUND: SignedDuration = SignedDuration::from_mins(5);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Answers younger than this are asked for again where other witnesses cosign by now than those under whom it was asked.
 const YOUNG: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where what waits lies in a node's folder; the log holds its hash.
+const FILE: &str = "unproved.json";
 
 /// What was kept of one answer.
 pub(super) struct KeptProof {
@@ -342,7 +344,6 @@ impl Agency {
 
 /// What an agency knows of proofs that are not kept yet.
 pub(super) struct Proofs {
-    path: PathBuf,
     client: Client,
     unproved: Mutex<Unproved>,
     /// Of logs that gave nothing: how often in a row, and how often they are left alone now.
@@ -354,26 +355,28 @@ pub(super) struct Proofs {
 impl Proofs {
     /// Reads what was kept, and the records since.
     pub(super) fn open(node: &Node, ledger: &Ledger) -> Result<Self, LedgerError> {
-        let path = node.folder.join("unproved.json");
-        let Kept { through, memory: mut unproved } = Kept::<Unproved>::load(&path);
-        ledger.since(through, |stored| unproved.apply(&stored))?;
+        let Recalled { kept: Kept { through, memory: mut unproved }, .. } = ledger.kept::<Unproved>(FILE)?;
+        ledger.since(through, |_, stored| unproved.apply(&stored))?;
         unproved.caught_up();
         let client = node.client(Duration::from_secs(5));
         let (unproved, mark) = (Mutex::new(unproved), Mutex::new(ledger.end()));
-        Ok(Self { path, client, unproved, misses: Mutex::default(), mark })
+        Ok(Self { client, unproved, misses: Mutex::default(), mark })
     }
 
     pub(super) fn unproved(&self) -> MutexGuard<'_, Unproved> {
         self.unproved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps on disk which answers wait for their proofs, so that the next start reads few records.
-    pub(super) fn keep(&self, ledger: &Ledger) {
+    /// Keeps on disk which answers wait for their proofs when there were answers enough, so that the next start reads few records.
+    pub(super) async fn keep(&self, ledger: &Ledger, now: Timestamp) {
+        if !self.unproved().is_worth_keeping() {
+            return;
+        }
         // What stood in the records some time ago is in the memory by now; what came since is read again, which changes nothing.
         let through =
             std::mem::replace(&mut *self.mark.lock().unwrap_or_else(PoisonError::into_inner), ledger.end());
         let kept = Kept { through, memory: self.unproved().clone() };
-        if let Err(error) = kept.store(&self.path) {
+        if let Err(error) = ledger.keep(FILE, (&kept, Value::Null), now).await {
             tracing::warn!(%error, "which answers wait for proofs was not kept; the next start reads more records");
         }
     }

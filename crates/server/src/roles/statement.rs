@@ -125,14 +125,22 @@ impl Issuer {
         if last(key)?.is_some() {
             return Err(ProblemKind::Replayed.because("this was stated already"));
         }
-        asked.books.may_state(word, now).await.map_err(of_books)?;
-        if let Some(begun) = last(key.begun())? {
-            return Ok(begun.entered);
-        }
         let body = json!({
             "key_id": signed.key_id, "nonce": signed.nonce, "expires": signed.expires,
             "sha256": word.stated.sha256, "content": text(content), "request": fields_record(request),
         });
+        if let Err(problem) = asked.books.may_state(word, now).await.map_err(of_books) {
+            // What was signed and refused leaves a trace, too: neither side can say that it was never told.
+            if problem.kind == ProblemKind::Conflict {
+                let mut body = body;
+                body["refused"] = json!(problem.detail);
+                self.enter(&[Act::new("dealer-statement", body)], now).await?;
+            }
+            return Err(problem);
+        }
+        if let Some(begun) = last(key.begun())? {
+            return Ok(begun.entered);
+        }
         let act = Act::new("dealer-statement", body).found_by(key.begun());
         let entered = self.enter(&[act], now).await?.pop();
         entered.ok_or_else(|| ProblemKind::Fault.because("the log took nothing"))

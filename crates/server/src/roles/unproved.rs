@@ -15,6 +15,9 @@ use crate::ledger::Stored;
 pub(super) const PROOF: &str = "proof";
 pub(super) const NO_PROOF: &str = "no-proof";
 
+/// Answers after which they are kept for the next start.
+const KEEP: usize = 8192;
+
 /// Answers whose proofs are not kept, by where they were had and under which directory.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Unproved {
@@ -22,6 +25,9 @@ pub(super) struct Unproved {
     /// Under which directory questions were asked whose answers are read next.
     #[serde(skip)]
     asked: HashMap<u64, String>,
+    /// Answers that were noted since it was kept last.
+    #[serde(skip)]
+    noted: usize,
 }
 
 /// Answers of one log that one directory is to judge, by the places of their records in the agency's own log.
@@ -71,6 +77,7 @@ impl Waiting {
 impl Unproved {
     /// Notes an answer whose record stands at that place.
     pub(super) fn add(&mut self, source: Source, (place, waiting): (u64, Waiting)) {
+        self.noted += 1;
         match self.lots.iter_mut().find(|lot| lot.source == source) {
             Some(lot) => lot.waiting.insert(place, waiting).map_or((), drop),
             None => self.lots.push(Lot { source, waiting: BTreeMap::from([(place, waiting)]) }),
@@ -100,6 +107,15 @@ impl Unproved {
         let issuer = stored.body["issuer"].as_str()?.parse().ok()?;
         self.add(Source { issuer, log: opened.evidence.log, directory }, (stored.entered.index, waiting));
         Some(())
+    }
+
+    /// Whether enough was noted for the next start to be slow without it; then it begins to count anew.
+    pub(super) fn is_worth_keeping(&mut self) -> bool {
+        let enough = self.noted >= KEEP;
+        if enough {
+            self.noted = 0;
+        }
+        enough
     }
 
     /// Forgets what was asked and not answered in the records that were read.

@@ -64,12 +64,18 @@ impl WitnessNode {
             Ok(store) => store,
             Err(error) => {
                 tracing::error!(%error, "the witness cannot keep its memory");
+                self.metrics.works("memory", false);
                 let (content_type, body) = ("text/plain; charset=utf-8", "memory not available\n".to_owned());
                 return WitnessAnswer { status: 500, content_type, body };
             }
         };
         let time = u64::try_from(self.clock.now().as_second()).unwrap_or_default();
-        witness.add_checkpoint(store, body, time)
+        let answer = witness.add_checkpoint(store, body, time);
+        // A witness that can keep nothing signs nothing.
+        if matches!(answer.status, 200 | 500) {
+            self.metrics.works("memory", answer.status == 200);
+        }
+        answer
     }
 
     /// The newest checkpoint cosigned of the log whose origin has this SHA-256, for monitors.

@@ -233,9 +233,7 @@ async fn an_empty_log_in_the_place_of_one_that_was_taken_away_answers_nothing() 
     for part in ["log", "records", "index", "witnessed"] {
         std::fs::remove_dir_all(folder.join(part)).unwrap();
     }
-    for part in ["cosigned", "memory.json"] {
-        std::fs::remove_file(folder.join(part)).unwrap();
-    }
+    std::fs::remove_file(folder.join("cosigned")).unwrap();
     world.serve("issuer", listener).await;
     // Nobody says yet that there was more, and nobody that there was not.
     let refused = ask(&agency, world.codes[1]).await.unwrap_err();
@@ -250,6 +248,64 @@ async fn an_empty_log_in_the_place_of_one_that_was_taken_away_answers_nothing() 
     })
     .await;
     assert_eq!(health(&world, "issuer").await, (503, json!(["log"])));
+}
+
+/// An issuer answers, and lets its log go on without the answer while no witness looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agency_finds_that_an_answer_is_not_in_the_issuers_log() {
+    let mut world = World::start().await;
+    let at = world.servers.iter().find(|(name, _)| *name == "agency").unwrap().1.address();
+    let agency = world.agency().await;
+    ask(&agency, world.codes[0]).await.unwrap();
+    cosigned(&world, 2).await;
+    let folder = world.path("issuer").join("node");
+    ask(&agency, world.codes[1]).await.unwrap();
+    cosigned(&world, 4).await;
+    // It is heard; from here on the witnesses see nothing.
+    let away = without_witnesses(&mut world).await;
+    let asked = question(&[(world.codes[2], 0.9999)]);
+    agency.ask(&asked).await.unwrap().remove(0).unwrap();
+    let listener = world.stop_for_a_while("issuer").await;
+    drop(agency);
+    // Entries 4 and 5 are taken out, and others stand in their place.
+    let (node, shorter) = (world.node("issuer"), world.path("shorter"));
+    cut(&folder.join("log"), &shorter, (&node, 4));
+    std::fs::remove_dir_all(folder.join("log")).unwrap();
+    copy(&shorter, &folder.join("log"));
+    let ledger = Ledger::open(&folder, &node.log).unwrap();
+    let acts: Vec<Act> = (0..2).map(|at| Act::new("seen", json!({"at": at}))).collect();
+    ledger.enter(&acts, world.clock.now()).await.unwrap();
+    drop(ledger);
+    for (witness, listener) in away {
+        world.serve(witness, listener).await;
+    }
+    world.serve("issuer", listener).await;
+    cosigned(&world, 6).await;
+    world.serve("agency", TcpListener::bind(at).unwrap()).await;
+    until("the agency says so", async || health(&world, "agency").await == (503, json!(["answers"]))).await;
+    let metrics = world.metrics("agency").await;
+    assert!(metrics.contains("microstamp_answers_not_in_log 1"), "{metrics}");
+    let mut missing = Vec::new();
+    Ledger::records(&world.path("agency").join("node"), |stored| {
+        missing.extend((stored.kind == "not-in-log").then(|| stored.body["question"].clone()));
+    })
+    .unwrap();
+    assert_eq!(missing, [json!(asked.id)]);
+    until("the others are there", async || {
+        world.metrics("agency").await.contains("microstamp_answers_unproved 0")
+    })
+    .await;
+}
+
+/// Makes a log of the first entries of another.
+fn cut(from: &Path, to: &Path, (node, entries): (&server::Node, u64)) {
+    let whole = FolderStore::read_only(from);
+    let bytes = std::fs::read(from.join("checkpoint")).unwrap();
+    let size = SignedCheckpoint::parse(&bytes).unwrap().checkpoint.size;
+    let tree = transparency::Tree::new(&whole, size);
+    let mut log = transparency::Log::create(FolderStore::create(to).unwrap(), node.log.clone()).unwrap();
+    let held: Vec<Vec<u8>> = (0..entries).map(|at| tree.entry(at).unwrap()).collect();
+    log.append_batch(&held).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -31,6 +31,11 @@ async fn a_chain_comes_first_and_the_retail_reference_after_a_second_approval() 
     assert_eq!(firearm.form_4473().unwrap().as_str(), "2024-0810");
 }
 
+fn first_of(second: &Question) -> uuid::Uuid {
+    let QuestionKind::RetailReference { after, .. } = second.kind else { panic!("{second:?}") };
+    after
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_step_asks_what_was_approved_in_the_first() {
     let mut world = World::start().await;
@@ -43,6 +48,12 @@ async fn a_second_step_asks_what_was_approved_in_the_first() {
     let urgent = Urgency::Urgent { justification: "a child is missing".parse().unwrap() };
     let changes: [fn(&mut Question, &Urgency); 10] = [
         |_, _| {},
+        |asked, _| asked.approver = "Chief Justice Roberts".parse().unwrap(),
+        |asked, _| {
+            let second_approver = asked.requester.clone();
+            asked.requester = "somebody else".parse().unwrap();
+            asked.kind = QuestionKind::RetailReference { after: first_of(asked), second_approver };
+        },
         |asked, _| asked.crime_code = "1299".parse().unwrap(),
         |asked, urgent| asked.priority = urgent.clone(),
         |asked, _| asked.reason = "something else altogether".parse().unwrap(),
@@ -50,16 +61,6 @@ async fn a_second_step_asks_what_was_approved_in_the_first() {
         |asked, _| asked.recovered_on = None,
         |asked, _| asked.parts.clear(),
         |asked, _| asked.codes[0].posterior = 0.9998,
-        // Another is named as the approver of the chain; whoever requested the chain approves the reference.
-        |asked, _| asked.approver = "chief example".parse().unwrap(),
-        |asked, _| {
-            let (first, QuestionKind::RetailReference { after, .. }) = (asked.requester.clone(), &asked.kind)
-            else {
-                unreachable!()
-            };
-            asked.kind = QuestionKind::RetailReference { after: *after, second_approver: first };
-            asked.requester = "det. second".parse().unwrap();
-        },
     ];
     for (at, change) in changes.iter().enumerate() {
         let mut after = Question { id: uuid::Uuid::now_v7(), kind: again.clone(), ..chain.clone() };
