@@ -157,7 +157,11 @@ impl DirectoryKeeper {
     pub(crate) fn keep_proof(&self, signed: &SignedCheckpoint) {
         let Some(version) = self.held().map(|held| held.version) else { return };
         let file = self.proof_file(version);
-        if !file.exists()
+        // The more witnesses, the more of those of the version before.
+        let lines =
+            |bundle: &Bundle| bundle.entries.first().map_or(0, |one| one.signed.note.signatures.len());
+        let kept = std::fs::read(&file).ok().and_then(|bytes| Bundle::parse(&bytes).ok());
+        if kept.is_none_or(|kept| lines(&kept) < signed.note.signatures.len())
             && let Some(proof) = self.proof(signed)
             && let Err(error) = replace(&file, proof.to_string().as_bytes())
         {

@@ -207,6 +207,8 @@ async fn a_node_that_was_away_while_witnesses_changed_walks_to_the_newest_versio
     };
     let first = version().await;
     assert_eq!(away.directory.newest().unwrap().content().version, first);
+    let proof = format!("{url}/{first}/proof");
+    until("the first is cosigned", async || world.client.get(&proof).await.unwrap().0 == 200).await;
     // All three witnesses go, one after the other, and others come: none is left of those that the agency knows.
     let mut others = Vec::new();
     for (at, old) in ["makers", "oversight", "defence"].into_iter().enumerate() {
