@@ -361,22 +361,18 @@ impl FirearmAnswer {
     /// Whether this answer's chain ends at the same sale as another, or both at none; a sale that the dealer states at whom this one
     /// ends is what it waited for.
     pub(crate) fn names_sale(&self, chain: &Chain) -> bool {
-        match &chain.end {
-            ChainEnd::RetailSale(sale) => {
-                let same = self.end["end"] == "retail-sale" && self.end["on"] == json!(sale.on);
-                (same || self.end["end"] == "with-licensee")
-                    && self.end["licence"] == sale.dealer.licence.as_str()
-            }
-            // Of a firearm that its buyer lost the reference is that of the sale before.
-            _ => {
-                let tells = chain.first_sale.as_ref().filter(|sale| sale.form_4473.is_some());
-                let known = |sale: &RetailSale| {
-                    let before = self.first_sale.as_ref();
-                    before.is_some_and(|before| before.licence == sale.dealer.licence && before.on == sale.on)
-                };
-                self.end["end"] != "retail-sale" && tells.is_none_or(known)
-            }
+        if let ChainEnd::RetailSale(sale) = &chain.end {
+            let same = self.end["end"] == "retail-sale" && self.end["on"] == json!(sale.on);
+            return (same || self.end["end"] == "with-licensee")
+                && self.end["licence"] == sale.dealer.licence.as_str();
         }
+        // Of a firearm that its buyer lost the reference is that of the sale before.
+        let tells = chain.first_sale.as_ref().filter(|sale| sale.form_4473.is_some());
+        let known = |sale: &RetailSale| {
+            let before = self.first_sale.as_ref();
+            before.is_some_and(|before| before.licence == sale.dealer.licence && before.on == sale.on)
+        };
+        self.end["end"] != "retail-sale" && tells.is_none_or(known)
     }
 
     /// The Form 4473 reference, if it was disclosed.
