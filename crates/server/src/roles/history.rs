@@ -80,9 +80,9 @@ async fn shown(
     // Nodes demand the witnesses of the version before; where one of those is not shown, its own must do.
     let held = |deciding| shows(&proof, (&directory, deciding), log);
     let shown = before
-        .map_or(Ok(false), held)
-        .or_else(|_| Ok(false))
-        .and_then(|by| if by { Ok(by) } else { held(&directory) });
+        .and_then(|before| held(before).ok())
+        .filter(|shown| *shown)
+        .map_or_else(|| held(&directory), Ok);
     if !shown.map_err(|problem: Problem| problem.detail)? {
         return Err("the directory's log was not shown to hold it".to_owned());
     }

@@ -118,7 +118,7 @@ impl Agency {
         let node = node.ok_or_else(|| no("issuer-log", "the directory knows no such log"))?.clone();
         let url = self.address_of(&node);
         let signed =
-            self.approved("issuer-log", (&directory, &node), self.cosigned_of(&node, &url).await?)?;
+            self.approved("issuer-log", (&directory, &node), &self.cosigned_of(&node, &url).await?)?;
         let own = self.approved_own(&directory, own)?;
         let shown = self.directory.proof_of(&directory).await;
         shown.map_err(|error| no("directory-log", error))?;
@@ -136,7 +136,7 @@ impl Agency {
         let proved: Vec<_> = covered
             .iter()
             .zip(proofs.as_chunks::<2>().0)
-            .filter(|((_, one), two)| shows(one, *two, &signed))
+            .filter(|((_, one), two)| shows(one, two, &signed))
             .collect();
         if proved.is_empty() {
             return Err(no(
@@ -177,7 +177,7 @@ impl Agency {
         &self,
         part: &'static str,
         (directory, node): (&Directory, &NodeCard),
-        signed: SignedCheckpoint,
+        signed: &SignedCheckpoint,
     ) -> Result<SignedCheckpoint, NotYet> {
         let (mut known, log) = (signed.clone(), &node.log);
         directory.keep_known_lines(log, &mut known).map_err(|error| no(part, error))?;
@@ -188,7 +188,7 @@ impl Agency {
                 let newest = self.directory.newest();
                 let by_others = newest.is_some_and(|newest| {
                     newest.sha256() != directory.sha256()
-                        && newest.policy(log).is_ok_and(|policy| policy.check(&signed).is_ok())
+                        && newest.policy(log).is_ok_and(|policy| policy.check(signed).is_ok())
                 });
                 Err(NotYet { error: no(part, error), by_others })
             }
@@ -206,13 +206,13 @@ impl Agency {
         let node = &card.ok_or_else(|| no(part, "the directory does not list this agency"))?.node;
         let log: VerifierKey = node.log.parse().map_err(|error| no(part, error))?;
         if log == *self.node.log.verifier() {
-            return self.approved(part, (directory, node), newest.clone());
+            return self.approved(part, (directory, node), newest);
         }
         let kept = std::fs::read(cosigned_of_ended(&self.node.folder, &log)).ok();
         let kept = kept.and_then(|bytes| SignedCheckpoint::parse(&bytes).ok());
         let kept =
             kept.ok_or_else(|| no(part, "it ended, and nothing is kept that witnesses cosigned of it"))?;
-        self.approved(part, (directory, node), kept)
+        self.approved(part, (directory, node), &kept)
     }
 
     /// The newest checkpoint of another node's log that a quorum cosigned; of a log that ended meanwhile, the last.
