@@ -378,13 +378,6 @@ impl FirearmAnswer {
             }
             _ => self.end["end"] != "retail-sale",
         }
-        // Of a firearm that its buyer lost the reference is that of the sale before.
-        let tells = chain.first_sale.as_ref().filter(|sale| sale.form_4473.is_some());
-        let known = |sale: &RetailSale| {
-            let before = self.first_sale.as_ref();
-            before.is_some_and(|before| before.licence == sale.dealer.licence && before.on == sale.on)
-        };
-        self.end["end"] != "retail-sale" && tells.is_none_or(known)
     }
 
     /// The Form 4473 reference, if it was disclosed.

@@ -100,6 +100,22 @@ async fn a_bundle_shows_who_filed_read_and_approved() {
     second_opinion(&file, &root.to_string());
 }
 
+fn no_byte_can_be_changed(file: &[u8], root: &VerifierKey, step: usize) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|threads| {
+        for first in 0..cores {
+            threads.spawn(move || {
+                for at in (first * step..file.len()).step_by(cores * step) {
+                    let mut altered = file.to_vec();
+                    altered[at] ^= 1;
+                    let verdict = CourtBundle::parse(&altered).and_then(|bundle| bundle.verify(root));
+                    assert!(verdict.is_err(), "byte {at} of {} can be changed", file.len());
+                }
+            });
+        }
+    });
+}
+
 async fn collected(agency: &Agency, question: uuid::Uuid) -> CourtBundle {
     let mut bundle = None;
     until("the bundle is whole", async || {
