@@ -18,7 +18,6 @@ mod generate;
 mod hostile;
 mod packed;
 mod register;
-mod relief;
 mod store;
 
 use std::cmp::Ordering;
@@ -34,8 +33,7 @@ use crate::preset::Preset;
 use crate::surface::Surface;
 
 pub use generate::{Firearm, Model};
-pub use relief::in_register;
-pub use store::{Features, Origin, RECORD_BYTES, Store, header};
+pub use store::{Features, Origin, RECORD_BYTES, SEAL_BYTES, Store, header};
 
 /// How many scans pass from one stage to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,12 +94,16 @@ impl Lead {
 }
 
 /// What a search found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Found {
     /// Best first, by [`Lead::order`].
     pub leads: Vec<Lead>,
     /// How many scans were looked at.
     pub searched: usize,
+    /// How many of them were laid on the query, and how many of those compared cell by cell.
+    pub narrowed: Stages,
+    /// The sure leads with which the store was asked once more, in the order in which it was.
+    pub asked_with: Vec<usize>,
     /// Records on the short list that turned out damaged.
     pub damaged: Vec<usize>,
 }
@@ -128,6 +130,11 @@ impl Query {
         let coarse = Surface::from_levels(levels, surface.is_regular, &surface.preset, &mut planner)
             .ok_or(ComparisonError::Flat)?;
         Ok(Self { code, turned, coarse })
+    }
+
+    /// The query at the detail that stores keep: what the comparisons of leads are counted on.
+    pub fn surface(&self) -> &Surface {
+        &self.coarse
     }
 
     /// A record of a store as a query; nothing where it is damaged.
@@ -183,7 +190,8 @@ pub fn search(
         return Err(ComparisonError::Mismatch(format!("the store `{}`, the query `{own}`", store.preset())));
     }
     let mut found = listed(query, store, admitted, stages)?;
-    let linked = chain::linked(query, store, admitted, &found.leads)?;
+    let (asked_with, linked) = chain::linked(query, store, admitted, &found.leads)?;
+    found.asked_with = asked_with;
     found.leads.retain(|lead| linked.iter().all(|other| other.record != lead.record));
     found.leads.extend(linked);
     found.leads.sort_by(Lead::order);
@@ -208,13 +216,14 @@ fn listed(
     let damaged = coded.iter().zip(&all).filter(|(_, r)| r.is_none()).map(|(c, _)| c.record).collect();
     let mut registered: Vec<_> = all.into_iter().flatten().collect();
     best(&mut registered, stages.compared, |(_, registration)| registration.strength);
+    let narrowed = Stages { registered: coded.len(), compared: registered.len() };
     let compared: Result<Vec<Option<Lead>>, ComparisonError> = registered
         .par_iter()
         .map_init(Planner::default, |planner, (candidate, at)| lead(query, store, candidate, at, planner))
         .collect();
     let mut leads: Vec<Lead> = compared?.into_iter().flatten().collect();
     leads.sort_by(Lead::order);
-    Ok(Found { leads, searched, damaged })
+    Ok(Found { leads, searched, narrowed, damaged, asked_with: Vec::new() })
 }
 
 #[derive(Clone, Copy)]

@@ -70,7 +70,7 @@ impl TurnedQuery {
 
     /// Where and how strongly a candidate agrees when the query is turned by `turn` steps, or by half a circle more.
     pub(crate) fn register(&self, candidate: &Raster, turn: usize, planner: &mut Planner) -> Registration {
-        let level = candidate.boxed().thinned().centred(LIMIT).evened(EVENED / 2).centred(LIMIT);
+        let level = candidate.halved().centred(LIMIT).evened(EVENED / 2).centred(LIMIT);
         let other = laid(&level, planner);
         let own = &self.0[turn % DIRECTIONS];
         let least = LEAST_OVERLAP * own.measured.min(other.measured);
