@@ -179,7 +179,7 @@ impl Raster {
 
     /// Subtracts the mean of the measured points and limits heights to `limit` standard deviations.
     pub(crate) fn centred(mut self, limit: f32) -> Self {
-        let n = self.w.iter().sum::<f32>().max(1.0);
+        let n = (self.valid() as f32).max(1.0);
         let mean = self.z.iter().sum::<f32>() / n;
         let energy: f32 = self.z.iter().zip(&self.w).map(|(&z, &w)| w * (z - mean) * (z - mean)).sum();
         let bound = limit * (energy / n).sqrt();

@@ -4,7 +4,7 @@
 //! share enough with a third case and next to nothing with each other.
 
 use super::code::DIRECTIONS;
-use super::{Candidate, Found, Lead, Link, Query, Stages, Store, listed, stored};
+use super::{Candidate, Found, Lead, Link, NOTABLE, Query, Stages, Store, listed, stored};
 use crate::compare::{Comparison, compare_at};
 use crate::error::ComparisonError;
 use crate::fourier::Planner;
@@ -36,12 +36,12 @@ pub(super) fn linked(
         };
         asked_with.push(lead.record);
         let others = |record: usize| record != lead.record && admitted(record);
-        let Found { leads: near, .. } = listed(&asked, store, &others, STAGES)?;
+        let is_known = |record: usize| leads.iter().any(|l| l.record == record && l.comparison.converged);
+        let worth = |_: usize, record: usize, strength: f32| strength >= NOTABLE && !is_known(record);
+        let Found { leads: near, .. } = listed(&asked, store, &others, (STAGES, &worth))?;
         for next in near.iter().filter(|next| agrees(&next.comparison)) {
             let link = Link { record: lead.record, congruent: next.comparison.congruent() };
-            let known = leads.iter().any(|l| l.record == next.record && l.comparison.converged)
-                || found.iter().any(|l| l.record == next.record);
-            if known {
+            if found.iter().any(|l| l.record == next.record) {
                 continue;
             }
             let pose = pose(&lead.comparison).followed_by(&pose(&next.comparison));

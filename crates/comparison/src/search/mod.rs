@@ -40,7 +40,8 @@ pub use store::{Features, Origin, RECORD_BYTES, SEAL_BYTES, Store, header};
 pub struct Stages {
     /// From codes to registration.
     pub registered: usize,
-    /// From registration to cells.
+    /// From registration to cells: this many at most, and the second half of them only if they registered as hardly any unrelated
+    /// surface does.
     pub compared: usize,
 }
 
@@ -125,7 +126,7 @@ impl Query {
         let mut planner = Planner::default();
         let level = &surface.level2;
         let code = code::Doubled::new(&code::code(level, &mut planner));
-        let turned = register::TurnedQuery::new(level, &mut planner);
+        let turned = register::TurnedQuery::new(level);
         let levels = [surface.source2.clone(), level.clone()];
         let coarse = Surface::from_levels(levels, surface.is_regular, &surface.preset, &mut planner)
             .ok_or(ComparisonError::Flat)?;
@@ -141,7 +142,7 @@ impl Query {
     fn stored(store: &Store<'_>, record: usize, preset: &Preset, planner: &mut Planner) -> Option<Self> {
         let level = store.level(record)?;
         let code = code::Doubled::new(&store.code(record));
-        let turned = register::TurnedQuery::new(&level, planner);
+        let turned = register::TurnedQuery::new(&level);
         let levels = [level.clone(), level];
         let coarse = Surface::from_levels(levels, store.is_regular(record), preset, planner)?;
         Some(Self { code, turned, coarse })
@@ -189,7 +190,9 @@ pub fn search(
     if own != store.preset() {
         return Err(ComparisonError::Mismatch(format!("the store `{}`, the query `{own}`", store.preset())));
     }
-    let mut found = listed(query, store, admitted, stages)?;
+    let worth =
+        |place: usize, _: usize, strength: f32| place < stages.compared.div_ceil(2) || strength >= NOTABLE;
+    let mut found = listed(query, store, admitted, (stages, &worth))?;
     let (asked_with, linked) = chain::linked(query, store, admitted, &found.leads)?;
     found.asked_with = asked_with;
     found.leads.retain(|lead| linked.iter().all(|other| other.record != lead.record));
@@ -198,12 +201,19 @@ pub fn search(
     Ok(found)
 }
 
+/// A registration from which on cells are worth a look, however far down the list it stands: unrelated surfaces reach 3 to 5 and the
+/// strongest of a hundred thousand 6; pairs that agree in six cells and more 7 and above, halves included.
+const NOTABLE: f32 = 5.0;
+
+/// Whether a record is compared, by its place in the order of registrations, its number and the strength of its registration.
+type Worth<'a> = &'a (dyn Fn(usize, usize, f32) -> bool + Sync);
+
 /// The leads of the first three stages.
 fn listed(
     query: &Query,
     store: &Store<'_>,
     admitted: &(dyn Fn(usize) -> bool + Sync),
-    stages: Stages,
+    (stages, worth): (Stages, Worth<'_>),
 ) -> Result<Found, ComparisonError> {
     let mut coded = coded(query, store, admitted);
     let searched = coded.len();
@@ -216,6 +226,10 @@ fn listed(
     let damaged = coded.iter().zip(&all).filter(|(_, r)| r.is_none()).map(|(c, _)| c.record).collect();
     let mut registered: Vec<_> = all.into_iter().flatten().collect();
     best(&mut registered, stages.compared, |(_, registration)| registration.strength);
+    let mut place = 0..;
+    registered.retain(|(candidate, registration)| {
+        place.next().is_some_and(|place| worth(place, candidate.record, registration.strength))
+    });
     let narrowed = Stages { registered: coded.len(), compared: registered.len() };
     let compared: Result<Vec<Option<Lead>>, ComparisonError> = registered
         .par_iter()
@@ -243,6 +257,12 @@ fn coded(query: &Query, store: &Store<'_>, admitted: &(dyn Fn(usize) -> bool + S
 
 /// Keeps the best `count`, in order; ties keep the order they came in.
 fn best<T>(candidates: &mut Vec<T>, count: usize, score: impl Fn(&T) -> f32) {
+    if count > 0 && count < candidates.len() {
+        // Only what is at least as good as the last to stay need be put in order.
+        let mut scores: Vec<f32> = candidates.iter().map(&score).collect();
+        let (_, &mut least, _) = scores.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+        candidates.retain(|candidate| score(candidate).total_cmp(&least).is_ge());
+    }
     candidates.sort_by(|a, b| score(b).total_cmp(&score(a)));
     candidates.truncate(count);
 }
@@ -320,4 +340,20 @@ pub fn unpack(bytes: &[u8], preset: &Preset) -> Result<Surface, ComparisonError>
         what: "prepared scan",
         reason: "it is damaged, or was prepared by another version or with another preset".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_best_stay_in_order_and_ties_as_they_came() {
+        let all: Vec<(usize, f32)> = (0..50).map(|k| (k, (k * 7 % 5) as f32)).collect();
+        for count in [0, 1, 9, 10, 11, 49, 50, 60] {
+            let mut sorted = all.clone();
+            sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+            sorted.truncate(count);
+            let mut kept = all.clone();
+            super::best(&mut kept, count, |candidate| candidate.1);
+            assert_eq!(kept, sorted, "{count}");
+        }
+    }
 }
