@@ -250,7 +250,14 @@ fn what_was_exchanged_is_noticed() {
     assert_eq!(database(&["index", &scans, "--database", &db]).0, 0);
     let asked = format!("{scans}/simulated-1-000002.x3p");
     let (features, catalogue) = (format!("{db}/features.bin"), format!("{db}/catalogue.sqlite"));
+    spoil(&db, "PRAGMA wal_checkpoint(TRUNCATE)");
     let [whole, known] = [&features, &catalogue].map(|file| fs::read(file).unwrap());
+    let restore = || {
+        for beside in ["-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{catalogue}{beside}"));
+        }
+        fs::write(&catalogue, &known).unwrap();
+    };
     let sound = database(&["check", "--database", &db]);
     assert_eq!((sound.0, sound.1.as_str()), (0, "6 scans checked: all are whole and belong to their rows\n"));
     let swap = |bytes: &mut [u8], parts: &[std::ops::Range<usize>]| {
@@ -277,7 +284,7 @@ fn what_was_exchanged_is_noticed() {
         let mut bytes = whole.clone();
         exchange(&mut bytes);
         fs::write(&features, &bytes).unwrap();
-        fs::write(&catalogue, &known).unwrap();
+        restore();
         spoil(&db, statements);
         let err = refused(&["search", &asked, "--database", &db], 3);
         assert!(
@@ -294,7 +301,7 @@ fn what_was_exchanged_is_noticed() {
     let mut bytes = whole.clone();
     swap(&mut bytes, all);
     fs::write(&features, &bytes).unwrap();
-    fs::write(&catalogue, &known).unwrap();
+    restore();
     refused(&["search", &asked, "--database", &db, "--class", "simulated run 7", "--top", "1"], 3);
     // A row that is gone.
     fs::write(&features, &whole).unwrap();

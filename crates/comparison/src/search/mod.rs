@@ -40,8 +40,8 @@ pub use store::{Features, Origin, RECORD_BYTES, SEAL_BYTES, Store, header};
 pub struct Stages {
     /// From codes to registration.
     pub registered: usize,
-    /// From registration to cells: this many at most, and the second half of them only if they registered as hardly any unrelated
-    /// surface does.
+    /// From registration to cells: this many at most. Behind the first half of them (and behind the eighth) only those are compared
+    /// that registered as hardly any unrelated surface does.
     pub compared: usize,
 }
 
@@ -190,8 +190,8 @@ pub fn search(
     if own != store.preset() {
         return Err(ComparisonError::Mismatch(format!("the store `{}`, the query `{own}`", store.preset())));
     }
-    let worth =
-        |place: usize, _: usize, strength: f32| place < stages.compared.div_ceil(2) || strength >= NOTABLE;
+    let always = stages.compared.div_ceil(2).max(ALWAYS);
+    let worth = |place: usize, _: usize, strength: f32| place < always || strength >= NOTABLE;
     let mut found = listed(query, store, admitted, (stages, &worth))?;
     let (asked_with, linked) = chain::linked(query, store, admitted, &found.leads)?;
     found.asked_with = asked_with;
@@ -204,6 +204,9 @@ pub fn search(
 /// A registration from which on cells are worth a look, however far down the list it stands: unrelated surfaces reach 3 to 5 and the
 /// strongest of a hundred thousand 6; pairs that agree in six cells and more 7 and above, halves included.
 const NOTABLE: f32 = 5.0;
+
+/// So many registrations are compared in any case.
+const ALWAYS: usize = 8;
 
 /// Whether a record is compared, by its place in the order of registrations, its number and the strength of its registration.
 type Worth<'a> = &'a (dyn Fn(usize, usize, f32) -> bool + Sync);

@@ -72,7 +72,7 @@ fn known(text: &str) -> String {
 
 fn bare(text: &str) -> String {
     let letters = text.to_lowercase().replace(['×', '*'], "x");
-    let letters: String = letters.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    let letters: String = letters.chars().filter(char::is_ascii_alphanumeric).collect();
     ["mm", "calibre", "caliber", "cal"].iter().fold(letters, |text, word| text.replace(word, ""))
 }
 

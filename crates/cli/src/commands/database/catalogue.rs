@@ -231,7 +231,7 @@ impl Catalogue {
             });
         }
         let Self { runtime, connection } = self;
-        let query = agreeing.into_iter().fold(sqlx::query(ADMITTED), |query, values| query.bind(values));
+        let query = agreeing.into_iter().fold(sqlx::query(ADMITTED), sqlx::query::Query::bind);
         let query = query
             .bind(filter.from.map(|date| date.to_string()))
             .bind(filter.to.map(|date| date.to_string()))

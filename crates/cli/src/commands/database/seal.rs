@@ -25,9 +25,13 @@ pub(crate) fn seal(scan: &Scan, content: [&[u8]; 2], prepared_sha256: Option<&st
     };
     put(Some(name.as_bytes()));
     put(Some(&[u8::from(*origin == Origin::Simulated)]));
-    told.into_iter().for_each(|field| put(field.as_deref().map(str::as_bytes)));
+    for field in told {
+        put(field.as_deref().map(str::as_bytes));
+    }
     put(prepared_sha256.map(str::as_bytes));
-    content.into_iter().for_each(|part| put(Some(part)));
+    for part in content {
+        put(Some(part));
+    }
     digest.finalize().into()
 }
 
