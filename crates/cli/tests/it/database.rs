@@ -240,6 +240,7 @@ fn checksum(record: &[u8]) -> u64 {
 /// Records, rows, names, contents or prepared scans exchanged: no lead is shown under another case's name.
 #[test]
 fn what_was_exchanged_is_noticed() {
+    type Exchange<'a> = (&'a str, &'a dyn Fn(&mut [u8]), &'a str, usize);
     const ROWS: &str = "PRAGMA foreign_keys = OFF; UPDATE scans SET record = -1 WHERE record = 3;
         UPDATE scans SET record = 3 WHERE record = 4; UPDATE scans SET record = 4 WHERE record = -1";
     const NAMES: &str = "UPDATE scans SET name = 'another.x3p' WHERE record = 3";
@@ -272,7 +273,6 @@ fn what_was_exchanged_is_noticed() {
         }
     };
     let all = std::slice::from_ref(&(0..8192));
-    type Exchange<'a> = (&'a str, &'a dyn Fn(&mut [u8]), &'a str, usize);
     let exchanges: [Exchange<'_>; 5] = [
         ("records", &|bytes| swap(bytes, all), "", 2),
         ("contents under their seals", &|bytes| swap(bytes, &[0..24, 64..8192]), "", 2),
