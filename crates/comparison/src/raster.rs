@@ -137,6 +137,26 @@ impl Raster {
         }
     }
 
+    /// What [`boxed`](Self::boxed) and then [`thinned`](Self::thinned) give, without what the second throws away.
+    pub(crate) fn halved(&self) -> Self {
+        let (width, height) = (self.width / 2, self.height / 2);
+        let mut z = Vec::with_capacity(width * height);
+        let mut w = Vec::with_capacity(width * height);
+        for y in 0..height {
+            let [above, below] = [2 * y, 2 * y + 1].map(|row| row * self.width..row * self.width + 2 * width);
+            let heights = self.z[above.clone()].chunks_exact(2).zip(self.z[below.clone()].chunks_exact(2));
+            let weights = self.w[above].chunks_exact(2).zip(self.w[below].chunks_exact(2));
+            for ((z0, z1), (w0, w1)) in heights.zip(weights) {
+                let weight = w0[0] + w0[1] + w1[0] + w1[1];
+                let sum = z0[0] + z0[1] + z1[0] + z1[1];
+                let measured = weight >= 2.0;
+                z.push(if measured { sum / weight } else { 0.0 });
+                w.push(f32::from(u8::from(measured)));
+            }
+        }
+        Self { width, height, pitch: 2.0 * self.pitch, offset: self.offset + 0.5 * self.pitch, z, w }
+    }
+
     /// Rows counted the other way, heights with the other sign, or both. The last column goes where their number is even, so that
     /// every other sample keeps its place.
     pub(crate) fn flipped(&self, mirrored: bool, negated: bool) -> Self {
@@ -159,7 +179,7 @@ impl Raster {
 
     /// Subtracts the mean of the measured points and limits heights to `limit` standard deviations.
     pub(crate) fn centred(mut self, limit: f32) -> Self {
-        let n = self.w.iter().sum::<f32>().max(1.0);
+        let n = (self.valid() as f32).max(1.0);
         let mean = self.z.iter().sum::<f32>() / n;
         let energy: f32 = self.z.iter().zip(&self.w).map(|(&z, &w)| w * (z - mean) * (z - mean)).sum();
         let bound = limit * (energy / n).sqrt();
@@ -192,19 +212,24 @@ impl Raster {
         self
     }
 
+    /// Sums over squares, every one added up from its first sample to its last, row by row.
     fn box_sums(&self, samples: &[f32], reach: usize) -> Vec<f32> {
+        let width = self.width;
+        let add = |out: &mut [f32], line: &[f32]| out.iter_mut().zip(line).for_each(|(o, v)| *o += v);
         let mut across = vec![0.0; samples.len()];
-        for (line, out) in samples.chunks_exact(self.width).zip(across.chunks_exact_mut(self.width)) {
-            for (x, out) in out.iter_mut().enumerate() {
-                *out = line[x.saturating_sub(reach)..(x + reach + 1).min(self.width)].iter().sum();
+        for (line, out) in samples.chunks_exact(width).zip(across.chunks_exact_mut(width)) {
+            // All sums of a row grow together, a neighbour at a time from the left.
+            for left in (1..=reach.min(width - 1)).rev() {
+                add(&mut out[left..], &line[..width - left]);
+            }
+            for right in 0..=reach.min(width - 1) {
+                add(&mut out[..width - right], &line[right..]);
             }
         }
         let mut out = vec![0.0; samples.len()];
-        for y in 0..self.height {
+        for (y, out) in out.chunks_exact_mut(width).enumerate() {
             for other in y.saturating_sub(reach)..(y + reach + 1).min(self.height) {
-                for x in 0..self.width {
-                    out[y * self.width + x] += across[other * self.width + x];
-                }
+                add(out, &across[other * width..(other + 1) * width]);
             }
         }
         out
@@ -281,6 +306,38 @@ fn possible(start: [f32; 2], step: [f32; 2], last: [f32; 2], samples: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A raster of any size with gaps, its heights and sums of whole numbers.
+    fn gappy(width: usize, height: usize) -> Raster {
+        let of = |k: usize| (k * 7919 + k / 3 * 104_729) % 97;
+        let w: Vec<f32> = (0..width * height).map(|k| f32::from(u8::from(of(k) % 4 > 0))).collect();
+        let z = w.iter().enumerate().map(|(k, w)| w * of(k) as f32).collect();
+        Raster { width, height, pitch: 2.0, offset: 3.0, z, w }
+    }
+
+    #[test]
+    fn halving_is_boxing_and_thinning() {
+        for (width, height) in [(2, 2), (3, 2), (8, 7), (7, 8), (31, 30), (30, 31)] {
+            let source = gappy(width, height);
+            let (one, other) = (source.halved(), source.boxed().thinned());
+            assert_eq!((one.width, one.height, one.z, one.w), (other.width, other.height, other.z, other.w));
+            assert_eq!((one.pitch, one.offset), (other.pitch, other.offset));
+        }
+    }
+
+    #[test]
+    fn sums_over_squares_end_at_the_edge() {
+        for (width, height, reach) in [(1, 1, 2), (9, 5, 2), (5, 9, 8), (12, 12, 1)] {
+            let source = gappy(width, height);
+            let sums = source.box_sums(&source.z, reach);
+            for (at, sum) in sums.iter().enumerate() {
+                let near = |k: usize, most: usize| k.saturating_sub(reach)..(k + reach + 1).min(most);
+                let (x, y) = (at % width, at / width);
+                let rows = near(y, height).flat_map(|y| near(x, width).map(move |x| y * width + x));
+                assert_eq!(*sum, rows.map(|k| source.z[k]).sum::<f32>());
+            }
+        }
+    }
 
     /// However a line runs, its ends are where its samples leave the source.
     #[test]

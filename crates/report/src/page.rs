@@ -113,9 +113,19 @@ impl Page {
     /// This page with a picture from a file beside it.
     #[must_use]
     pub fn picture(self, file: &str, caption: &str) -> Self {
+        self.figure(file, caption, 340)
+    }
+
+    /// The same across most of the page, for two pictures side by side in one file.
+    #[must_use]
+    pub fn wide_picture(self, file: &str, caption: &str) -> Self {
+        self.figure(file, caption, 720)
+    }
+
+    fn figure(self, file: &str, caption: &str, width: u32) -> Self {
         let caption = escape(caption);
         let markup = format!(
-            "<figure><a href=\"{0}\"><img src=\"{0}\" alt=\"{caption}\" loading=\"lazy\" width=\"340\"></a><figcaption>{caption}</figcaption></figure>\n",
+            "<figure><a href=\"{0}\"><img src=\"{0}\" alt=\"{caption}\" loading=\"lazy\" width=\"{width}\"></a><figcaption>{caption}</figcaption></figure>\n",
             escape(file)
         );
         self.with(&markup)

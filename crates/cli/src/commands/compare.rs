@@ -8,8 +8,7 @@ use clap::Args;
 use comparison::evidence::{self, Calibration, LikelihoodRatio, ModelKind, Provenance, Reference};
 use comparison::{Comparison, ComparisonError, MarkKind, Preset, Surface};
 use sha2::{Digest as _, Sha256};
-use topography::picture::Depth;
-use topography::{Grid, Limits, Micrograph, x3p};
+use topography::{Limits, x3p};
 
 use crate::commands::calibrate::{self, Truth};
 use crate::commands::pairs;
@@ -203,7 +202,7 @@ fn one_pair(
         let names = paths.map(|path| file_name(path));
         let weight = weigher.map(|w| &w.calibration).zip(ratio.as_ref());
         let picture = if files::extension(path) == "png" {
-            beside_each_other(&[comparison::search::in_register(&a, &b, &result)])?
+            in_register([&a, &b], &names, &result)?
         } else {
             comparison::picture::page([(&names[0], &a), (&names[1], &b)], &result, weight).into_bytes()
         };
@@ -220,33 +219,13 @@ fn one_pair(
     Ok(Exit::Done)
 }
 
-/// Pairs of pictures as PNG, a row each, the pictures of a pair of one size; a dark gap between all.
-pub(crate) fn beside_each_other(rows: &[[Micrograph; 2]]) -> Result<Vec<u8>, Failure> {
-    const GAP: usize = 8;
-    const DARK: f32 = 0.12;
-    let size = |[one, _]: &[Micrograph; 2]| [one.intensity.width(), one.intensity.height()];
-    let width = rows.iter().map(|row| size(row)[0]).max().unwrap_or(0);
-    let ends: Vec<usize> = rows
-        .iter()
-        .scan(0, |end, row| {
-            *end += size(row)[1] + GAP;
-            Some(*end)
-        })
-        .collect();
-    let pixel = |x: usize, y: usize| {
-        let row = ends.partition_point(|end| *end <= y);
-        let top = if row == 0 { 0 } else { ends[row - 1] };
-        let (side, x) = (usize::from(x >= width + GAP), x % (width + GAP));
-        // Narrower pairs stand in the middle of their half.
-        let left = (width - size(&rows[row])[0]) / 2;
-        let place = x.checked_sub(left);
-        *place.and_then(|x| rows[row][side].intensity.get(x, y - top)).unwrap_or(&DARK)
-    };
-    let height = ends.last().map_or(0, |end| end - GAP);
-    let pitch = rows.first().and_then(|row| row[0].pitch);
-    let picture = Micrograph { intensity: Grid::from_fn(2 * width + GAP, height, pixel), pitch };
-    topography::picture::write_png(&picture, Depth::Eight)
-        .or_exit(Exit::Environment, "cannot draw the picture")
+/// Both in one frame with the cells that agree, as PNG.
+fn in_register([a, b]: [&Surface; 2], names: &[String; 2], result: &Comparison) -> Result<Vec<u8>, Failure> {
+    let [one, other] = names.clone();
+    let other = if result.converged { other } else { format!("{other}: no common place found") };
+    let pictures = comparison::picture::in_register(a, b, result);
+    let picture = comparison::picture::side_by_side(&[(pictures, [one, other])]);
+    topography::picture::write_colours(&picture, None).or_exit(Exit::Environment, "cannot draw the picture")
 }
 
 /// Models whose decimal log ratios differ by more than this contradict each other.

@@ -69,8 +69,9 @@ struct InputJson<'a> {
     sha256: &'a str,
 }
 
+/// A calibration by its hash and where it comes from, here and in leads.
 #[derive(Serialize)]
-struct CalibrationJson<'a> {
+pub(crate) struct CalibrationJson<'a> {
     sha256: &'a str,
     model: ModelKind,
     #[serde(flatten)]
@@ -87,6 +88,13 @@ pub(crate) struct Input {
 pub(crate) struct Weigher {
     pub(crate) calibration: Calibration,
     pub(crate) sha256: String,
+}
+
+impl<'a> From<&'a Weigher> for CalibrationJson<'a> {
+    fn from(weigher: &'a Weigher) -> Self {
+        let Weigher { calibration, sha256 } = weigher;
+        Self { sha256, model: calibration.kind(), provenance: &calibration.provenance }
+    }
 }
 
 impl<'a> From<&'a LikelihoodRatio> for RatioJson<'a> {
@@ -158,11 +166,7 @@ impl<'a> ComparisonJson<'a> {
                 .map(|(model, ratio)| OtherModel { model: *model, ratio: ratio.into() })
                 .collect(),
             conclusion_support: ratio.map(|r| evidence::verbal(r.log10)),
-            calibration: weigher.map(|w| CalibrationJson {
-                sha256: &w.sha256,
-                model: w.calibration.kind(),
-                provenance: &w.calibration.provenance,
-            }),
+            calibration: weigher.map(CalibrationJson::from),
             cells: result.cells.iter().map(cell).collect(),
             warnings: &result.warnings,
         }

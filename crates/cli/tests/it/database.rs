@@ -65,6 +65,18 @@ fn the_other_case_of_a_firearm_comes_first() {
     assert!(fs::read(&picture).unwrap().starts_with(b"\x89PNG"));
     assert!(fs::read_to_string(format!("{pages}/index.html")).unwrap().contains("lead-1.html"));
     assert!(!out.contains("match"), "a lead is never called a match");
+    // Every lead has its page and its picture; one without a place says so.
+    let list = fs::read_to_string(format!("{pages}/index.html")).unwrap();
+    for (rank, lead) in (1..).zip(leads["leads"].as_array().unwrap()) {
+        assert!(fs::read(format!("{pages}/lead-{rank}.png")).unwrap().starts_with(b"\x89PNG"));
+        let page = fs::read_to_string(format!("{pages}/lead-{rank}.html")).unwrap();
+        assert!(page.contains("simulated: no case was fired"));
+        let told = list.split_once(&format!("<figcaption>{rank}. ")).unwrap().1;
+        let told = told.split_once("</figcaption>").unwrap().0;
+        assert!(told.contains("SIMULATED"), "{told}");
+        let placed = lead["converged"].as_bool().unwrap();
+        assert_eq!((told.contains("no common place"), lead["rotation_deg"].is_null()), (!placed, !placed));
+    }
 }
 
 #[test]
@@ -82,7 +94,7 @@ fn indexing_goes_on_where_it_stopped_and_passes_bad_scans_over() {
     assert!(err.contains("bad.x3p"), "{err}");
     let (_, table, _) = database(&["export", "--database", &db]);
     assert_eq!(table.lines().count(), 7);
-    assert!(table.lines().nth(1).unwrap().ends_with("simulated,,9 mm,,2025-03-01"), "{table}");
+    assert!(table.lines().nth(1).unwrap().ends_with("simulated,,9 mm,,2025-03-01,,,,,"), "{table}");
 }
 
 #[test]
@@ -130,6 +142,238 @@ fn filters_leave_out_only_what_is_known_to_differ() {
     assert_eq!(searched(&["--from", "2025-01-01"]), 4);
     assert_eq!(searched(&["--from", "2024-06-01", "--to", "2024-12-31"]), 3);
     assert_eq!(searched(&["--real-only"]), 0);
+    let reversed = ["search", &asked, "--database", &db, "--from", "2025-01-02", "--to", "2025-01-01"];
+    let err = refused(&reversed, 2);
+    assert!(err.contains("`--from 2025-01-02` lies after `--to 2025-01-01`"), "{err}");
+    let same = ["search", &asked, "--database", &db, "--from", "2025-01-01", "--to", "2025-01-01"];
+    assert!(database(&same).0 < 2, "one day");
+}
+
+/// Calibres under any of their names, and class characteristics in their terms, from a table and from options.
+#[test]
+fn filters_go_by_what_words_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    let table = path(folder.path(), "told.csv");
+    let rows = "file,calibre,firing_pin,breech_face,aperture,extractor,ejector,remark\n\
+        simulated-1-000001.x3p,9 mm Luger,hemispherical,concentric,rectangle,3:00,8,x\n\
+        simulated-1-000002.x3p,.380 ACP,rectangular,parallel,round,3,9:30,\n\
+        simulated-1-000003.x3p,9x19,elliptical,arched,,2:30,,\n";
+    fs::write(&table, rows).unwrap();
+    let (exit, _, err) = database(&["index", &scans, "--database", &db, "--metadata", &table]);
+    assert_eq!(exit, 0, "{err}");
+    assert!(err.contains("the column `remark`") && !err.contains("the column `ejector`"), "{err}");
+    let asked = format!("{scans}/simulated-1-000000.x3p");
+    let found = |filters: &[&str]| -> Value {
+        let arguments = [&["search", &asked, "--database", &db, "--json"], filters].concat();
+        let (_, out, err) = database(&arguments);
+        serde_json::from_str(&out).expect(&err)
+    };
+    // Of the five others two say nothing, and are never left out.
+    for (filters, left) in [
+        (&["--calibre", "9 mm Parabellum"][..], 4),
+        (&["--caliber", "9×19 mm"], 4),
+        (&["--calibre", "9mm Kurz"], 3),
+        (&["--calibre", ".45 ACP"], 2),
+        (&["--firing-pin", "round"], 3),
+        (&["--breech-face", "straight"], 3),
+        (&["--aperture", "rectangular"], 4),
+        (&["--extractor", "2"], 5),
+        (&["--extractor", "9"], 2),
+        (&["--ejector", "8:30"], 5),
+        (&["--ejector", "7"], 4),
+        (&["--calibre", "9mm", "--firing-pin", "oval", "--extractor", "3"], 3),
+    ] {
+        assert_eq!(found(filters)["searched"], left, "{filters:?}");
+    }
+    let told = found(&["--calibre", "9 mm", "--breech-face", "circular", "--from", "2020-01-01"]);
+    let filters = &told["filters"];
+    assert_eq!(
+        [
+            &filters["calibre"],
+            &filters["breech_face"],
+            &filters["from"],
+            &filters["to"],
+            &filters["real_only"]
+        ],
+        [&Value::from("9 mm"), &"circular".into(), &"2020-01-01".into(), &Value::Null, &false.into()]
+    );
+    let lead = told["leads"].as_array().unwrap().iter().find(|lead| lead["name"] == "simulated-1-000001.x3p");
+    assert_eq!([&lead.unwrap()["firing_pin"], &lead.unwrap()["extractor"]], ["circular", "3"]);
+    // What is no term is refused wherever it is given.
+    for wrong in [
+        ["--firing-pin", "pointed"],
+        ["--breech-face", "spiral"],
+        ["--extractor", "13"],
+        ["--ejector", "left"],
+    ] {
+        let (exit, out, err) = database(&[&["search", &asked, "--database", &db][..], &wrong].concat());
+        assert_eq!((exit, out.as_str()), (2, ""), "{wrong:?}");
+        assert!(err.contains("known are") || err.contains("an hour of the clock"), "{err}");
+    }
+    fs::write(&table, "file,breech_face\nsimulated-1-000001.x3p,spiral\n").unwrap();
+    let err = refused(&["index", &scans, "--database", &db, "--metadata", &table], 2);
+    assert!(err.contains("simulated-1-000001.x3p") && err.contains("breech_face `spiral`"), "{err}");
+}
+
+/// Runs SQL on a catalogue, as somebody who spoils it would.
+fn spoil(db: &str, statements: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut catalogue =
+            SqliteConnection::connect(&format!("sqlite:{db}/catalogue.sqlite")).await.unwrap();
+        for statement in statements.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut catalogue).await.unwrap();
+        }
+        catalogue.close().await.unwrap();
+    });
+}
+
+/// The checksum of a record, over all bytes but those where it is kept.
+fn checksum(record: &[u8]) -> u64 {
+    [&record[..24], &record[32..]].concat().chunks(8).fold(0xcbf2_9ce4_8422_2325, |sum: u64, word| {
+        let mixed = (sum ^ u64::from_le_bytes(word.try_into().unwrap())).wrapping_mul(0x0000_0100_0000_01b3);
+        mixed ^ mixed >> 29
+    })
+}
+
+/// Records, rows, names, contents or prepared scans exchanged: no lead is shown under another case's name.
+#[test]
+fn what_was_exchanged_is_noticed() {
+    type Exchange<'a> = (&'a str, &'a dyn Fn(&mut [u8]), &'a str, usize);
+    const ROWS: &str = "PRAGMA foreign_keys = OFF; UPDATE scans SET record = -1 WHERE record = 3;
+        UPDATE scans SET record = 3 WHERE record = 4; UPDATE scans SET record = 4 WHERE record = -1";
+    const NAMES: &str = "UPDATE scans SET name = 'another.x3p' WHERE record = 3";
+    const PREPARED: &str = "PRAGMA foreign_keys = OFF; UPDATE prepared SET record = -1 WHERE record = 3;
+        UPDATE prepared SET record = 3 WHERE record = 4; UPDATE prepared SET record = 4 WHERE record = -1";
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    assert_eq!(database(&["index", &scans, "--database", &db]).0, 0);
+    let asked = format!("{scans}/simulated-1-000002.x3p");
+    let (features, catalogue) = (format!("{db}/features.bin"), format!("{db}/catalogue.sqlite"));
+    spoil(&db, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let [whole, known] = [&features, &catalogue].map(|file| fs::read(file).unwrap());
+    let restore = || {
+        for beside in ["-wal", "-shm"] {
+            let _ = fs::remove_file(format!("{catalogue}{beside}"));
+        }
+        fs::write(&catalogue, &known).unwrap();
+    };
+    let sound = database(&["check", "--database", &db]);
+    assert_eq!((sound.0, sound.1.as_str()), (0, "6 scans checked: all are whole and belong to their rows\n"));
+    let swap = |bytes: &mut [u8], parts: &[std::ops::Range<usize>]| {
+        // Records 3 and 4 stand behind the header and three others.
+        let (one, other) = bytes[4 * 8192..6 * 8192].split_at_mut(8192);
+        for part in parts {
+            one[part.clone()].swap_with_slice(&mut other[part.clone()]);
+        }
+        for record in [one, other] {
+            let sum = checksum(record);
+            record[24..32].copy_from_slice(&sum.to_le_bytes());
+        }
+    };
+    let all = std::slice::from_ref(&(0..8192));
+    let exchanges: [Exchange<'_>; 5] = [
+        ("records", &|bytes| swap(bytes, all), "", 2),
+        ("contents under their seals", &|bytes| swap(bytes, &[0..24, 64..8192]), "", 2),
+        // Their prepared scans stay where they were.
+        ("rows", &|_| (), ROWS, 4),
+        ("names", &|_| (), NAMES, 1),
+        ("prepared scans", &|_| (), PREPARED, 2),
+    ];
+    for (what, exchange, statements, faults) in exchanges {
+        let mut bytes = whole.clone();
+        exchange(&mut bytes);
+        fs::write(&features, &bytes).unwrap();
+        restore();
+        spoil(&db, statements);
+        let err = refused(&["search", &asked, "--database", &db], 3);
+        assert!(
+            err.contains("another case's name") && err.contains("hint: `microstamp database check`"),
+            "{what}: {err}"
+        );
+        let (exit, out, _) = database(&["check", "--database", &db, "--json"]);
+        let told: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((exit, told["faults"].as_array().unwrap().len()), (1, faults), "{what}: {out}");
+        let (exit, out, _) = database(&["check", "--database", &db]);
+        assert_eq!((exit, out.lines().count()), (1, faults + 1), "{what}: {out}");
+    }
+    // Features exchanged so that a filter would pass the scan over: no lead bears the wrong name, and still it is noticed.
+    let mut bytes = whole.clone();
+    swap(&mut bytes, all);
+    fs::write(&features, &bytes).unwrap();
+    restore();
+    refused(&["search", &asked, "--database", &db, "--class", "simulated run 7", "--top", "1"], 3);
+    // A row that is gone.
+    fs::write(&features, &whole).unwrap();
+    spoil(&db, "PRAGMA foreign_keys = OFF; DELETE FROM scans WHERE record = 4");
+    let err = refused(&["search", &asked, "--database", &db], 3);
+    assert!(err.contains("5 rows for 6 records"), "{err}");
+}
+
+/// What is torn or has rotted is told apart from what was exchanged; the rest can be searched.
+#[test]
+fn a_check_tells_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    assert_eq!(database(&["index", &scans, "--database", &db]).0, 0);
+    let features = format!("{db}/features.bin");
+    let mut bytes = fs::read(&features).unwrap();
+    bytes[3 * 8192 + 50] ^= 1;
+    bytes[5 * 8192 + 5000] ^= 1;
+    bytes.extend([7; 100]);
+    fs::write(&features, &bytes).unwrap();
+    spoil(&db, "UPDATE prepared SET bytes = substr(bytes, 1, 3000) WHERE record = 0");
+    let (exit, out, err) = database(&["check", "--database", &db]);
+    assert_eq!(exit, 1, "{err}");
+    let told: Vec<&str> = out.lines().collect();
+    assert_eq!(told.len(), 5, "{out}");
+    assert!(
+        told[0].starts_with("record 0 (`simulated-1-000000.x3p`): its prepared scan is damaged"),
+        "{out}"
+    );
+    assert!(told[1].starts_with("record 2 ") && told[2].starts_with("record 4 "), "{out}");
+    assert!(told[1..3].iter().all(|line| line.ends_with("its features are damaged")), "{out}");
+    assert_eq!(told[4], "6 scans checked: 3 are at fault");
+    let (exit, out, _) = database(&["search", &format!("{scans}/simulated-1-000000.x3p"), "--database", &db]);
+    assert!((0..=1).contains(&exit) && out.contains("record 2 is damaged"), "{out}");
+}
+
+/// The JSON of a search holds what a repetition needs, and no time: the same bytes on one thread and on two, and again.
+#[test]
+fn a_search_can_be_repeated_from_its_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scans, db) = (scans(folder.path()), path(folder.path(), "db"));
+    assert_eq!(database(&["index", &scans, "--database", &db]).0, 0);
+    let asked = format!("{scans}/simulated-1-000002.x3p");
+    let arguments = ["search", &asked, "--database", &db, "--json", "--calibre", "9 mm"];
+    let [one, two, again] = ["1", "2", "2"].map(|threads| database_on(threads, &arguments));
+    assert!(one == two && two == again);
+    let told: Value = serde_json::from_slice(&one).unwrap();
+    let digest = |value: &Value| value.as_str().is_some_and(|text| text.len() == 64);
+    assert!(digest(&told["query"]["sha256"]) && digest(&told["database_sha256"]), "{told}");
+    assert!(digest(&told["calibration"]["sha256"]) && told["calibration"]["set"].is_string(), "{told}");
+    assert!(
+        told["parameters"]["rule"].is_u64() && told["rules"] == "microstamp" && told["version"].is_string()
+    );
+    assert_eq!(told["filters"]["calibre"], "9 mm");
+    let stages = &told["stages"];
+    assert_eq!(
+        [&stages["coded"], &stages["registered"]["passed"], &stages["compared"]["passed"], &stages["listed"]],
+        [5; 4]
+    );
+    assert_eq!(
+        (&stages["registered"]["at_most"], &stages["asked_with"]),
+        (&2000.into(), &Value::from(vec![3]))
+    );
+    assert!(told["leads"].as_array().unwrap().iter().all(|lead| digest(&lead["sha256"])));
+    let (_, checked, _) = database(&["check", "--database", &db, "--json"]);
+    let checked: Value = serde_json::from_str(&checked).unwrap();
+    assert_eq!(checked["database_sha256"], told["database_sha256"]);
+    // The digest is that of what the database holds.
+    assert_eq!(database(&["add", &asked, "--database", &path(folder.path(), "other")]).0, 0);
+    let other = database(&["check", "--database", &path(folder.path(), "other"), "--json"]).1;
+    assert_ne!(serde_json::from_str::<Value>(&other).unwrap()["database_sha256"], told["database_sha256"]);
 }
 
 #[test]

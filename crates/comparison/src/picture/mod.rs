@@ -4,7 +4,10 @@
 //! One self-contained HTML page, a pure function of its inputs: heights travel as grey values, a few lines of script draw
 //! them. Nothing is loaded from anywhere.
 
+mod canvas;
 mod histogram;
+mod letters;
+mod register;
 
 use std::fmt::Write as _;
 
@@ -12,6 +15,8 @@ use crate::compare::Comparison;
 use crate::evidence::{Calibration, LikelihoodRatio, verbal};
 use crate::raster::Raster;
 use crate::surface::Surface;
+
+pub use register::{in_register, side_by_side};
 
 /// Heights of this many standard deviations are black and white.
 const CONTRAST: f32 = 2.5;

@@ -4,7 +4,7 @@
 //! share enough with a third case and next to nothing with each other.
 
 use super::code::DIRECTIONS;
-use super::{Candidate, Found, Lead, Link, Query, Stages, Store, listed, stored};
+use super::{Candidate, Found, Lead, Link, NOTABLE, Query, Stages, Store, listed, stored};
 use crate::compare::{Comparison, compare_at};
 use crate::error::ComparisonError;
 use crate::fourier::Planner;
@@ -20,26 +20,28 @@ const STRENGTH: f64 = 8.0;
 /// Whole faces agree far better than parts, so that few need a look.
 const STAGES: Stages = Stages { registered: 100, compared: 6 };
 
-/// Scans that a sure lead leads to and the query does not, compared with the query where that lead says that they lie.
+/// The sure leads that were asked with, and the scans that they lead to and the query does not, compared with the query where
+/// the lead says that they lie.
 pub(super) fn linked(
     query: &Query,
     store: &Store<'_>,
     admitted: &(dyn Fn(usize) -> bool + Sync),
     leads: &[Lead],
-) -> Result<Vec<Lead>, ComparisonError> {
+) -> Result<(Vec<usize>, Vec<Lead>), ComparisonError> {
     let mut planner = Planner::default();
-    let mut found: Vec<Lead> = Vec::new();
+    let (mut asked_with, mut found) = (Vec::new(), Vec::<Lead>::new());
     for lead in leads.iter().filter(|lead| is_sure(lead)).take(ASKED) {
         let Some(asked) = Query::stored(store, lead.record, &query.coarse.preset, &mut planner) else {
             continue;
         };
+        asked_with.push(lead.record);
         let others = |record: usize| record != lead.record && admitted(record);
-        let Found { leads: near, .. } = listed(&asked, store, &others, STAGES)?;
+        let is_known = |record: usize| leads.iter().any(|l| l.record == record && l.comparison.converged);
+        let worth = |_: usize, record: usize, strength: f32| strength >= NOTABLE && !is_known(record);
+        let Found { leads: near, .. } = listed(&asked, store, &others, (STAGES, &worth))?;
         for next in near.iter().filter(|next| agrees(&next.comparison)) {
             let link = Link { record: lead.record, congruent: next.comparison.congruent() };
-            let known = leads.iter().any(|l| l.record == next.record && l.comparison.converged)
-                || found.iter().any(|l| l.record == next.record);
-            if known {
+            if found.iter().any(|l| l.record == next.record) {
                 continue;
             }
             let pose = pose(&lead.comparison).followed_by(&pose(&next.comparison));
@@ -56,7 +58,7 @@ pub(super) fn linked(
             found.push(Lead { record: next.record, code, strength, comparison, by_way_of: Some(link) });
         }
     }
-    Ok(found)
+    Ok((asked_with, found))
 }
 
 /// The candidate that a record is where it lies in this pose.

@@ -18,7 +18,6 @@ mod generate;
 mod hostile;
 mod packed;
 mod register;
-mod relief;
 mod store;
 
 use std::cmp::Ordering;
@@ -34,15 +33,15 @@ use crate::preset::Preset;
 use crate::surface::Surface;
 
 pub use generate::{Firearm, Model};
-pub use relief::in_register;
-pub use store::{Features, Origin, RECORD_BYTES, Store, header};
+pub use store::{Features, Origin, RECORD_BYTES, SEAL_BYTES, Store, header};
 
 /// How many scans pass from one stage to the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stages {
     /// From codes to registration.
     pub registered: usize,
-    /// From registration to cells.
+    /// From registration to cells: this many at most. Behind the first half of them (and behind the eighth) only those are compared
+    /// that registered as hardly any unrelated surface does.
     pub compared: usize,
 }
 
@@ -96,12 +95,16 @@ impl Lead {
 }
 
 /// What a search found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Found {
     /// Best first, by [`Lead::order`].
     pub leads: Vec<Lead>,
     /// How many scans were looked at.
     pub searched: usize,
+    /// How many of them were laid on the query, and how many of those compared cell by cell.
+    pub narrowed: Stages,
+    /// The sure leads with which the store was asked once more, in the order in which it was.
+    pub asked_with: Vec<usize>,
     /// Records on the short list that turned out damaged.
     pub damaged: Vec<usize>,
 }
@@ -123,18 +126,23 @@ impl Query {
         let mut planner = Planner::default();
         let level = &surface.level2;
         let code = code::Doubled::new(&code::code(level, &mut planner));
-        let turned = register::TurnedQuery::new(level, &mut planner);
+        let turned = register::TurnedQuery::new(level);
         let levels = [surface.source2.clone(), level.clone()];
         let coarse = Surface::from_levels(levels, surface.is_regular, &surface.preset, &mut planner)
             .ok_or(ComparisonError::Flat)?;
         Ok(Self { code, turned, coarse })
     }
 
+    /// The query at the detail that stores keep: what the comparisons of leads are counted on.
+    pub fn surface(&self) -> &Surface {
+        &self.coarse
+    }
+
     /// A record of a store as a query; nothing where it is damaged.
     fn stored(store: &Store<'_>, record: usize, preset: &Preset, planner: &mut Planner) -> Option<Self> {
         let level = store.level(record)?;
         let code = code::Doubled::new(&store.code(record));
-        let turned = register::TurnedQuery::new(&level, planner);
+        let turned = register::TurnedQuery::new(&level);
         let levels = [level.clone(), level];
         let coarse = Surface::from_levels(levels, store.is_regular(record), preset, planner)?;
         Some(Self { code, turned, coarse })
@@ -182,20 +190,33 @@ pub fn search(
     if own != store.preset() {
         return Err(ComparisonError::Mismatch(format!("the store `{}`, the query `{own}`", store.preset())));
     }
-    let mut found = listed(query, store, admitted, stages)?;
-    let linked = chain::linked(query, store, admitted, &found.leads)?;
+    let always = stages.compared.div_ceil(2).max(ALWAYS);
+    let worth = |place: usize, _: usize, strength: f32| place < always || strength >= NOTABLE;
+    let mut found = listed(query, store, admitted, (stages, &worth))?;
+    let (asked_with, linked) = chain::linked(query, store, admitted, &found.leads)?;
+    found.asked_with = asked_with;
     found.leads.retain(|lead| linked.iter().all(|other| other.record != lead.record));
     found.leads.extend(linked);
     found.leads.sort_by(Lead::order);
     Ok(found)
 }
 
+/// A registration from which on cells are worth a look, however far down the list it stands: unrelated surfaces reach 3 to 5 and the
+/// strongest of a hundred thousand 6; pairs that agree in six cells and more 7 and above, halves included.
+const NOTABLE: f32 = 5.0;
+
+/// So many registrations are compared in any case.
+const ALWAYS: usize = 8;
+
+/// Whether a record is compared, by its place in the order of registrations, its number and the strength of its registration.
+type Worth<'a> = &'a (dyn Fn(usize, usize, f32) -> bool + Sync);
+
 /// The leads of the first three stages.
 fn listed(
     query: &Query,
     store: &Store<'_>,
     admitted: &(dyn Fn(usize) -> bool + Sync),
-    stages: Stages,
+    (stages, worth): (Stages, Worth<'_>),
 ) -> Result<Found, ComparisonError> {
     let mut coded = coded(query, store, admitted);
     let searched = coded.len();
@@ -208,13 +229,18 @@ fn listed(
     let damaged = coded.iter().zip(&all).filter(|(_, r)| r.is_none()).map(|(c, _)| c.record).collect();
     let mut registered: Vec<_> = all.into_iter().flatten().collect();
     best(&mut registered, stages.compared, |(_, registration)| registration.strength);
+    let mut place = 0..;
+    registered.retain(|(candidate, registration)| {
+        place.next().is_some_and(|place| worth(place, candidate.record, registration.strength))
+    });
+    let narrowed = Stages { registered: coded.len(), compared: registered.len() };
     let compared: Result<Vec<Option<Lead>>, ComparisonError> = registered
         .par_iter()
         .map_init(Planner::default, |planner, (candidate, at)| lead(query, store, candidate, at, planner))
         .collect();
     let mut leads: Vec<Lead> = compared?.into_iter().flatten().collect();
     leads.sort_by(Lead::order);
-    Ok(Found { leads, searched, damaged })
+    Ok(Found { leads, searched, narrowed, damaged, asked_with: Vec::new() })
 }
 
 #[derive(Clone, Copy)]
@@ -234,6 +260,12 @@ fn coded(query: &Query, store: &Store<'_>, admitted: &(dyn Fn(usize) -> bool + S
 
 /// Keeps the best `count`, in order; ties keep the order they came in.
 fn best<T>(candidates: &mut Vec<T>, count: usize, score: impl Fn(&T) -> f32) {
+    if count > 0 && count < candidates.len() {
+        // Only what is at least as good as the last to stay need be put in order.
+        let mut scores: Vec<f32> = candidates.iter().map(&score).collect();
+        let (_, &mut least, _) = scores.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+        candidates.retain(|candidate| score(candidate).total_cmp(&least).is_ge());
+    }
     candidates.sort_by(|a, b| score(b).total_cmp(&score(a)));
     candidates.truncate(count);
 }
@@ -311,4 +343,20 @@ pub fn unpack(bytes: &[u8], preset: &Preset) -> Result<Surface, ComparisonError>
         what: "prepared scan",
         reason: "it is damaged, or was prepared by another version or with another preset".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_best_stay_in_order_and_ties_as_they_came() {
+        let all: Vec<(usize, f32)> = (0..50).map(|k| (k, (k * 7 % 5) as f32)).collect();
+        for count in [0, 1, 9, 10, 11, 49, 50, 60] {
+            let mut sorted = all.clone();
+            sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+            sorted.truncate(count);
+            let mut kept = all.clone();
+            super::best(&mut kept, count, |candidate| candidate.1);
+            assert_eq!(kept, sorted, "{count}");
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Layout: run lengths of missing and measured samples in turn, row after row, missing first, each a byte with 255 meaning
 //! "255 and go on"; then the measured samples at `bits` bits each, first sample in the lowest bits of the first byte.
 
+use std::ops::Range;
+
 use crate::raster::Raster;
 
 /// Heights span this many standard deviations either way.
@@ -30,7 +32,7 @@ pub(crate) fn within(level: &Raster, bits: &[u32], room: usize) -> Packed {
                 return packed;
             }
         }
-        level = level.boxed().thinned();
+        level = level.halved();
     }
 }
 
@@ -89,40 +91,51 @@ pub(crate) fn unpacked(
 ) -> Option<Raster> {
     // A byte tells of 255 samples at most.
     let count = width.checked_mul(height).filter(|count| *count <= 255 * bytes.len())?;
-    let mut w = Vec::with_capacity(count);
-    let (mut measured, mut at) = (0.0_f32, 0);
-    while w.len() < count {
-        let &byte = bytes.get(at)?;
-        at += 1;
-        let to = w.len() + usize::from(byte);
-        if to > count {
-            return None;
-        }
-        w.resize(to, measured);
-        if byte < 255 {
-            measured = 1.0 - measured;
-        }
-    }
-    // A last run whose length is a multiple of 255 is closed by a zero.
-    if bytes.get(at - 1) == Some(&255) {
-        at += 1;
+    let (runs, at) = measured_runs(bytes, count)?;
+    let rest = bytes.get(at..)?;
+    let measured: usize = runs.iter().map(Range::len).sum();
+    if measured * bits as usize > 8 * rest.len() {
+        return None;
     }
     let half = (1_u32 << bits) as f32 / 2.0;
     let step = SPAN * sigma / half;
-    let (mut held, mut filled) = (0_u32, 0);
-    let mut rest = bytes.get(at..)?.iter();
-    let mut z = vec![0.0; count];
-    for (z, &w) in z.iter_mut().zip(&w) {
-        if w == 0.0 {
-            continue;
+    let heights: Vec<f32> = (0..1_u32 << bits).map(|value| (value as f32 + 0.5 - half) * step).collect();
+    let (mut z, mut w) = (vec![0.0; count], vec![0.0; count]);
+    let byte = |place: usize| u32::from(*rest.get(place).unwrap_or(&0));
+    let mut bit = 0;
+    for run in runs {
+        w[run.clone()].fill(1.0);
+        // Every sample finds its bits by itself, so that none waits for the one before.
+        for (z, bit) in z[run.clone()].iter_mut().zip((bit..).step_by(bits as usize)) {
+            let two = byte(bit / 8) | byte(bit / 8 + 1) << 8;
+            *z = heights[(two >> (bit % 8)) as usize & (heights.len() - 1)];
         }
-        if filled < bits {
-            held |= u32::from(*rest.next()?) << filled;
-            filled += 8;
-        }
-        *z = ((held & ((1 << bits) - 1)) as f32 + 0.5 - half) * step;
-        held >>= bits;
-        filled -= bits;
+        bit += run.len() * bits as usize;
     }
     Some(Raster { width, height, pitch, offset: 0.0, z, w })
+}
+
+/// Where measured samples lie, and the first byte behind the run lengths; nothing where they do not fill `count`.
+fn measured_runs(bytes: &[u8], count: usize) -> Option<(Vec<Range<usize>>, usize)> {
+    let (mut runs, mut is_measured, mut at) = (Vec::new(), false, 0);
+    let (mut from, mut to) = (0, 0);
+    while to < count {
+        let &byte = bytes.get(at)?;
+        at += 1;
+        to += usize::from(byte);
+        if to > count {
+            return None;
+        }
+        if byte < 255 || to == count {
+            if is_measured && from < to {
+                runs.push(from..to);
+            }
+            (from, is_measured) = (to, !is_measured);
+        }
+    }
+    // A last run whose length is a multiple of 255 is closed by a zero.
+    if at > 0 && bytes[at - 1] == 255 {
+        at += 1;
+    }
+    Some((runs, at))
 }

@@ -1,5 +1,7 @@
 //! The middle stage: whole surfaces correlated at 50 micrometres, at the turn that the coarse codes propose.
 
+use std::sync::OnceLock;
+
 use super::code::DIRECTIONS;
 use crate::fourier::{Planner, Spectrum};
 use crate::pose::Pose;
@@ -26,8 +28,12 @@ struct Spectra {
     centre: [f64; 2],
 }
 
-/// A query turned in equal steps over half a circle; the other half are mirror images.
-pub(crate) struct TurnedQuery(Vec<Spectra>);
+/// A query turned in equal steps over half a circle; the other half are mirror images. A turn is made when it is first asked for:
+/// few candidates ask for few of them, and many ask from all threads.
+pub(crate) struct TurnedQuery {
+    source: Raster,
+    turns: Vec<OnceLock<Spectra>>,
+}
 
 /// How a candidate lies best on the query near one turn, and half a circle from it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,17 +68,21 @@ impl Registration {
 
 impl TurnedQuery {
     /// From the level at 25 micrometres.
-    pub(crate) fn new(level: &Raster, planner: &mut Planner) -> Self {
+    pub(crate) fn new(level: &Raster) -> Self {
         let source = level.clone().centred(LIMIT).evened(EVENED).centred(LIMIT).boxed();
-        let turn = |step: usize| std::f64::consts::PI * step as f64 / DIRECTIONS as f64;
-        Self((0..DIRECTIONS).map(|step| turned(&source, turn(step), planner)).collect())
+        Self { source, turns: (0..DIRECTIONS).map(|_| OnceLock::new()).collect() }
+    }
+
+    fn at(&self, step: usize, planner: &mut Planner) -> &Spectra {
+        let turn = std::f64::consts::PI * step as f64 / DIRECTIONS as f64;
+        self.turns[step].get_or_init(|| turned(&self.source, turn, planner))
     }
 
     /// Where and how strongly a candidate agrees when the query is turned by `turn` steps, or by half a circle more.
     pub(crate) fn register(&self, candidate: &Raster, turn: usize, planner: &mut Planner) -> Registration {
-        let level = candidate.boxed().thinned().centred(LIMIT).evened(EVENED / 2).centred(LIMIT);
+        let level = candidate.halved().centred(LIMIT).evened(EVENED / 2).centred(LIMIT);
         let other = laid(&level, planner);
-        let own = &self.0[turn % DIRECTIONS];
+        let own = self.at(turn % DIRECTIONS, planner);
         let least = LEAST_OVERLAP * own.measured.min(other.measured);
         let mut sums = vec![0.0; (2 * REACH + 1) * N];
         let mut overlaps = vec![0.0; M * M];
@@ -98,15 +108,27 @@ fn peak(sums: &[f32], overlaps: &[f32], least: f32) -> (f32, [f64; 2]) {
     // Sums carry the size of their transform; mask samples count sixteen on either side and carry that of theirs.
     let scale = (16 * M * M) as f32;
     let (mut best, mut at) = (0.0_f32, (0, REACH));
+    let (mut values, mut overlap, mut lies_at) = ([0.0; N], [0.0; N], usize::MAX);
     for (row, line) in sums.chunks_exact(N).enumerate() {
         let down = ((row as f32 - REACH as f32) / 4.0).round() as isize + (M / 2) as isize;
-        let coarse = &overlaps[down.clamp(0, M as isize - 1) as usize * M..][..M];
-        for (column, &sum) in line.iter().enumerate() {
-            let overlap = coarse[(column + 2) / 4 % M];
-            let value = sum * sum.abs() / overlap;
-            if overlap >= least * scale && value > best {
-                (best, at) = (value, (column, row));
-            }
+        let down = down.clamp(0, M as isize - 1) as usize;
+        if down != lies_at {
+            let coarse = &overlaps[down * M..][..M];
+            overlap.iter_mut().enumerate().for_each(|(column, wide)| *wide = coarse[(column + 2) / 4 % M]);
+            lies_at = down;
+        }
+        // All of a row at once, without a branch; where the largest lies is asked of few rows.
+        let mut largest = 0.0_f32;
+        for ((value, &sum), &overlap) in values.iter_mut().zip(line).zip(&overlap) {
+            let strength = sum * sum.abs() / overlap;
+            *value = if overlap >= least * scale { strength } else { 0.0 };
+        }
+        for &value in &values {
+            largest = if value > largest { value } else { largest };
+        }
+        if largest > best {
+            let column = values.iter().position(|value| *value == largest).unwrap_or(0);
+            (best, at) = (largest, (column, row));
         }
     }
     let across = if at.0 > N / 2 { at.0 as f64 - N as f64 } else { at.0 as f64 };
@@ -169,10 +191,30 @@ fn middle(raster: &Raster) -> [usize; 2] {
 /// Sums of the mask over four by four samples, placed so that the middle sample stays in the middle.
 fn pooled(mask: &[f32]) -> Vec<f32> {
     let mut out = vec![0.0; M * M];
-    for y in 0..N {
-        for x in 0..N {
-            out[((y + 2) / 4 % M) * M + (x + 2) / 4 % M] += mask[y * N + x];
+    for (y, row) in mask.chunks_exact(N).enumerate() {
+        let sums = &mut out[(y + 2) / 4 % M * M..][..M];
+        // The first square lies half on either edge.
+        sums[0] += row[0] + row[1] + row[N - 2] + row[N - 1];
+        for (sum, four) in sums[1..].iter_mut().zip(row[2..].as_chunks::<4>().0) {
+            *sum += four[0] + four[1] + four[2] + four[3];
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pooled_mask_keeps_its_middle() {
+        let mask: Vec<f32> = (0..N * N).map(|k| f32::from(u8::from((k * 7919) % 11 > 3))).collect();
+        let mut expected = vec![0.0; M * M];
+        for y in 0..N {
+            for x in 0..N {
+                expected[((y + 2) / 4 % M) * M + (x + 2) / 4 % M] += mask[y * N + x];
+            }
+        }
+        assert_eq!(pooled(&mask), expected);
+    }
 }

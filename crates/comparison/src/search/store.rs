@@ -6,10 +6,11 @@
 //!         prepared and counted (`Parameters::rule`), u32 version of the features, zeros, u64 checksum of what precedes it
 //! record  u16 width, u16 height, f32 pitch in um, f32 sigma in um, u8 bits, u8 origin (0 real, 1 simulated),
 //!         u8 regular marks weakened (0 no, 1 yes), u8 zero, u32 bytes of heights, u32 zero,
-//!         u64 checksum of the record without these eight bytes, zeros to 64,
+//!         u64 checksum of the record without these eight bytes, 32 bytes seal,
 //!         960 bytes coarse code, heights (see `packed`), zeros
 //! ```
-//! All numbers are little-endian. A record that was not written to its end has the wrong length or the wrong checksum.
+//! All numbers are little-endian. A record that was not written to its end has the wrong length or the wrong checksum. The seal
+//! is whatever the keeper of the store binds the record to what is known of its scan with; here it is only kept.
 
 use std::ops::Range;
 
@@ -23,6 +24,8 @@ use crate::surface::Surface;
 
 /// Bytes of one record, and of the header.
 pub const RECORD_BYTES: usize = 8192;
+/// Bytes of the seal of a record.
+pub const SEAL_BYTES: usize = 32;
 const MAGIC: &[u8; 8] = b"MSFEAT\0\x02";
 /// The first version of the file: without the versions of what it holds.
 const OLDER: &[u8; 8] = b"MSFEAT\0\x01";
@@ -30,8 +33,9 @@ const NAME: Range<usize> = 12..44;
 pub(super) const RULE: Range<usize> = 44..48;
 pub(super) const REVISION: Range<usize> = 48..52;
 /// Grows by one whenever the same surface may come to another record.
-const FEATURES: u32 = 2;
+const FEATURES: u32 = 3;
 pub(super) const CHECKSUM: Range<usize> = 24..32;
+const SEAL: Range<usize> = CHECKSUM.end..CODE;
 const CODE: usize = 64;
 pub(super) const HEIGHTS: usize = CODE + 8 * DIRECTIONS;
 /// No level kept here is larger along an axis.
@@ -73,15 +77,36 @@ impl Features {
             put(CODE + 8 * i, &word.to_le_bytes());
         }
         put(HEIGHTS, &packed.bytes);
-        let sum = record_checksum(&bytes);
-        bytes[CHECKSUM].copy_from_slice(&sum.to_le_bytes());
-        Self(bytes)
+        Self(bytes).summed()
+    }
+
+    /// The same record under a seal: a digest of [`Self::content`] and of whatever else says whose record it is, so that records
+    /// that were exchanged no longer fit. Without one it is zeros.
+    #[must_use]
+    pub fn sealed(mut self, seal: &[u8; SEAL_BYTES]) -> Self {
+        self.0[SEAL].copy_from_slice(seal);
+        self.summed()
+    }
+
+    /// What a seal binds: the record without its checksum and without the seal itself.
+    pub fn content(&self) -> [&[u8]; 2] {
+        content(&self.0)
+    }
+
+    fn summed(mut self) -> Self {
+        let sum = record_checksum(&self.0);
+        self.0[CHECKSUM].copy_from_slice(&sum.to_le_bytes());
+        self
     }
 
     /// The record, [`RECORD_BYTES`] of them.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
+}
+
+fn content(record: &[u8]) -> [&[u8]; 2] {
+    [&record[..CHECKSUM.start], &record[SEAL.end..]]
 }
 
 /// The header of a new feature file.
@@ -187,6 +212,25 @@ impl<'a> Store<'a> {
         if self.record(record)[13] == 0 { Origin::Real } else { Origin::Simulated }
     }
 
+    /// The seal of a record, as [`Features::sealed`] put it there.
+    pub fn seal(&self, record: usize) -> [u8; SEAL_BYTES] {
+        let mut seal = [0; SEAL_BYTES];
+        seal.copy_from_slice(&self.record(record)[SEAL]);
+        seal
+    }
+
+    /// What that seal binds, as [`Features::content`] gave it.
+    pub fn content(&self, record: usize) -> [&'a [u8]; 2] {
+        content(self.record(record))
+    }
+
+    /// The surface that a record keeps; nothing where it is damaged, too little of it is left, or the preset is another one.
+    pub fn surface(&self, record: usize, preset: &Preset) -> Option<Surface> {
+        let level = (preset.name == self.preset).then(|| self.level(record))??;
+        let levels = [level.clone(), level];
+        Surface::from_levels(levels, self.is_regular(record), preset, &mut Planner::default())
+    }
+
     /// Whether regular machining marks of the scan were weakened.
     pub(crate) fn is_regular(&self, record: usize) -> bool {
         self.record(record)[14] != 0
@@ -199,7 +243,7 @@ impl<'a> Store<'a> {
     pub(crate) fn code(&self, at: usize) -> Code {
         let bytes = &self.record(at)[CODE..HEIGHTS];
         let mut code = [0; DIRECTIONS];
-        code.iter_mut().zip(bytes.chunks_exact(8)).for_each(|(word, bytes)| *word = number(bytes));
+        code.iter_mut().zip(bytes.as_chunks().0).for_each(|(word, bytes)| *word = u64::from_le_bytes(*bytes));
         code
     }
 

@@ -124,6 +124,34 @@ fn a_damaged_record_is_named_and_left_out() {
     assert!(found.leads.iter().all(|lead| lead.record != 41));
 }
 
+/// A seal is kept as it was given, is covered by the checksum, and is no part of what it binds.
+#[test]
+fn a_record_keeps_its_seal() {
+    let bare = Features::of(&prepared(&crate::faces::face(1)), Origin::Real);
+    let sealed = bare.clone().sealed(&[7; search::SEAL_BYTES]);
+    assert_eq!(sealed.content(), bare.content());
+    assert_eq!(
+        sealed.content().map(<[u8]>::len).iter().sum::<usize>(),
+        RECORD_BYTES - 8 - search::SEAL_BYTES
+    );
+    let mut file = search::header(&preset());
+    file.extend(sealed.bytes());
+    let store = Store::open(&file).unwrap();
+    assert!(store.is_sound(0));
+    assert_eq!((store.seal(0), store.content(0)), ([7; search::SEAL_BYTES], bare.content()));
+    file[RECORD_BYTES + 40] ^= 1;
+    assert!(!Store::open(&file).unwrap().is_sound(0));
+}
+
+/// A search says what it narrowed to how many, and what it asked with once more.
+#[test]
+fn a_search_tells_its_stages() {
+    let (asked, file) = small_world();
+    let found = found(&asked, &file, &|record| record != 0);
+    assert_eq!((found.searched, found.narrowed), (41, Stages { registered: 20, compared: 5 }));
+    assert_eq!(found.asked_with, [41]);
+}
+
 #[test]
 fn a_torn_record_is_seen_and_not_counted() {
     let (_, file) = small_world();

@@ -71,9 +71,10 @@ pub(super) fn powers(degree: usize) -> Vec<(i32, i32)> {
 
 /// Chebyshev polynomials, which stay well apart on -1..=1.
 fn fill_terms(point: &Point, powers: &[(i32, i32)], terms: &mut [f64]) {
+    let degree = powers.last().map_or(0, |&(a, b)| (a + b) as usize);
     let chebyshev = |t: f64| {
         let mut values = [1.0, t, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        for n in 2..values.len() {
+        for n in 2..=degree {
             values[n] = 2.0 * t * values[n - 1] - values[n - 2];
         }
         values

@@ -25,6 +25,7 @@ mod gaussian;
 mod moments;
 mod sphere;
 mod spikes;
+mod wide;
 
 use crate::Length;
 

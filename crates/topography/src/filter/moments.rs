@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::Order;
 use super::axis::Axis;
+use super::wide::wide;
 use crate::Grid;
 
 /// A pivot below this share of the total weight means that the points do not span the polynomial.
@@ -153,9 +154,11 @@ fn correlate_column(grid: &Grid<f64>, kernel: &[f64], row: usize) -> Vec<f64> {
     out
 }
 
-fn add_scaled(out: &mut [f64], row: &[f64], weight: f64) {
-    for (out, &sample) in out.iter_mut().zip(row) {
-        *out += weight * sample;
+wide! {
+    fn add_scaled(out: &mut [f64], row: &[f64], weight: f64) {
+        for (out, &sample) in out.iter_mut().zip(row) {
+            *out += weight * sample;
+        }
     }
 }
 

@@ -1,35 +1,33 @@
 //! The catalogue of a scan database: the only place of this program that knows SQL.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use comparison::search::Origin;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, Row as _, SqliteConnection};
 use tokio::runtime::Runtime;
 
+use super::characteristics::Characteristics;
+use super::filter::{Column, Filter};
 use crate::exit::{Exit, Failure, OrExit as _};
 
 /// What a laboratory knows of a case beside its scan; what is empty is not known.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Particulars {
-    #[serde(default)]
     pub(crate) exhibit: Option<String>,
-    #[serde(default)]
     pub(crate) calibre: Option<String>,
-    /// Class characteristics, such as the shape of the firing pin.
-    #[serde(default)]
+    /// Class characteristics in free words.
     pub(crate) class: Option<String>,
     /// Year, month and day of the event.
-    #[serde(default)]
     pub(crate) date: Option<String>,
+    #[serde(flatten)]
+    pub(crate) characteristics: Characteristics,
 }
 
-/// A row of the catalogue; the record is its place in the feature file.
+/// A scan as it is taken in.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
-    pub(crate) record: i64,
     pub(crate) name: String,
     pub(crate) path: Option<String>,
     /// Of the file; none where features were generated without one.
@@ -38,21 +36,23 @@ pub(crate) struct Scan {
     pub(crate) particulars: Particulars,
 }
 
-/// Which scans a search looks at; a scan that does not say is never left out.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Filter {
-    pub(crate) calibre: Option<String>,
-    pub(crate) class: Option<String>,
-    pub(crate) from: Option<String>,
-    pub(crate) to: Option<String>,
-    pub(crate) real_only: bool,
+/// A row of the catalogue; the record is its place in the feature file.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) record: i64,
+    pub(crate) scan: Scan,
+    /// Of the prepared scan, where it was kept.
+    pub(crate) prepared_sha256: Option<String>,
+    /// What binds all of this to the record, in hexadecimal digits.
+    pub(crate) seal: String,
 }
 
-impl Filter {
-    pub(crate) fn is_open(&self) -> bool {
-        let Self { calibre, class, from, to, real_only } = self;
-        [calibre, class, from, to].iter().all(|wanted| wanted.is_none()) && !real_only
-    }
+/// A scan with its seal, ready for a row.
+pub(crate) struct Sealed {
+    pub(crate) scan: Scan,
+    pub(crate) prepared: Option<Vec<u8>>,
+    pub(crate) prepared_sha256: Option<String>,
+    pub(crate) seal: String,
 }
 
 /// An open catalogue.
@@ -64,31 +64,53 @@ pub(crate) struct Catalogue {
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS scans (
   record INTEGER PRIMARY KEY, name TEXT NOT NULL, path TEXT, sha256 TEXT UNIQUE, simulated INTEGER NOT NULL,
-  exhibit TEXT, calibre TEXT, class TEXT, date TEXT);
+  exhibit TEXT, calibre TEXT, class TEXT, date TEXT,
+  firing_pin TEXT, breech_face TEXT, aperture TEXT, extractor TEXT, ejector TEXT,
+  prepared_sha256 TEXT, seal TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS scans_name ON scans (name);
 CREATE TABLE IF NOT EXISTS prepared (record INTEGER PRIMARY KEY REFERENCES scans, bytes BLOB NOT NULL);";
 const INSERT: &str =
-    "INSERT INTO scans (record, name, path, sha256, simulated, exhibit, calibre, class, date)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    "INSERT INTO scans (record, name, path, sha256, simulated, exhibit, calibre, class, date,
+    firing_pin, breech_face, aperture, extractor, ejector, prepared_sha256, seal)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 const PUT_PREPARED: &str = "INSERT INTO prepared (record, bytes) VALUES (?1, ?2)";
 const COUNT: &str = "SELECT coalesce(max(record) + 1, 0) FROM scans";
 const KNOWN: &str = "SELECT sha256, record FROM scans WHERE sha256 = ?1";
-const SCAN: &str = "SELECT record, name, path, sha256, simulated, exhibit, calibre, class, date FROM scans WHERE record = ?1";
-const PAGE: &str = "SELECT record, name, path, sha256, simulated, exhibit, calibre, class, date FROM scans
+const ROW: &str = "SELECT record, name, path, sha256, simulated, exhibit, calibre, class, date,
+    firing_pin, breech_face, aperture, extractor, ejector, prepared_sha256, seal FROM scans WHERE record = ?1";
+const PAGE: &str = "SELECT record, name, path, sha256, simulated, exhibit, calibre, class, date,
+    firing_pin, breech_face, aperture, extractor, ejector, prepared_sha256, seal FROM scans
   WHERE record > ?1 ORDER BY record LIMIT 10000";
 const PREPARED: &str = "SELECT bytes FROM prepared WHERE record = ?1";
-/// Calibres and classes are held against each other without case, blanks and punctuation: `9 mm` is `9MM`.
-const ADMITTED: &str = "SELECT record FROM scans WHERE (?1 IS NULL OR calibre IS NULL OR
-    lower(replace(replace(replace(replace(calibre, ' ', ''), '.', ''), ',', ''), '-', '')) = ?1)
-  AND (?2 IS NULL OR class IS NULL OR
-    lower(replace(replace(replace(replace(class, ' ', ''), '.', ''), ',', ''), '-', '')) = ?2)
-  AND (?3 IS NULL OR date IS NULL OR date >= ?3)
-  AND (?4 IS NULL OR date IS NULL OR date <= ?4) AND (simulated = 0 OR NOT ?5)";
+/// The first eight bytes of every seal in the order of the records, as one text: a hundred thousand rows one by one take longer
+/// than a search may.
+const SEALS: &str =
+    "SELECT coalesce(group_concat(substr(seal, 1, 16), ''), ''), count(*), coalesce(max(record) + 1, 0)
+  FROM (SELECT record, seal FROM scans ORDER BY record)";
+/// Records, in one text likewise. What a filter wants of a column is given as the list of the values there that agree with it.
+const ADMITTED: &str = "SELECT coalesce(group_concat(record), '') FROM scans
+  WHERE (?1 IS NULL OR calibre IS NULL OR calibre IN (SELECT value FROM json_each(?1)))
+  AND (?2 IS NULL OR class IS NULL OR class IN (SELECT value FROM json_each(?2)))
+  AND (?3 IS NULL OR firing_pin IS NULL OR firing_pin IN (SELECT value FROM json_each(?3)))
+  AND (?4 IS NULL OR breech_face IS NULL OR breech_face IN (SELECT value FROM json_each(?4)))
+  AND (?5 IS NULL OR aperture IS NULL OR aperture IN (SELECT value FROM json_each(?5)))
+  AND (?6 IS NULL OR extractor IS NULL OR extractor IN (SELECT value FROM json_each(?6)))
+  AND (?7 IS NULL OR ejector IS NULL OR ejector IN (SELECT value FROM json_each(?7)))
+  AND (?8 IS NULL OR date IS NULL OR date >= ?8)
+  AND (?9 IS NULL OR date IS NULL OR date <= ?9) AND (simulated = 0 OR NOT ?10)";
 const NAMED: &str = "SELECT record FROM scans WHERE name = ?1 AND sha256 IS NULL LIMIT 1";
 
-/// As the catalogue holds texts against each other.
-fn bare(text: &str) -> String {
-    text.chars().filter(|c| !" .,-".contains(*c)).collect::<String>().to_ascii_lowercase()
+/// The different values of a column.
+fn values(column: Column) -> &'static str {
+    match column {
+        Column::Calibre => "SELECT DISTINCT calibre FROM scans WHERE calibre IS NOT NULL",
+        Column::Class => "SELECT DISTINCT class FROM scans WHERE class IS NOT NULL",
+        Column::FiringPin => "SELECT DISTINCT firing_pin FROM scans WHERE firing_pin IS NOT NULL",
+        Column::BreechFace => "SELECT DISTINCT breech_face FROM scans WHERE breech_face IS NOT NULL",
+        Column::Aperture => "SELECT DISTINCT aperture FROM scans WHERE aperture IS NOT NULL",
+        Column::Extractor => "SELECT DISTINCT extractor FROM scans WHERE extractor IS NOT NULL",
+        Column::Ejector => "SELECT DISTINCT ejector FROM scans WHERE ejector IS NOT NULL",
+    }
 }
 
 impl Catalogue {
@@ -139,7 +161,7 @@ impl Catalogue {
     /// writers out, and must have written the features for good when it returns.
     pub(crate) fn append(
         &mut self,
-        scans: &[(Scan, Option<Vec<u8>>)],
+        scans: &[Sealed],
         append: impl FnOnce(i64) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let Self { runtime, connection } = self;
@@ -148,9 +170,9 @@ impl Catalogue {
             let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(cannot)?;
             let first = count(&mut transaction).await.map_err(cannot)?;
             append(first)?;
-            for (record, (scan, prepared)) in (first..).zip(scans) {
-                insert(&mut transaction, record, scan).await.map_err(cannot)?;
-                if let Some(bytes) = prepared {
+            for (record, sealed) in (first..).zip(scans) {
+                insert(&mut transaction, record, sealed).await.map_err(cannot)?;
+                if let Some(bytes) = &sealed.prepared {
                     let query = sqlx::query(PUT_PREPARED).bind(record).bind(bytes);
                     query.execute(&mut *transaction).await.map_err(cannot)?;
                 }
@@ -160,17 +182,36 @@ impl Catalogue {
     }
 
     /// One row.
-    pub(crate) fn scan(&mut self, record: i64) -> Result<Option<Scan>, Failure> {
+    pub(crate) fn row(&mut self, record: i64) -> Result<Option<Row>, Failure> {
         let Self { runtime, connection } = self;
-        let row = runtime.block_on(sqlx::query(SCAN).bind(record).fetch_optional(connection));
-        row.map(|row| row.as_ref().map(scan)).map_err(|error| failed("read", &error))
+        let row = runtime.block_on(sqlx::query(ROW).bind(record).fetch_optional(connection));
+        row.map(|row| row.as_ref().map(read)).map_err(|error| failed("read", &error))
+    }
+
+    /// The first eight bytes of the seals of all records, in their order, as big-endian numbers.
+    ///
+    /// Refused where there is not one row for each record up to the last.
+    pub(crate) fn seals(&mut self) -> Result<Vec<u64>, Failure> {
+        let Self { runtime, connection } = self;
+        let row = runtime.block_on(sqlx::query(SEALS).fetch_one(connection));
+        let row = row.map_err(|error| failed("read the seals", &error))?;
+        let (text, rows, records): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
+        let digits = text.as_bytes().chunks_exact(16);
+        let seals: Option<Vec<u64>> =
+            digits.map(|digits| u64::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()).collect();
+        seals.filter(|seals| rows == records && seals.len() as i64 == records).ok_or_else(|| {
+            Exit::Environment.because(format!(
+                "the catalogue of the database has {rows} rows for {records} records, or rows without a seal\n\
+                 hint: restore the folder from a backup, or index again"
+            ))
+        })
     }
 
     /// Up to 10,000 rows behind a record.
-    pub(crate) fn page(&mut self, after: i64) -> Result<Vec<Scan>, Failure> {
+    pub(crate) fn page(&mut self, after: i64) -> Result<Vec<Row>, Failure> {
         let Self { runtime, connection } = self;
         let rows = runtime.block_on(sqlx::query(PAGE).bind(after).fetch_all(connection));
-        rows.map(|rows| rows.iter().map(scan).collect()).map_err(|error| failed("read", &error))
+        rows.map(|rows| rows.iter().map(read).collect()).map_err(|error| failed("read", &error))
     }
 
     /// The prepared scan of a record, where it was kept.
@@ -180,17 +221,41 @@ impl Catalogue {
         row.map(|row| row.map(|row| row.get(0))).map_err(|error| failed("read a prepared scan", &error))
     }
 
-    /// The records that pass a filter.
-    pub(crate) fn admitted(&mut self, filter: &Filter) -> Result<HashSet<usize>, Failure> {
+    /// Which of so many records pass a filter.
+    pub(crate) fn admitted(&mut self, filter: &Filter, records: usize) -> Result<Vec<bool>, Failure> {
+        let mut agreeing = Vec::new();
+        for column in Column::ALL {
+            agreeing.push(match filter.wanted(column) {
+                None => None,
+                Some(wanted) => Some(self.agreeing(column, wanted)?),
+            });
+        }
         let Self { runtime, connection } = self;
-        let query = sqlx::query(ADMITTED)
-            .bind(filter.calibre.as_deref().map(bare))
-            .bind(filter.class.as_deref().map(bare))
-            .bind(&filter.from)
-            .bind(&filter.to)
+        let query = agreeing.into_iter().fold(sqlx::query(ADMITTED), sqlx::query::Query::bind);
+        let query = query
+            .bind(filter.from.map(|date| date.to_string()))
+            .bind(filter.to.map(|date| date.to_string()))
             .bind(filter.real_only);
-        let rows = runtime.block_on(query.fetch_all(connection)).map_err(|error| failed("filter", &error))?;
-        Ok(rows.iter().map(|row| row.get::<i64, _>(0) as usize).collect())
+        let row = runtime.block_on(query.fetch_one(connection)).map_err(|error| failed("filter", &error))?;
+        let text: String = row.get(0);
+        let mut admitted = vec![false; records];
+        for record in text.split(',').filter_map(|record| record.parse::<usize>().ok()) {
+            // Rows behind the last of them were taken in since.
+            if let Some(admitted) = admitted.get_mut(record) {
+                *admitted = true;
+            }
+        }
+        Ok(admitted)
+    }
+
+    /// The values of a column that agree with what is wanted, as a JSON list.
+    fn agreeing(&mut self, column: Column, wanted: &str) -> Result<String, Failure> {
+        let Self { runtime, connection } = self;
+        let rows = runtime.block_on(sqlx::query(values(column)).fetch_all(connection));
+        let rows = rows.map_err(|error| failed("filter", &error))?;
+        let told = rows.iter().map(|row| row.get::<String, _>(0));
+        let values: Vec<String> = told.filter(|told| column.agrees(wanted, told)).collect();
+        serde_json::to_string(&values).or_exit(Exit::Environment, "cannot filter")
     }
 }
 
@@ -198,8 +263,10 @@ async fn count(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     Ok(sqlx::query(COUNT).fetch_one(connection).await?.get(0))
 }
 
-async fn insert(connection: &mut SqliteConnection, record: i64, scan: &Scan) -> Result<(), sqlx::Error> {
-    let Particulars { exhibit, calibre, class, date } = &scan.particulars;
+async fn insert(connection: &mut SqliteConnection, record: i64, sealed: &Sealed) -> Result<(), sqlx::Error> {
+    let Sealed { scan, prepared_sha256, seal, .. } = sealed;
+    let Particulars { exhibit, calibre, class, date, characteristics } = &scan.particulars;
+    let Characteristics { firing_pin, breech_face, aperture, extractor, ejector } = characteristics;
     sqlx::query(INSERT)
         .bind(record)
         .bind(&scan.name)
@@ -210,24 +277,44 @@ async fn insert(connection: &mut SqliteConnection, record: i64, scan: &Scan) -> 
         .bind(calibre)
         .bind(class)
         .bind(date)
+        .bind(firing_pin)
+        .bind(breech_face)
+        .bind(aperture)
+        .bind(extractor)
+        .bind(ejector)
+        .bind(prepared_sha256)
+        .bind(seal)
         .execute(connection)
         .await
         .map(drop)
 }
 
-fn scan(row: &SqliteRow) -> Scan {
-    Scan {
+fn read(row: &SqliteRow) -> Row {
+    let characteristics = Characteristics {
+        firing_pin: row.get(9),
+        breech_face: row.get(10),
+        aperture: row.get(11),
+        extractor: row.get(12),
+        ejector: row.get(13),
+    };
+    let particulars = Particulars {
+        exhibit: row.get(5),
+        calibre: row.get(6),
+        class: row.get(7),
+        date: row.get(8),
+        characteristics,
+    };
+    Row {
         record: row.get(0),
-        name: row.get(1),
-        path: row.get(2),
-        sha256: row.get(3),
-        origin: if row.get(4) { Origin::Simulated } else { Origin::Real },
-        particulars: Particulars {
-            exhibit: row.get(5),
-            calibre: row.get(6),
-            class: row.get(7),
-            date: row.get(8),
+        scan: Scan {
+            name: row.get(1),
+            path: row.get(2),
+            sha256: row.get(3),
+            origin: if row.get(4) { Origin::Simulated } else { Origin::Real },
+            particulars,
         },
+        prepared_sha256: row.get(14),
+        seal: row.get(15),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use comparison::search::Origin;
 
+use super::catalogue::Row;
 use super::folder::Database;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
@@ -24,18 +25,34 @@ pub(crate) fn export(arguments: &Export) -> Result<Exit, Failure> {
     let mut catalogue = Database::open(&arguments.database, None)?.catalogue;
     let cannot = "cannot write the catalogue";
     let mut table = csv::Writer::from_writer(Vec::new());
-    let header = ["record", "name", "path", "sha256", "origin", "exhibit", "calibre", "class", "date"];
+    let header = [
+        "record",
+        "name",
+        "path",
+        "sha256",
+        "origin",
+        "exhibit",
+        "calibre",
+        "class",
+        "date",
+        "firing_pin",
+        "breech_face",
+        "aperture",
+        "extractor",
+        "ejector",
+    ];
     table.write_record(header).or_exit(Exit::Environment, cannot)?;
     let mut after = -1;
     loop {
         let page = catalogue.page(after)?;
         let Some(last) = page.last() else { break };
         after = last.record;
-        for scan in &page {
+        for Row { record, scan, .. } in &page {
             let known = |text: &Option<String>| text.clone().unwrap_or_default();
             let told = &scan.particulars;
+            let class = &told.characteristics;
             let row = [
-                scan.record.to_string(),
+                record.to_string(),
                 scan.name.clone(),
                 known(&scan.path),
                 known(&scan.sha256),
@@ -44,6 +61,11 @@ pub(crate) fn export(arguments: &Export) -> Result<Exit, Failure> {
                 known(&told.calibre),
                 known(&told.class),
                 known(&told.date),
+                known(&class.firing_pin),
+                known(&class.breech_face),
+                known(&class.aperture),
+                known(&class.extractor),
+                known(&class.ejector),
             ];
             table.write_record(row).or_exit(Exit::Environment, cannot)?;
         }

@@ -12,8 +12,10 @@ use std::path::{Path, PathBuf};
 use comparison::search::{self, Features, RECORD_BYTES, Store};
 use comparison::{MarkKind, Preset};
 use memmap2::Mmap;
+use sha2::{Digest as _, Sha256};
 
-use super::catalogue::{Catalogue, Scan};
+use super::catalogue::{Catalogue, Row, Scan, Sealed};
+use super::seal;
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -66,6 +68,13 @@ impl Database {
         Ok(Self { path: path.to_owned(), catalogue, preset })
     }
 
+    /// The row of a record that the feature file holds.
+    pub(crate) fn row(&mut self, record: usize) -> Result<Row, Failure> {
+        self.catalogue.row(record as i64)?.ok_or_else(|| {
+            Exit::Environment.because(format!("the catalogue of the database lacks record {record}"))
+        })
+    }
+
     fn cannot(&self, what: &str) -> String {
         format!("cannot {what} `{}`", self.path.join(FEATURES).display())
     }
@@ -79,8 +88,11 @@ impl Database {
         let (file, marker) = (self.path.join(FEATURES), self.path.join(WRITING));
         let (mut scans, mut records) = (Vec::new(), Vec::new());
         for entry in entries {
-            records.extend_from_slice(entry.features.bytes());
-            scans.push((entry.scan, entry.prepared));
+            let Entry { scan, features, prepared } = entry;
+            let prepared_sha256 = prepared.as_deref().map(seal::digest);
+            let seal = seal::seal(&scan, features.content(), prepared_sha256.as_deref());
+            records.extend_from_slice(features.sealed(&seal).bytes());
+            scans.push(Sealed { scan, prepared, prepared_sha256, seal: hex::encode(seal) });
         }
         self.catalogue.append(&scans, |first| {
             let end = (first as u64 + 1) * RECORD_BYTES as u64;
@@ -105,9 +117,10 @@ impl Database {
         Ok(())
     }
 
-    /// Maps the feature file, as far as the catalogue vouches for it.
+    /// Maps the feature file, as far as the catalogue vouches for it, with the beginning of the seal that each record must bear.
     pub(crate) fn map(&mut self) -> Result<Mapped, Failure> {
-        let records = self.catalogue.count()? as usize;
+        let seals = self.catalogue.seals()?;
+        let records = seals.len();
         let file = File::open(self.path.join(FEATURES)).or_exit(Exit::Environment, self.cannot("read"))?;
         let map = map(&file).or_exit(Exit::Environment, self.cannot("read"))?;
         let end = (records + 1) * RECORD_BYTES;
@@ -117,7 +130,7 @@ impl Database {
                 self.cannot("use")
             )));
         }
-        Ok(Mapped { map, end })
+        Ok(Mapped { map, end, seals })
     }
 }
 
@@ -175,11 +188,34 @@ fn written(file: &Path, marker: &Path, first: i64, records: &[u8]) -> std::io::R
 pub(crate) struct Mapped {
     map: Mmap,
     end: usize,
+    seals: Vec<u64>,
 }
 
 impl Mapped {
     pub(crate) fn store(&self) -> Result<Store<'_>, Failure> {
         Store::open(&self.map[..self.end]).or_exit(Exit::BadInput, "cannot use the feature file")
+    }
+
+    /// The first record that is whole and does not belong to its row in the catalogue.
+    pub(crate) fn exchanged(&self, store: &Store<'_>) -> Option<usize> {
+        let bears = |record: usize, seal: u64| store.seal(record)[..8] == seal.to_be_bytes();
+        (0..)
+            .zip(&self.seals)
+            .find(|&(record, &seal)| !bears(record, seal) && store.is_sound(record))
+            .map(|(record, _)| record)
+    }
+
+    /// SHA-256 over the header and the seals of all records: each seal binds what is known of its scan, its features and its
+    /// prepared scan.
+    pub(crate) fn digest(&self, store: &Store<'_>) -> String {
+        let mut digest = Sha256::new_with_prefix(&self.map[..RECORD_BYTES]);
+        (0..store.len()).for_each(|record| digest.update(store.seal(record)));
+        hex::encode(digest.finalize())
+    }
+
+    /// Bytes behind the records that the catalogue knows.
+    pub(crate) fn behind(&self) -> usize {
+        self.map.len() - self.end
     }
 }
 

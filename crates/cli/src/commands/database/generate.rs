@@ -114,7 +114,6 @@ fn into_index(arguments: &Generate, path: &Path) -> Result<(), Failure> {
         let entries = batch.par_iter().map(|&place| {
             let (number, firearm) = maker.firearm(place);
             let scan = Scan {
-                record: 0,
                 name: name(arguments.seed, place),
                 path: None,
                 sha256: None,

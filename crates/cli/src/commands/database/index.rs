@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use topography::{Limits, x3p};
 
 use super::catalogue::{Particulars, Scan};
+use super::characteristics::Characteristics;
 use super::folder::{Database, Entry, searchable};
 use crate::commands::compare::{file_name, scans_in};
 use crate::exit::{Exit, Failure, OrExit as _};
@@ -30,7 +31,8 @@ pub(crate) struct Index {
     /// The preset to prepare the scans with [default: that of the database, in a new one microstamp-1].
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
-    /// A CSV table with the columns `file` and any of `exhibit`, `calibre`, `class`, `date` (YYYY-MM-DD).
+    /// A CSV table with the columns `file` and any of `exhibit`, `calibre`, `class`, `date` (YYYY-MM-DD), `firing_pin`,
+    /// `breech_face`, `aperture`, `extractor`, `ejector` (their terms: see `database add --help`).
     #[arg(long, value_name = "FILE.csv")]
     metadata: Option<PathBuf>,
     /// Keep features only, not the prepared scans: leads are then compared at 25 um and carry no likelihood ratio.
@@ -50,15 +52,17 @@ pub(crate) struct Add {
     /// The number of the exhibit.
     #[arg(long, value_name = "ID")]
     exhibit: Option<String>,
-    /// The calibre.
-    #[arg(long)]
+    /// The calibre, under any of its usual names.
+    #[arg(long, alias = "caliber")]
     calibre: Option<String>,
-    /// Class characteristics, such as the shape of the firing pin.
+    /// Class characteristics that have no field of their own, in free words.
     #[arg(long)]
     class: Option<String>,
     /// The day of the event, YYYY-MM-DD.
     #[arg(long)]
     date: Option<Date>,
+    #[command(flatten)]
+    characteristics: Characteristics,
 }
 
 /// How many scans are prepared before they are written together.
@@ -87,6 +91,7 @@ pub(crate) fn add(arguments: &Add) -> Result<Exit, Failure> {
         calibre: arguments.calibre.clone(),
         class: arguments.class.clone(),
         date: arguments.date.map(|date| date.to_string()),
+        characteristics: arguments.characteristics.clone(),
     };
     take_in(database, &arguments.files, true, &told)
 }
@@ -165,7 +170,6 @@ fn entry(
     let place = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let particulars = told(&name);
     let scan = Scan {
-        record: 0,
         path: Some(place.to_string_lossy().into_owned()),
         sha256: Some(sha256.to_owned()),
         origin,
@@ -182,26 +186,56 @@ fn entry(
 #[derive(Deserialize)]
 struct Row {
     file: String,
-    #[serde(default)]
     exhibit: Option<String>,
-    #[serde(default)]
+    #[serde(alias = "caliber")]
     calibre: Option<String>,
-    #[serde(default)]
     class: Option<String>,
-    #[serde(default)]
     date: Option<Date>,
+    firing_pin: Option<String>,
+    breech_face: Option<String>,
+    aperture: Option<String>,
+    extractor: Option<String>,
+    ejector: Option<String>,
 }
+
+/// The columns of a table of metadata that mean something.
+const COLUMNS: [&str; 11] = [
+    "file",
+    "exhibit",
+    "calibre",
+    "caliber",
+    "class",
+    "date",
+    "firing_pin",
+    "breech_face",
+    "aperture",
+    "extractor",
+    "ejector",
+];
 
 /// Particulars by file name.
 fn metadata(path: &Path) -> Result<HashMap<String, Particulars>, Failure> {
     let cannot = || format!("cannot use `{}`", path.display());
     let text = files::read_text(path)?;
     let mut rows = csv::Reader::from_reader(text.as_bytes());
+    let headings = rows.headers().or_exit(Exit::BadInput, cannot())?;
+    for unused in headings.iter().filter(|heading| !COLUMNS.contains(heading)) {
+        files::remark(format!("note: the column `{unused}` of `{}` is not used", path.display()));
+    }
     let mut table = HashMap::new();
     for row in rows.deserialize::<Row>() {
-        let Row { file, exhibit, calibre, class, date } = row.or_exit(Exit::BadInput, cannot())?;
-        let date = date.map(|date| date.to_string());
-        table.insert(file, Particulars { exhibit, calibre, class, date });
+        let row = row.or_exit(Exit::BadInput, cannot())?;
+        let characteristics = Characteristics::parsed([
+            row.firing_pin,
+            row.breech_face,
+            row.aperture,
+            row.extractor,
+            row.ejector,
+        ])
+        .map_err(|why| Exit::BadInput.because(format!("{}: `{}`: {why}", cannot(), row.file)))?;
+        let date = row.date.map(|date| date.to_string());
+        let Row { file, exhibit, calibre, class, .. } = row;
+        table.insert(file, Particulars { exhibit, calibre, class, date, characteristics });
     }
     Ok(table)
 }

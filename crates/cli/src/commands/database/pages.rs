@@ -3,63 +3,97 @@
 use std::path::Path;
 
 use ::report::{Cell, Page, Table};
-use comparison::evidence::{self, Calibration};
+use comparison::evidence;
+use comparison::search::Origin;
 use comparison::{Surface, picture};
 
 use super::export::origin;
 use super::leads::{Lead, NOTE, Report};
-use super::search::drawn;
+use super::pictures;
 use crate::commands::compare::file_name;
 use crate::exit::Failure;
 use crate::files;
 
-/// Writes `index.html`, a picture of the leads beside the scan that asks, and a page for each that was compared in full.
-pub(super) fn write(
-    folder: &Path,
-    own: &Surface,
-    report: &Report<'_>,
-    (surfaces, calibration): (&[Option<Surface>], Option<&Calibration>),
-) -> Result<(), Failure> {
+/// Writes `index.html` and, for each lead, a picture in register with the scan that asks and a page; `own` is that scan as it is
+/// and at what the index keeps.
+pub(super) fn write(folder: &Path, own: [&Surface; 2], report: &Report<'_>) -> Result<(), Failure> {
     files::create_folder(folder)?;
     let own_name = file_name(Path::new(&report.file));
     let mut table =
         Table::new(&["", "scan", "known of it", "cells", "log10 LR", "in words (ENFSI)", "origin", "notes"]);
-    for ((rank, lead), surface) in (1..).zip(report.leads).zip(surfaces) {
-        let page = format!("lead-{rank}.html");
-        if let Some(surface) = surface {
-            let weight = calibration.zip(lead.ratio.as_ref());
-            let html = picture::page([(&own_name, own), (&lead.title(), surface)], &lead.comparison, weight);
-            files::write(&folder.join(&page), html.as_bytes())?;
-        }
-        table.push(row(rank, lead, surface.is_some().then_some(page)));
-    }
     let mut list =
         Page::new(format!("Leads for {own_name}")).notice(&format!("These are {NOTE}.")).paragraph(&format!(
             "{} of {} scans searched, preset {}.",
-            report.searched, report.scans, report.preset
+            report.found.searched, report.scans, report.preset.name
         ));
+    let mut drawn = Vec::new();
+    for (rank, lead) in (1..).zip(report.leads) {
+        let page = format!("lead-{rank}.html");
+        if let Some(html) = lead_page((&own_name, own), lead, report) {
+            files::write(&folder.join(&page), html.as_bytes())?;
+        }
+        if let Some(png) = pictures::of(own, rank, lead)? {
+            let file = format!("lead-{rank}.png");
+            files::write(&folder.join(&file), &png)?;
+            drawn.push((file, caption(rank, lead)));
+        }
+        table.push(row(rank, lead, lead.surface.is_some().then_some(page)));
+    }
     for note in report.remarks() {
         list = list.paragraph(&note);
     }
     list = list.table(&table);
-    if surfaces.iter().any(Option::is_some) {
-        files::write(&folder.join("leads.png"), &drawn(own, report.leads, surfaces)?)?;
-        list = list.picture(
-            "leads.png",
-            "Left the scan that asks, right each lead turned to lie as it does (where its cells found no common place, as it lies least badly), in the order of the list; leads kept at 25 µm alone are passed over.",
+    if let Some(weigher) = report.weigher {
+        let of = &weigher.calibration.provenance;
+        list = list.paragraph(&format!("Ratios are calibrated on {} ({}).", of.set, of.measured_on));
+    }
+    if !drawn.is_empty() {
+        list = list.heading("Side by side").paragraph(
+            "Left the scan that asks, right the lead turned to lie as it does. Congruent cells are numbered and outlined on both where \
+             they were found; dashed are the other cells of the scan that asks.",
         );
     }
-    if let Some(calibration) = calibration {
-        let of = &calibration.provenance;
-        list = list.paragraph(&format!("Ratios are calibrated on {} ({}).", of.set, of.measured_on));
+    for (file, caption) in drawn {
+        list = list.wide_picture(&file, &caption);
     }
     files::write(&folder.join("index.html"), list.to_html().as_bytes())
 }
 
+/// What a picture shows, in words.
+fn caption(rank: usize, lead: &Lead) -> String {
+    let place = if lead.comparison.converged {
+        format!("{} of {} cells congruent", lead.comparison.congruent(), lead.comparison.joint_cells())
+    } else {
+        "no common place found, so that it is drawn where it lies least badly".to_owned()
+    };
+    let detail = if lead.in_full { "" } else { "; at the 25 µm that the index keeps" };
+    let simulated = if lead.row.scan.origin == Origin::Simulated { "; SIMULATED" } else { "" };
+    format!("{rank}. {}: {place}{detail}{simulated}", lead.title())
+}
+
+/// The page of a lead; nothing where too little of it is left to draw.
+fn lead_page((own_name, own): (&str, [&Surface; 2]), lead: &Lead, report: &Report<'_>) -> Option<String> {
+    let surface = lead.surface.as_ref()?;
+    let weight = report.weigher.map(|w| &w.calibration).zip(lead.ratio.as_ref());
+    let mut comparison = lead.comparison.clone();
+    let mut say = |note: String| {
+        if !comparison.warnings.contains(&note) {
+            comparison.warnings.push(note);
+        }
+    };
+    lead.notes.iter().cloned().for_each(&mut say);
+    if !lead.in_full {
+        say("compared at the 25 µm that the index keeps: no likelihood ratio".to_owned());
+    }
+    if lead.row.scan.origin == Origin::Simulated {
+        say("the lead is simulated: no case was fired".to_owned());
+    }
+    say(format!("a lead is one of {NOTE}"));
+    let own = pictures::asking(own, lead);
+    Some(picture::page([(own_name, own), (&lead.title(), surface)], &comparison, weight))
+}
+
 fn row(rank: usize, lead: &Lead, page: Option<String>) -> Vec<Cell> {
-    let told = &lead.scan.particulars;
-    let known: Vec<&str> =
-        [&told.calibre, &told.class, &told.date].into_iter().flatten().map(String::as_str).collect();
     let title = lead.title();
     let (ratio, words) = match &lead.ratio {
         Some(ratio) => (ratio.told(), evidence::verbal(ratio.log10)),
@@ -68,11 +102,11 @@ fn row(rank: usize, lead: &Lead, page: Option<String>) -> Vec<Cell> {
     vec![
         Cell::Code(rank.to_string()),
         page.map_or(Cell::Text(title.clone()), |target| Cell::Link { text: title.clone(), target }),
-        known.join(", ").into(),
+        lead.known().into(),
         format!("{} of {}", lead.comparison.congruent(), lead.comparison.joint_cells()).into(),
         ratio.into(),
         words.into(),
-        origin(lead.scan.origin).into(),
+        origin(lead.row.scan.origin).into(),
         lead.notes.join("; ").into(),
     ]
 }

@@ -5,18 +5,20 @@ use std::time::Instant;
 
 use clap::Args;
 use comparison::evidence::Calibration;
-use comparison::search::{self as stages, Query, Stages};
+use comparison::search::{self as stages, Query, Stages, Store};
 use comparison::{Preset, Surface};
 use jiff::civil::Date;
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
-use topography::{Limits, Micrograph, x3p};
+use topography::{Limits, x3p};
 
-use super::catalogue::{Filter, Scan};
+use super::catalogue::Row;
+use super::characteristics::Characteristics;
+use super::filter::Filter;
 use super::folder::{Database, searchable};
 use super::leads::{Lead, Order, Report};
-use super::pages;
-use crate::commands::compare::{beside_each_other, check_ending, file_name, weighed, weigher};
+use super::seal::{self, Fault};
+use super::{exchanged, pages, pictures};
+use crate::commands::compare::{check_ending, file_name, weighed, weigher};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 
@@ -34,12 +36,15 @@ pub(crate) struct Search {
     /// How many leads to list.
     #[arg(long, value_name = "N", default_value_t = 10)]
     top: usize,
-    /// Only this calibre. Here and below: a scan of which nothing is known is never left out.
-    #[arg(long)]
+    /// Only this calibre, under any of its usual names. Here and in what follows: a scan of which nothing is known is never
+    /// left out.
+    #[arg(long, alias = "caliber")]
     calibre: Option<String>,
-    /// Only this class characteristic.
+    /// Only these words about the class.
     #[arg(long)]
     class: Option<String>,
+    #[command(flatten)]
+    characteristics: Characteristics,
     /// Not before this day, YYYY-MM-DD.
     #[arg(long, value_name = "DATE")]
     from: Option<Date>,
@@ -52,10 +57,10 @@ pub(crate) struct Search {
     /// Leave simulated scans out.
     #[arg(long)]
     real_only: bool,
-    /// Draw the scan beside each lead, in register, one row for each.
+    /// Draw the scan beside each lead, in register with the cells that agree, one row for each.
     #[arg(long, value_name = "FILE.png")]
     picture: Option<PathBuf>,
-    /// Write a page with the list, and one for each lead: both surfaces, their cells, the alignment.
+    /// Write a page with the list and a picture of each lead, and a page for each: both surfaces, their cells, the alignment.
     #[arg(long, value_name = "DIR")]
     html: Option<PathBuf>,
     /// Print one JSON object.
@@ -74,27 +79,35 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
     if let Some(path) = &arguments.picture {
         check_ending(path, "--picture", &["png"])?;
     }
+    let filter = filter(arguments).checked()?;
     let wanted = arguments.preset.as_deref().map(searchable).transpose()?;
     let mut database = Database::open(&arguments.database, wanted)?;
     let preset = database.preset.clone();
     let weigher = weigher(arguments.calibration.as_deref(), &preset)?;
     let bytes = files::read(&arguments.scan)?;
-    let sha256 = hex::encode(Sha256::digest(&bytes));
+    let sha256 = seal::digest(&bytes);
     let own = asked(&bytes, &arguments.scan, &preset)?;
     let query = Query::new(&own).or_exit(Exit::BadInput, "cannot search")?;
     let itself = database.catalogue.record_of(&sha256)?;
-    let filter = filter(arguments);
-    let admitted = if filter.is_open() { None } else { Some(database.catalogue.admitted(&filter)?) };
     let mapped = database.map()?;
     let store = mapped.store()?;
+    if let Some(record) = mapped.exchanged(&store) {
+        let row = database.row(record)?;
+        return Err(exchanged(&row, Fault::Exchanged));
+    }
+    let admitted =
+        if filter.is_open() { None } else { Some(database.catalogue.admitted(&filter, store.len())?) };
     let admits = |record: usize| {
-        itself != Some(record as i64) && admitted.as_ref().is_none_or(|records| records.contains(&record))
+        itself != Some(record as i64) && admitted.as_ref().is_none_or(|admitted| admitted[record])
     };
     let compared = Stages::default().compared.max(2 * arguments.top);
-    let found = stages::search(&query, &store, &admits, Stages { compared, ..Stages::default() })
-        .or_exit(Exit::BadInput, "cannot search")?;
-    let (leads, surfaces, ordered_by) =
-        in_full(&mut database, &own, found.leads, arguments.top, weigher.as_ref().map(|w| &w.calibration))?;
+    let allowed = Stages { compared, ..Stages::default() };
+    let mut found =
+        stages::search(&query, &store, &admits, allowed).or_exit(Exit::BadInput, "cannot search")?;
+    found.leads.truncate(arguments.top);
+    let calibration = weigher.as_ref().map(|w| &w.calibration);
+    let listed = std::mem::take(&mut found.leads);
+    let (leads, ordered_by) = in_full(&mut database, &store, (&own, listed), calibration)?;
     files::remark(format!(
         "{} of {} scans searched in {:.2} s",
         found.searched,
@@ -105,28 +118,35 @@ pub(crate) fn search(arguments: &Search) -> Result<Exit, Failure> {
         file: arguments.scan.display().to_string(),
         sha256,
         database: arguments.database.display().to_string(),
-        preset: preset.name,
+        database_sha256: mapped.digest(&store),
+        preset: &preset,
+        weigher: weigher.as_ref(),
+        filter: &filter,
+        allowed,
+        found: &found,
         scans: store.len(),
-        searched: found.searched,
-        damaged: found.damaged,
         itself,
         notes: own.notes(),
         ordered_by,
         leads: &leads,
     };
+    told(arguments, &report, [&own, query.surface()])?;
+    Ok(if leads.iter().any(Lead::supports) { Exit::Done } else { Exit::Negative })
+}
+
+/// Prints what was found and draws what was asked for; `own` is the scan that asks, as it is and at what the index keeps.
+fn told(arguments: &Search, report: &Report<'_>, own: [&Surface; 2]) -> Result<(), Failure> {
     if let Some(path) = &arguments.picture {
-        files::write(path, &drawn(&own, &leads, &surfaces)?)?;
+        files::write(path, &pictures::drawn(own, report.leads)?)?;
     }
     if let Some(folder) = &arguments.html {
-        let calibration = weigher.as_ref().map(|w| &w.calibration);
-        pages::write(folder, &own, &report, (&surfaces, calibration))?;
+        pages::write(folder, own, report)?;
     }
     if arguments.json {
-        files::print_line(report.json().or_exit(Exit::Environment, "cannot print the result")?)?;
+        files::print_line(report.json().or_exit(Exit::Environment, "cannot print the result")?)
     } else {
-        files::print(report.text().as_bytes())?;
+        files::print(report.text().as_bytes())
     }
-    Ok(if leads.iter().any(Lead::supports) { Exit::Done } else { Exit::Negative })
 }
 
 fn asked(bytes: &[u8], path: &Path, preset: &Preset) -> Result<Surface, Failure> {
@@ -138,88 +158,95 @@ fn asked(bytes: &[u8], path: &Path, preset: &Preset) -> Result<Surface, Failure>
 }
 
 fn filter(arguments: &Search) -> Filter {
-    let day = |date: Option<Date>| date.map(|date| date.to_string());
     Filter {
         calibre: arguments.calibre.clone(),
         class: arguments.class.clone(),
-        from: day(arguments.from),
-        to: day(arguments.to),
+        characteristics: arguments.characteristics.clone(),
+        from: arguments.from,
+        to: arguments.to,
         real_only: arguments.real_only,
     }
 }
 
-/// Leads with the surfaces of those that were kept in detail.
-type Drawn = (Vec<Lead>, Vec<Option<Surface>>, Order);
+/// A lead with what the database keeps of it.
+struct Kept {
+    found: stages::Lead,
+    row: Row,
+    prepared: Option<Vec<u8>>,
+    by_way_of: Option<String>,
+}
 
-/// The best leads, compared in full and weighed where the prepared scan was kept. They are put in order anew only where that
-/// was done for all of them.
+/// The leads, compared in full and weighed where the prepared scan was kept. They are put in order anew only where that was done
+/// for all of them. Refused where a record is not that of its row: a lead would stand under another case's name.
 fn in_full(
     database: &mut Database,
-    own: &Surface,
-    mut found: Vec<stages::Lead>,
-    top: usize,
+    store: &Store<'_>,
+    (own, found): (&Surface, Vec<stages::Lead>),
     calibration: Option<&Calibration>,
-) -> Result<Drawn, Failure> {
-    found.truncate(top);
-    let mut kept = Vec::new();
-    for lead in found {
-        let record = lead.record as i64;
-        let scan = database.catalogue.scan(record)?.ok_or_else(|| {
-            Exit::Environment.because(format!("the catalogue of the database lacks record {record}"))
-        })?;
-        let by_way = match lead.by_way_of {
-            None => None,
-            Some(link) => {
-                let through = database.catalogue.scan(link.record as i64)?.map(|scan| scan.name);
-                let through = through.unwrap_or_else(|| format!("record {}", link.record));
-                let cells = link.congruent;
-                Some(format!(
-                    "found by way of `{through}`, with which it agrees in {cells} cells of the index"
-                ))
-            }
-        };
-        kept.push((lead, scan, database.catalogue.prepared(record)?, by_way));
-    }
+) -> Result<(Vec<Lead>, Order), Failure> {
+    let kept: Result<Vec<Kept>, Failure> =
+        found.into_iter().map(|lead| kept(database, store, lead)).collect();
     let preset = &database.preset;
-    let compared: Result<Vec<(stages::Lead, Lead, Option<Surface>)>, Failure> = kept
+    let compared: Result<Vec<(stages::Lead, Lead)>, Failure> = kept?
         .into_par_iter()
-        .map(|(found, scan, bytes, by_way)| {
-            let (surface, damage) = match bytes.map(|bytes| stages::unpack(&bytes, preset)).transpose() {
-                Ok(surface) => (surface, None),
-                Err(damage) => (None, Some(format!("{damage}; compared at what the index keeps"))),
-            };
-            let lead = lead(own, &found, scan, surface.as_ref(), calibration)?;
-            let found = stages::Lead { comparison: lead.comparison.clone(), ..found };
-            Ok((
-                found,
-                Lead { notes: by_way.into_iter().chain(lead.notes).chain(damage).collect(), ..lead },
-                surface,
-            ))
+        .map(|kept| {
+            let lead = compared(own, &kept, store, (preset, calibration))?;
+            Ok((stages::Lead { comparison: lead.comparison.clone(), ..kept.found }, lead))
         })
         .collect();
     let mut compared = compared?;
-    let in_full = compared.iter().all(|(_, _, surface)| surface.is_some());
+    let in_full = compared.iter().all(|(_, lead)| lead.in_full);
     if in_full {
         compared.sort_by(|(a, ..), (b, ..)| a.order(b));
     }
-    let (leads, surfaces) = compared.into_iter().map(|(_, lead, surface)| (lead, surface)).unzip();
-    Ok((leads, surfaces, if in_full { Order::Full } else { Order::Index }))
+    let leads = compared.into_iter().map(|(_, lead)| lead).collect();
+    Ok((leads, if in_full { Order::Full } else { Order::Index }))
 }
 
-/// One lead, compared in full where its surface is at hand; only then is it weighed.
-fn lead(
+/// What the database keeps of a lead, after making sure that it is that lead's.
+fn kept(database: &mut Database, store: &Store<'_>, found: stages::Lead) -> Result<Kept, Failure> {
+    let row = own_row(database, store, found.record)?;
+    let by_way_of = match found.by_way_of {
+        None => None,
+        Some(link) => {
+            let through = own_row(database, store, link.record)?.scan.name;
+            let cells = link.congruent;
+            Some(format!("found by way of `{through}`, with which it agrees in {cells} cells of the index"))
+        }
+    };
+    let prepared = database.catalogue.prepared(row.record)?;
+    let is_own = prepared.as_ref().is_none_or(|bytes| seal::is_own(&row, bytes));
+    if !is_own && prepared.as_ref().is_some_and(|bytes| stages::unpack(bytes, &database.preset).is_ok()) {
+        return Err(exchanged(&row, Fault::PreparedExchanged));
+    }
+    Ok(Kept { found, row, prepared, by_way_of })
+}
+
+fn own_row(database: &mut Database, store: &Store<'_>, record: usize) -> Result<Row, Failure> {
+    let row = database.row(record)?;
+    seal::fault(&row, store).map_or(Ok(()), |fault| Err(exchanged(&row, fault)))?;
+    Ok(row)
+}
+
+/// One lead, compared in full where its prepared scan was kept and is sound; only then is it weighed.
+fn compared(
     own: &Surface,
-    found: &stages::Lead,
-    scan: Scan,
-    surface: Option<&Surface>,
-    calibration: Option<&Calibration>,
+    kept: &Kept,
+    store: &Store<'_>,
+    (preset, calibration): (&Preset, Option<&Calibration>),
 ) -> Result<Lead, Failure> {
-    let cannot = || format!("cannot compare with `{}`", scan.name);
-    let comparison = match surface {
-        Some(other) => comparison::compare(own, other).or_exit(Exit::BadInput, cannot())?,
+    let Kept { found, row, prepared, by_way_of } = kept;
+    let unpacked = prepared.as_ref().map(|bytes| stages::unpack(bytes, preset)).transpose();
+    let (surface, damage) = match unpacked {
+        Ok(surface) => (surface, None),
+        Err(damage) => (None, Some(format!("{damage}; compared at what the index keeps"))),
+    };
+    let comparison = match &surface {
+        Some(other) => comparison::compare(own, other)
+            .or_exit(Exit::BadInput, format!("cannot compare with `{}`", row.scan.name))?,
         None => found.comparison.clone(),
     };
-    let (ratio, unweighed) = match (surface, weighed(&comparison, calibration)) {
+    let (ratio, unweighed) = match (&surface, weighed(&comparison, calibration)) {
         (None, _) => (None, Some("compared at what the index keeps, too coarse to be weighed".to_owned())),
         (Some(_), Ok(Some(ratio))) => (Some(ratio), None),
         (Some(_), Ok(None)) if comparison.is_same_scan() => {
@@ -229,23 +256,21 @@ fn lead(
         (Some(_), Err(misfit)) => (None, Some(misfit.to_string())),
     };
     // What is noted of the scan that asks is said once.
-    let notes = comparison.warnings.iter().filter(|note| !own.notes().contains(note)).cloned().collect();
-    let (code, strength) = (found.code, found.strength);
-    let (in_full, by_way_of) = (surface.is_some(), found.by_way_of);
-    Ok(Lead { scan, code, strength, comparison, in_full, by_way_of, ratio, unweighed, notes })
-}
-
-/// The scan beside each lead that was compared in full, a row each; leads kept at 25 um alone are passed over.
-pub(super) fn drawn(own: &Surface, leads: &[Lead], surfaces: &[Option<Surface>]) -> Result<Vec<u8>, Failure> {
-    let rows: Vec<[Micrograph; 2]> = leads
-        .iter()
-        .zip(surfaces)
-        .filter_map(|(lead, surface)| Some(stages::in_register(own, surface.as_ref()?, &lead.comparison)))
-        .collect();
-    if rows.is_empty() {
-        return Err(Exit::Negative.because(
-            "there is nothing to draw: no lead was kept in detail\nhint: index the scans without `--features-only`",
-        ));
-    }
-    beside_each_other(&rows)
+    let warnings = comparison.warnings.iter().filter(|note| !own.notes().contains(note)).cloned();
+    let notes = by_way_of.iter().cloned().chain(warnings).chain(damage).collect();
+    let in_full = surface.is_some();
+    let surface = surface.or_else(|| store.surface(found.record, preset));
+    let (code, strength, by_way_of) = (found.code, found.strength, found.by_way_of);
+    Ok(Lead {
+        row: row.clone(),
+        code,
+        strength,
+        comparison,
+        surface,
+        in_full,
+        by_way_of,
+        ratio,
+        unweighed,
+        notes,
+    })
 }
