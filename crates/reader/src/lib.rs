@@ -22,6 +22,7 @@ mod light;
 mod lights;
 mod locate;
 mod master;
+mod measured;
 mod observation;
 mod observe;
 mod overlaid;
