@@ -37,6 +37,7 @@ mod schemes;
 mod search;
 mod sets;
 mod shading;
+mod stands;
 mod symbols;
 mod synthesis;
 mod teeth;
