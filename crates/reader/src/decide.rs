@@ -13,6 +13,7 @@ use crate::reading::{
     SymbolReading,
 };
 use crate::sets::set_of;
+use crate::stands::stands;
 use crate::vectors::softmax;
 
 /// What may lie in front of the reader, before it is looked at. All but a code agree with some code by chance alone:
@@ -76,7 +77,9 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
     let free = scheme.check() == CheckRule::None;
     let neutral = if free { 0.0 } else { DOUBTFUL.other() };
     let Settled { cases: chosen, votes, decoding, log_evidence, tried } = settled(cases, options, neutral)?;
-    let tried = (tried as f64 * cases.iter().map(|case| case.among()).product::<f64>()).min(MOST_TRIED);
+    let among: f64 = cases.iter().map(|case| case.among()).product();
+    // What is no code need not be one nonsense for all cases: where they contradict each other that is likelier by so much.
+    let tried = (tried as f64 * among * votes.apart(&chosen, scheme).exp()).min(MOST_TRIED);
     let plain = is_plain(cases, spare_of(scheme, &decoding) - tried.log2(), !free);
     let prior = Prior::of(options, plain).among(tried);
     let decoding = if free { decoding } else { reweighed(decoding, neutral, prior.other()) };
@@ -86,7 +89,8 @@ pub(crate) fn answer(cases: &[&Case], options: &ReadOptions) -> Result<Reading, 
     let against = spoken_against(&symbols);
     let overlaid = Overlaid::of(&symbols, &chosen);
     let sure = !free && best > 1.0 - options.bound;
-    let accepted = sure && against < MISFIT_BITS && !overlaid.withholds() && !agree_alone(cases);
+    let accepted =
+        sure && against < MISFIT_BITS && !overlaid.withholds() && stands(scheme, &chosen, &decoding);
     let found = plain || sure;
     let outcome = match (accepted, found, best > 1e-3) {
         (true, ..) => Outcome::Accepted,
@@ -137,15 +141,6 @@ fn reweighed(mut decoding: Decoding, from: f64, to: f64) -> Decoding {
 /// Bits by which the best code agrees with the evidence beyond what choosing it costs.
 fn spare_of(scheme: &Scheme, decoding: &Decoding) -> f64 {
     decoding.bits.iter().sum::<f64>() - words_log2(scheme)
-}
-
-/// Whether nothing but their agreement tells where the marks of these cases lie.
-///
-/// Pictures of one mark are no independent witnesses of a wrong pose: looked at amiss in the same way they show the same wrong symbols,
-/// and agree about whatever code chance fits those best. So at least one mark must be found by itself.
-fn agree_alone(cases: &[&Case]) -> bool {
-    let (chosen, own): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.among() > 1.0);
-    !chosen.is_empty() && !own.iter().any(|case| case.is_found())
 }
 
 /// Whether a mark is there: by itself, or because its symbols agree with a code.

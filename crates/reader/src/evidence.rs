@@ -140,6 +140,14 @@ impl Votes {
         Self(vec![(Vec::new(), 0); scheme.length()])
     }
 
+    /// What one case says of the first symbols.
+    #[cfg(test)]
+    pub(crate) fn told(scheme: &Scheme, symbols: Vec<Vec<f32>>) -> Self {
+        let mut votes = Self::none(scheme);
+        votes.0.iter_mut().zip(symbols).for_each(|(vote, logs)| *vote = (logs, 1));
+        votes
+    }
+
     /// Adds the votes of a case, each of which may come from a symbol that did not come over at all.
     pub(crate) fn add(&mut self, case: &Self) {
         for (sum, (vote, cases)) in self.0.iter_mut().zip(&case.0) {
@@ -157,6 +165,12 @@ impl Votes {
             }
             sum.1 += cases;
         }
+    }
+
+    /// Nats by which what was seen speaks for a word, over every value of every symbol as likely.
+    pub(crate) fn for_word(&self, word: &[u8]) -> f64 {
+        let said = |index: usize| self.of(index).map(|logs| f64::from(logs[usize::from(word[index])]));
+        (0..self.0.len()).filter_map(said).sum::<f64>() - self.without_a_word()
     }
 
     /// What is known of a symbol of the firearm; damage to the pin counts once however many cases show it.
@@ -200,6 +214,17 @@ impl Votes {
             most + (sum / logs.len() as f64).ln()
         };
         (0..self.0.len()).filter_map(|index| self.of(index)).map(mean).sum()
+    }
+
+    /// The same of cases that need not show the same nonsense, over that of one nonsense for all; not less than 0. Cases that
+    /// contradict each other fit one word badly, whichever it is: that is no evidence for any.
+    pub(crate) fn apart(&self, cases: &[Case], scheme: &Scheme) -> f64 {
+        let own = |case: &Case| {
+            let mut votes = Self::none(scheme);
+            votes.add(&case.votes);
+            votes.without_a_word()
+        };
+        (cases.iter().map(own).sum::<f64>() - self.without_a_word()).max(0.0)
     }
 
     /// The natural logarithm of the likelihood of what was seen if it is some word of the scheme, all as likely.

@@ -15,6 +15,7 @@ use crate::bank::Bank;
 use crate::banks::Banks;
 use crate::blur::blur;
 use crate::field::{Field, Region, Surface};
+use crate::measured::places;
 use crate::pose::Pose;
 use crate::raster::Canvas;
 use crate::region::{COARSE_PITCH, FINE_PITCH, bowl_of};
@@ -53,9 +54,16 @@ pub(crate) fn shown(
     chance: f32,
 ) -> Option<f32> {
     let pitch = banks.module_um * if rendering == Rendering::Height { COARSE_PITCH } else { FINE_PITCH };
-    let fields: Vec<Field> =
-        surfaces.iter().map(|surface| surface.sampled(region, Length::um(f64::from(pitch)))).collect();
-    let fits: Option<Vec<f32>> = (0..LAID).map(|k| fit_of(&fields, (banks, rendering), k)).collect();
+    let sampled = |surface: &Surface, region| surface.sampled(region, Length::um(f64::from(pitch)));
+    // Of a height map marks are laid where it was measured: what is missing shows nothing, but says nothing either.
+    let regions = match rendering {
+        Rendering::Height => places(surfaces.first()?, banks, LAID),
+        _ => vec![region],
+    };
+    let laid: Vec<Vec<Field>> =
+        regions.iter().map(|&region| surfaces.iter().map(|one| sampled(one, region)).collect()).collect();
+    let fit = |k: usize| fit_of(&laid[k % laid.len()], (banks, rendering), k);
+    let fits: Option<Vec<f32>> = (0..LAID).map(fit).collect();
     let seen = fits?.into_iter().filter(|fit| *fit > chance + AHEAD).count();
     Some(seen as f32 / LAID as f32)
 }

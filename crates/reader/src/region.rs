@@ -12,13 +12,15 @@ use crate::shading::{Disc, relief};
 /// Modules between samples of the fields of the search and of the closer look.
 pub(crate) const COARSE_PITCH: f32 = 0.42;
 pub(crate) const FINE_PITCH: f32 = 0.28;
+/// Half a side of a square that is looked at closely, against the extent of the marks.
+pub(crate) const HALF: f32 = 1.35;
 /// How far beyond the marks a bowl is charted, against their extent.
 const BOWL: f32 = 1.13;
 
 /// Where to look closely: all of a small surface, or squares about the likeliest centres of a large one.
 pub(crate) fn regions(surface: &Surface, banks: &Banks, rendering: Rendering) -> Vec<Region> {
     let [width, height] = surface.extent_um();
-    let half = 1.35 * banks.coarse.extent * banks.module_um;
+    let half = HALF * banks.coarse.extent * banks.module_um;
     if width.max(height) <= 3.2 * half {
         return vec![[0.0, 0.0, width, height]];
     }

@@ -69,7 +69,6 @@ fn ruined_cases_that_are_not_read_by_themselves_are_read_together() {
     let cases = ruined(&vec![word.clone(); 6], &mut rng);
     let alone = cases.iter().filter(|case| fused(std::slice::from_ref(case)).code.is_some()).count();
     assert_eq!(alone, 0);
-    // One of the marks is found by itself, and tells the others where to look.
     assert_eq!(fused(&cases).code, Some(Scheme::open_1().text(&word)));
 }
 

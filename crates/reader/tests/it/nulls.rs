@@ -80,6 +80,6 @@ fn real_unmarked_scans_have_no_mark() {
     let count = files.iter().step_by(every).count();
     println!("{count} unmarked scans: at most {most:.0} nats for a mark, {ahead:.0} more than for foils");
     println!("of these {hidden:?} would have shown fewer than half of the marks laid on them");
-    assert!(hidden.len() <= 1.max(count / 14), "a mark could lie hidden in {hidden:?}");
+    assert!(hidden.len() <= 1, "a mark could lie hidden in {hidden:?}");
     assert!(seen.is_empty(), "unmarked scans that were not told so: {seen:#?}");
 }
