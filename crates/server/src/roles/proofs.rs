@@ -78,7 +78,16 @@ impl Agency {
                 break;
             }
         }
+        self.tell_uncovered(own.checkpoint.size).await;
         self.count_unproved();
+    }
+
+    /// Tells of late answers of which witnesses have not even cosigned this agency's own record.
+    async fn tell_uncovered(&self, size: u64) {
+        let sources = self.proofs.unproved().beyond(size);
+        for source in sources {
+            self.tell_late(&source, "agency-log: no quorum of witnesses has cosigned it since").await;
+        }
     }
 
     /// The same of one lot; how many were kept.

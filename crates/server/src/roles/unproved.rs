@@ -154,6 +154,12 @@ impl Unproved {
         lots.filter(|lot| !lot.waiting.is_empty()).collect()
     }
 
+    /// Sources of answers that no checkpoint of that size covers.
+    pub(super) fn beyond(&self, size: u64) -> Vec<Source> {
+        let waits = |lot: &&Lot| lot.waiting.range(size..).next().is_some();
+        self.lots.iter().filter(waits).map(|lot| lot.source.clone()).collect()
+    }
+
     /// Of one source, those that wait since before a time and of which the log does not tell yet.
     pub(super) fn late(&self, source: &Source, before: Timestamp, most: usize) -> Vec<(u64, Uuid)> {
         let lot = self.lots.iter().find(|lot| lot.source == *source);
