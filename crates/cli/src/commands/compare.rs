@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use topography::{Limits, x3p};
 
 use crate::commands::calibrate::{self, Truth};
-use crate::commands::pairs;
+use crate::commands::pairs::{self, Table};
 use crate::exit::{Exit, Failure, OrExit as _};
 use crate::files;
 use crate::wire::comparison::{ComparisonJson, Input, Weigher};
@@ -28,6 +28,9 @@ pub(crate) struct Compare {
     /// Where to write the table of all pairs; `-` prints it.
     #[arg(short, long, value_name = "FILE.csv", requires = "all")]
     output: Option<PathBuf>,
+    /// Fill the column `cpu_seconds` of the table, which then differs from run to run.
+    #[arg(long, requires = "all")]
+    timings: bool,
     /// The mark: breech-face or firing-pin.
     #[arg(long, default_value = "breech-face")]
     mark: Mark,
@@ -101,7 +104,8 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
         (Some(folder), Some(output), _) => {
             let truth = arguments.truth.as_deref().map(Truth::read).transpose()?;
             let calibration = weigher.as_ref().map(|w| &w.calibration);
-            let counted = pairs::all(folder, output, &preset, calibration, truth.as_ref())?;
+            let table = Table { output, with_timings: arguments.timings };
+            let counted = pairs::all(folder, &table, &preset, calibration, truth.as_ref())?;
             truth.map_or(Ok(Exit::Done), |truth| {
                 learnt(folder, arguments, &preset, &truth.references(&counted))
             })
@@ -116,9 +120,10 @@ pub(crate) fn compare(arguments: &Compare) -> Result<Exit, Failure> {
 
 /// Options for folders mean nothing for two scans. (The parser lets them pass: what they require conflicts with scans.)
 fn check_whole(arguments: &Compare) -> Result<(), Failure> {
-    let Compare { output, truth, calibrate, figures, set, .. } = arguments;
+    let Compare { output, timings, truth, calibrate, figures, set, .. } = arguments;
     let given = [
         ("--output", output.is_some()),
+        ("--timings", *timings),
         ("--truth", truth.is_some()),
         ("--calibrate", calibrate.is_some()),
         ("--figures", figures.is_some()),

@@ -1,5 +1,6 @@
 //! `compare --all`: the table of all pairs of a folder.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use comparison::evidence::{Calibration, Reference};
@@ -17,9 +18,17 @@ const HEADER: &str =
 /// Surfaces of a block; two blocks, at some 10 MB a surface, stay below 1 GiB.
 const BLOCK: usize = 40;
 
-/// A pair as it stands in the table, and as a reference; none where nothing follows from it.
+/// Where the table goes, and whether it tells how long each pair took: then no two runs write the same bytes.
+pub(crate) struct Table<'a> {
+    pub(crate) output: &'a Path,
+    pub(crate) with_timings: bool,
+}
+
+/// A pair as it stands in the table but for its time, and as a reference; none where nothing follows from it.
 struct Row {
     text: String,
+    /// Processor time of both directions.
+    seconds: f64,
     is_same_scan: bool,
     reference: Option<Reference>,
 }
@@ -27,7 +36,7 @@ struct Row {
 /// Compares every pair of scans of a folder, writes the table, and returns the pairs, files in the place of firearms.
 pub(crate) fn all(
     folder: &Path,
-    output: &Path,
+    to: &Table<'_>,
     preset: &Preset,
     calibration: Option<&Calibration>,
     truth: Option<&Truth>,
@@ -43,8 +52,11 @@ pub(crate) fn all(
     }
     let mut table = HEADER.to_owned();
     let mut counted = Vec::with_capacity(rows.len());
+    let (pairs, mut seconds) = (rows.len(), 0.0);
     for ((i, j), row) in rows {
-        table.push_str(&row.text);
+        seconds += row.seconds;
+        let told = if to.with_timings { format!("{:.4}", row.seconds) } else { String::new() };
+        let _ = writeln!(table, "{},{told}", row.text);
         if row.is_same_scan {
             let (a, b) = (file_name(&paths[i]), file_name(&paths[j]));
             files::remark(format!(
@@ -53,7 +65,11 @@ pub(crate) fn all(
         }
         counted.extend(row.reference);
     }
-    files::write(output, table.as_bytes())?;
+    files::write(to.output, table.as_bytes())?;
+    files::remark(format!(
+        "{pairs} pairs compared both ways in {seconds:.2} s of processor time, {:.4} s a direction",
+        0.5 * seconds / pairs as f64
+    ));
     Ok(counted)
 }
 
@@ -146,7 +162,7 @@ fn row(
     let ratio = ratio.map(|r| format!("{:.4}", r.log10)).unwrap_or_default();
     let cmc = &result.cmc;
     let text = format!(
-        "{},{},{:.4},{},{},{},{:.4},{},{:.4},{ratio},{:.4}\n",
+        "{},{},{:.4},{},{},{},{:.4},{},{:.4},{ratio}",
         quoted(one),
         quoted(other),
         result.score,
@@ -156,13 +172,13 @@ fn row(
         cmc.ncma,
         result.joint_cells(),
         result.accf_max,
-        cpu_seconds() - start,
     );
+    let seconds = cpu_seconds() - start;
     let is_same_scan = result.is_same_scan();
     let teaches = !is_same_scan && result.unweighable().is_none();
     let names = || [one.clone(), other.clone()];
     let reference = teaches.then(|| Reference::new(names(), names(), &result));
-    Ok(Row { text, is_same_scan, reference })
+    Ok(Row { text, seconds, is_same_scan, reference })
 }
 
 fn quoted(name: &str) -> String {

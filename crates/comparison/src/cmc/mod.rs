@@ -133,7 +133,8 @@ pub(crate) fn decided(
     let [of_a, of_b] = &cells;
     let counts = CmcCounts {
         original: [forward.original.len(), backward.original.len()],
-        high: high(forward, backward, &a.preset),
+        // Without a cluster of both directions there is no turn about which cells of a firing pin could be joined.
+        high: if converged || a.preset.clustering.is_none() { high(forward, backward, &a.preset) } else { 0 },
         total: [forward.total, backward.total],
         convergence: [of_a, of_b].map(|cells| cells.iter().filter(|&&c| c).count()),
         ncma: by_area(a, of_a.iter().copied()).min(by_area(b, of_b.iter().copied())),

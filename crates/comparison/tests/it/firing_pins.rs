@@ -60,6 +60,30 @@ fn one_pin_is_told_from_others_at_any_turn() {
     }
 }
 
+/// Scratched flat tips: cells fit along their lines at many places, and none of them counts by any rule that joins turns.
+#[test]
+fn lines_of_two_pins_are_high_nowhere() {
+    let tip = |pin: u64, shot: u64| {
+        let (sin, cos) = (40.0 * shot as f64).to_radians().sin_cos();
+        let n = 380;
+        let heights = Grid::from_fn(n, n, |x, y| {
+            let [u, v] = [x, y].map(|at| (at as f64 - 0.5 * n as f64) * 3.0);
+            let across = cos * u + sin * v + 2000.0;
+            let lines: f64 = [9.0, 16.0, 30.0].iter().map(|&size| value(pin, size, across, 0.5)).sum();
+            let own = value(9000 + 10 * pin + shot, 14.0, u + 900.0, v + 900.0);
+            if u.hypot(v) < 520.0 { 1.4 * lines + 0.5 * own } else { f64::NAN }
+        });
+        prepared(&Topography { heights, pitch: Pitch::square(Length::um(3.0)) })
+    };
+    let tips: Vec<Surface> = (1..5).map(|pin| tip(pin, pin)).collect();
+    for (i, one) in tips.iter().enumerate() {
+        for other in &tips[i + 1..] {
+            let result = compare(one, other).unwrap();
+            assert!(!result.converged && result.cmc.high == 0, "{:?}", result.cmc);
+        }
+    }
+}
+
 #[test]
 fn the_bowl_is_found_in_a_raw_primer() {
     let [one, again, other] = [(1, 0, 0.0), (1, 1, 70.0), (2, 0, 0.0)]
