@@ -203,7 +203,9 @@ mod tests {
         for _ in 0..60 {
             let cases = [nonsense(&mut rng), nonsense(&mut rng)];
             let mut votes = Votes::none(&options.scheme);
-            cases.iter().for_each(|case| votes.add(case));
+            for case in cases {
+                votes.add(case);
+            }
             let apart = cases.iter().map(Votes::without_a_word).sum();
             for (most, apart) in most.iter_mut().zip([apart, f64::NEG_INFINITY]) {
                 *most = most.max(agreement(&votes, apart, &options).expect("the evidence is valid"));

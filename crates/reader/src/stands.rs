@@ -23,7 +23,9 @@ pub(crate) fn stands(scheme: &Scheme, cases: &[Case], decoding: &Decoding) -> bo
         let (before, after) = (&cases[..one], &cases[one + 1..]);
         let rest: Vec<Case> = before.iter().chain(after).cloned().collect();
         let mut votes = Votes::none(scheme);
-        rest.iter().for_each(|case| votes.add(case.votes()));
+        for case in &rest {
+            votes.add(case.votes());
+        }
         let spent = words_log2(scheme) + rest.iter().map(|case| case.among().log2()).sum::<f64>();
         (votes.for_word(&best.word) - votes.apart(&rest, scheme)) / std::f64::consts::LN_2 - spent
     };

@@ -40,7 +40,7 @@ async fn the_successors_node_answers_from_the_books_that_it_took_over() {
     let mut world = World::start().await;
     let (old, heir) = (world.node("issuer"), world.node("second"));
     world.stop("issuer").await;
-    take_over_first(&world).await;
+    Box::pin(take_over_first(&world)).await;
     let until = world.clock.now() + SignedDuration::from_hours(24);
     let note = delegate(&old.config.name, &heir.config.name, until, &old.statements).unwrap();
     let card = closed(&world, note);

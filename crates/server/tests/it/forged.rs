@@ -1,5 +1,6 @@
 //! Court bundles that a dishonest agency, issuer or keeper of a directory makes with keys of its own: everything in them is signed.
 
+use std::fmt::Write as _;
 use std::process::Command;
 
 use jiff::Timestamp;
@@ -164,7 +165,7 @@ impl Forger {
         ];
         let mut file = "microstamp.court/2\n".to_owned();
         for (name, part) in parts {
-            file += &format!("part {name} {}\n{part}\n", part.len());
+            write!(file, "part {name} {}\n{part}\n", part.len()).unwrap();
         }
         file.into_bytes()
     }
