@@ -203,7 +203,7 @@ mod tests {
         for _ in 0..60 {
             let cases = [nonsense(&mut rng), nonsense(&mut rng)];
             let mut votes = Votes::none(&options.scheme);
-            for case in cases {
+            for case in &cases {
                 votes.add(case);
             }
             let apart = cases.iter().map(Votes::without_a_word).sum();

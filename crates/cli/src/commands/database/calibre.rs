@@ -7,7 +7,7 @@
 const CARTRIDGES: &[&[&str]] = &[
     &["9x19", "9", "9luger", "9para", "9parabellum", "9nato", "9p", "9lugerp"],
     &["9x17", "380", "380auto", "380acp", "9kurz", "9short", "9corto", "9browningshort", "9browningkurz"],
-    &["9x18", "9x18pm", "9makarov", "9mak"],
+    &["9x18", "9x18pm", "9makarov"],
     &["9x21", "9x21imi", "9imi"],
     &["40sw", "40", "10x22", "40smithwesson", "40smithandwesson"],
     &["10x25", "10", "10auto"],
