@@ -2,7 +2,7 @@
 //! both logs hold it under checkpoints that a quorum of witnesses cosigned. The only thing to be trusted is the
 //! directory's key.
 //!
-//! A bundle is the line `microstamp.court/1`, then for each part a line `part <name> <bytes>`, so many bytes, and a
+//! A bundle is the line `microstamp.court/2`, then for each part a line `part <name> <bytes>`, so many bytes, and a
 //! newline. There is one spelling, and every byte is covered by a signature or a hash.
 
 mod approval;
