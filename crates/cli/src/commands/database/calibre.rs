@@ -73,7 +73,18 @@ fn known(text: &str) -> String {
 fn bare(text: &str) -> String {
     let letters = text.to_lowercase().replace(['×', '*'], "x");
     let letters: String = letters.chars().filter(char::is_ascii_alphanumeric).collect();
-    ["mm", "calibre", "caliber", "cal"].iter().fold(letters, |text, word| text.replace(word, ""))
+    ["mm", "calibre", "caliber", "cal"].iter().fold(letters, |text, word| without(&text, word))
+}
+
+/// The text without a word that follows a number or begins it: of `44remmag` no letter is a unit.
+fn without(text: &str, word: &str) -> String {
+    let text = text.strip_prefix(word).unwrap_or(text);
+    match text.find(word) {
+        Some(at) if text[..at].ends_with(|last: char| last.is_ascii_digit()) => {
+            format!("{}{}", &text[..at], &text[at + word.len()..])
+        }
+        _ => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -91,6 +102,7 @@ mod tests {
             &[".22 LR", "22", ".22 Long Rifle", "5.6x15 R"],
             &["7.62x25", "7.62×25 mm Tokarev", "7.62 Tokarev"],
             &["12 gauge", "12/70", "12 ga."],
+            &[".44 Magnum", ".44 Rem. Mag.", "44 calibre"],
         ] {
             for name in names {
                 assert!(is_same(names[0], name), "{} and {name}", names[0]);
