@@ -24,6 +24,7 @@ mod import;
 mod issue;
 mod known;
 mod ledger;
+mod moves;
 pub mod names;
 mod order;
 pub mod parts;

@@ -14,6 +14,7 @@ mod epcis_documents;
 mod faults;
 mod look_ups;
 mod losses;
+mod moves;
 mod names;
 mod outage;
 mod parts;
