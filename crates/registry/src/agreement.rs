@@ -13,6 +13,7 @@ use crate::error::BooksError;
 use crate::event::Entry;
 use crate::firearm::{FirearmKey, Licensee};
 use crate::folder::OwnKeys;
+use crate::moving::MOVES;
 use crate::parts::{PartyKind, RegisteredKey, SignedBy, SignedChange, Work, registered};
 use crate::store::Session;
 use crate::succession::HAND_OVERS;
@@ -77,6 +78,10 @@ impl Books {
         let counted = counters.remove(HAND_OVERS).unwrap_or_default();
         if counted != said.hand_overs && counted != expected {
             faults.push(format!("{counted} hand-overs are counted; {} were entered", said.hand_overs));
+        }
+        let counted = counters.remove(MOVES).unwrap_or_default();
+        if counted != said.moves {
+            faults.push(format!("{counted} moves of the books are counted; {} were entered", said.moves));
         }
         for prefix in said.blocks.keys() {
             let prefix = prefix_of(*prefix)?;

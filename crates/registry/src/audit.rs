@@ -112,6 +112,11 @@ impl Books {
         if let Some(number) = said.after_hand_over.filter(|_| !self.issuer.taken_over) {
             found.faults.push(format!("record {number} was entered after these books were handed over"));
         }
+        if let Some(number) = said.went_on {
+            found.faults.push(format!(
+                "record {number} was entered where these books had ended, and moved elsewhere"
+            ));
+        }
         for blank in &said.erased {
             match said.erasures.took(blank) {
                 Some(witnessed) => {

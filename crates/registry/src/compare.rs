@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 use symbology::{Code, Prefix};
 
-use crate::books::{Books, History, history};
+use crate::books::{Books, History, LOG_RENEWED, history};
 use crate::digest::{Range, Rows, Written};
 use crate::encode;
 use crate::entries::{Correction, NewEntry};
@@ -20,6 +20,7 @@ use crate::error::BooksError;
 use crate::event::{Entry, EntryNumber, Event};
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
 use crate::issue::{Units, digest};
+use crate::moving::{MOVED, PUT_BACK};
 use crate::names::{LicenceNumber, Model, Person, Reason};
 use crate::parts::{PartyKind, SignedChange, Work};
 use crate::stated::{STATED, STATED_ANEW, Stated};
@@ -38,6 +39,11 @@ pub(crate) struct Said {
     pub(crate) hand_overs: i64,
     /// The first record of another kind that took effect after a hand-over.
     pub(crate) after_hand_over: Option<i64>,
+    /// How often the books moved, and whether nothing was entered since.
+    pub(crate) moves: i64,
+    just_moved: bool,
+    /// The first record that took effect in the place where the books had ended.
+    pub(crate) went_on: Option<i64>,
     /// Records that took effect.
     pub(crate) logged: i64,
     /// Records whose text is gone.
@@ -150,6 +156,7 @@ impl Said {
         if self.hand_overs > 0 && record.kind != HAND_OVER {
             self.after_hand_over.get_or_insert(record.record_id);
         }
+        self.goes_on(record);
         match record.kind.as_str() {
             "block" => {
                 let BlockRecord { prefix, key_check } = encode::from_json(&record.body)?;
@@ -182,6 +189,16 @@ impl Said {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Books that moved go on with an act that says how they were put back.
+    fn goes_on(&mut self, record: &RecordRow) {
+        let put_back = matches!(record.kind.as_str(), PUT_BACK | "close-blocks" | LOG_RENEWED);
+        if self.just_moved && !put_back {
+            self.went_on.get_or_insert(record.record_id);
+        }
+        self.just_moved = record.kind == MOVED;
+        self.moves += i64::from(self.just_moved);
     }
 
     /// Takes down the closing of a licensee: the last word counts, and it may be that there was none.

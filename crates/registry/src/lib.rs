@@ -25,6 +25,7 @@ mod issue;
 mod known;
 mod ledger;
 mod moves;
+mod moving;
 pub mod names;
 mod order;
 pub mod parts;

@@ -15,6 +15,7 @@ mod faults;
 mod look_ups;
 mod losses;
 mod moves;
+mod moving;
 mod names;
 mod outage;
 mod parts;

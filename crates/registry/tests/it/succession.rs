@@ -123,8 +123,10 @@ async fn taken_over_books_that_are_put_back_write_in_a_log_of_their_own() {
     logs.sort();
     logs.dedup();
     assert_eq!(logs.len(), 3, "no two of them write in one log");
-    // The newest copy of books that are gone goes on as it was.
-    let target = beside(&old.target(), "latest");
+    // With the copy that closed them they go on as they were.
+    let (copy, target) = (beside(&old.target(), "last"), beside(&old.target(), "latest"));
+    taken.move_out(&copy, &by, now()).await.unwrap();
+    assert!(taken.trace(&question, now()).await.is_err(), "they answer in one place");
     let options = registry::Restore { database: &Database::Embedded, latest: true, by: &by };
     registry::restore(&copy, &target, &options, now()).await.unwrap();
     let books = Books::open(&target, now()).await.unwrap();
@@ -286,7 +288,7 @@ async fn books_on_a_server_are_copied_put_back_and_handed_over() {
     let question = crate::behaviour::question(&[(code, 0.9999)]);
     for (name, database) in targets {
         let target = folder.join(name);
-        let options = registry::Restore { database: &database, latest: true, by: &by };
+        let options = registry::Restore { database: &database, latest: false, by: &by };
         registry::restore(&copy, &target, &options, now()).await.unwrap();
         let books = Books::open(&target, now()).await.unwrap();
         assert!(books.reconcile().await.unwrap().agrees(), "{name}");
