@@ -7,7 +7,7 @@ use symbology::{Prefix, UnitNumber};
 use transparency::VerifierKey;
 
 use crate::books::{Books, cut_counter, unit_counter};
-use crate::compare::{BlockSaid, KeySaid, PAGE, Said, noted};
+use crate::compare::{PAGE, noted};
 use crate::encode;
 use crate::error::BooksError;
 use crate::event::Entry;
@@ -15,6 +15,7 @@ use crate::firearm::{FirearmKey, Licensee};
 use crate::folder::OwnKeys;
 use crate::moving::MOVES;
 use crate::parts::{PartyKind, RegisteredKey, SignedBy, SignedChange, Work, registered};
+use crate::said::{BlockSaid, KeySaid, Said};
 use crate::store::Session;
 use crate::succession::HAND_OVERS;
 

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use transparency::{Commitment, FolderStore, Frontier, Hash, Salt, Tree};
 
 use crate::books::{Books, CLOCK_WAS_AHEAD};
-use crate::compare::{PAGE, Said, noted};
+use crate::compare::{PAGE, noted};
 use crate::erase::Blank;
 use crate::error::BooksError;
 use crate::ledger::{against_witnesses, checkpoint, commitment, salt};
 use crate::renewal::against_endings;
+use crate::said::Said;
 use crate::store::{RecordRow, Session};
 
 /// What [`Books::reconcile`] found. [`Reconciliation::agrees`] sums it up.

@@ -34,6 +34,7 @@ mod print;
 mod reference;
 mod renewal;
 mod rules;
+mod said;
 mod second_step;
 mod stated;
 mod store;
