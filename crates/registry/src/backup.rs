@@ -199,12 +199,13 @@ pub async fn restore(
     let folder = Folder::new(to);
     folder.begin_restoring(&from.join(ISSUER), options.database, moves)?;
     if let Database::Postgres(url) = options.database {
-        Store::postgres(url).await?.fill(&folder.sqlite(), now.as_microsecond()).await?;
+        let server = Store::postgres(url).await?;
+        Box::pin(server.fill(&folder.sqlite(), now.as_microsecond())).await?;
         let path = folder.sqlite();
         fs::remove_file(&path).map_err(|error| BooksError::folder("cannot remove", path, error))?;
     }
-    let books = Books::open_restoring(to, now).await?;
-    let found = books.reconcile().await?;
+    let books = Box::pin(Books::open_restoring(to, now)).await?;
+    let found = Box::pin(books.reconcile()).await?;
     if !found.agrees() {
         let first =
             found.faults.first().cloned().unwrap_or_else(|| "records were altered or removed".to_owned());
@@ -217,7 +218,7 @@ pub async fn restore(
     if !options.latest {
         // What was entered since the copy stands in the log as witnesses know it, and cannot be entered a second time.
         let note = renew_log(&folder, "the books were put back from a copy")?;
-        let books = Books::open_restoring(to, now).await?;
+        let books = Box::pin(Books::open_restoring(to, now)).await?;
         // Nothing is issued any more from the blocks of an issuer that closed.
         if !books.is_closed() {
             books.close_blocks(options.by, now).await?;

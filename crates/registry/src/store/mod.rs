@@ -191,7 +191,7 @@ impl Store {
             Self::Sqlite { writer, .. } => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(writer).await.map(drop),
             Self::Postgres(pool) => {
                 let make = sqlx::raw_sql(sql::SCHEMA_TABLE).execute(pool);
-                bounds::answered("migrate", make).await.map(drop)
+                bounds::answered("migrate", Box::pin(make)).await.map(drop)
             }
         };
         made.map_err(|error| {
@@ -221,7 +221,7 @@ impl Store {
             Self::Sqlite { readers, .. } => readers.begin_with("BEGIN").await.map(Session::Sqlite),
             Self::Postgres(pool) => {
                 let begin = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-                bounds::answered("begin", begin).await.map(Session::Postgres)
+                bounds::answered("begin", Box::pin(begin)).await.map(Session::Postgres)
             }
         };
         session.map_err(|error| failed("begin", error))
@@ -236,7 +236,7 @@ impl Store {
         let session = match self {
             Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Session::Sqlite),
             Self::Postgres(pool) => {
-                bounds::answered("begin", pool.begin_with("BEGIN")).await.map(Session::Postgres)
+                bounds::answered("begin", Box::pin(pool.begin_with("BEGIN"))).await.map(Session::Postgres)
             }
         };
         session.map_err(|error| failed("begin", error))
@@ -255,7 +255,9 @@ impl Store {
                 Err(error) => Err(error),
             },
             Self::Postgres(pool) => match pool.acquire().await {
-                Ok(mut conn) => bounds::answered("code", postgres::queries::code(&mut conn, code)).await,
+                Ok(mut conn) => {
+                    bounds::answered("code", Box::pin(postgres::queries::code(&mut conn, code))).await
+                }
                 Err(error) => Err(error),
             },
         };
@@ -331,7 +333,7 @@ impl Session {
     pub(crate) async fn commit(self) -> Result<(), BooksError> {
         let done = match self {
             Self::Sqlite(transaction) => transaction.commit().await,
-            Self::Postgres(transaction) => bounds::answered("commit", transaction.commit()).await,
+            Self::Postgres(transaction) => bounds::answered("commit", Box::pin(transaction.commit())).await,
         };
         done.map_err(|error| failed("commit", error))
     }
@@ -345,7 +347,7 @@ macro_rules! session_calls {
                     Self::Sqlite(conn) => sqlite::queries::$name(conn, $($argument),*).await,
                     Self::Postgres(conn) => {
                         let asked = postgres::queries::$name(conn, $($argument),*);
-                        bounds::answered(stringify!($name), asked).await
+                        bounds::answered(stringify!($name), Box::pin(asked)).await
                     }
                 };
                 done.map_err(|error| failed($what, error))
