@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use transparency::{Commitment, FolderStore, Frontier, Hash, Salt, Tree};
 
 use crate::books::{Books, CLOCK_WAS_AHEAD};
-use crate::compare::{PAGE, Said, noted};
+use crate::compare::{PAGE, noted};
 use crate::erase::Blank;
 use crate::error::BooksError;
 use crate::ledger::{against_witnesses, checkpoint, commitment, salt};
 use crate::renewal::against_endings;
+use crate::said::Said;
 use crate::store::{RecordRow, Session};
 
 /// What [`Books::reconcile`] found. [`Reconciliation::agrees`] sums it up.
@@ -111,6 +112,11 @@ impl Books {
         found.faults.extend(said.erasures.faults());
         if let Some(number) = said.after_hand_over.filter(|_| !self.issuer.taken_over) {
             found.faults.push(format!("record {number} was entered after these books were handed over"));
+        }
+        if let Some(number) = said.went_on {
+            found.faults.push(format!(
+                "record {number} was entered where these books had ended, and moved elsewhere"
+            ));
         }
         for blank in &said.erased {
             match said.erasures.took(blank) {

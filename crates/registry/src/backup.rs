@@ -13,6 +13,7 @@ use crate::books::{Books, LOG_RENEWED, unit_counter};
 use crate::error::{BooksError, Refusal};
 use crate::folder::{Database, Folder, MANIFEST, make_private, private};
 use crate::import::sha256;
+use crate::moving::{USED, Used, may_go_on, moves_in};
 use crate::names::Person;
 use crate::renewal::renew_log;
 use crate::store::Store;
@@ -21,6 +22,8 @@ use crate::store::Store;
 const NODE: &str = "node";
 /// Put back last, with its mark.
 const ISSUER: &str = "issuer.toml";
+/// The tables of a copy, wherever those of the books lie.
+const TABLES: &str = "books.sqlite";
 
 impl Books {
     /// Writes a copy of the books into a new folder: tables, log, keys, and `SHA256SUMS` over all of it. The act is in
@@ -33,14 +36,29 @@ impl Books {
     /// # Errors
     /// [`BooksError::Folder`] when the folder exists or cannot be written; nothing is left behind.
     pub async fn backup(&self, to: &Path, by: &Person, now: Timestamp) -> Result<usize, BooksError> {
-        let mut ledger = self.ledger.lock().await;
+        self.copy_to(to, by, now, false).await
+    }
+
+    /// Writes a copy, which may be the last one.
+    pub(crate) async fn copy_to(
+        &self,
+        to: &Path,
+        by: &Person,
+        now: Timestamp,
+        last: bool,
+    ) -> Result<usize, BooksError> {
+        let mut ledger = self.writing().await?;
         let node = hold_node(&self.root.join(NODE))?;
-        let entered = self.enter(&mut ledger, "backup", &json!({"by": by}), now).await?;
-        self.effect(&entered).await?.commit().await?;
-        // The copy is to be as new as the books are when they are closed.
-        self.rest(&mut ledger).await;
         let part = Part::new(to)?;
-        self.store.snapshot(&part.0.join("books.sqlite"), now.as_microsecond()).await?;
+        if last {
+            self.end_here(&mut ledger, by, now).await?;
+        } else {
+            let entered = self.enter(&mut ledger, "backup", &json!({"by": by}), now).await?;
+            self.effect(&entered).await?.commit().await?;
+            // The copy is to be as new as the books are when they are closed.
+            self.rest(&mut ledger).await;
+        }
+        self.store.snapshot(&part.0.join(TABLES), now.as_microsecond()).await?;
         Folder::new(&part.0).mark_copy(&self.root.join(ISSUER))?;
         for name in ["keys", "log"] {
             copy(&self.root.join(name), &part.0.join(name))?;
@@ -114,8 +132,8 @@ impl Drop for Part {
 pub struct Restore<'r> {
     /// Where the tables go: into the folder, or to a PostgreSQL server, into an empty database.
     pub database: &'r Database,
-    /// Nothing was done in the books after the copy was made. Otherwise their blocks are closed, because codes could be
-    /// issued a second time, and their log goes on as another.
+    /// The books go on as they were: the copy must be one that closed them ([`Books::move_out`]), and serves for that once. Otherwise their
+    /// blocks are closed, because codes could be issued a second time, and their log goes on as another.
     pub latest: bool,
     /// Who does it.
     pub by: &'r Person,
@@ -132,7 +150,8 @@ pub struct Restore<'r> {
 ///
 /// # Errors
 /// [`BooksError::Damaged`] names the first file that is missing, altered or not in the list; [`BooksError::Folder`] when
-/// the target exists or cannot be written.
+/// the target exists or cannot be written; [`Refusal::Request`] where the books are to go on as they were with a copy that does not
+/// close what it was made of, or with which they do already.
 pub async fn restore(
     from: &Path,
     to: &Path,
@@ -147,7 +166,9 @@ pub async fn restore(
         .map(|(hash, path)| (path.to_owned(), hash.to_owned()))
         .collect();
     let mut found = hashes(from)?;
-    found.remove(MANIFEST);
+    for beside in [MANIFEST, USED] {
+        found.remove(beside);
+    }
     for (path, hash) in &listed {
         match found.get(path) {
             None => return Err(BooksError::damaged(format!("`{path}` is missing from the copy"))),
@@ -160,9 +181,14 @@ pub async fn restore(
     if let Some(path) = found.keys().find(|path| !listed.contains_key(*path)) {
         return Err(BooksError::damaged(format!("`{path}` is not in the copy's list")));
     }
+    let moves = moves_in(&from.join(TABLES)).await?;
+    if options.latest && !Folder::new(from).ended_after(moves)? {
+        return Err(may_go_on().into());
+    }
     if let Database::Postgres(url) = options.database {
         Store::postgres(url).await?.admit_new(now.as_microsecond()).await?;
     }
+    let used = if options.latest { Some(Used::mark(from, to, now)?) } else { None };
     make_private(to, false)?;
     for path in listed.keys().filter(|path| *path != ISSUER) {
         let target = to.join(path);
@@ -171,24 +197,28 @@ pub async fn restore(
         copy(&from.join(path), &target)?;
     }
     let folder = Folder::new(to);
-    folder.begin_restoring(&from.join(ISSUER), options.database)?;
+    folder.begin_restoring(&from.join(ISSUER), options.database, moves)?;
     if let Database::Postgres(url) = options.database {
-        Store::postgres(url).await?.fill(&folder.sqlite(), now.as_microsecond()).await?;
+        let server = Store::postgres(url).await?;
+        Box::pin(server.fill(&folder.sqlite(), now.as_microsecond())).await?;
         let path = folder.sqlite();
         fs::remove_file(&path).map_err(|error| BooksError::folder("cannot remove", path, error))?;
     }
-    let books = Books::open_restoring(to, now).await?;
-    let found = books.reconcile().await?;
+    let books = Box::pin(Books::open_restoring(to, now)).await?;
+    let found = Box::pin(books.reconcile()).await?;
     if !found.agrees() {
         let first =
             found.faults.first().cloned().unwrap_or_else(|| "records were altered or removed".to_owned());
         return Err(BooksError::damaged(format!("the copy's books and log do not agree: {first}")));
     }
+    if options.latest {
+        books.go_on_here(options.by, now).await?;
+    }
     books.close().await;
     if !options.latest {
         // What was entered since the copy stands in the log as witnesses know it, and cannot be entered a second time.
         let note = renew_log(&folder, "the books were put back from a copy")?;
-        let books = Books::open_restoring(to, now).await?;
+        let books = Box::pin(Books::open_restoring(to, now)).await?;
         // Nothing is issued any more from the blocks of an issuer that closed.
         if !books.is_closed() {
             books.close_blocks(options.by, now).await?;
@@ -197,6 +227,9 @@ pub async fn restore(
         books.close().await;
     }
     folder.end_restoring()?;
+    if let Some(used) = used {
+        used.keep();
+    }
     Ok(listed.len())
 }
 

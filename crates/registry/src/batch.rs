@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use symbology::Code;
 use tokio::task::yield_now;
 
-use crate::books::{Books, history};
+use crate::books::Books;
 use crate::closing::{closings, was_open};
 use crate::digest::{Rows, Written};
 use crate::encode;
@@ -17,11 +16,11 @@ use crate::error::{BooksError, Refusal};
 use crate::event::{EntryNumber, Event};
 use crate::firearm::{Description, FirearmKey, Licensee, Part};
 use crate::known::{Firearms, Known, Spellings};
+use crate::moves::{self, Here, Move};
 use crate::names::{LicenceNumber, Model, PartyName, Person};
 use crate::parts::{SignedBy, Work};
 use crate::rules::{self, Standing};
 use crate::store::{EntryRow, FirearmRow, Session};
-use crate::trace::made_on;
 
 /// In whose name entries are written.
 #[derive(Clone, Copy)]
@@ -249,13 +248,17 @@ impl<'b> Batch<'b> {
         (first, group): (usize, &'g [NewEntry]),
     ) -> Result<(), BooksError> {
         for (done, new) in group.iter().enumerate() {
-            let firearm = &mut firearms.known[firearms.of_entry[first + done]];
-            if let Err(error) = self.admit_one(session, firearm, new).await {
+            let place = firearms.of_entry[first + done];
+            let pending = firearms.moves(&new.event);
+            let id = firearms.id(place);
+            let firearm = (&mut firearms.known[place], id);
+            if let Err(error) = self.admit_one(session, firearm, &pending, new).await {
                 for place in &firearms.of_entry[first..first + done] {
                     firearms.known[*place].withdraw();
                 }
                 return Err(error);
             }
+            firearms.admitted(place, &new.event);
         }
         for place in &firearms.of_entry[first..first + group.len()] {
             let firearm = &firearms.known[*place];
@@ -295,7 +298,8 @@ impl<'b> Batch<'b> {
     async fn admit_one<'g>(
         &mut self,
         session: &mut Session,
-        firearm: &mut Known<'g>,
+        (firearm, id): (&mut Known<'g>, i64),
+        pending: &[Move],
         new: &'g NewEntry,
     ) -> Result<(), BooksError> {
         not_ahead(new.on, self.today)?;
@@ -306,7 +310,7 @@ impl<'b> Batch<'b> {
         if let Hand::Issuer(books) = self.hand {
             books.signs_for_itself(&new.event)?;
         }
-        let marked = marked_part(session, &new.event).await?;
+        is_marked_so(session, &new.event).await?;
         if firearm.is_new() && firearm.line.is_none() {
             self.one_spelling(session, firearm.key).await?;
         }
@@ -327,12 +331,8 @@ impl<'b> Batch<'b> {
                 return Err(Refusal::UnknownFirearm(new.firearm.clone()).into());
             }
             rules::check(&standing, &new.event, new.on)?;
-            let from_making = marked.is_some() && marked == firearm.id;
-            rules::check_part(&standing, &new.event, new.on, from_making)?;
-            if let (Event::PartFitted { part, code, .. }, Some(id)) = (&new.event, firearm.id) {
-                has_room(session, (id, firearm.key), &standing, ((*part, Some(*code)), new.on)).await?;
-                is_free(session, (*part, *code), (id, marked), new.on).await?;
-            }
+            let here = Here { id, key: firearm.key, standing: &standing };
+            moves::weigh(session, here, pending, Standing::of(new)).await?;
         }
         firearm.new.push(new);
         Ok(())
@@ -479,66 +479,6 @@ pub(crate) fn has_place(entries: usize) -> Result<(), Refusal> {
     Err(Refusal::OutOfOrder { what, hint: "look whether one serial number stands for many firearms" })
 }
 
-/// Checks that no other part of the kind is in a firearm on a day.
-pub(crate) async fn has_room(
-    session: &mut Session,
-    (id, key): (i64, &FirearmKey),
-    standing: &[Standing<'_>],
-    ((part, own), on): ((Part, Option<Code>), Date),
-) -> Result<(), BooksError> {
-    let line = session.find_line(key.licence.as_str(), key.model.as_str()).await?;
-    let issued = match line {
-        Some(line) => session.issued_to_serial(line, key.serial.as_str()).await?,
-        None => None,
-    };
-    let mut made_with = None;
-    if let Some((number, ..)) = issued
-        && standing.iter().any(|entry| rules::is_beginning(entry.event))
-        && let Some(stored) = session.code(number).await?
-        && stored.firearm_id == Some(id)
-    {
-        let parts = encode::parts(stored.parts);
-        parts.iter().try_for_each(|part| is_of_a_firearm(*part))?;
-        made_with = parts.contains(&part).then(|| encode::code(number)).transpose()?;
-    }
-    match rules::other_part(standing, (part, own), on, made_with) {
-        Some(there) => Err(rules::occupied(part, there, on).into()),
-        None => Ok(()),
-    }
-}
-
-/// Checks that a part is in no other firearm on a day: the one in which it was fitted last, or with which it was made.
-pub(crate) async fn is_free(
-    session: &mut Session,
-    (part, code): (Part, Code),
-    (here, made_with): (i64, Option<i64>),
-    on: Date,
-) -> Result<(), BooksError> {
-    let mut moves = Vec::new();
-    for row in session.entries_of_code(encode::code_number(code)).await? {
-        let firearm = row.firearm_id;
-        moves.push((encode::entry(row)?, firearm));
-    }
-    moves.sort_by_key(|(entry, _)| (entry.on, entry.number));
-    let mut at = None;
-    if let Some(firearm) = made_with
-        && made_on(&history(session, firearm).await?.entries).is_some_and(|made| made <= on)
-    {
-        at = Some(firearm);
-    }
-    for (entry, firearm) in moves.iter().filter(|(entry, _)| entry.on <= on) {
-        match &entry.event {
-            Event::PartFitted { part: moved, .. } if *moved == part => at = Some(*firearm),
-            Event::PartRemoved { part: moved, .. } if *moved == part && at == Some(*firearm) => at = None,
-            _ => {}
-        }
-    }
-    let Some(elsewhere) = at.filter(|firearm| *firearm != here) else { return Ok(()) };
-    let key = history(session, elsewhere).await?.firearm.key;
-    let what = format!("the {part} with code {code} is in {key} on {on}");
-    Err(Refusal::OutOfOrder { what, hint: "record its removal there first" }.into())
-}
-
 /// Refuses a model that cannot be told from another one in the books.
 pub(crate) async fn spelled_as_before(
     session: &mut Session,
@@ -566,11 +506,10 @@ pub(crate) fn is_of_a_firearm(part: Part) -> Result<(), Refusal> {
     Err(Refusal::OutOfOrder { what, hint: "issue codes for boxes with `ammunition issue`" })
 }
 
-/// The firearm that was made with the part that an event names, after checking that the code was issued for such a part;
-/// `None` for other events and for parts issued alone.
-pub(crate) async fn marked_part(session: &mut Session, event: &Event) -> Result<Option<i64>, BooksError> {
+/// Checks that the code that a change of parts names was issued for such a part; events of other kinds pass.
+pub(crate) async fn is_marked_so(session: &mut Session, event: &Event) -> Result<(), BooksError> {
     let (Event::PartFitted { part, code, .. } | Event::PartRemoved { part, code, .. }) = event else {
-        return Ok(None);
+        return Ok(());
     };
     let issued = session.code(encode::code_number(*code)).await?;
     let issued = issued.ok_or_else(|| Refusal::UnknownCode(code.to_string()))?;
@@ -580,6 +519,5 @@ pub(crate) async fn marked_part(session: &mut Session, event: &Event) -> Result<
         let what = format!("code {code} was issued for {}, not for {part}", parts.join(" and "));
         return Err(Refusal::OutOfOrder { what, hint: "check part and code" }.into());
     }
-    is_of_a_firearm(*part)?;
-    Ok(issued.firearm_id)
+    Ok(is_of_a_firearm(*part)?)
 }

@@ -19,10 +19,11 @@ use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, View};
 use crate::firearm::{Firearm, FirearmKey, Licensee};
 use crate::folder::{
-    COPY, Database, Folder, HANDED_OVER, Issuer, Keys, NewIssuer, OwnKeys, READ_ONLY, RESTORING, SCHEME,
-    TAKEN_OVER,
+    COPY, Database, Folder, HANDED_OVER, Issuer, Keys, MOVED_ON, NewIssuer, OwnKeys, READ_ONLY, RESTORING,
+    SCHEME, TAKEN_OVER,
 };
 use crate::ledger::{self, Ledger};
+use crate::moving::{MOVED, MOVES, PUT_BACK};
 use crate::names::{Person, Reason};
 use crate::stated::is_stated;
 use crate::store::{RecordRow, Session, Store, occupied, persistently};
@@ -61,6 +62,8 @@ pub struct Books {
     pub(crate) root: PathBuf,
     /// Whether the books were handed over: then nothing is written any more.
     pub(crate) handed_over: AtomicBool,
+    /// Whether the books ended here and go on elsewhere.
+    pub(crate) moved: AtomicBool,
     /// Set while the very first record is written: where another has written one meanwhile, the tables are another's.
     beginning: AtomicBool,
     /// Whether they were opened to be read alone.
@@ -219,6 +222,8 @@ impl Books {
         // A bundle that was made a second time holds the first hand-over; its heir answers all the same.
         let handed_over = !books.issuer.taken_over && session.numbers_taken(HAND_OVERS).await? > 0;
         books.handed_over.store(handed_over, Ordering::Relaxed);
+        let moved = session.numbers_taken(MOVES).await? > books.issuer.moves;
+        books.moved.store(moved, Ordering::Relaxed);
         let blocks = session.blocks().await?;
         drop(session);
         if check.is_some_and(|check| blocks.iter().any(|(_, opened_with)| *opened_with != check)) {
@@ -238,6 +243,7 @@ impl Books {
             desk: Desk::default(),
             root: folder.root(),
             handed_over: AtomicBool::new(false),
+            moved: AtomicBool::new(false),
             beginning: AtomicBool::new(false),
             read_only: false,
             ledger,
@@ -255,9 +261,14 @@ impl Books {
         &self.issuer.origin
     }
 
-    /// Whether nothing is added to these books any more: they were handed over, or taken over.
+    /// Whether nothing is added to these books any more: they were handed over, or taken over, or moved.
     pub fn is_closed(&self) -> bool {
-        self.issuer.taken_over || self.handed_over.load(Ordering::Relaxed)
+        self.issuer.taken_over || self.is_over()
+    }
+
+    /// Whether not even an answer is entered here any more.
+    fn is_over(&self) -> bool {
+        self.handed_over.load(Ordering::Relaxed) || self.moved.load(Ordering::Relaxed)
     }
 
     /// Closes the database; nothing is lost without it, but the file can be copied afterwards. Where something was done, an entry first
@@ -270,7 +281,7 @@ impl Books {
     /// Enters that the acts of this process took effect, unless an act since says so already.
     pub(crate) async fn rest(&self, ledger: &mut Ledger) {
         let acted = self.acted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(at) = acted.filter(|_| !self.handed_over.load(Ordering::Relaxed)) else { return };
+        let Some(at) = acted.filter(|_| !self.is_over()) else { return };
         // Without it the books are as good, and the last act stands as one that nobody vouched for yet.
         if let Ok(entered) = self.enter(ledger, AT_REST, &json!({}), at).await
             && let Ok(session) = self.effect(&entered).await
@@ -489,15 +500,19 @@ impl Books {
         let tells = |record: &RecordRow| {
             matches!(
                 record.kind.as_str(),
-                "trace" | "answer" | "export" | "print" | "backup" | "erase" | AT_REST
+                "trace" | "answer" | "export" | "print" | "backup" | MOVED | "erase" | AT_REST
             ) || is_stated(&record.kind)
         };
         if self.read_only {
             return Err(Refusal::Closed(READ_ONLY));
         }
         // While they are put back from a copy closed books say as well how their log ended.
-        if self.issuer.restoring && records.iter().all(|one| one.kind == LOG_RENEWED) {
+        let goes_on = |one: &RecordRow| matches!(one.kind.as_str(), LOG_RENEWED | PUT_BACK);
+        if self.issuer.restoring && records.iter().all(goes_on) {
             return Ok(());
+        }
+        if self.moved.load(Ordering::Relaxed) {
+            return Err(Refusal::Closed(MOVED_ON));
         }
         if self.handed_over.load(Ordering::Relaxed) && !records.iter().all(|one| one.kind == HAND_OVER) {
             return Err(Refusal::Closed(HANDED_OVER));
@@ -508,8 +523,12 @@ impl Books {
         Ok(())
     }
 
-    /// Whether the books were handed over meanwhile, by another process: these may have been open for long.
+    /// Whether the books were handed over or moved meanwhile, by another process: these may have been open for long.
     async fn still_open(&self, session: &mut Session, records: &[RecordRow]) -> Result<(), BooksError> {
+        if session.numbers_taken(MOVES).await? > self.issuer.moves {
+            self.moved.store(true, Ordering::Relaxed);
+            return Ok(self.admits(records)?);
+        }
         if self.issuer.taken_over || session.numbers_taken(HAND_OVERS).await? == 0 {
             return Ok(());
         }

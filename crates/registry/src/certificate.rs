@@ -13,11 +13,13 @@ use crate::chain::{ChainEnd, chain};
 use crate::encode;
 use crate::entries::brings_in;
 use crate::error::{BooksError, Refusal};
-use crate::event::{Event, View};
+use crate::event::View;
 use crate::firearm::{FirearmKey, FirearmKind, Part};
 use crate::folder::SCHEME;
 use crate::ledger;
+use crate::moves::{Here, parts_in};
 use crate::names::Person;
+use crate::rules::Standing;
 use crate::store::{Session, StoredCode};
 use crate::trace::marked_code;
 
@@ -76,7 +78,7 @@ impl Books {
     /// checked with `keys/signing.pub`. It names the scheme and the version of its standard, the codes, the evidence (entries and log) and who signed.
     ///
     /// # Errors
-    /// [`Refusal::UnknownFirearm`]; [`BooksError::Log`] when the log does not take the act, which then does not
+    /// [`Refusal::UnknownFirearm`]; [`Refusal::OutOfOrder`] where the book does not tell which parts are in it; [`BooksError::Log`] when the log does not take the act, which then does not
     /// happen.
     pub async fn certificate(
         &self,
@@ -93,7 +95,7 @@ impl Books {
             let what = format!("{key} was entered in error and withdrawn");
             return Err(Refusal::OutOfOrder { what, hint: "there is nothing to certify" }.into());
         }
-        let parts = self.parts_of(key).await?;
+        let parts = self.parts_of(key, &history).await?;
         let mut text = self.certified(&history, &parts, signer, now);
         let body = json!({"firearm": key, "by": signer, "text_sha256": hash(&text)});
         let mut records = [ledger::new_record("certificate", &body, now)?];
@@ -151,30 +153,17 @@ impl Books {
     }
 
     /// The parts in a firearm now, the codes they carry, and where in the log those were issued.
-    async fn parts_of(&self, key: &FirearmKey) -> Result<Vec<(Part, Code, i64)>, BooksError> {
+    async fn parts_of(
+        &self,
+        key: &FirearmKey,
+        history: &History,
+    ) -> Result<Vec<(Part, Code, i64)>, BooksError> {
         let mut session = self.store.read().await?;
         let unknown = || Refusal::UnknownFirearm(key.clone());
-        let firearm = self.firearm_id(&mut session, key).await?.ok_or_else(unknown)?;
-        let mut fitted: Vec<(Part, Code)> = Vec::new();
-        let mut entries = Vec::new();
-        for row in session.entries_of_firearm(firearm).await? {
-            if let ("manufactured", Some(number)) = (row.kind.as_str(), row.code) {
-                let (code, parts) = (encode::code(number)?, stored(&mut session, number).await?.parts);
-                fitted.extend(encode::parts(parts).into_iter().map(|part| (part, code)));
-            }
-            entries.push(encode::entry(row)?);
-        }
-        let mut standing = View::Corrected.of(&entries);
-        standing.sort_by_key(|entry| (entry.on, entry.number));
-        for entry in standing {
-            match &entry.event {
-                Event::PartFitted { part, code, .. } => fitted.push((*part, *code)),
-                Event::PartRemoved { part, code, .. } => fitted.retain(|one| one != &(*part, *code)),
-                _ => {}
-            }
-        }
+        let id = self.firearm_id(&mut session, key).await?.ok_or_else(unknown)?;
+        let standing: Vec<_> = View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
         let mut parts = Vec::new();
-        for (part, code) in fitted {
+        for (part, code) in parts_in(&mut session, Here { id, key, standing: &standing }).await? {
             let record = stored(&mut session, encode::code_number(code)).await?.record_id;
             let log_index = session.log_index(record).await?;
             let missing = || BooksError::damaged(format!("code {code} was issued without a log entry"));

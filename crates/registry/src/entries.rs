@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::batch::{Batch, Hand, Taken, has_room, is_free, marked_part};
+use crate::batch::{Batch, Hand, Taken, is_marked_so};
 use crate::books::{Books, Entered};
 use crate::chain;
 use crate::closing::{closings, was_open};
@@ -16,6 +16,7 @@ use crate::error::{BooksError, Refusal};
 use crate::event::{Entry, EntryNumber, Event, View};
 use crate::firearm::{Description, FirearmKey};
 use crate::ledger::Ledger;
+use crate::moves::{self, Here};
 use crate::names::{Person, Reason};
 use crate::parts::{SignedBy, Work};
 use crate::rules::{self, Standing};
@@ -187,8 +188,8 @@ impl Books {
         Ok(number)
     }
 
-    /// What in the book of a firearm contradicts what stands before it, by the entries' numbers, in sentences. A correction may leave such
-    /// entries behind: whoever makes it is to correct them, too.
+    /// What in the book of a firearm contradicts what stands before it, by the entries' numbers, in sentences; where its parts went into
+    /// other firearms, entries of these are among them. A correction may leave such entries behind: whoever makes it is to correct them, too.
     ///
     /// # Errors
     /// [`Refusal::UnknownFirearm`], [`BooksError::Database`].
@@ -198,9 +199,13 @@ impl Books {
     ) -> Result<Vec<(EntryNumber, String)>, BooksError> {
         let history = self.history(firearm).await?;
         let history = history.ok_or_else(|| Refusal::UnknownFirearm(firearm.clone()))?;
-        let standing = View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
+        let standing: Vec<_> = View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
+        let mut session = self.store.read().await?;
+        let id = self.firearm_id(&mut session, firearm).await?.unwrap_or_default();
+        let here = Here { id, key: firearm, standing: &standing };
+        let of_parts = moves::contradictions(&mut session, here, &history.entries).await?;
         let misfits = rules::misfits(standing).into_iter();
-        Ok(misfits.map(|(number, refusal)| (number, refusal.what())).collect())
+        Ok(misfits.map(|(number, refusal)| (number, refusal.what())).chain(of_parts).collect())
     }
 
     /// The entry to be corrected, and the event and day that take its place.
@@ -251,14 +256,11 @@ impl Books {
         if (event, *on) != (&old.event, old.on) {
             was_open(&closings(&mut session).await?, event, *on)?;
         }
-        let marked = marked_part(&mut session, event).await?;
-        let firearm = self.firearm_id(&mut session, &correction.firearm).await?;
-        rules::check_part(&rest, event, *on, marked.is_some() && marked == firearm)?;
-        if let (Event::PartFitted { part, code, .. }, Some(id)) = (event, firearm) {
-            let others: Vec<_> = whole.into_iter().filter(|standing| standing.number != entry).collect();
-            let here = (id, &correction.firearm);
-            has_room(&mut session, here, &others, ((*part, Some(*code)), *on)).await?;
-            is_free(&mut session, (*part, *code), (id, marked), *on).await?;
+        is_marked_so(&mut session, event).await?;
+        if let Some(id) = self.firearm_id(&mut session, &correction.firearm).await? {
+            let here = Here { id, key: &correction.firearm, standing: &whole };
+            let new = Standing { number: u64::MAX, on: *on, event };
+            moves::weigh_correction(&mut session, here, entry, new).await?;
         }
         Ok((old.clone(), event.clone(), *on))
     }

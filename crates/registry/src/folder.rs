@@ -39,6 +39,8 @@ pub(crate) const RESTORING: &str =
     "these books were not put back whole\nhint: delete the folder and restore the copy again";
 pub(crate) const COPY: &str = "this folder is a copy of the books; nothing is written in it, or codes could be issued \
      twice\nhint: put it back with `issuer restore`";
+pub(crate) const MOVED_ON: &str = "these books ended here and go on where their last copy was put back\nhint: `issuer backup --and-close` makes \
+     that copy again, should it be lost before";
 pub(crate) const READ_ONLY: &str = "these books were opened to be read; nothing is written in them";
 pub(crate) const HANDED_OVER: &str = "these books were handed over to a successor; they can only be read";
 
@@ -84,6 +86,14 @@ pub(crate) struct Issuer {
     /// Set in a copy: the books go on elsewhere, and the copy cannot be opened before it is put back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) copy: bool,
+    /// How often the books had moved when they came into this folder; where their tables count more, they are elsewhere by now.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) moves: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 impl Issuer {
@@ -173,6 +183,7 @@ impl Folder {
             taken_over: false,
             restoring: false,
             copy: false,
+            moves: 0,
         };
         let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
         self.write_new("issuer.toml", &text)?;
@@ -199,16 +210,26 @@ impl Folder {
     }
 
     /// Writes the `issuer.toml` of a copy that is being put back, with where its tables lie from now on.
-    pub(crate) fn begin_restoring(&self, copied: &Path, database: &Database) -> Result<(), BooksError> {
+    pub(crate) fn begin_restoring(
+        &self,
+        copied: &Path,
+        database: &Database,
+        moves: i64,
+    ) -> Result<(), BooksError> {
         let text =
             fs::read_to_string(copied).map_err(|error| BooksError::folder("cannot read", copied, error))?;
         let mut issuer = parsed(&text)?;
-        (issuer.restoring, issuer.copy) = (true, false);
+        (issuer.restoring, issuer.copy, issuer.moves) = (true, false, moves);
         issuer.postgres = match database {
             Database::Embedded => None,
             Database::Postgres(url) => Some(url.clone()),
         };
         self.write_issuer(&issuer)
+    }
+
+    /// Whether the books of this folder ended in it, of which its tables count so many moves.
+    pub(crate) fn ended_after(&self, moves: i64) -> Result<bool, BooksError> {
+        Ok(parsed(&self.read("issuer.toml")?)?.moves < moves)
     }
 
     /// Takes the mark away: from now on the books can be opened.

@@ -9,13 +9,14 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix, UnitNumber};
 
-use crate::batch::{has_place, has_room, is_of_a_firearm, spelled_as_before};
+use crate::batch::{has_place, is_of_a_firearm, spelled_as_before};
 use crate::books::{Books, Entered, cut_counter, unit_counter};
 use crate::encode;
 use crate::entries::{entry_row, not_in_the_future};
 use crate::error::{BooksError, Refusal};
 use crate::event::{Event, View};
 use crate::firearm::{Description, FirearmKey, FirearmKind, Part};
+use crate::moves::{self, Here};
 use crate::names::{Model, NameError, Person, Serial};
 use crate::parts::Work;
 use crate::rules::{self, Standing};
@@ -234,14 +235,15 @@ impl Books {
         let taken_out = removed.map(|code| Event::PartRemoved { by, part, code });
         let mut standing: Vec<_> =
             View::Corrected.of(&history.entries).into_iter().map(Standing::from).collect();
-        if let Some(event) = &taken_out {
-            rules::check(&standing, event, on)?;
-            standing.push(Standing { number: u64::MAX, on, event });
-        }
-        rules::check(&standing, &event, on)?;
         let mut session = self.store.read().await?;
         let id = self.firearm_id(&mut session, key).await?.unwrap_or_default();
-        has_room(&mut session, (id, key), &standing, ((part, None), on)).await
+        for event in taken_out.iter().chain([&event]) {
+            rules::check(&standing, event, on)?;
+            let new = Standing { number: u64::MAX, on, event };
+            moves::weigh(&mut session, Here { id, key, standing: &standing }, &[], new).await?;
+            standing.push(new);
+        }
+        Ok(())
     }
 
     async fn write_part(

@@ -3,9 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use symbology::Code;
+
 use crate::entries::NewEntry;
-use crate::event::{Entry, View};
+use crate::event::{Entry, Event, View};
 use crate::firearm::{Description, FirearmKey};
+use crate::moves::Move;
 use crate::names::{Model, folded};
 use crate::rules::Standing;
 
@@ -75,7 +78,7 @@ impl<'g> Known<'g> {
 
     /// What stands of it, in the order written.
     pub(crate) fn standing(&self) -> Vec<Standing<'_>> {
-        let new = self.new.iter().map(|new| Standing { number: u64::MAX, on: new.on, event: &new.event });
+        let new = self.new.iter().map(|new| Standing::of(new));
         View::Corrected.of(&self.stored).into_iter().map(Standing::from).chain(new).collect()
     }
 
@@ -92,6 +95,8 @@ impl<'g> Known<'g> {
 pub(crate) struct Firearms<'g> {
     pub(crate) known: Vec<Known<'g>>,
     pub(crate) of_entry: Vec<usize>,
+    /// Those in which entries of this batch put each part, or took it out of.
+    moved: HashMap<Code, Vec<usize>>,
 }
 
 impl<'g> Firearms<'g> {
@@ -110,6 +115,33 @@ impl<'g> Firearms<'g> {
             };
             of_entry.push(place);
         }
-        Self { known, of_entry }
+        Self { known, of_entry, moved: HashMap::new() }
+    }
+    /// The number of a firearm; below zero where it has none yet.
+    pub(crate) fn id(&self, place: usize) -> i64 {
+        self.known[place].id.unwrap_or_else(|| -1 - place as i64)
+    }
+
+    /// What admitted entries of this batch say of the part that an event moves.
+    pub(crate) fn moves(&self, event: &Event) -> Vec<Move> {
+        let (Event::PartFitted { code, .. } | Event::PartRemoved { code, .. }) = event else {
+            return Vec::new();
+        };
+        let places = self.moved.get(code).into_iter().flatten();
+        let of_firearm = |place: &usize| {
+            let id = self.id(*place);
+            self.known[*place].new.iter().filter_map(move |new| Move::of(Standing::of(new), id))
+        };
+        places.flat_map(of_firearm).collect()
+    }
+
+    /// Notes that an entry was admitted, which may be withdrawn again.
+    pub(crate) fn admitted(&mut self, place: usize, event: &Event) {
+        if let Event::PartFitted { code, .. } | Event::PartRemoved { code, .. } = event {
+            let places = self.moved.entry(*code).or_default();
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
     }
 }

@@ -8,8 +8,9 @@ use symbology::Code;
 use crate::books::history;
 use crate::encode;
 use crate::error::BooksError;
-use crate::event::{Entry, Event, Recipient, Source};
+use crate::event::{Entry, EntryNumber, Event, Recipient, Source};
 use crate::firearm::{FirearmKey, Licensee, Part};
+use crate::moves::{Move, in_turn};
 use crate::store::{Session, StoredCode};
 use crate::trace::PartState;
 
@@ -100,18 +101,17 @@ pub(crate) async fn places(
         moves.push((encode::entry(row)?, firearm));
     }
     moves.retain(|(entry, _)| entry.on <= day);
-    moves.sort_by_key(|(entry, _)| (entry.on, entry.number));
     let houses = houses(session, &moves).await?;
-    for (entry, firearm) in &moves {
-        let (moved, fitted, by) = match &entry.event {
-            Event::PartFitted { part, by, .. } => (*part, true, by),
-            Event::PartRemoved { part, by, .. } => (*part, false, by),
-            _ => continue,
-        };
-        let had = by.is(issuer) || houses[firearm].iter().any(|house| house.is(by));
-        let stranger = (!had).then(|| by.clone());
-        for place in places.iter_mut().filter(|place| place.part == moved) {
-            place.take(*firearm, fitted, entry.on, stranger.clone());
+    let by: HashMap<EntryNumber, &Licensee> =
+        moves.iter().map(|(entry, _)| (entry.number, entry.event.holder())).collect();
+    for place in &mut places {
+        let made = now.map(|(firearm, _, on)| Move::made_with((place.part, code), firearm, on));
+        let of_part = moves.iter().filter_map(|(entry, firearm)| Move::of(entry.into(), *firearm));
+        let of_part = of_part.filter(|one| one.part == place.part);
+        for one in in_turn(made.into_iter().chain(of_part).collect()) {
+            let Some(by) = by.get(&one.number) else { continue };
+            let had = by.is(issuer) || houses[&one.firearm].iter().any(|house| house.is(by));
+            place.take(one.firearm, one.fitted, one.on, (!had).then(|| (*by).clone()));
         }
     }
     for place in places.iter_mut().filter(|place| place.stranger.is_some()) {

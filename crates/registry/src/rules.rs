@@ -5,11 +5,11 @@
 //! contradiction that it did not hold before.
 
 use jiff::civil::Date;
-use symbology::Code;
 
+use crate::entries::NewEntry;
 use crate::error::Refusal;
 use crate::event::{Entry, EntryNumber, Event, Loss, LossKind, Recipient, Source};
-use crate::firearm::{Description, Licensee, Part};
+use crate::firearm::{Description, Licensee};
 use crate::names::PartyName;
 use crate::order::{Dated, in_order};
 use crate::reference::has_numbers;
@@ -30,6 +30,13 @@ impl<'e> Dated<'e> for Standing<'e> {
 
     fn what(self) -> &'e Event {
         self.event
+    }
+}
+
+impl<'e> Standing<'e> {
+    /// What is still to be written.
+    pub(crate) fn of(new: &'e NewEntry) -> Self {
+        Self { number: u64::MAX, on: new.on, event: &new.event }
     }
 }
 
@@ -187,68 +194,6 @@ fn same(one: &Event, other: &Event) -> bool {
         ) => holder.is(again) && to.is(other),
         _ => one == other,
     }
-}
-
-/// Says whether a marked part can be fitted or removed on a day. `from_making` tells whether the firearm was made with
-/// the part; events of other kinds pass.
-///
-/// # Errors
-/// [`Refusal::OutOfOrder`] for a part that is taken out though it is not in, or put in though it is.
-pub(crate) fn check_part(
-    entries: &[Standing<'_>],
-    event: &Event,
-    on: Date,
-    from_making: bool,
-) -> Result<(), Refusal> {
-    let (Event::PartFitted { part, code, .. } | Event::PartRemoved { part, code, .. }) = event else {
-        return Ok(());
-    };
-    let moved = |entry: &&Standing<'_>| match entry.event {
-        Event::PartFitted { part: other, code: on_it, .. }
-        | Event::PartRemoved { part: other, code: on_it, .. } => (other, on_it) == (part, code),
-        _ => false,
-    };
-    let before = entries.iter().filter(moved).filter(|entry| entry.on <= on);
-    let last = before.max_by_key(|entry| (entry.on, entry.number));
-    let is_in = last.map_or(from_making, |entry| matches!(entry.event, Event::PartFitted { .. }));
-    match (event, is_in) {
-        (Event::PartRemoved { .. }, false) => {
-            let what = format!("the {part} with code {code} is not in this firearm on {on}");
-            Err(out_of_order(what, "check part, code and day, or record first that it was fitted"))
-        }
-        (Event::PartFitted { .. }, true) => {
-            let what = format!("the {part} with code {code} is in this firearm already on {on}");
-            Err(out_of_order(what, "record its removal first, or check part, code and day"))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The other part of the same kind that is in a firearm on a day, if any; `made_with` is the code it was made with, where
-/// that is on such a part.
-pub(crate) fn other_part(
-    entries: &[Standing<'_>],
-    (kind, own): (Part, Option<Code>),
-    on: Date,
-    made_with: Option<Code>,
-) -> Option<Code> {
-    let mut ordered: Vec<_> = entries.iter().filter(|entry| entry.on <= on).collect();
-    ordered.sort_by_key(|entry| (entry.on, entry.number));
-    let mut inside: Vec<Code> = made_with.into_iter().collect();
-    for entry in ordered {
-        match entry.event {
-            Event::PartFitted { part, code, .. } if *part == kind => inside.push(*code),
-            Event::PartRemoved { part, code, .. } if *part == kind => inside.retain(|one| one != code),
-            _ => {}
-        }
-    }
-    inside.into_iter().find(|code| Some(*code) != own)
-}
-
-/// What is said where there is one.
-pub(crate) fn occupied(part: Part, there: Code, on: Date) -> Refusal {
-    let what = format!("a {part} with code {there} is in this firearm on {on}");
-    out_of_order(what, "record its removal first")
 }
 
 /// Whether an event begins a firearm's life in the country.

@@ -25,6 +25,7 @@ use crate::error::{BooksError, Refusal};
 use crate::folder::{Folder, Issuer, make_private, private};
 use crate::import::sha256;
 use crate::ledger::{self, Ledger};
+use crate::moving::moves_in;
 use crate::names::Person;
 use crate::renewal::{note_files, renew_log};
 use crate::store::RecordRow;
@@ -357,6 +358,8 @@ pub async fn take_over(
     let _ = fs::remove_dir_all(&part.0);
     make_private(&part.0, false)?;
     let manifest = unseal(file, identity, &part.0)?;
+    let moves = moves_in(&part.0.join("books.sqlite")).await?;
+    write_issuer(&manifest.issuer, moves, &part.0)?;
     check_log(&part.0, &proof, log_key)?;
     let books = Books::open(&part.0, now).await?;
     if books.counts().await? != [manifest.firearms, manifest.codes, manifest.entries] {
@@ -469,7 +472,6 @@ fn unseal(file: &Path, identity: &SuccessorIdentity, to: &Path) -> Result<Succes
     if open.read(&mut [0]).map_err(|error| broken(error.to_string()))? != 0 {
         return Err(broken("it holds more than its manifest says"));
     }
-    write_issuer(&manifest.issuer, to)?;
     Ok(manifest)
 }
 
@@ -486,7 +488,7 @@ fn read_manifest(open: &mut impl io::BufRead) -> Result<SuccessionManifest, Book
     serde_json::from_slice(&line()?).map_err(|error| broken(format!("its manifest cannot be read: {error}")))
 }
 
-fn write_issuer(part: &IssuerPart, to: &Path) -> Result<(), BooksError> {
+fn write_issuer(part: &IssuerPart, moves: i64, to: &Path) -> Result<(), BooksError> {
     let issuer = Issuer {
         name: part.name.parse()?,
         licence: part.licence.parse()?,
@@ -496,6 +498,7 @@ fn write_issuer(part: &IssuerPart, to: &Path) -> Result<(), BooksError> {
         taken_over: true,
         restoring: false,
         copy: false,
+        moves,
     };
     let text = toml::to_string(&issuer).map_err(BooksError::damaged)?;
     let path = to.join("issuer.toml");

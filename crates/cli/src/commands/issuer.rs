@@ -57,6 +57,9 @@ struct Backup {
     dir: PathBuf,
     /// The folder to make for the copy. It will hold the keys: keep it as safe as the books.
     to: PathBuf,
+    /// Ends the books here, so that they go on where this copy is put back with `restore --latest`. Made again where the copy was lost.
+    #[arg(long)]
+    and_close: bool,
     /// Who does this, as it is written into the books.
     #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
     by: Person,
@@ -119,8 +122,9 @@ struct Restore {
     from: PathBuf,
     /// The issuer's folder to make.
     dir: PathBuf,
-    /// Nothing was done in the books after the copy was made. Without this their blocks are closed, because codes
-    /// could otherwise be issued a second time (open another with `issuer add-prefix`), and their log goes on under another name.
+    /// The books go on as they were, with a copy that closed them (`backup --and-close`), once. Without this their blocks are closed,
+    /// because codes could otherwise be issued a second time (open another with `issuer add-prefix`), and their log goes on under
+    /// another name.
     #[arg(long)]
     latest: bool,
     /// Put the tables on this PostgreSQL server, into an empty database, instead of into the folder.
@@ -192,8 +196,20 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
         }),
         What::Backup(backup) => wait(async {
             let books = open(&backup.dir).await?;
-            let files = books.backup(&backup.to, &backup.by, Timestamp::now()).await.map_err(failure)?;
+            let now = Timestamp::now();
+            let files = if backup.and_close {
+                books.move_out(&backup.to, &backup.by, now).await
+            } else {
+                books.backup(&backup.to, &backup.by, now).await
+            };
+            let files = files.map_err(failure)?;
             books.close().await;
+            if backup.and_close {
+                files::remark(format!(
+                    "the books ended here: they go on with `issuer restore {} DIR --latest`",
+                    backup.to.display()
+                ));
+            }
             copied(&backup.to, files, backup.json)
         }),
         What::Restore(restore) => wait(put_back(restore)),

@@ -346,7 +346,7 @@ async fn a_copy_that_does_not_agree_cannot_be_used() {
     pool.close().await;
     let list = std::fs::read_to_string(copy.join("SHA256SUMS")).unwrap();
     std::fs::write(copy.join("SHA256SUMS"), list.replace(&old, &sha256(&file))).unwrap();
-    let options = Restore { database: &Database::Embedded, latest: true, by: &by };
+    let options = Restore { database: &Database::Embedded, latest: false, by: &by };
     let refused = restore(&copy, &target, &options, now()).await.unwrap_err().to_string();
     assert!(refused.contains("do not agree"), "{refused}");
     let refused = Books::open(&target, now()).await.err().unwrap().to_string();
@@ -508,6 +508,6 @@ async fn a_question_that_was_cut_off_can_be_erased() {
     let copy = place.folder.path().join("copy");
     place.books.backup(&copy, &by, day(732)).await.unwrap();
     let (target, database) = (place.folder.path().join("again"), Database::Embedded);
-    let options = Restore { database: &database, latest: true, by: &by };
+    let options = Restore { database: &database, latest: false, by: &by };
     restore(&copy, &target, &options, day(732)).await.unwrap();
 }

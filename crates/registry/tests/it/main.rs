@@ -14,6 +14,8 @@ mod epcis_documents;
 mod faults;
 mod look_ups;
 mod losses;
+mod moves;
+mod moving;
 mod names;
 mod outage;
 mod parts;

@@ -123,8 +123,10 @@ async fn taken_over_books_that_are_put_back_write_in_a_log_of_their_own() {
     logs.sort();
     logs.dedup();
     assert_eq!(logs.len(), 3, "no two of them write in one log");
-    // The newest copy of books that are gone goes on as it was.
-    let target = beside(&old.target(), "latest");
+    // With the copy that closed them they go on as they were.
+    let (copy, target) = (beside(&old.target(), "last"), beside(&old.target(), "latest"));
+    taken.move_out(&copy, &by, now()).await.unwrap();
+    assert!(taken.trace(&question, now()).await.is_err(), "they answer in one place");
     let options = registry::Restore { database: &Database::Embedded, latest: true, by: &by };
     registry::restore(&copy, &target, &options, now()).await.unwrap();
     let books = Books::open(&target, now()).await.unwrap();
@@ -286,7 +288,7 @@ async fn books_on_a_server_are_copied_put_back_and_handed_over() {
     let question = crate::behaviour::question(&[(code, 0.9999)]);
     for (name, database) in targets {
         let target = folder.join(name);
-        let options = registry::Restore { database: &database, latest: true, by: &by };
+        let options = registry::Restore { database: &database, latest: false, by: &by };
         registry::restore(&copy, &target, &options, now()).await.unwrap();
         let books = Books::open(&target, now()).await.unwrap();
         assert!(books.reconcile().await.unwrap().agrees(), "{name}");
@@ -323,4 +325,23 @@ async fn nothing_is_entered_beside_a_hand_over() {
     assert!(refused.contains("handed over"), "{refused}");
     assert!(place.books.issue_part(registry::Part::FiringPin, None, &by, now()).await.is_err());
     assert!(place.books.is_closed() && place.books.reconcile().await.unwrap().agrees());
+}
+
+/// Whoever opens the closed books again in the tables and goes on is named, with the first act.
+#[tokio::test]
+async fn acts_after_a_hand_over_are_named() {
+    let HandedOver { place, .. } = handed_over().await;
+    assert!(place.books.reconcile().await.unwrap().agrees());
+    let Place { books, folder, .. } = place;
+    books.close().await;
+    let file = folder.path().join("books.sqlite");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    sqlx::query("UPDATE counter SET next = 0 WHERE name = 'hand-over'").execute(&pool).await.unwrap();
+    pool.close().await;
+    let books = Books::open(folder.path(), now()).await.unwrap();
+    let by = "owner".parse().unwrap();
+    books.issue(&place::run("AC0001", 1), &by, now(), |_| ()).await.unwrap();
+    let found = books.reconcile().await.unwrap();
+    let expected = "was entered after these books were handed over";
+    assert!(!found.agrees() && found.faults.iter().any(|fault| fault.contains(expected)), "{found:?}");
 }
