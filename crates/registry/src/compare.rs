@@ -24,7 +24,7 @@ use crate::moving::{MOVED, PUT_BACK};
 use crate::names::{LicenceNumber, Model, Person, Reason};
 use crate::parts::{PartyKind, SignedChange, Work};
 use crate::stated::{STATED, STATED_ANEW, Stated};
-use crate::store::{ClosureRow, CodeRow, IssuedAs, RecordRow, Session};
+use crate::store::{ClosureRow, CodeRow, IssuedAs, RecordRow, Session, StoredEntry};
 use crate::succession::HAND_OVER;
 
 /// Rows read at a time.
@@ -59,8 +59,6 @@ pub(crate) struct Said {
     stamped: bool,
     /// The first entry that was written since.
     pub(crate) signed_from: Option<i64>,
-    /// Whether records say which rows they wrote.
-    says_rows: bool,
 }
 
 /// A block as records say it is.
@@ -105,7 +103,7 @@ impl Numbers {
             return true;
         }
         let fits = self.0.is_none_or(|given| first == given + 1);
-        self.0 = self.0.map(|_| first + count - 1);
+        self.0 = Some(first + count - 1);
         fits
     }
 }
@@ -201,6 +199,15 @@ impl Said {
         self.moves += i64::from(self.just_moved);
     }
 
+    /// Whether the key of a signed change had been revoked, whatever times stand in the tables.
+    fn was_revoked(&self, signed: &SignedChange) -> bool {
+        let claimed = format!("{}+", signed.claimed_key());
+        let is_it =
+            |(key, one): &(&String, &KeySaid)| key.starts_with(&claimed) && one.party.is(&signed.change().by);
+        let mut keys = self.keys.iter().filter(is_it).peekable();
+        keys.peek().is_some() && keys.all(|(_, one)| one.revoked.is_some())
+    }
+
     /// Takes down the closing of a licensee: the last word counts, and it may be that there was none.
     fn closed(&mut self, said: ClosureRecord, recorded_at: i64) {
         let ClosureRecord { licence, closed_on, records_at } = said;
@@ -280,22 +287,32 @@ impl Books {
             ),
             "entry" | STATED | "entries" | "import" | "part-change" => {
                 let RowsRecord { rows, statement, entry, by, stated } = encode::from_json(&record.body)?;
-                said.says_rows |= rows.is_some();
-                if let Some(text) = &statement
-                    && !self.change_stands(session, &SignedChange::parse(text.as_bytes())?).await?
-                {
-                    let fault =
-                        format!("the signed change of record {number} is not in the book as it was signed");
-                    return Ok(Some(fault));
+                if let Some(text) = &statement {
+                    let signed = SignedChange::parse(text.as_bytes())?;
+                    if said.was_revoked(&signed) {
+                        let fault = format!(
+                            "the change of record {number} is signed with a key that was revoked before"
+                        );
+                        return Ok(Some(fault));
+                    }
+                    if !self.change_stands(session, &signed).await? {
+                        let fault = format!(
+                            "the signed change of record {number} is not in the book as it was signed"
+                        );
+                        return Ok(Some(fault));
+                    }
                 }
                 match (rows, entry) {
                     (Some(rows), None) => (
-                        rows_stand(session, &rows, said).await?,
+                        rows_stand(session, (record, &by), &rows, said).await?,
                         format!("the entries of record {number} are not in the book as they were recorded"),
                     ),
                     (rows, Some(entry)) => (
                         match rows {
-                            Some(rows) => rows_stand(session, &rows, said).await?,
+                            Some(rows) => {
+                                rows_stand(session, (record, &by), &rows, said).await?
+                                    && self.is_the_row(session, &entry, &rows).await?
+                            }
                             None => {
                                 self.entry_stands(session, record, (&entry, &by, stated.as_ref()), said)
                                     .await?
@@ -304,10 +321,8 @@ impl Books {
                         format!("the entry of record {number} is not in the book as it was recorded"),
                     ),
                     // Records older than this rule say nothing of their rows.
-                    (None, None) if said.says_rows => {
-                        let fault = format!(
-                            "record {number} does not say which rows it wrote, and records before it do"
-                        );
+                    (None, None) if said.stamped => {
+                        let fault = format!("record {number} does not say which rows it wrote");
                         return Ok(Some(fault));
                     }
                     (None, None) => {
@@ -427,6 +442,22 @@ impl Books {
         is_next(session, found, said).await
     }
 
+    /// Whether the one row that an act wrote is the entry that it tells.
+    async fn is_the_row(
+        &self,
+        session: &mut Session,
+        entry: &NewEntry,
+        Written { entries: Range { first, count, .. }, .. }: &Written,
+    ) -> Result<bool, BooksError> {
+        let firearm = self.firearm_id(session, &entry.firearm).await?;
+        let row = session.entry_range(*first, first + 1).await?.pop();
+        let Some(row) = row.filter(|row| *count == 1 && firearm == Some(row.entry.firearm_id)) else {
+            return Ok(false);
+        };
+        let stored = encode::whole_entry(row.entry)?;
+        Ok((&stored.event, stored.on) == (&entry.event, entry.on))
+    }
+
     async fn correction_stands(
         &self,
         session: &mut Session,
@@ -502,13 +533,22 @@ async fn is_next(
     Ok(said.wrote(number, 1))
 }
 
-/// Whether the rows that an act wrote stand as it wrote them.
-async fn rows_stand(session: &mut Session, written: &Written, said: &mut Said) -> Result<bool, BooksError> {
+/// Whether the rows that an act wrote stand as it wrote them, at its time and by whom it names: a hash alone says what stands there, not
+/// that the act says so.
+async fn rows_stand(
+    session: &mut Session,
+    (record, by): (&RecordRow, &Person),
+    written: &Written,
+    said: &mut Said,
+) -> Result<bool, BooksError> {
     let (mut entries, mut firearms) = (Rows::default(), Rows::default());
     let Written { entries: Range { first, count, .. }, .. } = &written;
     let mut next = said.wrote(*first, *count);
     for from in (*first..first + count).step_by(PAGE as usize) {
         for row in session.entry_range(from, (from + PAGE).min(first + count)).await? {
+            let StoredEntry { recorded_at, recorded_by, corrects, .. } = &row.entry;
+            next &= (*recorded_at, recorded_by.as_str()) == (record.recorded_at, by.as_str());
+            next &= corrects.is_none() && !row.entry.void;
             entries.add_stored(row)?;
         }
     }
