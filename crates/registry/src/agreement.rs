@@ -7,7 +7,7 @@ use symbology::{Prefix, UnitNumber};
 use transparency::VerifierKey;
 
 use crate::books::{Books, cut_counter, unit_counter};
-use crate::compare::{BlockSaid, KeySaid, PAGE, Said, noted};
+use crate::compare::{PAGE, noted};
 use crate::encode;
 use crate::error::BooksError;
 use crate::event::Entry;
@@ -15,6 +15,7 @@ use crate::firearm::{FirearmKey, Licensee};
 use crate::folder::OwnKeys;
 use crate::moving::MOVES;
 use crate::parts::{PartyKind, RegisteredKey, SignedBy, SignedChange, Work, registered};
+use crate::said::{BlockSaid, KeySaid, Said};
 use crate::store::Session;
 use crate::succession::HAND_OVERS;
 
@@ -298,5 +299,158 @@ fn named(table: &str) -> &str {
         "firearm" => "firearms",
         "entry" => "entries",
         _ => "signed changes of parts",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use serde_json::json;
+    use transparency::{KeyKind, SigningKey};
+
+    use super::*;
+    use crate::batch::{Batch, Hand};
+    use crate::entries::NewEntry;
+    use crate::event::{Event, Recipient};
+    use crate::firearm::{Description, FirearmKind, Part};
+    use crate::folder::{Database, NewIssuer};
+    use crate::issue::IssueRun;
+    use crate::parts::{Change, PartyKey};
+
+    fn now() -> Timestamp {
+        "2026-01-15T12:00:00Z".parse().expect("a time")
+    }
+
+    fn house(licence: &str) -> Licensee {
+        Licensee::new(licence, "A house (synthetic)").expect("a licence")
+    }
+
+    /// Books with one pistol that the dealer has, and the dealer's and a gunsmith's keys.
+    async fn books(
+        root: &std::path::Path,
+        keys: &[(&Licensee, &SigningKey)],
+    ) -> (Books, FirearmKey, symbology::Code) {
+        let new = NewIssuer {
+            name: "Example Arms (synthetic)".parse().expect("a name"),
+            licence: Some("1-23-456-78-9A-12345".parse().expect("a licence")),
+            prefix: "K7".parse().expect("a prefix"),
+            database: Database::Embedded,
+        };
+        let books = Books::create(root, &new, now()).await.expect("a folder");
+        let run = IssueRun {
+            model: "M9".parse().expect("a model"),
+            description: Description {
+                manufacturer: new.name.clone(),
+                importer: None,
+                kind: FirearmKind::Pistol,
+                calibre: "9 mm Luger".parse().expect("a calibre"),
+                country: "US".parse().expect("a country"),
+            },
+            serials: vec!["AB0001".parse().expect("a serial number")],
+            parts: Part::ALL.to_vec(),
+            prefix: None,
+            made_on: "2024-01-02".parse().expect("a day"),
+            resume: false,
+        };
+        let (by, mut code) = ("clerk".parse().expect("a person"), None);
+        books
+            .issue(&run, &by, now(), |issued| code = issued.first().map(|one| one.code).or(code))
+            .await
+            .expect("room");
+        let firearm = FirearmKey {
+            licence: books.issuer().licence,
+            model: run.model.clone(),
+            serial: run.serials[0].clone(),
+        };
+        let to = Recipient::Licensee(house("1-23-456-01-9A-33333"));
+        let entry = NewEntry {
+            firearm: firearm.clone(),
+            event: Event::Disposed { holder: books.issuer(), to },
+            on: "2024-02-01".parse().expect("a day"),
+            description: None,
+        };
+        books.record(&entry, &by, now()).await.expect("it fits");
+        for (party, key) in keys {
+            let key = PartyKey {
+                key: key.verifier().clone(),
+                party: (*party).clone(),
+                kind: PartyKind::Dealer,
+                valid_from: "2024-01-01T00:00:00Z".parse().expect("a time"),
+                valid_until: "2030-01-01T00:00:00Z".parse().expect("a time"),
+            };
+            books.register_key(&key, &by, now()).await.expect("a new key");
+        }
+        (books, firearm, code.expect("it was issued"))
+    }
+
+    /// Enters the removal of a part under any key, with log and tables as they should be, and does not ask whose key it is.
+    async fn enter_unasked(
+        books: &Books,
+        (firearm, code): (&FirearmKey, symbology::Code),
+        (by, key, kind): (&Licensee, &SigningKey, PartyKind),
+        at: Timestamp,
+    ) {
+        let (part, on) = (Part::FiringPin, "2024-03-01".parse().expect("a day"));
+        let work = Work::Removed { part, code };
+        let change = Change::new(books.log_name(), firearm.clone(), by.clone(), work, (on, at));
+        let signed = change.sign(key).expect("a key that signs");
+        let event = Event::PartRemoved { by: by.clone(), part, code };
+        let group = [vec![NewEntry { firearm: firearm.clone(), event, on, description: None }]];
+        let (clerk, mut ledger) =
+            ("clerk".parse().expect("a person"), books.writing().await.expect("nobody else writes"));
+        let mut rehearsal = books.store.write().await.expect("a session");
+        let signer = signed.keep(&mut rehearsal, kind).await.expect("room");
+        let mut batch = Batch::new(Hand::Party(&signer), &clerk, at);
+        let taken = batch.take(&mut rehearsal, &group).await.expect("a session");
+        assert!(taken.refused.is_empty(), "{:?}", taken.refused);
+        let written = batch.written();
+        drop(rehearsal);
+        let body = json!({"statement": signed.to_string(), "kind": kind, "by": clerk, "rows": written});
+        let entered = books.enter(&mut ledger, "part-change", &body, at).await.expect("a log");
+        let mut session = books.effect(&entered).await.expect("a session");
+        let signer = signed.keep(&mut session, kind).await.expect("room");
+        Batch::new(Hand::Party(&signer), &clerk, at).take(&mut session, &group).await.expect("a session");
+        session.commit().await.expect("a disk");
+    }
+
+    fn key(name: &str, seed: u8) -> SigningKey {
+        let mut bytes = [0; 32];
+        bytes[0] = seed;
+        SigningKey::from_seed(name, KeyKind::Log, &bytes).expect("a name")
+    }
+
+    /// A change of parts counts under a key of the house that made it, while that is valid, and under no other: whoever writes the
+    /// log could otherwise put it into any house's mouth.
+    #[tokio::test]
+    async fn a_change_counts_under_a_key_of_its_own_house() {
+        let (dealer, gunsmith) = (house("1-23-456-01-9A-33333"), house("1-23-456-01-9A-44444"));
+        let (own, others) = (key("corner.example/bench", 1), key("back-street.example/bench", 2));
+        for case in ["its own", "the issuer's", "another house's", "revoked", "out of its time"] {
+            let folder = tempfile::tempdir().expect("room");
+            let (books, firearm, code) = books(folder.path(), &[(&dealer, &own), (&gunsmith, &others)]).await;
+            let (mut signing, mut kind, mut at) = (&own, PartyKind::Dealer, now());
+            match case {
+                "the issuer's" => {
+                    (signing, kind) = (&books.keys.own().expect("the issuer's").signing, PartyKind::Maker);
+                }
+                "another house's" => signing = &others,
+                "revoked" => {
+                    let (reason, by) = ("it was stolen".parse(), "clerk".parse().expect("a person"));
+                    let reason = reason.expect("a reason");
+                    books.revoke_key(own.verifier(), &reason, &by, now()).await.expect("it is registered");
+                    at = now() + SignedDuration::from_hours(1);
+                }
+                "out of its time" => {
+                    let (reason, by) = ("books at rest".parse(), "clerk".parse().expect("a person"));
+                    at = "2031-01-01T00:00:00Z".parse().expect("a time");
+                    books.affirm_clock(&reason.expect("a reason"), &by, at).await.expect("far ahead");
+                }
+                _ => {}
+            }
+            enter_unasked(&books, (&firearm, code), (&dealer, signing, kind), at).await;
+            let found = books.reconcile().await.expect("it can be read");
+            let named = found.faults.iter().any(|fault| fault.contains("it is not what was signed"));
+            assert_eq!((found.agrees(), named), (case == "its own", case != "its own"), "{case}: {found:?}");
+        }
     }
 }

@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use transparency::{Commitment, FolderStore, Frontier, Hash, Salt, Tree};
 
 use crate::books::{Books, CLOCK_IS_RIGHT, CLOCK_WAS_AHEAD, SET_BACK};
-use crate::compare::{PAGE, Said, noted};
+use crate::compare::{PAGE, noted};
 use crate::erase::Blank;
 use crate::error::BooksError;
 use crate::ledger::{against_witnesses, checkpoint, commitment, salt};
 use crate::renewal::against_endings;
+use crate::said::Said;
 use crate::store::{RecordRow, Session};
 
 /// How far a record's time may lie before the latest one, in microseconds: a clock is set back by seconds, and each act may lie

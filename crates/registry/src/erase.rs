@@ -13,10 +13,11 @@ use transparency::FolderStore;
 
 use crate::audit::{LogReader, is_erased};
 use crate::books::{Books, SET_BACK};
-use crate::compare::{PAGE, is_as_stamped};
+use crate::compare::PAGE;
 use crate::encode;
 use crate::error::{BooksError, Refusal};
 use crate::names::Person;
+use crate::said::is_as_stamped;
 use crate::store::RecordRow;
 
 /// How long questions and answers are kept at least: one year (CJIS Security Policy, AU-11).

@@ -15,7 +15,7 @@ use crate::stated::Stated;
 /// The vocabulary follows the columns of 27 CFR 478.125(e), the theft report ATF F 3310.11 and the business steps of
 /// GS1 CBV 2.0, so that an entry can be written as an EPCIS event and read back. There is no place for a purchaser.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Event {
     /// Made, serial number assigned.
     Manufactured {
@@ -94,7 +94,7 @@ pub enum Event {
 
 /// Where a firearm came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Source {
     /// Another licensee.
     Licensee(Licensee),
@@ -104,7 +104,7 @@ pub enum Source {
 
 /// Where a firearm went.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Recipient {
     /// Another licensee.
     Licensee(Licensee),
@@ -124,6 +124,7 @@ pub enum Recipient {
 
 /// A theft or loss as reported on ATF F 3310.11.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Loss {
     /// How it went missing.
     pub how: LossKind,

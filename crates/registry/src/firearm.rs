@@ -11,6 +11,7 @@ use crate::names::{Calibre, Country, LicenceNumber, Model, NameError, PartyName,
 ///
 /// Two entries mean the same licensee when the licence numbers agree, whatever the spelling of the name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Licensee {
     /// Licence number, in its one accepted spelling.
     pub licence: LicenceNumber,

@@ -35,6 +35,7 @@ mod print;
 mod reference;
 mod renewal;
 mod rules;
+mod said;
 mod second_step;
 mod stated;
 mod store;

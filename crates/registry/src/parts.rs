@@ -279,7 +279,7 @@ impl SignedChange {
     }
 
     /// Keeps the signed text in the books.
-    async fn keep(&self, session: &mut Session, kind: PartyKind) -> Result<SignedBy, BooksError> {
+    pub(crate) async fn keep(&self, session: &mut Session, kind: PartyKind) -> Result<SignedBy, BooksError> {
         let statement = self.sha256();
         let number = session.take_numbers("statement", 1).await?;
         session.put_statement(number, &statement, &self.note.to_string()).await?;

@@ -66,9 +66,6 @@ pub(crate) struct Book {
     /// Print only lines that begin in this year; the years together are the whole book.
     #[arg(long, requires = "pdf")]
     year: Option<i16>,
-    /// When it is said to be printed [default: now].
-    #[arg(long, value_name = "TIME", requires = "pdf")]
-    printed_at: Option<Timestamp>,
 }
 
 /// Arguments of `export`.
@@ -195,8 +192,7 @@ async fn on_paper(
     file: &Path,
 ) -> Result<(), Failure> {
     let (view, year, by, now) = (arguments.view, arguments.year, &arguments.books.by, Timestamp::now());
-    let printed_at = arguments.printed_at.unwrap_or(now);
-    let heading = print::Heading { issuer: books.issuer(), view, year, by, printed_at };
+    let heading = print::Heading { issuer: books.issuer(), view, year, by, printed_at: now };
     let (mut press, mut done) = (print::Press::new(heading, file), Ok(()));
     let options = PrintOptions { view, which, year, lines_at_a_time: print::LINES };
     let printed = books.print(&options, by, now, |book, lines| {

@@ -38,10 +38,7 @@ fn a_book_is_printed_whole_and_for_one_firearm() {
     let folder = books(3);
     let folder = folder.path();
     for view in ["original", "corrected", "both"] {
-        done(
-            folder,
-            &format!("book --registry k7 --view {view} --pdf {view}.pdf --printed-at 2026-01-02T03:04:05Z"),
-        );
+        done(folder, &format!("book --registry k7 --view {view} --pdf {view}.pdf"));
         is_archival(&folder.join(format!("{view}.pdf")));
     }
     done(folder, "book --registry k7 --model M9 --serial A00002 --pdf one.pdf");
@@ -52,6 +49,8 @@ fn a_book_is_printed_whole_and_for_one_firearm() {
         Some(2)
     );
     assert!(!folder.join("none.pdf").exists());
+    let other_time = "book --registry k7 --view both --pdf old.pdf --printed-at 2001-01-01T00:00:00Z";
+    assert_eq!(run(folder, other_time).status.code(), Some(2), "the paper bears the time of its act");
     done(folder, "issuer check k7");
 }
 

@@ -15,13 +15,14 @@ use serde_json::json;
 pub use self::hash::event_hashes;
 use self::read::{entry_of, spaces_of};
 use self::write::{context, document_event};
-use crate::books::Books;
+use crate::books::{Books, history};
 use crate::encode;
 use crate::entries::NewEntry;
 use crate::error::{BooksError, Refusal};
-use crate::event::{Corrects, Entry, View};
+use crate::event::{Corrects, Entry, Event, LossKind, View};
 use crate::import::{ImportOptions, Imported, Rejected, sha256};
 use crate::names::Person;
+use crate::store::Session;
 
 /// Entries read at a time.
 const PAGE: i64 = 1_000;
@@ -67,12 +68,13 @@ impl Books {
             let Some(last) = page.last() else { break };
             after = last.entry.entry_id;
             for row in page {
-                let key = encode::key(row.key)?;
+                let (firearm, key) = (row.entry.firearm_id, encode::key(row.key)?);
                 let entry = encode::entry(row.entry)?;
                 if entry.corrects.as_ref().is_some_and(|corrects| corrects.void) {
                     continue;
                 }
-                let event = document_event(&key, &entry, withdrawn.get(&entry.number))?;
+                let ended = loss_that_ends(&mut session, firearm, &entry).await?;
+                let event = document_event(&key, &entry, ended, withdrawn.get(&entry.number))?;
                 let comma = if written == 0 { "\n" } else { ",\n" };
                 write!(out, "{comma}{event}").map_err(BooksError::Stream)?;
                 written += 1;
@@ -91,11 +93,12 @@ impl Books {
             let Some(last) = page.last() else { return Ok(found) };
             after = last.entry.entry_id;
             for row in page.into_iter().filter(|row| row.entry.corrects.is_some()) {
-                let key = encode::key(row.key)?;
+                let (firearm, key) = (row.entry.firearm_id, encode::key(row.key)?);
                 let entry = encode::entry(row.entry)?;
+                let ended = loss_that_ends(&mut session, firearm, &entry).await?;
                 let Some(Corrects { entry: corrected, void, .. }) = entry.corrects else { continue };
-                let by =
-                    document_event(&key, &entry, None)?["eventID"].as_str().unwrap_or_default().to_owned();
+                let event = document_event(&key, &entry, ended, None)?;
+                let by = event["eventID"].as_str().unwrap_or_default().to_owned();
                 found.insert(corrected, Withdrawn { on: entry.recorded_at, void, by });
             }
         }
@@ -185,4 +188,19 @@ impl Books {
             ))
         }))
     }
+}
+
+/// How the firearm went missing that an entry says was found again.
+async fn loss_that_ends(
+    session: &mut Session,
+    firearm: i64,
+    entry: &Entry,
+) -> Result<Option<LossKind>, BooksError> {
+    let Event::Recovered { incident, .. } = &entry.event else { return Ok(None) };
+    let entries = history(session, firearm).await?.entries;
+    let mut losses = View::Corrected.of(&entries).into_iter().rev().filter_map(|one| match &one.event {
+        Event::Lost { loss, .. } => Some(loss),
+        _ => None,
+    });
+    Ok(losses.find(|loss| loss.incident == *incident).map(|loss| loss.how))
 }

@@ -167,8 +167,43 @@ fn says_no_more(event: &Value, standard: &Map<String, Value>, holder: &str) -> R
     if states("set") + states("unset") != wanted {
         return Err("persistentDisposition sets or unsets something else than one state".to_owned());
     }
+    // A part that is taken out and replaced by another is two events of the one step.
+    let (said, meant) = (state(event.get("bizStep")), state(standard.get("bizStep")));
+    if said != meant && !(said == "replacing" && standard.contains_key("parentID")) {
+        return Err(format!("the business step `{said}` does not belong to this entry"));
+    }
+    kinds_of(event)
+}
+
+/// Checks what kinds of parties and documents are named: whoever owns a firearm may be another than has it, and an order is no form.
+fn kinds_of(event: &Value) -> Result<(), String> {
+    for list in ["sourceList", "destinationList"] {
+        for party in event.get(list).and_then(Value::as_array).into_iter().flatten() {
+            let kind = party.get("type").and_then(Value::as_str).unwrap_or_default();
+            if !POSSESSING.contains(&kind) {
+                return Err(format!("{list} names a party of the type `{kind}`, not who has the firearm"));
+            }
+        }
+    }
+    for document in event.get("bizTransactionList").and_then(Value::as_array).into_iter().flatten() {
+        let Some(kind) = document.get("type").and_then(Value::as_str) else { continue };
+        let name = document.get("bizTransaction").and_then(Value::as_str).unwrap_or_default();
+        let own = kind.strip_prefix("urn:microstamp:document:");
+        if own.is_none_or(|own| parts_of(name, own).is_none()) {
+            return Err(format!(
+                "the document `{name}` is of the type `{kind}`, which these books do not keep"
+            ));
+        }
+    }
     Ok(())
 }
+
+/// How the standard writes who has something.
+const POSSESSING: [&str; 3] = [
+    "possessing_party",
+    "urn:epcglobal:cbv:sdt:possessing_party",
+    "https://ref.gs1.org/cbv/SDT-possessing_party",
+];
 
 /// Checks that each member of our own name space went into the entry.
 fn own_members(event: &Value, standard: &Map<String, Value>, described: bool) -> Result<(), String> {
@@ -290,8 +325,9 @@ fn missing_or_found(event: &Value, holder: Licensee, step: &str) -> Result<Event
         (Some(set), _, Some(incident)) => {
             let how = match (set, step) {
                 ("stolen", _) => LossKind::Theft,
-                (_, "transporting") => LossKind::InTransit,
-                _ => LossKind::Loss,
+                ("unavailable", "transporting") => LossKind::InTransit,
+                ("unavailable", _) => LossKind::Loss,
+                _ => return Err(format!("the persistent disposition `{set}` is neither theft nor loss")),
             };
             let report = document_number(event, "police-report");
             let police_report = report.as_deref().map(str::parse).transpose().map_err(line)?;
@@ -299,6 +335,9 @@ fn missing_or_found(event: &Value, holder: Licensee, step: &str) -> Result<Event
                 holder,
                 loss: Loss { how, incident: incident.parse().map_err(line)?, police_report, reported_by },
             })
+        }
+        (None, Some(state), Some(_)) if !matches!(state, "stolen" | "unavailable") => {
+            Err(format!("that the firearm is no longer `{state}` does not say that it was found"))
         }
         (None, Some(_), Some(incident)) => {
             Ok(Event::Recovered { holder, incident: incident.parse().map_err(line)?, reported_by })

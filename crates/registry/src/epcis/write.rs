@@ -25,9 +25,14 @@ fn spaces() -> BTreeMap<String, String> {
 pub(super) fn document_event(
     key: &FirearmKey,
     entry: &Entry,
+    ended: Option<LossKind>,
     withdrawn: Option<&Withdrawn>,
 ) -> Result<Value, BooksError> {
     let mut event = event_json(key, entry);
+    if let Some(how) = ended {
+        // What is found again is no longer what it was said to be.
+        event["persistentDisposition"] = json!({"unset": [missing_as(how)]});
+    }
     let id = event_hash(&event, &spaces()).map_err(BooksError::damaged)?;
     event["eventID"] = json!(id);
     event["recordTime"] = json!(entry.recorded_at);
@@ -140,16 +145,21 @@ pub(super) fn standard(event: &Event, firearm: &str) -> Map<String, Value> {
 }
 
 fn lost(loss: &Loss) -> Value {
-    let (step, state) = match loss.how {
-        LossKind::Theft => ("stock_taking", "stolen"),
-        LossKind::Loss => ("stock_taking", "unavailable"),
-        LossKind::InTransit => ("transporting", "unavailable"),
-    };
+    let step = if loss.how == LossKind::InTransit { "transporting" } else { "stock_taking" };
+    let state = missing_as(loss.how);
     let mut documents = vec![document("incident", loss.incident.as_str())];
     documents.extend(loss.police_report.as_ref().map(|report| document("police-report", report.as_str())));
     let event =
         json!({"bizStep": step, "persistentDisposition": {"set": [state]}, "bizTransactionList": documents});
     reported(event, loss.reported_by.as_ref())
+}
+
+/// The persistent disposition of a firearm that is missing.
+fn missing_as(how: LossKind) -> &'static str {
+    match how {
+        LossKind::Theft => "stolen",
+        LossKind::Loss | LossKind::InTransit => "unavailable",
+    }
 }
 
 /// Names the police where no licensee reports.

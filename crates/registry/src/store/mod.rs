@@ -3,6 +3,7 @@
 //! A [`Session`] is one transaction. Writing sessions exclude each other: in SQLite through `BEGIN IMMEDIATE`, in
 //! PostgreSQL through the row lock that taking numbers from a counter holds until the commit.
 
+mod bounds;
 mod look_up;
 #[expect(clippy::duplicate_mod, reason = "the same statements are compiled once for each database")]
 mod postgres;
@@ -165,13 +166,18 @@ impl Store {
 
     /// Connects to a PostgreSQL server, or to one that speaks its protocol.
     pub(crate) async fn postgres(url: &str) -> Result<Self, BooksError> {
-        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE).connect(url).await;
+        let pool = PgPoolOptions::new().max_connections(4).acquire_timeout(PATIENCE);
+        let pool = pool.after_connect(|conn, _| Box::pin(bounds::of_the_server(conn))).connect(url).await;
         Ok(Self::Postgres(pool.map_err(|error| BooksError::database("connect", error))?))
     }
 
     /// Makes or renews the tables.
     pub(crate) async fn migrate(&self, now: i64) -> Result<(), BooksError> {
         persistently!(self.make_first_table())?;
+        persistently!(self.renew_tables(now))
+    }
+
+    async fn renew_tables(&self, now: i64) -> Result<(), BooksError> {
         let mut session = self.write().await?;
         session.migrate(now).await?;
         session.commit().await
@@ -183,7 +189,10 @@ impl Store {
     async fn make_first_table(&self) -> Result<(), BooksError> {
         let made = match self {
             Self::Sqlite { writer, .. } => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(writer).await.map(drop),
-            Self::Postgres(pool) => sqlx::raw_sql(sql::SCHEMA_TABLE).execute(pool).await.map(drop),
+            Self::Postgres(pool) => {
+                let make = sqlx::raw_sql(sql::SCHEMA_TABLE).execute(pool);
+                bounds::answered("migrate", make).await.map(drop)
+            }
         };
         made.map_err(|error| {
             let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
@@ -210,10 +219,10 @@ impl Store {
     pub(crate) async fn read(&self) -> Result<Session, BooksError> {
         let session = match self {
             Self::Sqlite { readers, .. } => readers.begin_with("BEGIN").await.map(Session::Sqlite),
-            Self::Postgres(pool) => pool
-                .begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                .await
-                .map(Session::Postgres),
+            Self::Postgres(pool) => {
+                let begin = pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+                bounds::answered("begin", begin).await.map(Session::Postgres)
+            }
         };
         session.map_err(|error| failed("begin", error))
     }
@@ -226,7 +235,9 @@ impl Store {
     async fn begin(&self) -> Result<Session, BooksError> {
         let session = match self {
             Self::Sqlite { writer, .. } => writer.begin_with("BEGIN IMMEDIATE").await.map(Session::Sqlite),
-            Self::Postgres(pool) => pool.begin_with("BEGIN").await.map(Session::Postgres),
+            Self::Postgres(pool) => {
+                bounds::answered("begin", pool.begin_with("BEGIN")).await.map(Session::Postgres)
+            }
         };
         session.map_err(|error| failed("begin", error))
     }
@@ -244,7 +255,7 @@ impl Store {
                 Err(error) => Err(error),
             },
             Self::Postgres(pool) => match pool.acquire().await {
-                Ok(mut conn) => postgres::queries::code(&mut conn, code).await,
+                Ok(mut conn) => bounds::answered("code", postgres::queries::code(&mut conn, code)).await,
                 Err(error) => Err(error),
             },
         };
@@ -293,7 +304,8 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            // What hangs at a server that stands still ends with the process.
+            Self::Postgres(pool) => drop(tokio::time::timeout(PATIENCE, pool.close()).await),
         }
     }
 }
@@ -319,7 +331,7 @@ impl Session {
     pub(crate) async fn commit(self) -> Result<(), BooksError> {
         let done = match self {
             Self::Sqlite(transaction) => transaction.commit().await,
-            Self::Postgres(transaction) => transaction.commit().await,
+            Self::Postgres(transaction) => bounds::answered("commit", transaction.commit()).await,
         };
         done.map_err(|error| failed("commit", error))
     }
@@ -331,7 +343,10 @@ macro_rules! session_calls {
             pub(crate) async fn $name(&mut self, $($argument: $kind),*) -> Result<$result, BooksError> {
                 let done = match self {
                     Self::Sqlite(conn) => sqlite::queries::$name(conn, $($argument),*).await,
-                    Self::Postgres(conn) => postgres::queries::$name(conn, $($argument),*).await,
+                    Self::Postgres(conn) => {
+                        let asked = postgres::queries::$name(conn, $($argument),*);
+                        bounds::answered(stringify!($name), asked).await
+                    }
                 };
                 done.map_err(|error| failed($what, error))
             }

@@ -21,6 +21,15 @@ pub(super) const SCHEMA_LOCK: &str = "INSERT INTO schema_version (version, appli
 pub(super) const SCHEMA_APPLIED: &str = "SELECT MAX(version) FROM schema_version";
 pub(super) const SCHEMA_DONE: &str = "INSERT INTO schema_version (version, applied_at) VALUES ($1, $2)";
 
+/// What a PostgreSQL server is told at the beginning of a connection.
+pub(super) const SERVER_BOUNDS: [&str; 5] = [
+    "SET lock_timeout = '2s'",
+    "SET statement_timeout = '600s'",
+    "SET tcp_keepalives_idle = 30",
+    "SET tcp_keepalives_interval = 10",
+    "SET tcp_keepalives_count = 3",
+];
+
 pub(super) const TAKE_NUMBERS: &str = "INSERT INTO counter (name, next) VALUES ($1, $2)
     ON CONFLICT (name) DO UPDATE SET next = counter.next + $2 RETURNING next";
 pub(super) const NEXT_NUMBER: &str = "SELECT next FROM counter WHERE name = $1";

@@ -3,7 +3,7 @@
 use registry::{Books, Database, Part, Restore, restore};
 use transparency::LogEnd;
 
-use crate::place::{self, Place, now, run};
+use crate::place::{self, Place, dealer, now, run};
 
 #[tokio::test]
 async fn without_a_log_nothing_is_issued_or_answered() {
@@ -460,4 +460,47 @@ async fn older_tables_beside_the_newer_log_issue_nothing() {
     assert!(refused.contains("older tables were put beside it"), "{refused}");
     assert!(older.issue_part(Part::FiringPin, None, &by, now()).await.is_err());
     assert_eq!(older.blocks().await.unwrap()[0].issued, 1);
+}
+
+/// A closing is weighed when nobody else writes: a sale that is entered meanwhile, and a second closing, are seen.
+#[tokio::test(flavor = "multi_thread", worker_threads = 6)]
+async fn a_closing_is_weighed_when_nobody_else_writes() {
+    let place = Place::sqlite().await.unwrap();
+    place.issue(&run("AB0001", 1)).await;
+    let root = place.folder.path().to_owned();
+    let closing = |day: &'static str, at: &'static str| {
+        let root = root.clone();
+        tokio::spawn(async move {
+            let books = Books::open(&root, now()).await.unwrap();
+            let done = books.close_licensee(&dealer().licence, day.parse().unwrap(), at, now()).await;
+            books.close().await;
+            done.map_err(|error| error.to_string())
+        })
+    };
+    // These books hold the log while the closing begins, and enter a sale after its day.
+    place.ship("AB0001").await;
+    let first = closing("2024-03-01", "ATF OBRC (synthetic)");
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    place.record("AB0001", place::sold(), "2024-06-01").await.unwrap();
+    place.books.let_go().await;
+    let refused = first.await.unwrap().unwrap_err();
+    assert!(refused.contains("it traded on 2024-06-01"), "{refused}");
+    // Of two at once one is entered; the other needs a reason.
+    place.record("AB0001", crate::losses::theft(dealer()), "2024-06-02").await.unwrap_err();
+    place
+        .books
+        .trace(&crate::outage::question(place.issue(&run("AC0001", 1)).await[0].code), now())
+        .await
+        .unwrap();
+    let both = [closing("2024-07-01", "ATF OBRC (synthetic)"), closing("2024-08-01", "Somebody Else")];
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    place.books.let_go().await;
+    let mut done = Vec::new();
+    for one in both {
+        done.push(one.await.unwrap());
+    }
+    assert_eq!(done.iter().filter(|one| one.is_ok()).count(), 1, "{done:?}");
+    let refused = done.into_iter().find_map(Result::err).unwrap();
+    assert!(refused.contains("is recorded already"), "{refused}");
+    assert!(place.books.reconcile().await.unwrap().agrees());
 }

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use registry::names::{
     CaseNumber, Country, CrimeCode, LicenceNumber, Model, Ori, PartyName, Person, Reason, Reference, Serial,
 };
-use registry::{Correction, Event, ImportOptions, Loss, LossKind, Recipient, Source};
+use registry::{Correction, Event, ImportOptions, Licensee, Loss, LossKind, Recipient, Source};
 use serde_json::Value;
 
 use crate::place::{MODEL, Place, dealer, now, run};
@@ -92,6 +92,29 @@ fn letters_that_look_alike_do_not_make_people() {
 }
 
 /// A purchaser's name gets in by no door: single entries, corrections, tables, EPCIS.
+/// A slip in the name of a member, or one more, is not passed over.
+#[test]
+fn an_event_has_no_other_members() {
+    let licensee = serde_json::json!({"licence": "1-23-456-01-9A-33333", "name": "Corner Guns (synthetic)"});
+    let loss = serde_json::json!({"how": "theft", "incident": "I-1", "police_report": "P-1"});
+    let whole = serde_json::json!({"kind": "lost", "holder": licensee, "loss": loss});
+    let reads = |event: &Value| serde_json::from_value::<Event>(event.clone()).is_ok();
+    assert!(reads(&whole));
+    for place in ["", "/holder", "/loss"] {
+        let mut more = whole.clone();
+        more.pointer_mut(place).unwrap()["police_reprot"] = "P-1".into();
+        assert!(!reads(&more), "{more}");
+    }
+    let sold = serde_json::json!({"kind": "disposed", "holder": licensee, "to": {"form4473": "T-1"}});
+    let mut more = sold.clone();
+    more["to"]["buyer"] = "x".into();
+    assert!(reads(&sold) && !reads(&more));
+    let sent = serde_json::json!({"kind": "acquired", "holder": licensee, "source": {"licensee": licensee}});
+    let mut more = sent.clone();
+    more["source"]["licensee"]["born"] = "x".into();
+    assert!(reads(&sent) && !reads(&more));
+}
+
 #[tokio::test]
 async fn a_name_is_no_number() {
     let place = Place::sqlite().await.unwrap();
@@ -120,6 +143,19 @@ async fn a_name_is_no_number() {
     ] {
         let refused = place.record("AB0002", event, "2024-05-01").await.unwrap_err();
         assert!(refused.starts_with(expected) && refused.ends_with("a number, never a name"), "{refused}");
+    }
+    // A buyer is no government body and no licensee.
+    let to = |to| Event::Disposed { holder: dealer(), to };
+    let other = Licensee::new("ZZ:born 1980-01-02", "Jane Doe").unwrap();
+    for (event, expected) in [
+        (
+            to(Recipient::Government("Jane Doe, 12 Elm Street".parse().unwrap())),
+            "the name of a government body",
+        ),
+        (to(Recipient::Licensee(other)), "reads like no licence of Jane Doe"),
+    ] {
+        let refused = place.record("AB0002", event, "2024-05-01").await.unwrap_err();
+        assert!(refused.contains(expected), "{refused}");
     }
     let history = place.books.history(&place.key("AB0001")).await.unwrap().unwrap();
     let correction = Correction {

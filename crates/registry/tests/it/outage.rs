@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use registry::{
     Books, BooksError, CandidateCode, Event, NewEntry, Part, Priority, TraceOutcome, TraceRequest,
 };
+use sqlx::Connection as _;
 use symbology::Code;
 use tokio::task::JoinSet;
 
@@ -163,4 +164,63 @@ async fn a_server_that_restarts_loses_nothing() {
         );
     }
     drop(folder);
+}
+
+/// Another transaction keeps a row to itself: the act is given up, the log's lock with it, and everything works when the row is free.
+#[tokio::test]
+async fn a_row_that_another_keeps_is_not_waited_for_without_end() {
+    let Some(place) = Place::postgres().await else { return };
+    place.issue(&run("AB0001", 1)).await;
+    let mut other = sqlx::PgConnection::connect(&place.server_address()).await.unwrap();
+    sqlx::raw_sql("BEGIN; UPDATE counter SET next = next WHERE name = 'record'")
+        .execute(&mut other)
+        .await
+        .unwrap();
+    let event = Event::MultipleSale { holder: dealer(), reference: "3310-4 17".parse().unwrap() };
+    let entry = place.entry("AB0001", event, "2024-06-01");
+    let (begun, by) = (Instant::now(), "clerk".parse().unwrap());
+    let refused = place.books.record(&entry, &by, now()).await.unwrap_err();
+    assert!(matches!(refused, BooksError::Busy { .. }), "{refused}");
+    assert!(begun.elapsed() < BOUND, "it took {:?}", begun.elapsed());
+    sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+    place.books.record(&entry, &by, now()).await.unwrap();
+    assert!(place.books.reconcile().await.unwrap().agrees());
+}
+
+/// A server that stands still, with its connections open, answers nobody and refuses nobody.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_stands_still_is_given_up() {
+    let Some(place) = Place::own_postgres().await else { return };
+    place.issue(&run("AB0001", 1)).await;
+    let event = |number: u32| {
+        let reference = format!("3310-4 {number}").parse().unwrap();
+        place.entry("AB0001", Event::MultipleSale { holder: dealer(), reference }, "2024-06-01")
+    };
+    let (server, by) = (place.server.clone().unwrap(), "clerk".parse().unwrap());
+    // It stops while it is asked one thing after the other, and then everybody finds it so.
+    let under_load = async {
+        for number in 1.. {
+            if let Err(error) = place.books.record(&event(number), &by, now()).await {
+                return (error, Instant::now());
+            }
+        }
+        unreachable!("there are numbers enough")
+    };
+    let stopped = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        server.freeze();
+        Instant::now()
+    };
+    let both = async { tokio::join!(under_load, stopped) };
+    let given_up = tokio::time::timeout(BOUND * 2, both).await;
+    let later = tokio::time::timeout(BOUND * 2, place.books.record(&event(0), &by, now())).await;
+    server.thaw();
+    let ((error, told), stopped) = given_up.expect("a call waited for the server without end");
+    assert!(told - stopped < BOUND, "it took {:?}", told - stopped);
+    let again = later.expect("a call waited for the server without end").unwrap_err();
+    for error in [error, again] {
+        assert!(matches!(error, BooksError::Database { .. } | BooksError::Busy { .. }), "{error}");
+    }
+    place.books.record(&event(0), &by, now()).await.unwrap();
+    assert!(place.books.reconcile().await.unwrap().agrees());
 }

@@ -271,6 +271,22 @@ impl Server {
         self.run(&format!("pg_ctl -D {}/data -m immediate -w stop", self.folder.display()));
     }
 
+    /// Lets every process of the server stand still, as a machine that lost its power looks from here.
+    pub(crate) fn freeze(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets it go on.
+    pub(crate) fn thaw(&self) {
+        self.signal("CONT");
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).unwrap();
+        let pid = pid.lines().next().unwrap();
+        assert!(shell(&format!("kill -{name} $(ps -o pid= --ppid {pid}) {pid}")));
+    }
+
     fn new_database(&self) -> String {
         let name = format!("books_{}", uuid::Uuid::now_v7().simple());
         let socket = self.folder.display();

@@ -326,3 +326,22 @@ async fn nothing_is_entered_beside_a_hand_over() {
     assert!(place.books.issue_part(registry::Part::FiringPin, None, &by, now()).await.is_err());
     assert!(place.books.is_closed() && place.books.reconcile().await.unwrap().agrees());
 }
+
+/// Whoever opens the closed books again in the tables and goes on is named, with the first act.
+#[tokio::test]
+async fn acts_after_a_hand_over_are_named() {
+    let HandedOver { place, .. } = handed_over().await;
+    assert!(place.books.reconcile().await.unwrap().agrees());
+    let Place { books, folder, .. } = place;
+    books.close().await;
+    let file = folder.path().join("books.sqlite");
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    sqlx::query("UPDATE counter SET next = 0 WHERE name = 'hand-over'").execute(&pool).await.unwrap();
+    pool.close().await;
+    let books = Books::open(folder.path(), now()).await.unwrap();
+    let by = "owner".parse().unwrap();
+    books.issue(&place::run("AC0001", 1), &by, now(), |_| ()).await.unwrap();
+    let found = books.reconcile().await.unwrap();
+    let expected = "was entered after these books were handed over";
+    assert!(!found.agrees() && found.faults.iter().any(|fault| fault.contains(expected)), "{found:?}");
+}

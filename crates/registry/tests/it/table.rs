@@ -467,3 +467,30 @@ async fn a_long_table_is_written_as_it_always_was() {
     );
     assert!(place.books.reconcile().await.unwrap().agrees());
 }
+
+/// Who marked a firearm is not who made it: of another licensee's the maker must be said (27 CFR 478.125(e)).
+#[tokio::test]
+async fn another_makers_firearm_names_its_manufacturer() {
+    let place = Place::sqlite().await.unwrap();
+    let other = "1-23-456-01-9A-44444";
+    let heading =
+        "licence,model,serial,type,calibre,country,acquired_on,source_licence,source_name,manufacturer";
+    let row = |licence: &str, serial: &str, maker: &str| {
+        format!(
+            "{licence},G19,{serial},pistol,9 mm Luger,AT,2024-02-01,1-23-456-01-9A-22222,Wholesale One (synthetic),{maker}"
+        )
+    };
+    let own = place.books.issuer().licence;
+    let rows = [row(other, "XX1", ""), row(other, "XX2", "Glock (synthetic)"), row(own.as_str(), "XX3", "")];
+    let table = format!("{heading}\n{}\n", rows.join("\n"));
+    let (mut rejected, by) = (Vec::new(), "clerk".parse().unwrap());
+    let options = ImportOptions { skip_rejected: true, ..ImportOptions::default() };
+    let taking = |row: Rejected| rejected.push((row.line, row.reason));
+    let done = place.books.import(Cursor::new(table), &options, (&by, now()), taking).await.unwrap();
+    assert_eq!((done.rows, done.rejected), (3, 1));
+    assert_eq!(rejected, [(2, "manufacturer is missing, and the licence is not this issuer's".to_owned())]);
+    let mut written = Vec::new();
+    place.books.export(View::Original, &by, now(), &mut written).await.unwrap();
+    let written = String::from_utf8(written).unwrap();
+    assert!(!written.contains("XX1") && written.contains("Glock (synthetic)"), "{written}");
+}

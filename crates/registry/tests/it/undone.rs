@@ -28,20 +28,30 @@ async fn behind(place: &Place, text: &str) {
     conn.close().await.unwrap();
 }
 
-async fn a_theft_that_was_undone_is_named(place: Place) {
-    let codes = place.issue(&run("AB0001", 2)).await;
+/// Records 3 and 4, with entries 3 and 4.
+async fn steal_and_ship(place: &Place) {
     place.record("AB0001", crate::losses::theft(place.books.issuer()), "2024-04-01").await.unwrap();
     let ship = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(wholesaler()) };
     place.record("AB0002", ship, "2024-04-01").await.unwrap();
-    place.books.trace(&crate::outage::question(codes[0].code), now()).await.unwrap();
-    assert!(place.books.reconcile().await.unwrap().agrees());
+}
+
+/// Takes them out of the tables, counters and all.
+async fn undo_both(place: &Place) {
     behind(
-        &place,
+        place,
         "DELETE FROM entry WHERE entry_id >= 3; UPDATE counter SET next = 2 WHERE name = 'entry';
         DELETE FROM party WHERE party_id = 2; UPDATE counter SET next = 1 WHERE name = 'party';
         DELETE FROM logged WHERE record_id IN (3, 4)",
     )
     .await;
+}
+
+async fn a_theft_that_was_undone_is_named(place: Place) {
+    let codes = place.issue(&run("AB0001", 2)).await;
+    steal_and_ship(&place).await;
+    place.books.trace(&crate::outage::question(codes[0].code), now()).await.unwrap();
+    assert!(place.books.reconcile().await.unwrap().agrees());
+    undo_both(&place).await;
     let found = place.books.reconcile().await.unwrap();
     assert_eq!(found.without_effect, [3, 4]);
     let expected =
@@ -83,16 +93,8 @@ async fn a_code_that_was_undone_is_not_issued_again(place: Place) {
 /// Several acts at the end are taken out, each of which names one before it that took effect.
 async fn a_tail_that_was_undone_is_no_crash(place: Place) {
     place.issue(&run("AB0001", 2)).await;
-    place.record("AB0001", crate::losses::theft(place.books.issuer()), "2024-04-01").await.unwrap();
-    let ship = Event::Disposed { holder: place.books.issuer(), to: Recipient::Licensee(wholesaler()) };
-    place.record("AB0002", ship, "2024-04-01").await.unwrap();
-    behind(
-        &place,
-        "DELETE FROM entry WHERE entry_id >= 3; UPDATE counter SET next = 2 WHERE name = 'entry';
-        DELETE FROM party WHERE party_id = 2; UPDATE counter SET next = 1 WHERE name = 'party';
-        DELETE FROM logged WHERE record_id IN (3, 4)",
-    )
-    .await;
+    steal_and_ship(&place).await;
+    undo_both(&place).await;
     let found = place.books.reconcile().await.unwrap();
     assert_eq!(found.without_effect, [3, 4]);
     let expected =

@@ -197,7 +197,8 @@ async fn a_key_that_was_revoked_signs_nothing_of_before() {
             .await;
         let body = json!({"by": "clerk", "kind": "dealer", "rows": rows, "statement": note});
         let record = keeper.enter("part-change", body, at).await;
-        let expected = format!("the change of record {record} is signed with a key that was revoked before");
+        let expected =
+            format!("the signed change of record {record} is signed with a key that was revoked before");
         let faults = keeper.faults().await;
         assert_eq!(faults.contains(&expected), revoked, "{faults:?}");
         assert!(revoked || faults.is_empty(), "{faults:?}");
