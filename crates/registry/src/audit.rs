@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use transparency::{Commitment, FolderStore, Frontier, Hash, Salt, Tree};
 
-use crate::books::{Books, CLOCK_WAS_AHEAD};
+use crate::books::{Books, CLOCK_IS_RIGHT, CLOCK_WAS_AHEAD, SET_BACK};
 use crate::compare::{PAGE, noted};
 use crate::erase::Blank;
 use crate::error::BooksError;
@@ -13,6 +13,10 @@ use crate::ledger::{against_witnesses, checkpoint, commitment, salt};
 use crate::renewal::against_endings;
 use crate::said::Said;
 use crate::store::{RecordRow, Session};
+
+/// How far a record's time may lie before the latest one, in microseconds: a clock is set back by seconds, and each act may lie
+/// [`SET_BACK`] before the one before it, but nobody sets a clock back by that twelve times over.
+const BEHIND: i64 = 12 * SET_BACK;
 
 /// What [`Books::reconcile`] found. [`Reconciliation::agrees`] sums it up.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,8 +71,15 @@ impl Books {
         let log = LogReader::open(&store)?;
         let signed = checkpoint(&store)?;
         let found = Reconciliation { log_entries: log.size, ..Reconciliation::default() };
-        let mut pass =
-            Pass { log, found, said: Said::default(), last_index: None, newest: 0, blanks: Vec::new() };
+        let mut pass = Pass {
+            log,
+            found,
+            said: Said::default(),
+            last_index: None,
+            newest: 0,
+            previous: 0,
+            blanks: Vec::new(),
+        };
         let mut session = self.store.read().await?;
         let mut after = 0;
         loop {
@@ -138,7 +149,13 @@ impl Books {
         record: &RecordRow,
         pass: &mut Pass<'_>,
     ) -> Result<(), BooksError> {
-        let (Pass { log, found, said, last_index, newest, blanks }, number) = (pass, record.record_id as u64);
+        if pass.is_dated_back(record) {
+            let fault =
+                format!("record {} is dated before those that were entered before it", record.record_id);
+            pass.found.faults.push(fault);
+        }
+        let (Pass { log, found, said, last_index, newest, blanks, .. }, number) =
+            (pass, record.record_id as u64);
         match record.log_index {
             None => {
                 log.loose.extend(commitment(record).ok());
@@ -192,8 +209,20 @@ struct Pass<'s> {
     last_index: Option<i64>,
     /// The latest time so far, in microseconds.
     newest: i64,
+    /// The time of the record before.
+    previous: i64,
     /// Records without effect whose text is gone, and the place in the log of what came before each.
     blanks: Vec<(Blank, Option<u64>)>,
+}
+
+impl Pass<'_> {
+    /// Whether a record has a time at which the books would not have taken it.
+    fn is_dated_back(&mut self, record: &RecordRow) -> bool {
+        let at = record.recorded_at;
+        let before = std::mem::replace(&mut self.previous, at);
+        let affirmed = matches!(record.kind.as_str(), CLOCK_WAS_AHEAD | CLOCK_IS_RIGHT);
+        !affirmed && (at < before - SET_BACK || at < self.newest - BEHIND)
+    }
 }
 
 /// Whether a record is a question or an answer whose salt and text were erased.

@@ -22,6 +22,7 @@ use crate::folder::{
     COPY, Database, Folder, HANDED_OVER, Issuer, Keys, MOVED_ON, NewIssuer, OwnKeys, READ_ONLY, RESTORING,
     SCHEME, TAKEN_OVER,
 };
+use crate::lasting::{Effect, Lasting, end_of, still_there};
 use crate::ledger::{self, Ledger};
 use crate::moving::{MOVED, MOVES, PUT_BACK};
 use crate::names::{Person, Reason};
@@ -70,6 +71,8 @@ pub struct Books {
     read_only: bool,
     /// Held through every act that writes, so that record, log and tables keep one order.
     pub(crate) ledger: Mutex<Ledger>,
+    /// How far the tables reach, as this process was told.
+    pub(crate) lasting: Lasting,
     /// When the last act of this process was, as long as nothing says that it took effect.
     acted: std::sync::Mutex<Option<Timestamp>>,
 }
@@ -247,6 +250,7 @@ impl Books {
             beginning: AtomicBool::new(false),
             read_only: false,
             ledger,
+            lasting: Lasting::default(),
             acted: std::sync::Mutex::default(),
         }
     }
@@ -329,10 +333,13 @@ impl Books {
     pub async fn open_block(&self, prefix: Prefix, now: Timestamp) -> Result<(), BooksError> {
         let check = self.keys.own()?.sealing_check();
         let mut ledger = self.writing().await?;
+        let index = i64::from(prefix.index());
+        if self.store.read().await?.blocks().await?.iter().any(|(open, _)| *open == index) {
+            return Err(Refusal::BlockOpen(prefix).into());
+        }
         let body = json!({"prefix": prefix, "key_check": check});
         let entered = self.enter(&mut ledger, "block", &body, now).await?;
         let mut session = self.effect(&entered).await?;
-        let index = i64::from(prefix.index());
         if !session.open_block(index, &check, now.as_microsecond()).await? {
             return Err(Refusal::BlockOpen(prefix).into());
         }
@@ -467,8 +474,11 @@ impl Books {
         records: &mut [RecordRow],
         logged: &[(i64, i64)],
     ) -> Result<(i64, u64), BooksError> {
+        let reached = self.lasting.reached();
         let mut session = self.store.write().await?;
         let first = session.take_numbers("record", records.len() as i64).await?;
+        let known = session.log_end().await?;
+        still_there(reached, (first - 1, known))?;
         self.still_open(&mut session, records).await?;
         if first > 1 && self.beginning.load(Ordering::Relaxed) {
             return Err(occupied().into());
@@ -489,8 +499,9 @@ impl Books {
             ledger::place_after(record, last)?;
             session.put_record(record).await?;
         }
-        let known = session.log_end().await?;
+        let known = known.max(end_of(logged));
         session.commit().await?;
+        self.lasting.raise(first - 1 + records.len() as i64, known);
         Ok((first, known as u64))
     }
 
@@ -537,10 +548,8 @@ impl Books {
     }
 
     /// The session in which an entered act takes effect.
-    pub(crate) async fn effect(&self, entered: &Entered) -> Result<Session, BooksError> {
-        let mut session = self.store.write().await?;
-        session.put_logged(entered.record_id, entered.log_index as i64).await?;
-        Ok(session)
+    pub(crate) async fn effect(&self, entered: &Entered) -> Result<Effect<'_>, BooksError> {
+        self.effect_of(&[(entered.record_id, entered.log_index as i64)]).await
     }
 
     pub(crate) async fn firearm_id(
@@ -570,7 +579,7 @@ pub(crate) const LOG_RENEWED: &str = "log-renewed";
 
 /// The acts that say of the times of those before that they were wrong, and of the own that it is right.
 pub(crate) const CLOCK_WAS_AHEAD: &str = "clock-was-ahead";
-const CLOCK_IS_RIGHT: &str = "clock-is-right";
+pub(crate) const CLOCK_IS_RIGHT: &str = "clock-is-right";
 
 /// The act that says nothing but what every act says: that those before it took effect.
 const AT_REST: &str = "rest";

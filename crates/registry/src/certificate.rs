@@ -99,10 +99,9 @@ impl Books {
         let mut text = self.certified(&history, &parts, signer, now);
         let body = json!({"firearm": key, "by": signer, "text_sha256": hash(&text)});
         let mut records = [ledger::new_record("certificate", &body, now)?];
-        let (record_id, log_index) = self.enter_all(&mut ledger, &mut records, &[]).await?[0];
-        let mut session = self.store.write().await?;
-        session.put_logged(record_id, log_index).await?;
-        session.commit().await?;
+        let entered = self.enter_all(&mut ledger, &mut records, &[]).await?;
+        self.effect_of(&entered).await?.commit().await?;
+        let log_index = entered[0].1;
         let proof = ledger.prove(&records[0], log_index as u64)?;
         text.push_str(&place(self.keys.log_verifier.name(), log_index as u64));
         let note = Note::sign(&text, &self.keys.own()?.signing);

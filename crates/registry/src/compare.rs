@@ -19,7 +19,7 @@ use crate::names::{Model, Person};
 use crate::parts::{SignedChange, Work};
 use crate::said::{Numbers, Said};
 use crate::stated::{STATED, STATED_ANEW, Stated};
-use crate::store::{CodeRow, IssuedAs, RecordRow, Session};
+use crate::store::{CodeRow, IssuedAs, RecordRow, Session, StoredEntry};
 
 /// Rows read at a time.
 pub(crate) const PAGE: i64 = 1_000;
@@ -57,42 +57,7 @@ impl Books {
                 format!("the correction of record {number} is not in the book as it was recorded"),
             ),
             "entry" | STATED | "entries" | "import" | "part-change" => {
-                let RowsRecord { rows, statement, entry, by, stated } = encode::from_json(&record.body)?;
-                said.says_rows |= rows.is_some();
-                if let Some(text) = &statement
-                    && !self.change_stands(session, &SignedChange::parse(text.as_bytes())?).await?
-                {
-                    let fault =
-                        format!("the signed change of record {number} is not in the book as it was signed");
-                    return Ok(Some(fault));
-                }
-                match (rows, entry) {
-                    (Some(rows), None) => (
-                        rows_stand(session, &rows, said).await?,
-                        format!("the entries of record {number} are not in the book as they were recorded"),
-                    ),
-                    (rows, Some(entry)) => (
-                        match rows {
-                            Some(rows) => rows_stand(session, &rows, said).await?,
-                            None => {
-                                self.entry_stands(session, record, (&entry, &by, stated.as_ref()), said)
-                                    .await?
-                            }
-                        },
-                        format!("the entry of record {number} is not in the book as it was recorded"),
-                    ),
-                    // Records older than this rule say nothing of their rows.
-                    (None, None) if said.says_rows => {
-                        let fault = format!(
-                            "record {number} does not say which rows it wrote, and records before it do"
-                        );
-                        return Ok(Some(fault));
-                    }
-                    (None, None) => {
-                        (said.entries, said.firearms) = (Numbers(None), Numbers(None));
-                        return Ok(None);
-                    }
-                }
+                return self.written_stands(session, record, said).await;
             }
             #[cfg(feature = "synthetic")]
             "invented" => {
@@ -102,6 +67,61 @@ impl Books {
             _ => return Ok(None),
         };
         Ok(Some(fault).filter(|_| !stands))
+    }
+
+    /// What does not agree of a record that says which rows it wrote.
+    async fn written_stands(
+        &self,
+        session: &mut Session,
+        record: &RecordRow,
+        said: &mut Said,
+    ) -> Result<Option<String>, BooksError> {
+        let number = record.record_id;
+        let RowsRecord { rows, statement, entry, by, stated } = encode::from_json(&record.body)?;
+        let unsigned = match &statement {
+            Some(text) => self.unsigned(session, &SignedChange::parse(text.as_bytes())?, said).await?,
+            None => None,
+        };
+        let (stands, fault) = match (rows, entry) {
+            (Some(rows), None) => (
+                rows_stand(session, (record, &by), &rows, said).await?,
+                format!("the entries of record {number} are not in the book as they were recorded"),
+            ),
+            (rows, Some(entry)) => (
+                match rows {
+                    Some(rows) => {
+                        rows_stand(session, (record, &by), &rows, said).await?
+                            && self.is_the_row(session, &entry, &rows).await?
+                    }
+                    None => self.entry_stands(session, record, (&entry, &by, stated.as_ref()), said).await?,
+                },
+                format!("the entry of record {number} is not in the book as it was recorded"),
+            ),
+            (None, None) if said.stamped => {
+                return Ok(Some(format!("record {number} does not say which rows it wrote")));
+            }
+            // Those of the first programs say nothing of their rows, nor what they are.
+            (None, None) => {
+                (said.entries, said.firearms) = (Numbers(None), Numbers(None));
+                return Ok(None);
+            }
+        };
+        let unsigned = unsigned.map(|what| format!("the signed change of record {number} {what}"));
+        Ok(unsigned.or(Some(fault).filter(|_| !stands)))
+    }
+
+    /// What speaks against a signed change that was entered.
+    async fn unsigned(
+        &self,
+        session: &mut Session,
+        signed: &SignedChange,
+        said: &Said,
+    ) -> Result<Option<&'static str>, BooksError> {
+        if said.was_revoked(signed) {
+            return Ok(Some("is signed with a key that was revoked before"));
+        }
+        let stands = self.change_stands(session, signed).await?;
+        Ok(Some("is not in the book as it was signed").filter(|_| !stands))
     }
 
     /// Whether the codes and firearms of a run stand as they were issued.
@@ -205,6 +225,22 @@ impl Books {
         is_next(session, found, said).await
     }
 
+    /// Whether the one row that an act wrote is the entry that it tells.
+    async fn is_the_row(
+        &self,
+        session: &mut Session,
+        entry: &NewEntry,
+        Written { entries: Range { first, count, .. }, .. }: &Written,
+    ) -> Result<bool, BooksError> {
+        let firearm = self.firearm_id(session, &entry.firearm).await?;
+        let row = session.entry_range(*first, first + 1).await?.pop();
+        let Some(row) = row.filter(|row| *count == 1 && firearm == Some(row.entry.firearm_id)) else {
+            return Ok(false);
+        };
+        let stored = encode::whole_entry(row.entry)?;
+        Ok((&stored.event, stored.on) == (&entry.event, entry.on))
+    }
+
     async fn correction_stands(
         &self,
         session: &mut Session,
@@ -280,13 +316,22 @@ async fn is_next(
     Ok(said.wrote(number, 1))
 }
 
-/// Whether the rows that an act wrote stand as it wrote them.
-async fn rows_stand(session: &mut Session, written: &Written, said: &mut Said) -> Result<bool, BooksError> {
+/// Whether the rows that an act wrote stand as it wrote them, at its time and by whom it names: a hash alone says what stands there, not
+/// that the act says so.
+async fn rows_stand(
+    session: &mut Session,
+    (record, by): (&RecordRow, &Person),
+    written: &Written,
+    said: &mut Said,
+) -> Result<bool, BooksError> {
     let (mut entries, mut firearms) = (Rows::default(), Rows::default());
     let Written { entries: Range { first, count, .. }, .. } = &written;
     let mut next = said.wrote(*first, *count);
     for from in (*first..first + count).step_by(PAGE as usize) {
         for row in session.entry_range(from, (from + PAGE).min(first + count)).await? {
+            let StoredEntry { recorded_at, recorded_by, corrects, .. } = &row.entry;
+            next &= (*recorded_at, recorded_by.as_str()) == (record.recorded_at, by.as_str());
+            next &= corrects.is_none() && !row.entry.void;
             entries.add_stored(row)?;
         }
     }

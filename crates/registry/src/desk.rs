@@ -130,11 +130,7 @@ impl Books {
             answer_records.push(record);
         }
         let given = self.enter_all(ledger, &mut answer_records, &asked).await?;
-        let mut session = self.store.write().await?;
-        for (record, log_index) in &given {
-            session.put_logged(*record, *log_index).await?;
-        }
-        session.commit().await?;
+        self.effect_of(&given).await?.commit().await?;
         let places = asked.iter().zip(&given).map(|(asked, given)| [asked.1 as u64, given.1 as u64]);
         for (answer, places) in answers.iter_mut().zip(places) {
             if let Ok(answer) = answer {

@@ -23,6 +23,7 @@ mod folder;
 mod import;
 mod issue;
 mod known;
+mod lasting;
 mod ledger;
 mod moves;
 mod moving;

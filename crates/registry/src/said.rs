@@ -19,7 +19,7 @@ use crate::firearm::Licensee;
 use crate::issue::Units;
 use crate::moving::{MOVED, PUT_BACK};
 use crate::names::{LicenceNumber, Reason};
-use crate::parts::PartyKind;
+use crate::parts::{PartyKind, SignedChange};
 use crate::store::{ClosureRow, RecordRow};
 use crate::succession::HAND_OVER;
 
@@ -49,11 +49,9 @@ pub(crate) struct Said {
     pub(crate) last_effect: i64,
     pub(crate) last_after: Option<i64>,
     /// Whether records say when they were written; since then every change of parts is signed.
-    stamped: bool,
+    pub(crate) stamped: bool,
     /// The first entry that was written since.
     pub(crate) signed_from: Option<i64>,
-    /// Whether records say which rows they wrote.
-    pub(crate) says_rows: bool,
 }
 
 /// A block as records say it is.
@@ -98,7 +96,7 @@ impl Numbers {
             return true;
         }
         let fits = self.0.is_none_or(|given| first == given + 1);
-        self.0 = self.0.map(|_| first + count - 1);
+        self.0 = Some(first + count - 1);
         fits
     }
 }
@@ -192,6 +190,15 @@ impl Said {
         }
         self.just_moved = record.kind == MOVED;
         self.moves += i64::from(self.just_moved);
+    }
+
+    /// Whether the key of a signed change had been revoked, whatever times stand in the tables.
+    pub(crate) fn was_revoked(&self, signed: &SignedChange) -> bool {
+        let claimed = format!("{}+", signed.claimed_key());
+        let is_it =
+            |(key, one): &(&String, &KeySaid)| key.starts_with(&claimed) && one.party.is(&signed.change().by);
+        let mut keys = self.keys.iter().filter(is_it).peekable();
+        keys.peek().is_some() && keys.all(|(_, one)| one.revoked.is_some())
     }
 
     /// Takes down the closing of a licensee: the last word counts, and it may be that there was none.

@@ -223,9 +223,9 @@ impl Books {
     ) -> Result<(u64, EntryProof), BooksError> {
         let body = serde_json::to_value(record).map_err(BooksError::damaged)?;
         let mut records = [ledger::new_record(HAND_OVER, &body, now)?];
-        let (record_id, log_index) = self.enter_all(ledger, &mut records, &[]).await?[0];
-        let mut session = self.store.write().await?;
-        session.put_logged(record_id, log_index).await?;
+        let entered = self.enter_all(ledger, &mut records, &[]).await?;
+        let log_index = entered[0].1;
+        let mut session = self.effect_of(&entered).await?;
         session.take_numbers(HAND_OVERS, 1).await?;
         session.commit().await?;
         Ok((log_index as u64, ledger.prove(&records[0], log_index as u64)?))

@@ -113,6 +113,11 @@ async fn refuses_when_a_block_is_exhausted(place: Place) {
     place.books.open_block("K8".parse().unwrap(), now()).await.unwrap();
     let refused = place.books.open_block("K8".parse().unwrap(), now()).await.unwrap_err().to_string();
     assert!(refused.contains("open already"), "{refused}");
+    assert_eq!(
+        place.books.reconcile().await.unwrap().without_effect,
+        [0; 0],
+        "what is refused is not entered"
+    );
     let mut second = place::run("AB0001", 1);
     second.prefix = Some("K8".parse().unwrap());
     assert_eq!(place.issue(&second).await[0].code.prefix().to_string(), "K8");

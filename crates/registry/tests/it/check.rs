@@ -455,39 +455,6 @@ async fn a_record_altered_in_tables_and_tiles_shows() {
     );
 }
 
-/// A record as the first programs wrote them, entered today with the log's own key, does not end the comparison.
-#[tokio::test]
-async fn a_record_of_the_old_kind_cannot_be_added() {
-    let place = Place::sqlite().await.unwrap();
-    place.issue(&run("AB0001", 1)).await;
-    place.ship_and_sell("AB0001").await;
-    place.books.let_go().await;
-    let pool = SqlitePool::connect(&format!("sqlite:{}", place.folder.path().join("books.sqlite").display()))
-        .await
-        .unwrap();
-    let key = std::fs::read_to_string(place.folder.path().join("keys/log.key")).unwrap();
-    let store = transparency::FolderStore::open(&place.folder.path().join("log")).unwrap();
-    let mut log = transparency::Log::open(store, key.trim().parse().unwrap()).unwrap();
-    for (number, body) in [
-        (7, r#"{"by":"clerk"}"#),
-        (8, r#"{"act":{"after":7,"at":"2026-01-15T12:00:00Z","kind":"import"},"by":"clerk"}"#),
-    ] {
-        let salt = transparency::Salt::from_bytes([number; 32]);
-        let places = log.append_batch(&[transparency::Commitment::new(&salt, body.as_bytes())]).unwrap();
-        let text = format!(
-            "INSERT INTO record (record_id, kind, recorded_at, salt, body) VALUES ({number}, 'import', {}, X'{}', '{body}');
-            INSERT INTO logged (record_id, log_index) VALUES ({number}, {}); UPDATE counter SET next = {number} WHERE name = 'record'",
-            now().as_microsecond(),
-            hex::encode(salt.as_bytes()),
-            places.start
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(text)).execute(&pool).await.unwrap();
-        let found = place.books.reconcile().await.unwrap();
-        let said = format!("record {number} does not say");
-        assert!(found.faults.iter().any(|fault| fault.starts_with(&said)), "{found:?}");
-    }
-}
-
 /// A question that a crash cut off is erased with the others, and its place in the log is explained all the same.
 #[tokio::test]
 async fn a_question_that_was_cut_off_can_be_erased() {

@@ -29,5 +29,6 @@ mod stated;
 mod succession;
 mod table;
 mod undone;
+mod untrue;
 mod versions;
 mod weighed;

@@ -142,6 +142,14 @@ impl Place {
         Self { books, folder, server }
     }
 
+    /// Opens the books again as after a crash: nothing says of the last act that it took effect.
+    pub(crate) async fn crashed(self) -> Self {
+        let Self { books, folder, server } = self;
+        drop(books);
+        let books = Books::open(folder.path(), now()).await.unwrap();
+        Self { books, folder, server }
+    }
+
     pub(crate) async fn issue(&self, run: &IssueRun) -> Vec<Issued> {
         let mut issued = Vec::new();
         let by = "line 1".parse().unwrap();

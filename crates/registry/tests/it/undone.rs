@@ -9,6 +9,7 @@ on_both! {
     a_theft_that_was_undone_is_named
     a_code_that_was_undone_is_not_issued_again
     a_tail_that_was_undone_is_no_crash
+    tables_that_fall_back_under_a_running_program_issue_nothing
     the_last_act_of_closed_books_cannot_be_undone
 }
 
@@ -61,6 +62,7 @@ async fn a_theft_that_was_undone_is_named(place: Place) {
 async fn a_code_that_was_undone_is_not_issued_again(place: Place) {
     let first = place.issue(&run("AB0001", 2)).await;
     let undone = place.issue(&run("AC0001", 2)).await;
+    let place = place.crashed().await;
     behind(
         &place,
         "DELETE FROM code WHERE record_id = 3; DELETE FROM entry WHERE entry_id > 2; DELETE FROM firearm WHERE firearm_id > 2;
@@ -77,6 +79,7 @@ async fn a_code_that_was_undone_is_not_issued_again(place: Place) {
     // A single part is no way round it.
     let by = "clerk".parse().unwrap();
     let spare = place.books.issue_part(registry::Part::FiringPin, None, &by, now()).await.unwrap();
+    let place = place.crashed().await;
     behind(
         &place,
         "DELETE FROM code WHERE record_id = 5; DELETE FROM logged WHERE record_id = 5;
@@ -117,5 +120,26 @@ async fn the_last_act_of_closed_books_cannot_be_undone(place: Place) {
         behind(&place, also).await;
         let found = place.books.reconcile().await.unwrap();
         assert!(!found.agrees() && found.unexplained.len() == unexplained, "{found:?}");
+    }
+}
+
+/// A server fails over to a replica that lagged, and the program goes on under the log's lock: what it was told that lasts is gone, with
+/// the record of the act or without.
+async fn tables_that_fall_back_under_a_running_program_issue_nothing(place: Place) {
+    let first = place.issue(&run("AB0001", 2)).await;
+    let fall_back = "DELETE FROM code WHERE record_id = 3; DELETE FROM entry WHERE entry_id > 2;
+        DELETE FROM firearm WHERE firearm_id > 2; DELETE FROM logged WHERE record_id = 3;
+        UPDATE counter SET next = 2 WHERE name IN ('unit:K7', 'entry', 'firearm');";
+    let with_record =
+        "DELETE FROM record WHERE record_id = 3; UPDATE counter SET next = 2 WHERE name = 'record';";
+    let by = "line 1".parse().unwrap();
+    place.issue(&run("AC0001", 2)).await;
+    for lost in [fall_back.to_owned(), format!("{fall_back} {with_record}")] {
+        behind(&place, &lost).await;
+        let refused = place.books.issue(&run("AD0001", 2), &by, now(), |_| panic!("nothing is issued")).await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains("older tables took their place"), "{refused}");
+        let refused = place.books.trace(&crate::outage::question(first[0].code), now()).await;
+        assert!(refused.is_err(), "nothing is answered either");
     }
 }
