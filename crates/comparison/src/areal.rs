@@ -6,8 +6,8 @@ use crate::raster::Raster;
 /// Shifts searched along each axis: `-REACH..=REACH` samples.
 pub(crate) const REACH: usize = 14;
 const SHIFTS: usize = 2 * REACH + 1;
-/// Columns of a patch are summed in strips as wide as this.
-const STRIP: usize = 8;
+/// Columns of a patch are summed in strips as wide as this: most cells are one.
+const STRIP: usize = 40;
 /// Samples are handled four abreast.
 pub(crate) const LANES: usize = 4;
 
@@ -111,47 +111,51 @@ topography::wide! {
     /// Sums over a patch and what lies under it, given its rows, and the samples from a row to the next of either: joint points, heights of the
     /// patch and their squares, heights of the other and their squares, products.
     ///
-    /// Columns are summed abreast, in registers, and then one after the other.
+    /// Columns are summed abreast, and then one after the other.
     fn sums(own: [&[f32]; 2], others: [&[f32]; 2], place: [usize; 3]) -> [f64; 6] {
-        let [_, stride, _] = place;
+        let [rows, stride, width] = place;
         let mut totals = [0.0; 6];
-        let whole = stride / STRIP * STRIP;
-        for from in (0..whole).step_by(STRIP) {
-            add_strip::<STRIP>((own, others), place, from, &mut totals);
-        }
-        for from in (whole..stride).step_by(LANES) {
-            add_strip::<LANES>((own, others), place, from, &mut totals);
+        for from in (0..stride).step_by(STRIP) {
+            let to = (from + STRIP).min(stride);
+            let mut columns = [[0.0_f32; STRIP]; 6];
+            for row in 0..rows {
+                let (here, there) = (row * stride + from..row * stride + to, row * width + from..row * width + to);
+                let of_own = own.map(|samples| &samples[here.clone()]);
+                add_row_of([of_own[0], of_own[1], &others[0][there.clone()], &others[1][there]], &mut columns);
+            }
+            for (total, columns) in totals.iter_mut().zip(&columns) {
+                for &v in columns {
+                    *total += f64::from(v);
+                }
+            }
         }
         totals
     }
 }
 
-/// Adds the sums of `W` columns from `from`.
+/// Adds a row column by column.
+///
+/// In two loops: of more sums than these the compiler takes one column after the other.
 #[expect(clippy::inline_always, reason = "it must take on the instructions of what it is built into")]
 #[inline(always)]
-fn add_strip<const W: usize>(
-    ([za, wa], [zb, wb]): ([&[f32]; 2], [&[f32]; 2]),
-    [rows, stride, width]: [usize; 3],
-    from: usize,
-    totals: &mut [f64; 6],
-) {
-    let mut sums = [[0.0_f32; W]; 6];
-    for row in 0..rows {
-        let [at, there] = [row * stride + from, row * width + from];
-        let (za, wa) = (&za[at..at + W], &wa[at..at + W]);
-        let (zb, wb) = (&zb[there..there + W], &wb[there..there + W]);
-        for i in 0..W {
-            let (a, p, b, q) = (za[i], wa[i], zb[i], wb[i]);
-            sums[0][i] += p * q;
-            sums[1][i] += a * q;
-            sums[2][i] += a * a * q;
-            sums[3][i] += b * p;
-            sums[4][i] += b * b * p;
-            sums[5][i] += a * b;
-        }
+fn add_row_of([za, wa, zb, wb]: [&[f32]; 4], columns: &mut [[f32; STRIP]; 6]) {
+    let width = za.len().min(STRIP);
+    let (za, wa, zb, wb) = (&za[..width], &wa[..width], &zb[..width], &wb[..width]);
+    let [n, own, own_squares, others, others_squares, products] = columns;
+    let (n, own, own_squares) = (&mut n[..width], &mut own[..width], &mut own_squares[..width]);
+    for i in 0..width {
+        let (a, p, q) = (za[i], wa[i], wb[i]);
+        n[i] += p * q;
+        own[i] += a * q;
+        own_squares[i] += a * a * q;
     }
-    for (total, columns) in totals.iter_mut().zip(&sums) {
-        columns.iter().for_each(|&v| *total += f64::from(v));
+    let (others, others_squares, products) =
+        (&mut others[..width], &mut others_squares[..width], &mut products[..width]);
+    for i in 0..width {
+        let (b, a, p) = (zb[i], za[i], wa[i]);
+        others[i] += b * p;
+        others_squares[i] += b * b * p;
+        products[i] += a * b;
     }
 }
 

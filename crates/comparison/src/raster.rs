@@ -260,65 +260,28 @@ impl Raster {
 
     fn sample_line(&self, start: [f32; 2], step: [f32; 2], z: &mut [f32], w: &mut [f32]) {
         let last = [self.width as f32 - 1.0, self.height as f32 - 1.0];
+        let [right, bottom] = last;
         let range = possible(start, step, last, z.len());
-        let blocks = z[range.clone()].chunks_mut(ABREAST).zip(w[range.clone()].chunks_mut(ABREAST));
-        for ((z, w), first) in blocks.zip(range.step_by(ABREAST)) {
-            let mut corners = Corners::default();
-            for lane in 0..z.len() {
-                let at = (first + lane) as f32;
-                let [x, y] = [start[0] + step[0] * at, start[1] + step[1] * at];
-                if x >= 0.0 && y >= 0.0 && x < last[0] && y < last[1] {
-                    corners.take(self, [x, y], lane);
-                }
+        for i in range {
+            let x = start[0] + step[0] * i as f32;
+            let y = start[1] + step[1] * i as f32;
+            if !(x >= 0.0 && y >= 0.0 && x < right && y < bottom) {
+                continue;
             }
-            let (heights, weights) = blended(&corners);
-            z.copy_from_slice(&heights[..z.len()]);
-            w.copy_from_slice(&weights[..w.len()]);
-        }
-    }
-}
-
-/// Samples of a line that are worked out together.
-const ABREAST: usize = 8;
-
-/// The four neighbours of each of some places, and how far these lie beyond the first; outside everything is missing.
-#[derive(Default)]
-struct Corners {
-    z: [[f32; ABREAST]; 4],
-    w: [[f32; ABREAST]; 4],
-    beyond: [[f32; ABREAST]; 2],
-}
-
-impl Corners {
-    #[inline]
-    fn take(&mut self, source: &Raster, [x, y]: [f32; 2], lane: usize) {
-        // Neither is negative: this is what rounding down does, without a call.
-        let (column, row) = (x as i32, y as i32);
-        let at = row as usize * source.width + column as usize;
-        let below = at + source.width;
-        for (first, from) in [(0, at), (2, below)] {
-            let (z, w) = (&source.z[from..from + 2], &source.w[from..from + 2]);
-            (self.z[first][lane], self.z[first + 1][lane]) = (z[0], z[1]);
-            (self.w[first][lane], self.w[first + 1][lane]) = (w[0], w[1]);
-        }
-        (self.beyond[0][lane], self.beyond[1][lane]) = (x - column as f32, y - row as f32);
-    }
-}
-
-topography::wide! {
-    /// Bilinear heights over measured neighbours, and ones; zeros where less than half is measured.
-    fn blended(corners: &Corners) -> ([f32; ABREAST], [f32; ABREAST]) {
-        let (mut heights, mut weights) = ([0.0; ABREAST], [0.0; ABREAST]);
-        let Corners { z, w, beyond: [u, v] } = corners;
-        for i in 0..ABREAST {
-            let (u, v) = (u[i], v[i]);
+            // Neither is negative: this is what rounding down does, without a call.
+            let (column, row) = (x as i32, y as i32);
+            let at = row as usize * self.width + column as usize;
+            let (u, v) = (x - column as f32, y - row as f32);
+            let below = at + self.width;
+            let (w0, w1) = (&self.w[at..at + 2], &self.w[below..below + 2]);
             let (a, b, c, d) = ((1.0 - u) * (1.0 - v), u * (1.0 - v), (1.0 - u) * v, u * v);
-            let weight = a * w[0][i] + b * w[1][i] + c * w[2][i] + d * w[3][i];
-            let sum = a * z[0][i] + b * z[1][i] + c * z[2][i] + d * z[3][i];
-            heights[i] = if weight >= 0.5 { sum / weight } else { 0.0 };
-            weights[i] = if weight >= 0.5 { 1.0 } else { 0.0 };
+            let weight = a * w0[0] + b * w0[1] + c * w1[0] + d * w1[1];
+            if weight >= 0.5 {
+                let (z0, z1) = (&self.z[at..at + 2], &self.z[below..below + 2]);
+                z[i] = (a * z0[0] + b * z0[1] + c * z1[0] + d * z1[1]) / weight;
+                w[i] = 1.0;
+            }
         }
-        (heights, weights)
     }
 }
 
