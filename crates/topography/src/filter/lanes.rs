@@ -1,4 +1,4 @@
-//! Columns that lie side by side, eight at a time: sums stay in registers while a whole kernel passes.
+//! Columns that lie side by side, many at a time: sums stay in the nearest memory while a whole kernel passes.
 //!
 //! Moments of a centred Gaussian are even or odd, so that what lies as far on both sides is added or subtracted once, for all of them.
 
@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use crate::wide;
 
-/// Columns taken together.
-pub(super) const LANES: usize = 8;
+/// Columns taken together: so many that the compiler keeps the loops over them, and takes several abreast.
+pub(super) const LANES: usize = 32;
 /// One number of each column.
 pub(super) type Lanes = [f64; LANES];
 /// Moments 0 to 4 of a kernel.

@@ -40,12 +40,12 @@ pub fn remove_spikes(topography: &Topography, spikes: &Spikes) -> Topography {
         });
         let mut x = 0;
         while x < width {
-            let windows = x.checked_sub(REACH).and_then(|from| whole.get(from..x + LANES + REACH));
+            let windows = x.checked_sub(REACH).and_then(|from| whole.get(from..x + BLOCK + REACH));
             if let Some((rows, windows)) = rows.zip(windows) {
                 let is_whole = !windows.contains(&false);
                 let block = if is_whole { without_outliers } else { without_outliers_beside_gaps };
-                out[x..x + LANES].copy_from_slice(&block(&rows, x, allowed));
-                x += LANES;
+                out[x..x + BLOCK].copy_from_slice(&block(&rows, x, allowed));
+                x += BLOCK;
             } else {
                 if stays(heights, reach, [x, y], allowed) {
                     out[x] = heights[(x, y)];
@@ -135,9 +135,12 @@ fn median_about(heights: &Grid<f64>, reach: usize, [x, y]: [usize; 2], window: &
     *window.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Points of a row that are treated together, where windows reach this far.
+/// Points of a row whose medians are found together, where windows reach this far.
 const LANES: usize = 8;
 const REACH: usize = 2;
+/// Points of a row that are looked at together: so many that the compiler keeps the loops over them, and takes several abreast.
+const BLOCK: usize = 32;
+type Block = [f64; BLOCK];
 /// The other points of a window of 5 × 5.
 const OTHERS: usize = 24;
 
@@ -180,33 +183,33 @@ fn rows_about(heights: &Grid<f64>, reach: usize, y: usize) -> Option<[&[f64]; 2 
 
 wide! {
     /// The block of points that begins at `x` without those that [`stays`] would not leave; their windows are all measured.
-    fn without_outliers(rows: &[&[f64]; 2 * REACH + 1], x: usize, allowed: f64) -> Lanes {
+    fn without_outliers(rows: &[&[f64]; 2 * REACH + 1], x: usize, allowed: f64) -> Block {
         staying::<true>(rows, x, allowed)
     }
 }
 
 wide! {
     /// The same where something is missing.
-    fn without_outliers_beside_gaps(rows: &[&[f64]; 2 * REACH + 1], x: usize, allowed: f64) -> Lanes {
+    fn without_outliers_beside_gaps(rows: &[&[f64]; 2 * REACH + 1], x: usize, allowed: f64) -> Block {
         staying::<false>(rows, x, allowed)
     }
 }
 
 #[expect(clippy::inline_always, reason = "it must take on the instructions of what it is built into")]
 #[inline(always)]
-fn staying<const WHOLE: bool>(rows: &[&[f64]; 2 * REACH + 1], x: usize, allowed: f64) -> Lanes {
-    let block = |row: usize, x: usize| rows[row][x..].first_chunk::<LANES>().unwrap_or(&[f64::NAN; LANES]);
+fn staying<const WHOLE: bool>(rows: &[&[f64]; 2 * REACH + 1], x: usize, allowed: f64) -> Block {
+    let block = |row: usize, x: usize| rows[row][x..].first_chunk::<BLOCK>().unwrap_or(&[f64::NAN; BLOCK]);
     let own = block(REACH, x);
-    let (mut below, mut above, mut measured) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-    let (mut low, mut high) = ([0.0; LANES], [0.0; LANES]);
-    for lane in 0..LANES {
+    let (mut below, mut above, mut measured) = ([0.0; BLOCK], [0.0; BLOCK], [0.0; BLOCK]);
+    let (mut low, mut high) = ([0.0; BLOCK], [0.0; BLOCK]);
+    for lane in 0..BLOCK {
         (low[lane], high[lane]) = (own[lane] - allowed, own[lane] + allowed);
     }
     // The point itself is neither below nor above itself.
     for row in 0..=2 * REACH {
         for column in 0..=2 * REACH {
             let other = block(row, x + column - REACH);
-            for lane in 0..LANES {
+            for lane in 0..BLOCK {
                 let one = if WHOLE || other[lane].abs() <= f64::MAX { 1.0 } else { 0.0 };
                 below[lane] += if other[lane] < low[lane] { one } else { 0.0 };
                 above[lane] += if other[lane] > high[lane] { one } else { 0.0 };
@@ -214,8 +217,8 @@ fn staying<const WHOLE: bool>(rows: &[&[f64]; 2 * REACH + 1], x: usize, allowed:
             }
         }
     }
-    let mut kept = [f64::NAN; LANES];
-    for lane in 0..LANES {
+    let mut kept = [f64::NAN; BLOCK];
+    for lane in 0..BLOCK {
         let others = if WHOLE { OTHERS as f64 } else { measured[lane] - 1.0 };
         let half = (0.5 * others).floor();
         let is_measured = WHOLE || (own[lane].abs() <= f64::MAX && others > 0.0);
