@@ -98,20 +98,11 @@ impl<'a> Squares<'a> {
         let mut best: Option<f32> = None;
         for dy in 0..=2 * REACH {
             for dx in 0..=2 * REACH {
-                let mut sums = [0.0_f32; 4];
-                for row in 0..SQUARE {
-                    let own = (y + row) * self.level.width + x;
-                    let there = (y + row + dy) * laid.width + x + dx;
-                    let own = self.level.z[own..own + SQUARE].iter().zip(&self.level.w[own..own + SQUARE]);
-                    let there = laid.z[there..there + SQUARE].iter().zip(&laid.w[there..there + SQUARE]);
-                    for ((p, v), (q, w)) in own.zip(there) {
-                        sums[0] += v * w;
-                        sums[1] += p * q;
-                        sums[2] += p * p * w;
-                        sums[3] += q * q * v;
-                    }
-                }
-                let [joint, both, own, others] = sums;
+                let own = y * self.level.width + x;
+                let there = (y + dy) * laid.width + x + dx;
+                let own = ([&self.level.z[own..], &self.level.w[own..]], self.level.width);
+                let [joint, both, own, others] =
+                    of_square(own, ([&laid.z[there..], &laid.w[there..]], laid.width));
                 if joint >= LEAST_JOINT && own * others > 0.0 {
                     let coefficient = both / (own * others).sqrt();
                     best = Some(best.map_or(coefficient, |best| best.max(coefficient)));
@@ -119,6 +110,27 @@ impl<'a> Squares<'a> {
             }
         }
         best
+    }
+}
+
+topography::wide! {
+    /// Of a square of either surface: joint points, products, and heights squared where the other is measured.
+    fn of_square(own: ([&[f32]; 2], usize), others: ([&[f32]; 2], usize)) -> [f32; 4] {
+        let (([zp, wp], own), ([zq, wq], others)) = (own, others);
+        let mut sums = [[0.0_f32; SQUARE]; 4];
+        for row in 0..SQUARE {
+            let [at, there] = [row * own, row * others];
+            let (zp, wp) = (&zp[at..at + SQUARE], &wp[at..at + SQUARE]);
+            let (zq, wq) = (&zq[there..there + SQUARE], &wq[there..there + SQUARE]);
+            for i in 0..SQUARE {
+                let (p, v, q, w) = (zp[i], wp[i], zq[i], wq[i]);
+                sums[0][i] += v * w;
+                sums[1][i] += p * q;
+                sums[2][i] += p * p * w;
+                sums[3][i] += q * q * v;
+            }
+        }
+        sums.map(|columns| columns.iter().sum())
     }
 }
 

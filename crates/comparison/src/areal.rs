@@ -61,33 +61,15 @@ impl Patch {
         if !inside {
             return None;
         }
-        let mut totals = [0.0_f64; 6];
-        for from in (0..self.stride).step_by(STRIP) {
-            self.add_strip(b, [x as usize, y as usize], from, &mut totals);
-        }
+        let there = y as usize * b.width + x as usize;
+        let place = [self.edge, self.stride, b.width];
+        let totals = sums([&self.z, &self.w], [&b.z[there..], &b.w[there..]], place);
         let [n, sa, saa, sb, sbb, sab] = totals;
         if n < least {
             return None;
         }
         let energy = (saa - sa * sa / n) * (sbb - sb * sb / n);
         (energy > 0.0).then(|| Accf { value: (sab - sa * sb / n) / energy.sqrt(), joint: n })
-    }
-
-    /// Adds the sums of the columns from `from`, up to a strip of them: joint points, heights of the patch and their squares, heights of
-    /// `b` and their squares, products.
-    fn add_strip(&self, b: &Raster, [x, y]: [usize; 2], from: usize, totals: &mut [f64; 6]) {
-        let width = STRIP.min(self.stride - from);
-        let (mut own, mut others) = ([[0.0_f32; STRIP]; 3], [[0.0_f32; STRIP]; 3]);
-        for row in 0..self.edge {
-            let (at, there) = (row * self.stride + from, (y + row) * b.width + x + from);
-            let (za, wa) = (&self.z[at..at + width], &self.w[at..at + width]);
-            let (zb, wb) = (&b.z[there..there + width], &b.w[there..there + width]);
-            add_own(&mut own, za, wa, wb);
-            add_others(&mut others, zb, za, wa);
-        }
-        for (total, columns) in totals.iter_mut().zip(own.iter().chain(&others)) {
-            *total += columns.iter().map(|&v| f64::from(v)).sum::<f64>();
-        }
     }
 
     /// How many samples wide the patch is, with the padding of its rows.
@@ -125,28 +107,54 @@ impl Patch {
     }
 }
 
-/// Adds a row of joint points, heights of the patch and their squares, column by column, so that columns are summed abreast.
-fn add_own([n, sums, squares]: &mut [[f32; STRIP]; 3], za: &[f32], wa: &[f32], wb: &[f32]) {
-    let width = za.len().min(STRIP);
-    let (n, sums, squares) = (&mut n[..width], &mut sums[..width], &mut squares[..width]);
-    let (za, wa, wb) = (&za[..width], &wa[..width], &wb[..width]);
-    for i in 0..width {
-        let (a, p, q) = (za[i], wa[i], wb[i]);
-        n[i] += p * q;
-        sums[i] += a * q;
-        squares[i] += a * a * q;
+topography::wide! {
+    /// Sums over a patch and what lies under it, given its rows, and the samples from a row to the next of either: joint points, heights of the
+    /// patch and their squares, heights of the other and their squares, products.
+    ///
+    /// Columns are summed abreast, and then one after the other.
+    fn sums(own: [&[f32]; 2], others: [&[f32]; 2], place: [usize; 3]) -> [f64; 6] {
+        let [rows, stride, width] = place;
+        let mut totals = [0.0; 6];
+        for from in (0..stride).step_by(STRIP) {
+            let to = (from + STRIP).min(stride);
+            let mut columns = [[0.0_f32; STRIP]; 6];
+            for row in 0..rows {
+                let (here, there) = (row * stride + from..row * stride + to, row * width + from..row * width + to);
+                let of_own = own.map(|samples| &samples[here.clone()]);
+                add_row_of([of_own[0], of_own[1], &others[0][there.clone()], &others[1][there]], &mut columns);
+            }
+            for (total, columns) in totals.iter_mut().zip(&columns) {
+                for &v in columns {
+                    *total += f64::from(v);
+                }
+            }
+        }
+        totals
     }
 }
 
-/// The same of heights of the other surface, their squares, and the products of both.
-fn add_others([sums, squares, products]: &mut [[f32; STRIP]; 3], zb: &[f32], za: &[f32], wa: &[f32]) {
-    let width = zb.len().min(STRIP);
-    let (sums, squares, products) = (&mut sums[..width], &mut squares[..width], &mut products[..width]);
-    let (zb, za, wa) = (&zb[..width], &za[..width], &wa[..width]);
+/// Adds a row column by column.
+///
+/// In two loops: of more sums than these the compiler takes one column after the other.
+#[expect(clippy::inline_always, reason = "it must take on the instructions of what it is built into")]
+#[inline(always)]
+fn add_row_of([za, wa, zb, wb]: [&[f32]; 4], columns: &mut [[f32; STRIP]; 6]) {
+    let width = za.len().min(STRIP);
+    let (za, wa, zb, wb) = (&za[..width], &wa[..width], &zb[..width], &wb[..width]);
+    let [n, own, own_squares, others, others_squares, products] = columns;
+    let (n, own, own_squares) = (&mut n[..width], &mut own[..width], &mut own_squares[..width]);
+    for i in 0..width {
+        let (a, p, q) = (za[i], wa[i], wb[i]);
+        n[i] += p * q;
+        own[i] += a * q;
+        own_squares[i] += a * a * q;
+    }
+    let (others, others_squares, products) =
+        (&mut others[..width], &mut others_squares[..width], &mut products[..width]);
     for i in 0..width {
         let (b, a, p) = (zb[i], za[i], wa[i]);
-        sums[i] += b * p;
-        squares[i] += b * b * p;
+        others[i] += b * p;
+        others_squares[i] += b * b * p;
         products[i] += a * b;
     }
 }
@@ -297,8 +305,11 @@ impl<'a> Ground<'a> {
 }
 
 pub(crate) fn is_top(products: &[f32], n: usize, dx: usize, dy: usize) -> bool {
-    let value = products[dy * n + dx];
-    (dy - 1..=dy + 1).all(|y| products[y * n + dx - 1..=y * n + dx + 1].iter().all(|&p| p <= value))
+    let at = dy * n + dx;
+    let value = products[at];
+    // Beside it first: there most fail.
+    let row = |at: usize| products[at - 1..=at + 1].iter().all(|&p| p <= value);
+    products[at - 1] <= value && products[at + 1] <= value && row(at - n) && row(at + n)
 }
 
 /// The best place within `reach` samples of `(x, y)`, by the exact coefficient everywhere, refined below a sample.

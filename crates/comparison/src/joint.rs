@@ -90,7 +90,7 @@ pub(crate) fn circle(level: &Raster) -> ([f64; 2], f64) {
     let Some(&first) = rim.first() else { return ([0.0; 2], 0.0) };
     let mut at: [f64; 2] = first;
     for step in 1..=STEPS {
-        let apart = |p: &&[f64; 2]| (p[0] - at[0]).hypot(p[1] - at[1]);
+        let apart = |p: &&[f64; 2]| (p[0] - at[0]).powi(2) + (p[1] - at[1]).powi(2);
         let Some(far) = rim.iter().max_by(|p, q| apart(p).total_cmp(&apart(q))) else { break };
         at = [0, 1].map(|k| at[k] + (far[k] - at[k]) / (step as f64 + 1.0));
     }

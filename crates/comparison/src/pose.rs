@@ -155,15 +155,20 @@ impl Coarse {
         fourier.size(self.n / 4).correlate([&self.mask, mask], half_turned, rows, &mut self.overlaps);
     }
 
-    /// The overlap at a row and column of the sums.
-    fn overlap(&self, row: usize, column: usize) -> f32 {
-        let (n, m) = (self.n, self.n / 4);
-        let rows = 2 * (n / 8 - 1) + 1;
+    /// The overlaps of a row of the sums, four columns to each; see [`overlap`].
+    fn overlaps(&self, row: usize) -> &[f32] {
+        let m = self.n / 4;
+        let middle = (self.n / 8 - 1) as isize;
         let dy = row as isize - self.reach as isize;
-        let coarse_row =
-            ((dy as f64 / 4.0).round() as isize + (n / 8 - 1) as isize).clamp(0, rows as isize - 1) as usize;
-        self.overlaps[coarse_row * m + ((column + 2) / 4) % m]
+        let coarse_row = ((dy as f64 / 4.0).round() as isize + middle).clamp(0, 2 * middle) as usize;
+        &self.overlaps[coarse_row * m..(coarse_row + 1) * m]
     }
+}
+
+/// The overlap of a column of a row of sums.
+fn overlap(overlaps: &[f32], column: usize) -> f32 {
+    let at = (column + 2) / 4;
+    overlaps[if at < overlaps.len() { at } else { at - overlaps.len() }]
 }
 
 /// The spectrum of a grid whose columns are counted the other way about the first: of real samples the conjugate of its rows
@@ -197,11 +202,12 @@ fn peaks(coarse: &Coarse) -> [(f64, [f64; 2]); PER_TURN] {
         if is_low(largest(line, 1.0), best[PER_TURN - 1].0) {
             continue;
         }
+        let overlaps = coarse.overlaps(row);
         for (column, &value) in line.iter().enumerate() {
             if is_low(value, best[PER_TURN - 1].0) {
                 continue;
             }
-            let overlap = coarse.overlap(row, column);
+            let overlap = overlap(overlaps, column);
             if overlap < coarse.least {
                 continue;
             }
@@ -227,9 +233,10 @@ fn strongest_of(coarse: &Coarse, sign: f32) -> f64 {
         if largest(line, sign) <= best * root {
             continue;
         }
+        let overlaps = coarse.overlaps(row);
         for (column, value) in line.iter().map(|value| sign * value).enumerate() {
             if value > best * root {
-                let overlap = coarse.overlap(row, column);
+                let overlap = overlap(overlaps, column);
                 if overlap >= coarse.least {
                     best = best.max(value / overlap.sqrt());
                 }

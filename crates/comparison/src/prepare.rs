@@ -59,17 +59,18 @@ pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, Comparison
     let measured = cropped(scan, measured);
     let shaped = match preset.mark {
         MarkKind::BreechFace => {
-            let base = at_pitch(&filter::remove_spikes(&measured, &Spikes::default()), preset);
+            let base = at_pitch(filter::remove_spikes(&measured, &Spikes::default()), preset);
             if is_processed(&base, preset)? {
                 base
             } else {
                 warnings.push(RAW.to_owned());
-                region::breech_face(&base)?
+                let face = region::breech_face(&base)?;
+                cropped(&face, bounds(&face).ok_or(ComparisonError::Flat)?)
             }
         }
         // The wall of a bowl is as steep as a spike: it goes first.
         MarkKind::FiringPin => {
-            let base = at_pitch(&measured, preset);
+            let base = at_pitch(measured, preset);
             let flat = if region::is_bowl(&base) {
                 warnings.push(RAW.to_owned());
                 region::firing_pin(&base)?
@@ -105,8 +106,8 @@ pub fn prepare(scan: &Topography, preset: &Preset) -> Result<Surface, Comparison
 const RAW: &str = "the scan is raw: its mark was found, masked and levelled here";
 
 /// At the pitch of the preset.
-fn at_pitch(scan: &Topography, preset: &Preset) -> Topography {
-    let even = resample::to_square(scan);
+fn at_pitch(scan: Topography, preset: &Preset) -> Topography {
+    let even = if scan.pitch.x == scan.pitch.y { scan } else { resample::to_square(&scan) };
     if (even.pitch.x / preset.pitch - 1.0).abs() < 0.01 {
         Topography { pitch: Pitch::square(preset.pitch), ..even }
     } else {
@@ -165,7 +166,7 @@ fn checked(
         let what = "no primer is that large, look at the pitch in the file";
         return Err(ComparisonError::Size { width: size[0], height: size[1], what });
     }
-    let Some(bounds) = Raster::from_topography(scan).bounds() else {
+    let Some(bounds) = bounds(scan) else {
         return Err(ComparisonError::TooFewPoints { percent: 0.0 });
     };
     let area = scan.valid_points() as f64 * x.to_um() * y.to_um();
@@ -203,6 +204,18 @@ fn wide_enough(
         return Err(ComparisonError::Size { width, height, what });
     }
     Ok(())
+}
+
+/// The rectangle of measured points: first column, first row, one past the last column and row.
+fn bounds(scan: &Topography) -> Option<[usize; 4]> {
+    let mut bounds = [usize::MAX, usize::MAX, 0, 0];
+    for y in 0..scan.heights.height() {
+        let row = scan.heights.row(y);
+        let Some(first) = row.iter().position(|z| z.is_finite()) else { continue };
+        let last = row.iter().rposition(|z| z.is_finite()).unwrap_or(first);
+        bounds = [bounds[0].min(first), bounds[1].min(y), bounds[2].max(last + 1), bounds[3].max(y + 1)];
+    }
+    (bounds[2] > 0).then_some(bounds)
 }
 
 fn cropped(scan: &Topography, [x0, y0, x1, y1]: [usize; 4]) -> Topography {

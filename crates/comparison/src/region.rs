@@ -19,6 +19,8 @@ const STEEPEST: f64 = 0.30;
 const MARGIN_UM: f64 = 60.0;
 /// Relief of firing-pin marks between the cut-offs stays below this.
 const FORM_UM: f64 = 15.0;
+/// Fewer points carry no form: of a breech face on the coarser grid, of a firing pin at the base pitch.
+const LEAST_POINTS: usize = 100;
 /// The region is fitted and found again this many times.
 const ROUNDS: usize = 3;
 /// Where it is less than this share of what has no steep slopes, the primer may be domed...
@@ -32,62 +34,67 @@ const NARROWEST_UM: f64 = 2500.0;
 
 /// The breech-face impression: the largest connected area near the robust plane of the primer, without the firing-pin
 /// impression, the shear at its edge and the roll-off of the primer. Levelled; everything else is missing.
+///
+/// Forms are as long as the primer is wide: they are found, and fitted, on a coarser grid.
 pub(crate) fn breech_face(base: &Topography) -> Result<Topography, ComparisonError> {
-    let mut current = levelled(base, Form::Plane)?;
-    let alone;
-    let mut base = base;
+    let mut coarse = resample::to_pitch(base, Pitch::square(base.pitch.x * COARSER));
+    let mut current = levelled(&coarse, Form::Plane)?;
     if let Some(bounds) = primer(&current)? {
-        alone = within(base, bounds);
-        base = &alone;
-        current = levelled(base, Form::Plane)?;
+        coarse = within(&coarse, bounds);
+        current = levelled(&coarse, Form::Plane)?;
     }
-    let (mut level, mut mask) = settled::<PLANE>(base, current)?;
+    let (level, mut mask) = settled::<PLANE>(&coarse, current)?;
     let whole = smooth_area(&level);
     if (samples(&mask) as f64) < CUT_DOWN * samples(&whole) as f64
-        && let Some(start) = bent(base, &whole)
-        && let Ok(round) = settled::<BENT>(base, start)
-        && samples(&round.1) as f64 > LARGER * samples(&mask) as f64
+        && let Some(start) = bent(&coarse, &whole)
+        && let Ok((_, round)) = settled::<BENT>(&coarse, start)
+        && samples(&round) as f64 > LARGER * samples(&mask) as f64
     {
-        (level, mask) = round;
+        mask = round;
     }
-    let kept = masked(&level, &level, &mask);
-    levelled(&kept, Form::Polynomial(2))
+    Ok(second_degree(&coarse, &mask)?.taken_from(&masked(base, &mask)))
 }
 
 /// The flat area about a plane, or a bent surface, and the scan levelled by it, found in turns from a first levelling.
 fn settled<const TERMS: usize>(
-    base: &Topography,
+    coarse: &Topography,
     mut current: Topography,
 ) -> Result<(Topography, Grid<bool>), ComparisonError> {
     let mut mask = Grid::filled(0, 0, false);
     for _ in 0..ROUNDS {
         mask = flat_area(&current);
-        let kept = masked(base, &current, &mask);
-        if kept.valid_points() < 100 {
+        let kept = masked(coarse, &mask);
+        if kept.valid_points() < LEAST_POINTS {
             return Err(ComparisonError::NoMark("no flat area that could be a breech-face impression"));
         }
-        current = Shape::<TERMS>::through(&kept).taken_from(base);
+        current = Shape::<TERMS>::through(&kept).taken_from(coarse);
     }
     Ok((current, mask))
 }
 
 /// The scan less the form of second degree that most of an area follows; nothing where it follows none.
-fn bent(base: &Topography, area: &Grid<bool>) -> Option<Topography> {
-    let kept = masked(base, base, area);
-    let rest = levelled(&kept, Form::Polynomial(2)).ok()?;
-    let z = &kept.heights;
-    let form = Grid::from_fn(z.width(), z.height(), |x, y| z[(x, y)] - rest.heights[(x, y)]);
-    Some(Shape::<BENT>::through(&Topography { heights: form, pitch: base.pitch }).taken_from(base))
+fn bent(coarse: &Topography, area: &Grid<bool>) -> Option<Topography> {
+    second_degree(coarse, area).ok().map(|form| form.taken_from(coarse))
 }
 
-/// The largest piece without steep slopes, whatever its form, away from edges; on the coarser grid.
-fn smooth_area(surface: &Topography) -> Grid<bool> {
-    let coarse = resample::to_pitch(surface, Pitch::square(surface.pitch.x * COARSER));
+/// The form of second degree that most of an area follows.
+fn second_degree(coarse: &Topography, area: &Grid<bool>) -> Result<Shape<BENT>, ComparisonError> {
+    let kept = masked(coarse, area);
+    let rest = levelled(&kept, Form::Polynomial(2))?;
+    let z = &kept.heights;
+    let form = Grid::from_fn(z.width(), z.height(), |x, y| z[(x, y)] - rest.heights[(x, y)]);
+    Ok(Shape::through(&Topography { heights: form, pitch: kept.pitch }))
+}
+
+/// The largest piece without steep slopes, whatever its form, away from edges.
+fn smooth_area(coarse: &Topography) -> Grid<bool> {
     let pitch = coarse.pitch.x.to_um();
-    eroded(
-        &largest(&opened(&closed(&gentle(&coarse.heights, pitch)), 2)),
-        (MARGIN_UM / pitch).round() as isize,
-    )
+    largest(&opened(&closed(&gentle(&coarse.heights, pitch)), 2)).eroded([samples_of(MARGIN_UM, pitch); 2])
+}
+
+/// So many samples of that pitch come nearest to a length.
+fn samples_of(length_um: f64, pitch_um: f64) -> usize {
+    (length_um / pitch_um).round() as usize
 }
 
 fn samples(mask: &Grid<bool>) -> usize {
@@ -108,13 +115,13 @@ pub(crate) fn firing_pin(base: &Topography) -> Result<Topography, ComparisonErro
     let [depth, _] = middle_heights(&coarse);
     let kept = if depth < -20.0 {
         let below = coarse.heights.map(|&z| z.is_finite() && z < 0.25 * depth);
-        let bowl = eroded(&largest(&below), (MARGIN_UM / 2.0 / coarse.pitch.x.to_um()).round() as isize);
-        masked(&level, &level, &bowl)
+        let bowl = largest(&below).eroded([samples_of(MARGIN_UM / 2.0, coarse.pitch.x.to_um()); 2]);
+        masked(&level, &bowl)
     } else {
         level
     };
     let none = ComparisonError::NoMark("no measured bowl that could be a firing-pin impression");
-    if kept.valid_points() < 100 {
+    if kept.valid_points() < LEAST_POINTS {
         return Err(none);
     }
     let round = levelled(&kept, Form::Sphere).unwrap_or(kept);
@@ -136,8 +143,7 @@ fn middle_heights(surface: &Topography) -> [f64; 2] {
 ///
 /// The head is flat as well and larger, and its stamp and turning are those of the maker of the ammunition. Between the two runs
 /// a gap: the primer is the piece inside.
-fn primer(level: &Topography) -> Result<Option<[usize; 4]>, ComparisonError> {
-    let coarse = resample::to_pitch(level, Pitch::square(level.pitch.x * COARSER));
+fn primer(coarse: &Topography) -> Result<Option<[usize; 4]>, ComparisonError> {
     let pitch = coarse.pitch.x.to_um();
     let (_, pieces) = pieces(&opened(&without_specks(&gentle(&coarse.heights, pitch)), 2));
     let sides = |[x0, y0, x1, y1]: [usize; 4]| [x1 - x0, y1 - y0].map(|n| n as f64 * pitch);
@@ -149,8 +155,7 @@ fn primer(level: &Topography) -> Result<Option<[usize; 4]>, ComparisonError> {
         x0 < u0 && y0 < v0 && u1 < x1 && v1 < y1 && across.min(down) >= NARROWEST_UM
     };
     if let Some(inner) = pieces.iter().filter(is_inside).max_by_key(|piece| piece.size) {
-        let ratio = level.heights.width() as f64 / coarse.heights.width() as f64;
-        return Ok(Some(inner.bounds.map(|n| (n as f64 * ratio).round() as usize)));
+        return Ok(Some(inner.bounds));
     }
     let [across, down] = sides(largest.bounds);
     if across.max(down) > WIDEST_UM {
@@ -186,9 +191,8 @@ fn gentle(z: &Grid<f64>, pitch: f64) -> Grid<bool> {
     })
 }
 
-/// Points near zero on gentle slopes, in one piece, away from edges; on the coarser grid.
-fn flat_area(surface: &Topography) -> Grid<bool> {
-    let coarse = resample::to_pitch(surface, Pitch::square(surface.pitch.x * COARSER));
+/// Points near zero on gentle slopes, in one piece, away from edges.
+fn flat_area(coarse: &Topography) -> Grid<bool> {
     let z = &coarse.heights;
     let mut distances: Vec<f64> = z.samples().iter().filter(|v| v.is_finite()).map(|v| v.abs()).collect();
     let middle = distances.len() / 2;
@@ -199,7 +203,7 @@ fn flat_area(surface: &Topography) -> Grid<bool> {
     let gentle = gentle(z, pitch);
     let near = Grid::from_fn(z.width(), z.height(), |x, y| z[(x, y)].abs() <= allowed && gentle[(x, y)]);
     // Close specks (dropouts, pits) before cutting margins, so that they do not grow into holes.
-    eroded(&largest(&opened(&closed(&near), 2)), (MARGIN_UM / pitch).round() as isize)
+    largest(&opened(&closed(&near), 2)).eroded([samples_of(MARGIN_UM, pitch); 2])
 }
 
 /// With small gaps filled; the rim of a groove is none, however thin.
@@ -221,21 +225,8 @@ fn inverted(mask: &Grid<bool>) -> Grid<bool> {
 }
 
 /// Erosion and dilation by a square of `2 reach + 1`.
-fn opened(mask: &Grid<bool>, reach: isize) -> Grid<bool> {
-    inverted(&eroded(&inverted(&eroded(mask, reach)), reach))
-}
-
-/// What stays when everything within `reach` of a gap is taken away; outside the frame is a gap.
-fn eroded(mask: &Grid<bool>, reach: isize) -> Grid<bool> {
-    let along = |mask: &Grid<bool>, step: (isize, isize)| {
-        Grid::from_fn(mask.width(), mask.height(), |x, y| {
-            (-reach..=reach).all(|k| {
-                let (x, y) = (x as isize + k * step.0, y as isize + k * step.1);
-                x >= 0 && y >= 0 && mask.get(x as usize, y as usize).copied().unwrap_or(false)
-            })
-        })
-    };
-    along(&along(mask, (1, 0)), (0, 1))
+fn opened(mask: &Grid<bool>, reach: usize) -> Grid<bool> {
+    inverted(&inverted(&mask.eroded([reach; 2])).eroded([reach; 2]))
 }
 
 /// A piece connected along rows and columns.
@@ -290,20 +281,28 @@ fn pieces(mask: &Grid<bool>) -> (Vec<usize>, Vec<Piece>) {
     (labels, pieces)
 }
 
-/// The heights of `values` where the coarser mask holds.
-fn masked(values: &Topography, frame: &Topography, mask: &Grid<bool>) -> Topography {
-    let ratio = frame.heights.width() as f64 / mask.width() as f64;
-    let heights = Grid::from_fn(values.heights.width(), values.heights.height(), |x, y| {
-        let at = ((x as f64 / ratio) as usize, (y as f64 / ratio) as usize);
-        let inside = mask.get(at.0, at.1).copied().unwrap_or(false);
-        if inside { values.heights[(x, y)] } else { f64::NAN }
-    });
-    Topography { heights, pitch: values.pitch }
+/// The heights where the mask holds, which may be coarser.
+fn masked(surface: &Topography, mask: &Grid<bool>) -> Topography {
+    let z = &surface.heights;
+    let ratio = z.width() as f64 / mask.width() as f64;
+    let mut heights = z.clone();
+    for y in 0..z.height() {
+        let at = (y as f64 / ratio) as usize;
+        let row = (at < mask.height()).then(|| mask.row(at));
+        for (x, z) in heights.row_mut(y).iter_mut().enumerate() {
+            let inside = row.and_then(|row| row.get((x as f64 / ratio) as usize));
+            if inside != Some(&true) {
+                *z = f64::NAN;
+            }
+        }
+    }
+    Topography { heights, pitch: surface.pitch }
 }
 
-/// A least-squares plane, or one bent to the second degree, by the number of its terms.
+/// A least-squares plane, or one bent to the second degree, by the number of its terms; at any pitch.
 struct Shape<const TERMS: usize> {
     coefficients: [f64; TERMS],
+    /// Of the frame, in micrometres.
     size: [f64; 2],
 }
 
@@ -313,33 +312,34 @@ const BENT: usize = 6;
 impl<const TERMS: usize> Shape<TERMS> {
     fn through(surface: &Topography) -> Self {
         let z = &surface.heights;
-        let size = [z.width() as f64, z.height() as f64];
+        let pitch = surface.pitch.x.to_um();
+        let size = [z.width(), z.height()].map(|n| n as f64 * pitch);
         let (mut m, mut y) = ([[0.0; TERMS]; TERMS], [0.0; TERMS]);
         for row in 0..z.height() {
-            for x in 0..z.width() {
-                let height = z[(x, row)];
-                if height.is_finite() {
-                    linear::observe(&mut m, &mut y, Self::terms(size, x, row), height);
-                }
+            for (column, &height) in z.row(row).iter().enumerate().filter(|(_, height)| height.is_finite()) {
+                linear::observe(&mut m, &mut y, Self::terms(size, pitch, [column, row]), height);
             }
         }
         Self { coefficients: linear::solved(m, y).unwrap_or([0.0; TERMS]), size }
     }
 
-    /// Constant, slopes, bends, from -1 to 1 across the frame.
-    fn terms([width, height]: [f64; 2], x: usize, y: usize) -> [f64; TERMS] {
-        let (u, v) = (2.0 * x as f64 / width - 1.0, 2.0 * y as f64 / height - 1.0);
+    /// Constant, slopes, bends, from -1 to 1 across the frame, in the middle of a sample.
+    fn terms([width, height]: [f64; 2], pitch: f64, place: [usize; 2]) -> [f64; TERMS] {
+        let [x, y] = place.map(|n| (n as f64 + 0.5) * pitch);
+        let (u, v) = (2.0 * x / width - 1.0, 2.0 * y / height - 1.0);
         let all: [f64; BENT] = [1.0, u, v, u * u, u * v, v * v];
         std::array::from_fn(|k| all[k])
     }
 
     fn taken_from(&self, surface: &Topography) -> Topography {
-        let z = &surface.heights;
-        let heights = Grid::from_fn(z.width(), z.height(), |x, y| {
-            let terms = Self::terms(self.size, x, y);
-            let form = terms.iter().zip(&self.coefficients).map(|(term, factor)| term * factor);
-            z[(x, y)] - form.sum::<f64>()
-        });
+        let mut heights = surface.heights.clone();
+        let pitch = surface.pitch.x.to_um();
+        for y in 0..heights.height() {
+            for (x, z) in heights.row_mut(y).iter_mut().enumerate().filter(|(_, z)| z.is_finite()) {
+                let terms = Self::terms(self.size, pitch, [x, y]);
+                *z -= terms.iter().zip(&self.coefficients).map(|(term, factor)| term * factor).sum::<f64>();
+            }
+        }
         Topography { heights, pitch: surface.pitch }
     }
 }

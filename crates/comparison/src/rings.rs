@@ -47,14 +47,37 @@ pub(crate) fn without(fine: &Raster) -> Option<(Raster, f64)> {
         .then(|| (profile.taken_from(fine), profile.share))
 }
 
-/// A square: its middle, and twice the angle of its slopes as a vector of length 0 (all directions) to 1 (one).
-struct Block {
-    at: [f64; 2],
-    direction: [f64; 2],
+/// Squares: their middles, and twice the angle of the slopes of each as a vector of length 0 (all directions) to 1 (one).
+#[derive(Default)]
+struct Blocks {
+    /// Four together; the last of them may have none.
+    fours: Vec<Four>,
+    count: usize,
 }
 
-fn blocks(level: &Raster) -> Vec<Block> {
-    let mut out = Vec::new();
+#[derive(Clone, Copy, Default)]
+struct Four {
+    at: [[f64; 4]; 2],
+    direction: [[f64; 4]; 2],
+}
+
+impl Blocks {
+    fn push(&mut self, at: [f64; 2], direction: [f64; 2]) {
+        let lane = self.count % 4;
+        if lane == 0 {
+            self.fours.push(Four::default());
+        }
+        if let Some(four) = self.fours.last_mut() {
+            for k in 0..2 {
+                (four.at[k][lane], four.direction[k][lane]) = (at[k], direction[k]);
+            }
+        }
+        self.count += 1;
+    }
+}
+
+fn blocks(level: &Raster) -> Blocks {
+    let mut out = Blocks::default();
     for y0 in (1..level.height.saturating_sub(1)).step_by(BLOCK) {
         for x0 in (1..level.width.saturating_sub(1)).step_by(BLOCK) {
             let (mut sums, mut slopes) = ([0.0_f64; 3], 0);
@@ -75,7 +98,7 @@ fn blocks(level: &Raster) -> Vec<Block> {
             }
             if slopes >= LEAST_SLOPES && sums[2] > 0.0 {
                 let at = [x0, y0].map(|v| level.offset + (v as f64 + 0.5 * BLOCK as f64) * level.pitch);
-                out.push(Block { at, direction: [sums[0] / sums[2], sums[1] / sums[2]] });
+                out.push(at, [sums[0] / sums[2], sums[1] / sums[2]]);
             }
         }
     }
@@ -83,7 +106,7 @@ fn blocks(level: &Raster) -> Vec<Block> {
 }
 
 /// The centre at which slopes point best, and how well they do; nothing without slopes.
-fn pointed_at(blocks: &[Block], middle: [f64; 2]) -> Option<([f64; 2], f64)> {
+fn pointed_at(blocks: &Blocks, middle: [f64; 2]) -> Option<([f64; 2], f64)> {
     let mut best = (middle, pointing(blocks, middle));
     let mut look = |centre: [f64; 2]| {
         let value = pointing(blocks, centre);
@@ -107,7 +130,7 @@ fn pointed_at(blocks: &[Block], middle: [f64; 2]) -> Option<([f64; 2], f64)> {
             from = look(place);
         }
     }
-    (!blocks.is_empty()).then_some(best)
+    (blocks.count > 0).then_some(best)
 }
 
 /// Steps of a centre that move its arcs by about as much, whichever way they go.
@@ -142,13 +165,24 @@ impl Steps {
 }
 
 /// The mean over squares of the cosine of twice the angle between slope and radius.
-fn pointing(blocks: &[Block], centre: [f64; 2]) -> f64 {
-    let one = |block: &Block| {
-        let [u, v] = [block.at[0] - centre[0], block.at[1] - centre[1]];
-        let square = (u * u + v * v).max(1.0);
-        (block.direction[0] * (u * u - v * v) + block.direction[1] * 2.0 * u * v) / square
-    };
-    blocks.iter().map(one).sum::<f64>() / blocks.len().max(1) as f64
+fn pointing(blocks: &Blocks, centre: [f64; 2]) -> f64 {
+    pointing_of(&blocks.fours, centre).iter().sum::<f64>() / blocks.count.max(1) as f64
+}
+
+topography::wide! {
+    fn pointing_of(fours: &[Four], centre: [f64; 2]) -> [f64; 4] {
+        let mut sums = [0.0; 4];
+        for four in fours {
+            for lane in 0..4 {
+                let [u, v] = [four.at[0][lane] - centre[0], four.at[1][lane] - centre[1]];
+                let (across, down) = (u * u, v * v);
+                let along = four.direction[0][lane] * (across - down) + four.direction[1][lane] * 2.0 * u * v;
+                let square = across + down;
+                sums[lane] += along / if square > 1.0 { square } else { 1.0 };
+            }
+        }
+        sums
+    }
 }
 
 /// The centre about which rings hold most of the energy, near one that slopes point at.

@@ -95,8 +95,9 @@ impl<T: Clone> Grid<T> {
     pub fn crop(&self, left: usize, top: usize, width: usize, height: usize) -> Self {
         let (left, top) = (left.min(self.width), top.min(self.height));
         let (width, height) = (width.min(self.width - left), height.min(self.height - top));
-        let rows = (top..top + height).flat_map(|y| self.row(y)[left..left + width].iter().cloned());
-        Self { width, height, samples: rows.collect() }
+        let mut samples = Vec::with_capacity(width * height);
+        (top..top + height).for_each(|y| samples.extend_from_slice(&self.row(y)[left..left + width]));
+        Self { width, height, samples }
     }
 
     /// The mirror image with left and right exchanged, as a tool is seen against what it marked.
@@ -123,6 +124,43 @@ impl<T: Clone> Grid<T> {
     /// A grid filled with one value.
     pub fn filled(width: usize, height: usize, value: T) -> Self {
         Self { width, height, samples: vec![value; width * height] }
+    }
+}
+
+impl Grid<bool> {
+    /// What holds with everything so many columns and rows about it; outside the grid nothing does.
+    ///
+    /// ```
+    /// use topography::Grid;
+    /// let mask = Grid::from_fn(7, 5, |x, _| x != 0);
+    /// let inside = mask.eroded([1, 2]);
+    /// assert!((0..7).all(|x| inside[(x, 2)] == (2..6).contains(&x)));
+    /// assert_eq!(inside.samples().iter().filter(|&&holds| holds).count(), 4);
+    /// ```
+    #[must_use]
+    pub fn eroded(&self, [columns, rows]: [usize; 2]) -> Self {
+        let (width, height) = (self.width, self.height);
+        let mut along = Self::filled(width, height, false);
+        for y in 0..height {
+            let mut run = 0;
+            for (x, &holds) in self.row(y).iter().enumerate() {
+                run = if holds { run + 1 } else { 0 };
+                if run > 2 * columns {
+                    along[(x - columns, y)] = true;
+                }
+            }
+        }
+        let mut eroded = Self::filled(width, height, false);
+        let mut runs = vec![0; width];
+        for y in 0..height {
+            for (x, (run, &holds)) in runs.iter_mut().zip(along.row(y)).enumerate() {
+                *run = if holds { *run + 1 } else { 0 };
+                if *run > 2 * rows {
+                    eroded[(x, y - rows)] = true;
+                }
+            }
+        }
+        eroded
     }
 }
 

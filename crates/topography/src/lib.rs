@@ -8,6 +8,7 @@ pub mod render;
 pub mod resample;
 mod surface;
 mod units;
+mod wide;
 pub mod x3p;
 
 pub use files::{FileError, Limits};

@@ -4,6 +4,8 @@
 //! the first is applied at full resolution but evaluated only at every `step`-th place, and the second, with all moments,
 //! runs on these nodes. With `a = step = s / 3` or finer, the spectrum that folds back is below 10⁻⁷ of the signal.
 
+use super::lanes::{MOMENTS, Taps};
+
 /// Samples per node of the coarse grid: at least this many nodes to one standard deviation.
 const NODES_PER_SIGMA: f64 = 3.0;
 /// Where the weighting function ends, in standard deviations.
@@ -20,30 +22,49 @@ pub(super) struct Axis {
     pub(super) nodes: usize,
     /// Nodes before the first sample.
     pub(super) margin: usize,
-    /// The first Gaussian, centred, or nothing where the nodes are the samples.
-    pub(super) prefilter: Option<Vec<f64>>,
-    /// Kernels over nodes, centred: the moments 0, 1, 2… of the whole Gaussian, in units of its standard deviation.
-    pub(super) moments: Vec<Vec<f64>>,
+    /// The first Gaussian, or nothing where the nodes are the samples.
+    pub(super) prefilter: Option<Taps>,
+    /// The same from end to end.
+    pub(super) row_prefilter: Vec<f64>,
+    /// Over nodes: the moments 0, 1, 2… of the whole Gaussian, in units of its standard deviation.
+    pub(super) moments: Taps,
 }
 
 impl Axis {
     /// Plans an axis of so many samples for a Gaussian of so many samples' standard deviation.
-    pub(super) fn plan(samples: usize, sigma: f64, highest_moment: usize) -> Self {
+    pub(super) fn plan(samples: usize, sigma: f64) -> Self {
         let step = (sigma / NODES_PER_SIGMA).floor().max(1.0) as usize;
         if step == 1 {
-            let moments =
-                (0..=highest_moment).map(|moment| kernel(sigma, |u| u.powi(moment as i32))).collect();
-            return Self { samples, step, nodes: samples, margin: 0, prefilter: None, moments };
+            let moments = taps(&std::array::from_fn(|moment| kernel(sigma, |u| u.powi(moment as i32))));
+            let row_prefilter = Vec::new();
+            return Self {
+                samples,
+                step,
+                nodes: samples,
+                margin: 0,
+                prefilter: None,
+                row_prefilter,
+                moments,
+            };
         }
         let first = step as f64;
         let second = (sigma * sigma - first * first).sqrt() / first;
         // Moments of the whole Gaussian from the second one alone: a derivative passes through the first Gaussian.
         let spread = (sigma / first / second).powi(2);
-        let moments = (0..=highest_moment)
-            .map(|moment| kernel(second, |u| whole_moment(moment, u * spread.sqrt(), spread)))
-            .collect();
+        let moments = taps(&std::array::from_fn(|moment| {
+            kernel(second, |u| whole_moment(moment, u * spread.sqrt(), spread))
+        }));
         let nodes = (samples - 1).div_ceil(step) + 1 + 2 * MARGIN;
-        Self { samples, step, nodes, margin: MARGIN, prefilter: Some(kernel(first, |_| 1.0)), moments }
+        let row_prefilter = kernel(first, |_| 1.0);
+        let none = vec![0.0; row_prefilter.len()];
+        let prefilter =
+            taps(&std::array::from_fn(|n| if n == 0 { row_prefilter.clone() } else { none.clone() }));
+        Self { samples, step, nodes, margin: MARGIN, prefilter: Some(prefilter), row_prefilter, moments }
+    }
+
+    /// How many samples beyond either end the first Gaussian looks at from the outermost nodes.
+    pub(super) fn overhang(&self) -> usize {
+        self.prefilter.as_ref().map_or(0, |taps| (self.margin + 1) * self.step + taps.len())
     }
 
     /// The sample index of a node, which may lie outside the samples.
@@ -76,6 +97,15 @@ fn kernel(sigma: f64, factor: impl Fn(f64) -> f64) -> Vec<f64> {
     let weight = |offset: isize| (-0.5 * u(offset) * u(offset)).exp();
     let total: f64 = (-reach..=reach).map(weight).sum();
     (-reach..=reach).map(|offset| factor(u(offset)) * weight(offset) / total).collect()
+}
+
+/// One side of centred kernels of one length.
+fn taps(kernels: &[Vec<f64>; MOMENTS]) -> Taps {
+    let middle = kernels[0].len() / 2;
+    let at = |far: usize| kernels.each_ref().map(|kernel| kernel[middle + far]);
+    let mut taps: Taps = (0..=middle).map(at).collect();
+    taps[0] = taps[0].map(|weight| 0.5 * weight);
+    taps
 }
 
 /// What the second Gaussian must be multiplied with to give `(x / s)^moment` times the whole Gaussian after the first.

@@ -1,6 +1,6 @@
 //! Fitting linear models to the measured points, by least squares or robustly.
 
-use super::gaussian::median;
+use super::median::median;
 use super::{FilterError, Fit};
 use crate::Topography;
 
@@ -107,7 +107,7 @@ impl Points {
 }
 
 const ROUNDS: usize = 12;
-const MOST_POINTS: usize = 50_000;
+const MOST_POINTS: usize = 10_000;
 
 /// Tukey's weights for these distances.
 fn biweights(mut distances: Vec<f64>) -> Vec<f64> {

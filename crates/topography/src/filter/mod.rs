@@ -22,10 +22,11 @@ mod axis;
 mod fitting;
 mod form;
 mod gaussian;
+mod lanes;
+mod median;
 mod moments;
 mod sphere;
 mod spikes;
-mod wide;
 
 use crate::Length;
 

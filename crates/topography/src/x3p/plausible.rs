@@ -64,7 +64,10 @@ pub(super) fn spread(numbers: &[f64]) -> Option<(f64, f64)> {
     if some.is_empty() {
         return None;
     }
-    some.sort_unstable_by(f64::total_cmp);
     let cut = some.len() / 200;
-    Some((some[cut], some[some.len() - 1 - cut]))
+    let last = some.len() - 1 - cut;
+    let (_, low, _) = some.select_nth_unstable_by(cut, f64::total_cmp);
+    let low = *low;
+    let (_, high, _) = some.select_nth_unstable_by(last, f64::total_cmp);
+    Some((low, *high))
 }

@@ -4,6 +4,20 @@
 //! the same bits four abreast, only sooner.
 
 /// A function whose loops are also built for AVX2 and run that way where the processor has it.
+///
+/// What it calls must be inlined into it.
+///
+/// ```
+/// topography::wide! {
+///     fn scaled(values: &mut [f32], factor: f32) {
+///         values.iter_mut().for_each(|value| *value *= factor);
+///     }
+/// }
+/// let mut values = [1.0, 2.0];
+/// scaled(&mut values, 3.0);
+/// assert_eq!(values, [3.0, 6.0]);
+/// ```
+#[macro_export]
 macro_rules! wide {
     ($(#[$about:meta])* fn $name:ident($($argument:ident: $kind:ty),*) $(-> $result:ty)? $body:block) => {
         $(#[$about])*
@@ -27,5 +41,3 @@ macro_rules! wide {
         }
     };
 }
-
-pub(super) use wide;
