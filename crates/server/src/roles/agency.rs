@@ -112,6 +112,8 @@ impl AskError {
 
 /// A question has come to no end after so long: no issuer is waited for longer.
 const UNENDED: SignedDuration = SignedDuration::from_mins(1);
+/// For the end of an older one nobody waits any more.
+const STALE: SignedDuration = SignedDuration::from_hours(24);
 /// So many of these are asked again at once.
 const AT_ONCE: usize = 8;
 
@@ -276,12 +278,12 @@ impl Agency {
         self.exchange(card, &Sending::new(question, approved), content.as_bytes()).await
     }
 
-    /// Asks again, in the same words, what was asked some time ago and came to no end in this agency's log: the disk was full, or the
+    /// Asks again, in the same words, what was asked within a day and came to no end in this agency's log: the disk was full, or the
     /// node was killed. An issuer that answered gives the same answer.
     pub async fn ask_unended(&self) {
         let now = self.clock.now();
         let Ok(directory) = self.directory.current(now) else { return };
-        let unended = self.proofs.unproved().unended(now - UNENDED, AT_ONCE);
+        let unended = self.proofs.unproved().unended((now - STALE, now - UNENDED), AT_ONCE);
         for (entry, (issuer, question)) in unended {
             let card = directory.issuer(&issuer);
             let asked = self.ledger.from_entry(entry, 1).ok().and_then(|mut asked| asked.pop());

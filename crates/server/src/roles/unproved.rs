@@ -148,9 +148,13 @@ impl Unproved {
         self.unended.retain(|_, one| !said(one));
     }
 
-    /// Questions that were sent before a time and came to no end, and whom they asked.
-    pub(super) fn unended(&self, before: Timestamp, most: usize) -> Vec<(u64, (NodeName, Uuid))> {
-        let late = self.unended.iter().filter(|(_, one)| one.since < before);
+    /// Questions that were sent between two times and came to no end, and whom they asked.
+    pub(super) fn unended(
+        &self,
+        (from, before): (Timestamp, Timestamp),
+        most: usize,
+    ) -> Vec<(u64, (NodeName, Uuid))> {
+        let late = self.unended.iter().filter(|(_, one)| from <= one.since && one.since < before);
         late.take(most).map(|(place, one)| (*place, (one.issuer.clone(), one.question))).collect()
     }
 
