@@ -1,6 +1,7 @@
 //! A running node: routes, background work, graceful end.
 
 mod people;
+mod refusals;
 mod routes;
 mod serving;
 mod tasks;

@@ -8,9 +8,11 @@
 //! | `machine.token` | lets the machine's own commands keep accounts while the node runs; made at each start; mode 0600 |
 //! | `tls.crt`, `tls.key` | certificate and its key, where the node speaks TLS itself; the key has mode 0600 |
 //! | `log/`, `records/` | the node's log of questions and answers, and its records |
-//! | `index/`, `memory.json`, `desk.json` | where records lie and what the node remembers; made anew from the records |
+//! | `index/` | where records lie; made anew from them |
+//! | `memory.json`, `desk.json`, `unproved.json` | what an issuer's node remembers of its answers, an agency's of its desk and of answers without a proof: a record in the log holds the SHA-256 of each, and a file of another hash is not believed; made anew from the records |
 //! | `directory` | the newest directory seen |
 //! | `accounts.json` | accounts of people; its hash stands in the log; mode 0600 |
+//! | `unacknowledged.jsonl` | records that the log never took, or behind the end of an older log that was put back; mode 0600 |
 //! | `cosigned` | the newest checkpoint of its log that a quorum cosigned |
 //! | `witnessed/` | what was cosigned last in one month and first in the next |
 //! | `directories/` | every version of the directory that the node took |

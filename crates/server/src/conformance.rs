@@ -1,9 +1,11 @@
 //! The conformance tester: plays the other side against any node and says, clause by clause of `docs/federation.md`,
 //! whether it keeps to the protocol. Use it with a test agency: what it asks stands in real logs.
 
+mod dealers;
 mod directory;
 mod false_issuer;
 mod issuer;
+mod rules;
 mod witness;
 
 use transparency::{SignedCheckpoint, VerifierKey};
@@ -12,6 +14,7 @@ use uuid::Uuid;
 use crate::api::{AskedCode, NodeCard, Question, QuestionKind, Urgency};
 use crate::client::{Client, status};
 use crate::federation::Message;
+use crate::roles::Dealer;
 
 pub use directory::check_directory;
 pub use false_issuer::play_issuer;
@@ -27,6 +30,15 @@ pub struct Clause {
     pub text: &'static str,
     /// `Err` says what was seen instead.
     pub result: Result<(), String>,
+}
+
+/// What a tester of an issuer has beside its agency. Without it the rules that need books are not tested.
+#[derive(Default)]
+pub struct Planted<'t> {
+    /// Code of a firearm that was made up for tests, and that by the issuer's books was sold at retail.
+    pub sold: Option<symbology::Code>,
+    /// A dealer that the directory lists.
+    pub dealer: Option<&'t Dealer>,
 }
 
 type Seen = Result<(), String>;
@@ -74,9 +86,7 @@ async fn common(client: &Client, node: &NodeCard) -> Vec<Clause> {
 
 /// A question for a code of a block that is most likely not issued.
 fn question(prefix: Option<symbology::Prefix>, ori: registry::names::Ori) -> Question {
-    let code = format!("{}ZZZZ", prefix.map(|prefix| prefix.to_string()).unwrap_or_default());
-    let symbols: Vec<_> = code.chars().filter_map(symbology::Symbol::from_char).collect();
-    let code = <[symbology::Symbol; 6]>::try_from(symbols).map(symbology::Code::new);
+    let code = prefix.map(last_of);
     let case: String = format!("conformance {}", Uuid::now_v7().simple()).chars().take(40).collect();
     Question {
         schema: Question::SCHEMA.to_owned(),
@@ -95,6 +105,18 @@ fn question(prefix: Option<symbology::Prefix>, ori: registry::names::Ori) -> Que
         recovered_on: None,
         parts: Vec::new(),
     }
+}
+
+/// The last code of a block: most likely not issued.
+fn last_of(prefix: symbology::Prefix) -> symbology::Code {
+    code_of(prefix, "ZZZZ")
+}
+
+fn code_of(prefix: symbology::Prefix, unit: &str) -> symbology::Code {
+    let symbols: Vec<_> =
+        format!("{prefix}{unit}").chars().filter_map(symbology::Symbol::from_char).collect();
+    let symbols = <[symbology::Symbol; 6]>::try_from(symbols).expect("two and four symbols");
+    symbology::Code::new(symbols)
 }
 
 async fn get(client: &Client, url: &str, wanted: u16) -> Result<Vec<u8>, String> {

@@ -6,6 +6,7 @@
 //! newline. There is one spelling, and every byte is covered by a signature or a hash.
 
 mod approval;
+mod first;
 
 use std::fmt;
 
@@ -20,6 +21,8 @@ use transparency::{
 
 pub use self::approval::{CourtApproval, CourtStep};
 use self::approval::{Placed, approval};
+pub use self::first::CourtFirst;
+use self::first::first_step;
 use crate::api::{Answer, IssuerCard, NodeCard, Question};
 use crate::client::Client;
 use crate::federation::{
@@ -59,6 +62,21 @@ pub struct CourtError {
     pub part: &'static str,
     /// What does not hold.
     pub reason: String,
+    /// What to do about it.
+    pub fault: CourtFault,
+}
+
+/// What stands in the way of a court bundle: each calls for something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CourtFault {
+    /// There is no answered question of that number.
+    Absent,
+    /// A part cannot be had now; it may be in a moment.
+    NotYet,
+    /// This node's own records, or its log.
+    Here,
+    /// What is there does not hold: keep it, it may be evidence.
+    Broken,
 }
 
 /// The parts of a bundle, each as its bytes stand in the file.
@@ -78,6 +96,8 @@ pub struct CourtReport {
     pub agency: String,
     /// Who filed and who approved it; `None` where a local program asked with the node's token.
     pub approval: Option<CourtApproval>,
+    /// Of a question for a retail reference: the question for the chain before it, and who approved that.
+    pub first: Option<CourtFirst>,
     /// What was answered.
     pub answer: Answer,
     /// Whether the issuer gave it again: the statement is then that of an earlier sending of the same question.
@@ -121,6 +141,8 @@ pub(crate) struct Exchange {
     pub(crate) answered: Value,
     /// Who filed, read and approved it, where it went over the desk.
     pub(crate) desk: Vec<Entered>,
+    /// Of a second step: the question of the first, and the same of that.
+    pub(crate) first: Vec<Entered>,
 }
 
 impl CourtBundle {
@@ -226,6 +248,7 @@ impl CourtBundle {
             authorise(&question, agency).map_err(|error| wrong("question", error))?;
         }
         let approval = approval(&question, &agency_log.asked, &agency_log.desk)?;
+        let first = first_step(&question, &agency_log.asked, &agency_log.first)?;
         let again = issuer_log.answered.record["body"]["again"] == true;
         in_order(asked_at, approval.as_ref(), (!again).then_some(answer.answered_at))?;
         let issuer_log = issuer_log.approved(&directory, &issuer.node)?;
@@ -243,6 +266,7 @@ impl CourtBundle {
             asked_at,
             agency,
             approval,
+            first,
             answer,
             again,
             issuer_log,
@@ -313,7 +337,7 @@ impl CourtBundle {
     fn issuer_log(&self) -> Result<Entries, CourtError> {
         let log = Entries::read("issuer-log", &self.parts[6])?;
         let (asked, answered) = (&log.asked.record, &log.answered.record);
-        if !log.desk.is_empty() {
+        if !log.desk.is_empty() || !log.first.is_empty() {
             return Err(wrong("issuer-log", "it holds more than a question and an answer"));
         }
         let request: Value = one_spelling("request", &self.parts[2])?;
@@ -347,6 +371,8 @@ struct Entries {
     asked: Placed,
     answered: Placed,
     desk: Vec<Placed>,
+    /// Of a second step, the question of the first and the desk's entries of that.
+    first: Vec<Placed>,
 }
 
 impl Entries {
@@ -359,9 +385,11 @@ impl Entries {
             let record = serde_json::from_slice(&entry.record).map_err(|error| wrong(part, error))?;
             placed.push(Placed { index: entry.inclusion.index, record });
         }
-        let desk = placed.split_off(placed.len().min(2));
+        let mut desk = placed.split_off(placed.len().min(2));
+        let of_first = desk.iter().position(|entry| entry.record["kind"] == "question");
+        let first = desk.split_off(of_first.unwrap_or(desk.len()));
         match <[Placed; 2]>::try_from(placed) {
-            Ok([asked, answered]) => Ok(Self { part, bundle, asked, answered, desk }),
+            Ok([asked, answered]) => Ok(Self { part, bundle, asked, answered, desk, first }),
             Err(_) => Err(wrong(part, "it does not hold a question and an answer")),
         }
     }
@@ -452,12 +480,12 @@ async fn fetch(client: &Client, url: &str, partial: Resource) -> Result<(Resourc
     };
     for resource in [partial, full] {
         let answer = client.get(&format!("{url}/log/{resource}")).await;
-        let (status, bytes) = answer.map_err(|error| wrong("issuer-log", error))?;
+        let (status, bytes) = answer.map_err(|error| later("issuer-log", error))?;
         if status == 200 && bytes.len() <= LARGEST {
             return Ok((resource, bytes));
         }
     }
-    Err(wrong("issuer-log", format!("{url}/log does not give `{partial}`")))
+    Err(later("issuer-log", format!("{url}/log does not give `{partial}`")))
 }
 
 fn canonical(part: &'static str, value: &Value) -> Result<String, CourtError> {
@@ -478,6 +506,16 @@ fn one_spelling<T: Serialize + for<'d> Deserialize<'d>>(
     }
 }
 
-fn wrong(part: &'static str, reason: impl fmt::Display) -> CourtError {
-    CourtError { part, reason: reason.to_string() }
+pub(crate) fn wrong(part: &'static str, reason: impl fmt::Display) -> CourtError {
+    CourtError { part, reason: reason.to_string(), fault: CourtFault::Broken }
+}
+
+/// What may be had in a moment.
+pub(crate) fn later(part: &'static str, reason: impl fmt::Display) -> CourtError {
+    CourtError { fault: CourtFault::NotYet, ..wrong(part, reason) }
+}
+
+/// What is in the way at this node itself.
+pub(crate) fn here(part: &'static str, reason: impl fmt::Display) -> CourtError {
+    CourtError { fault: CourtFault::Here, ..wrong(part, reason) }
 }

@@ -51,7 +51,7 @@ pub enum LedgerError {
     #[error("the log has more to write than it can take\nhint: ask again in a moment")]
     Full,
     /// The disk, or the log.
-    #[error("the log did not take the entry, so nothing was done: {0}")]
+    #[error("the log did not take the entry: {0}")]
     Failed(String),
     /// The node is stopping.
     #[error("the log is closed: the node is stopping")]

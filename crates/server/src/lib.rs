@@ -23,7 +23,7 @@ pub use app::{DoorRules, ServeError, ServeOptions, Server};
 pub use client::{Client, ClientError};
 pub use clock::Clock;
 pub use config::{ConfigError, Node, NodeConfig, NodeRole, validity};
-pub use court::{CourtApproval, CourtBundle, CourtError, CourtReport, CourtStep};
+pub use court::{CourtApproval, CourtBundle, CourtError, CourtFault, CourtFirst, CourtReport, CourtStep};
 pub use erasing::{erase_records, witnessed_time_of_books};
 pub use ledger::{Act, Entered, Key, Ledger, LedgerCheck, LedgerError, Stored};
 pub use problem::{Problem, ProblemKind};

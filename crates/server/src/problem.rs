@@ -51,6 +51,8 @@ pub enum ProblemKind {
     Upstream,
     /// 504: the node took too long.
     TooSlow,
+    /// 503: what is asked for is not there yet; try again in a moment.
+    NotYet,
     /// 503: the directory has expired or cannot be had.
     NoDirectory,
     /// 503: the log did not take the entry, so nothing is answered.
@@ -59,7 +61,7 @@ pub enum ProblemKind {
 
 impl ProblemKind {
     /// Every kind.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Malformed,
         Self::Unsigned,
         Self::BadSignature,
@@ -77,6 +79,7 @@ impl ProblemKind {
         Self::Fault,
         Self::Upstream,
         Self::TooSlow,
+        Self::NotYet,
         Self::NoDirectory,
         Self::NoLog,
     ];
@@ -100,7 +103,7 @@ impl ProblemKind {
             Self::Fault => 500,
             Self::Upstream => 502,
             Self::TooSlow => 504,
-            Self::NoDirectory | Self::NoLog => 503,
+            Self::NotYet | Self::NoDirectory | Self::NoLog => 503,
         }
     }
 
@@ -124,6 +127,7 @@ impl ProblemKind {
             Self::Fault => "fault",
             Self::Upstream => "upstream",
             Self::TooSlow => "too-slow",
+            Self::NotYet => "not-yet",
             Self::NoDirectory => "no-directory",
             Self::NoLog => "no-log",
         }

@@ -16,7 +16,7 @@ use std::{
 };
 
 use crate::{
-    Resource, StoreError, TileStore,
+    Listing, Resource, StoreError, TileStore,
     journal::{self, Append, Files, Journal, Piece},
 };
 
@@ -171,8 +171,12 @@ impl Writer {
         for append in &records {
             append.pieces.iter().try_for_each(|piece| piece.place(root))?;
             journal::place(root, &append.files)?;
+            // Who was killed had no time for it.
+            let full: Vec<Resource> = append.files.iter().map(|(resource, _)| *resource).collect();
+            remove_partials(root, &full)?;
             placed.extend(paths(root, append));
         }
+        placed.retain(|path| path.exists());
         journal::flush(root, &placed)?;
         journal.clear()?;
         flush_folder(root)?;
@@ -234,6 +238,14 @@ impl TileStore for FolderStore {
         }
         Ok(())
     }
+
+    fn listing(&self) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        list(&self.root, &self.root.join("tile"), &mut listing)?;
+        listing.partials.sort_unstable();
+        listing.strangers.sort_unstable();
+        Ok(listing)
+    }
 }
 
 impl Drop for FolderStore {
@@ -260,6 +272,31 @@ fn remove_partials(root: &Path, full: &[Resource]) -> Result<(), StoreError> {
                 return Err(environment("remove", &folder)(error));
             }
             _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Takes down what lies below a folder of tiles. Half a file that a writer has not put in place yet has no name of its own.
+fn list(root: &Path, folder: &Path, listing: &mut Listing) -> Result<(), StoreError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // A writer may be at work.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(environment("list", folder)(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(environment("list", folder))?.path();
+        if path.is_dir() {
+            list(root, &path, listing)?;
+            continue;
+        }
+        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().replace('\\', "/");
+        match name.parse::<Resource>() {
+            Ok(resource) if !resource.is_full() => listing.partials.push(resource),
+            Ok(_) => {}
+            Err(_) if path.extension().is_some_and(|end| end == "tmp") => {}
+            Err(_) => listing.strangers.push(name),
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     ConsistencyProof, Hash, LogError, NoteError, Resource, SignedCheckpoint, TileStore, Tree, VerifierKey,
-    edge::Edge, tile::FULL,
+    edge::Edge, tile::FULL, tree::split_bundle,
 };
 
 /// Most findings that are listed; one altered entry makes a handful.
@@ -45,6 +45,8 @@ pub enum Finding {
         /// Size in the remembered checkpoint.
         size: u64,
     },
+    /// A file that no log has.
+    Stranger(String),
     /// A checkpoint given as remembered is not signed by this log, so it says nothing about it.
     Foreign(String),
 }
@@ -74,13 +76,15 @@ impl fmt::Display for Finding {
                 write!(f, "rolled back: {found} entries, but {remembered} were signed before")
             }
             Self::Forked { size } => write!(f, "forked: does not extend the {size} entries signed before"),
+            Self::Stranger(path) => write!(f, "stranger: `{path}` is no file of a log"),
             Self::Foreign(reason) => write!(f, "remembered checkpoint: {reason}"),
         }
     }
 }
 
 /// Reads the whole log and checks all of it: the signature, every entry against its leaf, every tile against the
-/// level below, the root, and that the log extends every checkpoint in `remembered`.
+/// level below, the root, and that the log extends every checkpoint in `remembered`. Of a store that can list its files also partial ones
+/// that older checkpoints name: whoever follows one of those reads them.
 ///
 /// A log that was rolled back or replaced as a whole is whole in itself; only a remembered checkpoint, one's own or
 /// a witness's, shows it.
@@ -109,6 +113,7 @@ pub fn fsck<S: TileStore>(
     let (size, root) = (signed.checkpoint.size, signed.checkpoint.root);
     let mut check = Check { tree: Tree::new(store, size), edge: Edge::default(), findings: Vec::new() };
     let entries = check.replay(size)?;
+    check.older_files()?;
     let found = check.edge.root();
     let mut findings = check.findings;
     if check.edge.size == size && found != root {
@@ -219,6 +224,54 @@ impl<S: TileStore> Check<'_, S> {
         Ok(read)
     }
 
+    /// Partial files are the beginning of what the tree holds at their place. Those that reach behind it are newer than the checkpoint, or
+    /// of an append that nobody was told of.
+    fn older_files(&mut self) -> Result<(), LogError> {
+        let listing = self.tree.store().listing()?;
+        self.findings.extend(listing.strangers.into_iter().map(Finding::Stranger));
+        let mut whole: Option<(Resource, Vec<Vec<u8>>)> = None;
+        for name in listing.partials {
+            if self.findings.len() >= MAX_FINDINGS {
+                break;
+            }
+            let (width, full) = match name {
+                Resource::Checkpoint => continue,
+                Resource::Tile { level, index, width } => {
+                    (width, Resource::Tile { level, index, width: self.tree.width(level, index) })
+                }
+                Resource::Entries { index, width } => {
+                    (width, Resource::Entries { index, width: self.tree.width(0, index) })
+                }
+            };
+            if width > full.width() {
+                continue;
+            }
+            if whole.as_ref().is_none_or(|(of, _)| *of != full) {
+                // What is wrong with the whole was told already.
+                let Ok(items) = self.items(&full) else { continue };
+                whole = Some((full, items));
+            }
+            let Some(bytes) = self.tree.store().read(&name)? else { continue };
+            let items = whole.as_ref().map_or(&[][..], |(_, items)| &items[..usize::from(width)]);
+            if !is_made_of(&bytes, &name, items) {
+                self.findings.push(Finding::Altered(name.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The hashes of a tile, or the entries of a bundle, as far as the tree reaches.
+    fn items(&self, of: &Resource) -> Result<Vec<Vec<u8>>, LogError> {
+        match *of {
+            Resource::Checkpoint => Ok(Vec::new()),
+            Resource::Tile { level, index, .. } => {
+                let hashes = self.tree.tile(level, index)?;
+                Ok(hashes.iter().map(|hash| hash.as_bytes().to_vec()).collect())
+            }
+            Resource::Entries { index, .. } => self.tree.bundle(index),
+        }
+    }
+
     fn push(&mut self, leaves: impl Iterator<Item = Hash>, tiles: &mut Vec<(Resource, Vec<u8>)>) {
         for leaf in leaves {
             self.edge.push_leaf(leaf, tiles);
@@ -240,6 +293,14 @@ impl<S: TileStore> Check<'_, S> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a file holds just these items.
+fn is_made_of(bytes: &[u8], name: &Resource, items: &[Vec<u8>]) -> bool {
+    match name {
+        Resource::Entries { .. } => split_bundle(bytes).is_ok_and(|found| found == items),
+        _ => bytes == items.concat(),
     }
 }
 

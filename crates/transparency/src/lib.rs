@@ -35,7 +35,7 @@ pub use log::{Log, LogError};
 pub use merkle::{ConsistencyProof, Frontier, InclusionProof, ProofError};
 pub use note::{Note, NoteError, Signature};
 pub use policy::{Approval, Policy, PolicyError};
-pub use store::{MemoryStore, StoreError, TileStore};
+pub use store::{Listing, MemoryStore, StoreError, TileStore};
 pub use tile::{Resource, ResourceError};
 pub use tree::Tree;
 pub use witness::{AddCheckpoint, Refusal, Witness, WitnessAnswer};

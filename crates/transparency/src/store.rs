@@ -80,6 +80,24 @@ pub trait TileStore {
     /// # Errors
     /// When a file is there and cannot be removed.
     fn remove_partials(&mut self, full: &[Resource]) -> Result<(), StoreError>;
+
+    /// The partial files that are there, of any age, and names that are none of a log's; nothing where a store cannot tell, or may hold
+    /// files that no checkpoint ever named.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn listing(&self) -> Result<Listing, StoreError> {
+        Ok(Listing::default())
+    }
+}
+
+/// What lies in a store beside its full files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Partial tiles and bundles, in the order of [`Resource`].
+    pub partials: Vec<Resource>,
+    /// Paths within the log that are the name of no file of a log.
+    pub strangers: Vec<String>,
 }
 
 /// A log in memory, for tests, simulation and small tools.

@@ -33,6 +33,11 @@ impl<'a, S: TileStore> Tree<'a, S> {
         Self { store, size }
     }
 
+    /// Where its files are.
+    pub(crate) fn store(&self) -> &'a S {
+        self.store
+    }
+
     /// Root of the tree, out of its tiles.
     ///
     /// # Errors

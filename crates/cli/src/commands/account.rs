@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use registry::names::Person;
 use serde_json::{Value, json};
-use server::access::{Access, MACHINE, Role, Roles};
+use server::access::{Access, MACHINE, Role, Roles, Word};
 use server::federation::{Message, Start};
 use server::{Client, Ledger, Node};
 
@@ -42,13 +42,16 @@ enum What {
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
-    /// Confirm the passkey of an account that an operator invited, so that it can sign in.
+    /// Confirm the passkey of an account that an operator invited, so that it can sign in, or the roles that an operator gave it.
     Confirm {
         /// Whose.
         name: Person,
         /// What its owner was shown after enrolling; ask them, and nobody else.
-        #[arg(long, value_name = "DIGITS")]
-        passkey: String,
+        #[arg(long, value_name = "DIGITS", required_unless_present = "roles", conflicts_with = "roles")]
+        passkey: Option<String>,
+        /// All roles that it is to have, with commas, as `account list` shows that they wait.
+        #[arg(long, value_delimiter = ',', value_name = "ROLES")]
+        roles: Vec<Role>,
         /// The node's folder.
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
@@ -68,7 +71,7 @@ enum What {
 enum Act<'a> {
     Invite(&'a Person, Vec<Role>),
     Free(&'a Person),
-    Confirm(&'a Person, &'a str),
+    Confirm(&'a Person, Word<'a>),
 }
 
 /// Keeps the accounts of a node.
@@ -76,7 +79,13 @@ pub(crate) fn account(arguments: &Account) -> Result<Exit, Failure> {
     let token = match &arguments.what {
         What::Invite { name, roles, data } => wait(keep(data, Act::Invite(name, roles.clone())))??,
         What::Free { name, data } => wait(keep(data, Act::Free(name)))??,
-        What::Confirm { name, passkey, data } => wait(keep(data, Act::Confirm(name, passkey)))??,
+        What::Confirm { name, passkey: Some(passkey), data, .. } => {
+            wait(keep(data, Act::Confirm(name, Word::Passkey(passkey))))??
+        }
+        What::Confirm { name, roles, data, .. } => {
+            let roles = Roles::new(roles.iter().copied()).or_exit(Exit::Refused, "cannot confirm")?;
+            wait(keep(data, Act::Confirm(name, Word::Roles(&roles))))??
+        }
         What::List { data, json } => {
             let node = Node::open(data).or_exit(Exit::BadInput, "cannot open the node")?;
             let access = Access::open(&node).or_exit(Exit::Environment, "cannot read the accounts")?;
@@ -105,8 +114,12 @@ async fn through_node((client, node): (&Client, &Node), act: &Act<'_>) -> Result
     let (path, body) = match act {
         Act::Invite(name, roles) => (String::new(), json!({"name": name, "roles": roles})),
         Act::Free(name) => (format!("/{}/invitation", encoded(name)), Value::Null),
-        Act::Confirm(name, passkey) => {
-            (format!("/{}/confirmation", encoded(name)), json!({"passkey": passkey}))
+        Act::Confirm(name, word) => {
+            let said = match word {
+                Word::Passkey(passkey) => json!({"passkey": passkey}),
+                Word::Roles(roles) => json!({"roles": roles}),
+            };
+            (format!("/{}/confirmation", encoded(name)), said)
         }
     };
     let token = node.machine_token().or_exit(Exit::Environment, "cannot act at the node that runs")?;
@@ -144,8 +157,8 @@ async fn by_itself(node: &Node, act: Act<'_>) -> Result<Option<String>, Failure>
             let invited = access.invite_anew((MACHINE, name), &ledger, now).await;
             Some(invited.or_exit(Exit::Refused, "cannot free")?)
         }
-        Act::Confirm(name, passkey) => {
-            let confirmed = access.confirm((MACHINE, name, passkey), &ledger, now).await;
+        Act::Confirm(name, word) => {
+            let confirmed = access.confirm((MACHINE, name, word), &ledger, now).await;
             confirmed.or_exit(Exit::Refused, "cannot confirm")?;
             None
         }
@@ -166,18 +179,22 @@ fn line(account: &server::access::Account, json: bool) -> String {
     if json {
         return json!({
             "schema": "microstamp.account/1", "name": account.name, "roles": roles, "standing": account.standing,
-            "used_at": account.used_at,
+            "used_at": account.used_at, "proposed": account.proposed,
         })
         .to_string();
     }
-    let roles: Vec<&str> = roles.into_iter().map(Role::as_str).collect();
+    let words = |roles: Vec<Role>| roles.into_iter().map(Role::as_str).collect::<Vec<_>>().join(",");
     let standing = serde_json::to_value(account.standing).unwrap_or_default();
+    let standing = standing.as_str().unwrap_or_default();
+    let waits = account.proposed.as_ref().map(|one| {
+        format!("  waits for somebody to confirm {}, given by {}", words(one.roles.clone().into()), one.by)
+    });
     format!(
-        "{}  {}  {}  {}",
+        "{}  {}  {standing}  {}{}",
         account.name,
-        roles.join(","),
-        standing.as_str().unwrap_or_default(),
-        account.used_at
+        words(roles),
+        account.used_at,
+        waits.unwrap_or_default()
     )
 }
 

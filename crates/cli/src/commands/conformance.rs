@@ -7,10 +7,12 @@ use std::time::Duration;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
-use server::conformance::{Clause, check_agency, check_directory, check_issuer, check_witness, play_issuer};
-use server::roles::{Agency, DirectoryHolder};
+use server::conformance::{
+    Clause, Planted, check_agency, check_directory, check_issuer, check_witness, play_issuer,
+};
+use server::roles::{Agency, Dealer, DirectoryHolder};
 use server::{Clock, Node, NodeRole};
-use symbology::Prefix;
+use symbology::{Code, Prefix};
 
 use super::books::{exact_prefix, wait};
 use crate::exit::{Exit, Failure, OrExit as _};
@@ -39,6 +41,13 @@ pub(crate) struct Conformance {
     /// The file `node/api.token` of the agency that is tested.
     #[arg(long, value_name = "FILE")]
     token: Option<PathBuf>,
+    /// For an issuer: the code of a firearm that was made up for tests and sold at retail in its books. Without it the two steps of a
+    /// trace are not tested.
+    #[arg(long, value_name = "CODE")]
+    planted: Option<Code>,
+    /// For an issuer: the folder of a dealer that the directory lists.
+    #[arg(long, value_name = "DIR")]
+    dealer: Option<PathBuf>,
     /// The directory's key, to check a directory.
     #[arg(long)]
     key: Option<String>,
@@ -99,7 +108,13 @@ async fn check(arguments: &Conformance) -> Result<Vec<Clause>, Failure> {
     match arguments.role {
         NodeRole::Issuer => {
             let card = content.issuers.iter().find(|card| card.node.url == url).ok_or_else(unknown)?;
-            Ok(check_issuer(card, &agency).await)
+            let dealer = arguments.dealer.as_ref().map(|folder| Dealer::open(folder, Clock::default()));
+            let dealer = dealer.transpose().or_exit(Exit::BadInput, "cannot open the dealer's node")?;
+            let planted = Planted { sold: arguments.planted, dealer: dealer.as_ref() };
+            if planted.sold.is_none() {
+                files::remark("without --planted the rules that need a firearm are not tested".to_owned());
+            }
+            Ok(check_issuer(card, &agency, &planted).await)
         }
         NodeRole::Witness => {
             let card = content.witnesses.iter().find(|card| card.url == url).ok_or_else(unknown)?;

@@ -6,7 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use server::access::Role;
-use server::api::NodeName;
+use server::api::{NodeName, Question};
 use server::federation::Message;
 use server::roles::Agency;
 use server::{Clock, CourtApproval, CourtBundle, CourtReport, CourtStep, Node};
@@ -109,6 +109,9 @@ fn report_json(report: &CourtReport) -> Value {
     json!({
         "schema": "microstamp.court-audit/1", "ok": true, "agency": report.agency, "asked_at": report.asked_at,
         "approval": report.approval.as_ref().map(approval_json),
+        "first": report.first.as_ref().map(|first| json!({
+            "question": first.question, "approval": first.approval.as_ref().map(approval_json),
+        })),
         "question": report.question, "answer": report.answer, "again": report.again,
         "directory": {"version": report.directory.0, "sha256": report.directory.1},
         "directory_log": report.directory_log.as_ref().map(log),
@@ -154,6 +157,14 @@ fn tell(report: &CourtReport) -> Result<(), Failure> {
         question.crime_code
     ))?;
     files::print_line(format!("reason: {}", question.reason))?;
+    if let Some(first) = &report.first {
+        let Question { id, requester, approver, .. } = &first.question;
+        files::print_line(format!(
+            "after the chain of question {id}, requester {requester}, approver {approver}:"
+        ))?;
+        tell_approval(first.approval.as_ref())?;
+        files::print_line("and this question:")?;
+    }
     tell_approval(report.approval.as_ref())?;
     files::print_line(format!(
         "answered on {} by {}: {}",

@@ -192,6 +192,33 @@ fn cosignatures_are_found_where_a_node_keeps_them() {
     }
 }
 
+#[test]
+fn who_cosigned_a_part_of_a_log_vouches_for_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = write_policy(folder.path());
+    // A copy of a log, and in it what was cosigned.
+    let log = folder.path().join("copy");
+    write_log(&log, 2);
+    cosign(&log, &log.join("cosigned"));
+    lengthen(&log, 4);
+    let fsck = ["fsck", log.to_str().unwrap(), "--policy", policy.to_str().unwrap()];
+    check(&fsck, 0, "cosigned: the first 2 entries of it");
+    let (_, told) = audit(&[&fsck[..], &["--json"]].concat());
+    let told: serde_json::Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    assert_eq!((&told["size"], &told["witnesses"]), (&6.into(), &serde_json::json!([])), "{told}");
+    let cosigned = &told["cosigned"];
+    assert_eq!((&cosigned["size"], &cosigned["witnesses"][0]["name"]), (&2.into(), &"w".into()), "{told}");
+    // Of all of it, once witnesses saw all of it.
+    cosign(&log, &log.join("cosigned"));
+    let (_, told) = audit(&[&fsck[..], &["--json"]].concat());
+    let told: serde_json::Value = serde_json::from_str(told.lines().next().unwrap()).unwrap();
+    assert_eq!(
+        (&told["witnesses"][0]["name"], &told["cosigned"]["size"]),
+        (&"w".into(), &6.into()),
+        "{told}"
+    );
+}
+
 /// Serves the files of a folder over HTTP until the test ends.
 fn serve(folder: &Path) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -132,6 +132,35 @@ fn nodes_that_nobody_could_reach_or_that_never_could_ask_are_not_made() {
     }
 }
 
+/// Nobody gets round the desk by stopping the node.
+#[test]
+fn a_node_at_which_people_ask_does_not_ask_by_itself() {
+    let house = House::new();
+    let (_, key, _) = house.run(&["node", "card", "directory"]);
+    let directory = "http://directory/directory";
+    assert_eq!(house.run(&["node", "trust", "police", "--directory", directory, "--key", key.trim()]).0, 0);
+    let ask = [
+        "trace",
+        "K73MXPKA",
+        "--agency",
+        "police",
+        "--ori",
+        "CA0194200",
+        "--case",
+        "26-0001",
+        "--crime-code",
+        "0999",
+        "--reason",
+        "case recovered at a scene",
+        "--requester",
+        "det. example",
+        "--approver",
+        "sgt. example",
+    ];
+    let (code, _, said) = house.run(&ask);
+    assert!(code == 4 && said.contains("at this node people ask"), "{code}: {said}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_node_with_too_few_files_does_not_start() {

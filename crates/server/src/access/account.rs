@@ -48,11 +48,24 @@ pub struct Account {
     /// Who invited it last; that person does not confirm it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) invited_by: Option<String>,
+    /// Roles that wait for somebody else's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposed: Option<Proposal>,
     pub(super) id: Uuid,
     pub(super) password: Option<String>,
     pub(super) passkeys: Vec<Passkey>,
     pub(super) enrolment: Option<Enrolment>,
     pub(super) failures: Vec<Timestamp>,
+}
+
+/// Roles that an operator gave an account, and that somebody else must confirm.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposal {
+    /// Which.
+    pub roles: Roles,
+    /// Who gave them.
+    pub by: String,
 }
 
 /// An invitation to set password and passkey.
@@ -77,6 +90,7 @@ impl Account {
             standing: Standing::Invited,
             used_at: now,
             invited_by: None,
+            proposed: None,
             id: Uuid::now_v7(),
             password: None,
             passkeys: Vec::new(),

@@ -43,6 +43,12 @@ pub enum AccessError {
     /// Who invited somebody vouches for them.
     #[error("whoever invited {0} does not confirm them\nhint: an auditor does, or another operator")]
     Inviter(Person),
+    /// Whoever gave roles does not say that they are right.
+    #[error("whoever gave {0} these roles does not confirm them\nhint: an auditor does, or another operator")]
+    Proposer(Person),
+    /// No such roles wait.
+    #[error("no such roles of `{0}` wait for anybody's word\nhint: look at the account, and name them all")]
+    NotProposed(Person),
     /// Too many sign-ins from one address failed.
     #[error(
         "too many sign-ins from this address failed\nhint: wait a quarter of an hour; nothing was counted"

@@ -1,5 +1,7 @@
 //! The accounts of a node, in `node/accounts.json`, and the sign-ins that go through them.
 
+mod confirmation;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -12,13 +14,14 @@ use webauthn_rs::prelude::{
     Webauthn,
 };
 
+pub use self::confirmation::Word;
 use super::account::{Account, Standing};
 use super::error::AccessError;
 use super::file::{AccountsFile, Agreement, newest};
 use super::hasher::Hasher;
 use super::passkeys::relying_party;
 use super::password::{self, fingerprint, is_common};
-use super::refused::Refused;
+use super::refused::{Refused, RefusedAct, SignIn};
 use super::roles::{Action, Role, Roles};
 use super::sessions::{Sessions, Stage};
 use super::slowed::Slowed;
@@ -77,7 +80,8 @@ struct State {
     accounts: BTreeMap<Person, Account>,
     sessions: Sessions,
     file: AccountsFile,
-    refused: Refused,
+    refused: Refused<SignIn>,
+    refused_acts: Refused<RefusedAct>,
     slowed: Slowed,
 }
 
@@ -89,8 +93,14 @@ impl Access {
     pub fn open(node: &Node) -> Result<Self, ConfigError> {
         let (file, accounts) = AccountsFile::open(node)?;
         let accounts = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
-        let (sessions, refused, slowed) = (Sessions::default(), Refused::default(), Slowed::default());
-        let state = State { accounts, sessions, file, refused, slowed };
+        let state = State {
+            accounts,
+            file,
+            sessions: Sessions::default(),
+            refused: Refused::default(),
+            refused_acts: Refused::default(),
+            slowed: Slowed::default(),
+        };
         Ok(Self {
             passkeys: relying_party(&node.config.url),
             by_address: false,
@@ -176,23 +186,6 @@ impl Access {
         Ok(token)
     }
 
-    /// Gives an account other roles; its sessions end.
-    ///
-    /// # Errors
-    /// [`AccessError`].
-    pub async fn set_roles(
-        &self,
-        (by, name, roles): (&Person, &Person, Roles),
-        ledger: &Ledger,
-        now: Timestamp,
-    ) -> Result<(), AccessError> {
-        let mut state = self.state.lock().await;
-        let mut account = state.of_another(by, name)?;
-        let act = json!({"change": "roles", "account": name, "roles": roles, "by": by});
-        account.roles = roles;
-        state.change(ledger, (act, account), now).await
-    }
-
     /// Closes an account; its sessions end.
     ///
     /// # Errors
@@ -206,6 +199,7 @@ impl Access {
         let mut state = self.state.lock().await;
         let mut account = state.of_another(by, name)?;
         account.standing = Standing::Closed;
+        account.proposed = None;
         let act = json!({"change": "closed", "account": name, "by": by});
         state.change(ledger, (act, account), now).await
     }
@@ -230,38 +224,6 @@ impl Access {
         let act = json!({"change": "invited anew", "account": name, "by": by});
         state.change(ledger, (act, account), now).await?;
         Ok(token)
-    }
-
-    /// Lets an account that was set up sign in, on the word of somebody else than invited it, who has asked its owner for the
-    /// passkey. So no operator alone makes two people of itself.
-    ///
-    /// # Errors
-    /// [`AccessError`].
-    pub async fn confirm(
-        &self,
-        (by, name, passkey): (&str, &Person, &str),
-        ledger: &Ledger,
-        now: Timestamp,
-    ) -> Result<(), AccessError> {
-        let mut state = self.state.lock().await;
-        let mut account = state.account(name)?.clone();
-        let same = |other: &str| other == by || other.parse().is_ok_and(|other: Person| is_named(&other, by));
-        if is_named(name, by) {
-            return Err(AccessError::Own);
-        }
-        if account.invited_by.as_deref().is_some_and(same) {
-            return Err(AccessError::Inviter(name.clone()));
-        }
-        let digits =
-            |text: &str| text.chars().filter(char::is_ascii_hexdigit).collect::<String>().to_lowercase();
-        let own = account.passkey().filter(|_| account.standing == Standing::Unconfirmed);
-        if own.is_none_or(|own| digits(&own) != digits(passkey)) {
-            return Err(AccessError::NotAwaited(name.clone()));
-        }
-        account.standing = Standing::Active;
-        account.used_at = now;
-        let act = json!({"change": "confirmed", "account": name, "by": by, "passkey": account.passkey()});
-        state.change(ledger, (act, account), now).await
     }
 
     /// Every account, by name.
@@ -398,9 +360,35 @@ impl Access {
         if signed.roles.permit(action) { Ok(signed) } else { Err(AccessError::NotPermitted(signed.person)) }
     }
 
-    /// Ends a session.
-    pub async fn sign_out(&self, secret: &str) {
-        self.state.lock().await.sessions.end(secret);
+    /// Ends a session, whatever the log takes.
+    ///
+    /// # Errors
+    /// [`AccessError::NoSession`]; [`AccessError::Log`] when it ended and that is not entered.
+    pub async fn sign_out(&self, secret: &str, ledger: &Ledger, now: Timestamp) -> Result<(), AccessError> {
+        let mut state = self.state.lock().await;
+        let (person, _) = state.sessions.who(secret, now).ok_or(AccessError::NoSession)?;
+        state.sessions.end(secret);
+        let act = Act::new("account", json!({"change": "signed out", "account": person}));
+        ledger.enter(&[act], now).await?;
+        Ok(())
+    }
+
+    /// Counts an act that was refused to whoever showed this secret, or to somebody in words; it is entered as
+    /// [`Access::settle`] does.
+    pub(crate) async fn was_refused(
+        &self,
+        (secret, words): (&str, Option<&str>),
+        mut act: RefusedAct,
+        (ledger, now): (&Ledger, Timestamp),
+    ) {
+        let mut state = self.state.lock().await;
+        let person = state.sessions.who(secret, now).map(|(person, _)| person.to_string());
+        act.by = person.or_else(|| words.map(str::to_owned));
+        state.refused_acts.count(act);
+        // What is not entered now is entered later.
+        if let Err(error) = state.settle(ledger, now, false).await {
+            tracing::error!(%error, "acts that were refused are not in the log yet");
+        }
     }
 
     /// Closes accounts that nobody used for 90 days; returns how many.
@@ -467,7 +455,7 @@ impl Access {
         let mut state = self.state.lock().await;
         let known = state.accounts.contains_key(name).then(|| name.clone());
         state.slowed.failed(from, now);
-        state.refused.count(known, from);
+        state.refused.count(SignIn { account: known, from });
         state.settle(ledger, now, false).await.err().unwrap_or(AccessError::Failed)
     }
 
@@ -567,9 +555,14 @@ impl State {
     }
 
     async fn settle(&mut self, ledger: &Ledger, now: Timestamp, anyhow: bool) -> Result<(), AccessError> {
-        let Some(act) = self.refused.due(now, anyhow) else { return Ok(()) };
-        ledger.enter(&[Act::new("account", act)], now).await?;
-        self.refused.entered(now);
+        if let Some(act) = self.refused.due("sign-ins refused", (now, anyhow)) {
+            ledger.enter(&[Act::new("account", act)], now).await?;
+            self.refused.entered(now);
+        }
+        if let Some(act) = self.refused_acts.due("acts refused", (now, anyhow)) {
+            ledger.enter(&[Act::new("account", act)], now).await?;
+            self.refused_acts.entered(now);
+        }
         Ok(())
     }
 }

@@ -16,9 +16,10 @@ mod roles;
 mod sessions;
 mod slowed;
 
-pub use account::{Account, Standing};
+pub use account::{Account, Proposal, Standing};
 pub use error::AccessError;
-pub use keeper::{Access, Finished, MACHINE, Signed, Step};
+pub use keeper::{Access, Finished, MACHINE, Signed, Step, Word};
+pub(crate) use refused::RefusedAct;
 pub use roles::{Action, Role, Roles, RolesError, permits};
 pub use sessions::{ABSOLUTE, IDLE};
 pub(crate) use slowed::party;

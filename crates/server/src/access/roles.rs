@@ -122,6 +122,8 @@ pub enum RolesError {
 }
 
 const APART: [Role; 3] = [Role::Requester, Role::Approver, Role::Auditor];
+/// Roles that nobody gives alone: of those who ask and approve, and of those who oversee and make accounts.
+const NOT_ALONE: [Role; 4] = [Role::Requester, Role::Approver, Role::Auditor, Role::Operator];
 
 impl Roles {
     /// Puts roles together.
@@ -141,6 +143,11 @@ impl Roles {
     /// Whether one of them permits an action.
     pub fn permit(&self, action: Action) -> bool {
         self.0.iter().any(|role| permits(*role, action))
+    }
+
+    /// Whether there is a role among them that nobody gives alone and that was not held before.
+    pub(super) fn gain_over(&self, before: &Self) -> bool {
+        NOT_ALONE.iter().any(|role| self.contains(*role) && !before.contains(*role))
     }
 
     /// Whether this role is among them.

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::to_bytes;
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use registry::names::{Person, Reason};
@@ -14,8 +15,11 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::refusals;
 use super::routes::{LIMIT, Named, json as respond, same};
-use crate::access::{Access, AccessError, Account, Action, Finished, MACHINE, Role, Roles, Signed, Step};
+use crate::access::{
+    Access, AccessError, Account, Action, Finished, MACHINE, Role, Roles, Signed, Step, Word,
+};
 use crate::api::{AttachedReading, EntryDraft};
 use crate::clock::Clock;
 use crate::config::Node;
@@ -78,7 +82,8 @@ pub(super) fn routes(people: People) -> Router {
             .route("/registry/v1/reminders", get(dealers_reminders))
             .route("/registry/v1/entries", post(record));
     }
-    routes.with_state(people)
+    let noted = middleware::from_fn_with_state(people.clone(), refusals::noted);
+    routes.route_layer(noted).with_state(people)
 }
 
 impl Owner {
@@ -112,7 +117,7 @@ impl Owner {
 }
 
 impl People {
-    fn ledger(&self) -> &Ledger {
+    pub(super) fn ledger(&self) -> &Ledger {
         self.owner.ledger()
     }
 
@@ -151,13 +156,15 @@ impl From<AccessError> for Problem {
     fn from(error: AccessError) -> Self {
         let kind = match &error {
             AccessError::Failed | AccessError::NoSession => ProblemKind::NotSignedIn,
-            AccessError::NotPermitted(_) | AccessError::Own | AccessError::Inviter(_) => {
-                ProblemKind::Forbidden
-            }
+            AccessError::NotPermitted(_)
+            | AccessError::Own
+            | AccessError::Inviter(_)
+            | AccessError::Proposer(_) => ProblemKind::Forbidden,
             AccessError::Password => ProblemKind::Malformed,
             AccessError::Taken(_)
             | AccessError::Full
             | AccessError::NoDomain
+            | AccessError::NotProposed(_)
             | AccessError::NotAwaited(_) => ProblemKind::Conflict,
             AccessError::Unknown(_) => ProblemKind::NotFound,
             AccessError::Busy | AccessError::Slowed => ProblemKind::Busy,
@@ -218,8 +225,7 @@ async fn session(State(people): State<People>, headers: HeaderMap) -> Answer {
 }
 
 async fn sign_out(State(people): State<People>, headers: HeaderMap) -> Answer {
-    people.access.who(bearer(&headers)?, people.clock.now()).await?;
-    people.access.sign_out(bearer(&headers)?).await;
+    people.access.sign_out(bearer(&headers)?, people.ledger(), people.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -282,8 +288,8 @@ async fn set_roles(State(people): State<People>, Named(name): Named, request: Re
     let by = people.permit(request.headers(), Action::ManageAccounts).await?;
     let (_, asked): (_, NewRoles) = content(request).await?;
     let whom = (&by.person, &person(&name)?, together(asked.roles)?);
-    people.access.set_roles(whom, people.ledger(), people.clock.now()).await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let waits = people.access.set_roles(whom, people.ledger(), people.clock.now()).await?;
+    Ok(if waits { StatusCode::ACCEPTED } else { StatusCode::NO_CONTENT }.into_response())
 }
 
 async fn invite_anew(State(people): State<People>, Named(name): Named, headers: HeaderMap) -> Answer {
@@ -296,13 +302,20 @@ async fn invite_anew(State(people): State<People>, Named(name): Named, headers: 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Confirmation {
-    passkey: String,
+    passkey: Option<String>,
+    roles: Option<Vec<Role>>,
 }
 
 async fn confirm(State(people): State<People>, Named(name): Named, request: Request) -> Answer {
     let by = people.permit_here(request.headers(), Action::ConfirmAccounts).await?;
     let (_, said): (_, Confirmation) = content(request).await?;
-    let whom = (&*by, &person(&name)?, &*said.passkey);
+    let roles = said.roles.map(together).transpose()?;
+    let word = match (&said.passkey, &roles) {
+        (Some(passkey), None) => Word::Passkey(passkey),
+        (None, Some(roles)) => Word::Roles(roles),
+        _ => return Err(ProblemKind::Malformed.because("either `passkey` or `roles` is confirmed")),
+    };
+    let whom = (&*by, &person(&name)?, word);
     people.access.confirm(whom, people.ledger(), people.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -370,7 +383,11 @@ async fn desk_reminders(
 ) -> Answer {
     let signed = people.permit(&headers, Action::SeeQuestions).await?;
     let page = paged(page)?;
-    let list = people.desk()?.waiting_list(own(&signed), (page.after, page.most()?));
+    let most = page.most()?;
+    if own(&signed).is_none() {
+        people.seen(&signed, json!({"reminders": most, "after": page.after})).await?;
+    }
+    let list = people.desk()?.waiting_list(own(&signed), (page.after, most));
     Ok(respond(list.to_string()))
 }
 
@@ -380,9 +397,11 @@ async fn dealers_reminders(
     headers: HeaderMap,
     page: Result<Query<Page<Uuid>>, axum::extract::rejection::QueryRejection>,
 ) -> Answer {
-    people.permit(&headers, Action::SeeReminders).await?;
+    let by = people.permit(&headers, Action::SeeReminders).await?;
     let page = paged(page)?;
-    Ok(respond(people.issuer()?.waiting_list((page.after, page.most()?)).to_string()))
+    let most = page.most()?;
+    people.seen(&by, json!({"reminders": most, "after": page.after})).await?;
+    Ok(respond(people.issuer()?.waiting_list((page.after, most)).to_string()))
 }
 
 async fn question(State(people): State<People>, Named(id): Named, headers: HeaderMap) -> Answer {
@@ -476,7 +495,7 @@ fn own(signed: &Signed) -> Option<&Person> {
     (!all).then_some(&signed.person)
 }
 
-fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     given.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(|| {
         ProblemKind::NotSignedIn.because("this is for those who are signed in\nhint: sign in first")
@@ -484,7 +503,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
 }
 
 /// Where a request came from; behind a proxy that is the proxy's address.
-fn source(request: &Request) -> Option<IpAddr> {
+pub(super) fn source(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<Peer>>().and_then(|ConnectInfo(peer)| peer.address)
 }
 
@@ -532,6 +551,7 @@ fn shown(signed: &Signed) -> Value {
 fn account(account: &Account) -> Value {
     json!({
         "name": account.name, "roles": account.roles, "standing": account.standing, "used_at": account.used_at,
+        "proposed": account.proposed,
     })
 }
 

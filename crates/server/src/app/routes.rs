@@ -20,6 +20,7 @@ use transparency::{FolderStore, Resource, TileStore as _};
 use crate::api::NodeName;
 use crate::clock::Clock;
 use crate::config::Node;
+use crate::court::CourtFault;
 use crate::federation::{Message, SEALED_REQUEST, Sealed, disclose, seal_refusal, sign_answer};
 use crate::ledger::LogState;
 use crate::problem::{Problem, ProblemKind};
@@ -232,7 +233,15 @@ async fn court(
     let Query(Court { issuer }) = query.map_err(|error| ProblemKind::Malformed.because(error.body_text()))?;
     let question = question.parse().map_err(|error: uuid::Error| ProblemKind::Malformed.because(error))?;
     let bundle = state.agency.court_bundle(question, issuer.as_ref()).await;
-    let bundle = bundle.map_err(|error| ProblemKind::NotFound.because(error))?;
+    let bundle = bundle.map_err(|error| {
+        let kind = match error.fault {
+            CourtFault::Absent => ProblemKind::NotFound,
+            CourtFault::NotYet => ProblemKind::NotYet,
+            CourtFault::Here => ProblemKind::NoLog,
+            CourtFault::Broken => ProblemKind::Upstream,
+        };
+        kind.because(error)
+    })?;
     Ok(plain(bundle.to_string().into_bytes()))
 }
 

@@ -29,6 +29,8 @@ const FIRST_LOOK: Duration = Duration::from_secs(5);
 const RENEW: u32 = 20;
 /// How often proofs of what was answered are fetched, in the same ticks: many at a time.
 const PROVE: u32 = 4;
+/// How often an agency asks again what came to no end, in the same ticks.
+const AGAIN: u32 = 20;
 /// How often an agency notes which answers wait for theirs.
 const KEEP: u32 = 600;
 /// An hour, in ticks of [`COSIGN`].
@@ -146,6 +148,9 @@ impl Household {
     /// Keeps the proofs of what an agency was answered, as soon as witnesses have cosigned it.
     async fn prove(&self, tick: u32) {
         let Owner::Agency(agency) = &self.owner else { return };
+        if tick.is_multiple_of(AGAIN) {
+            agency.ask_unended().await;
+        }
         if tick.is_multiple_of(PROVE)
             && let Some(own) = self.cosigned.newest()
         {

@@ -16,8 +16,8 @@ use sha2::{Digest as _, Sha256};
 use symbology::{Code, Prefix};
 use transparency::Note;
 
-use super::{Clause, question};
-use crate::api::{AgencyCard, Answer, Evidence, OutcomeName, Question, SealedAnswer};
+use super::{Clause, code_of, question};
+use crate::api::{AgencyCard, Answer, Evidence, FirearmAnswer, OutcomeName, Question, SealedAnswer};
 use crate::app::{DoorRules, Doors, serve};
 use crate::client::Client;
 use crate::config::Node;
@@ -45,6 +45,12 @@ enum Trick {
     OtherQuestion,
     NoEvidence,
     OtherCode,
+    OtherEvidence,
+    OtherLog,
+    Chain,
+    Reference,
+    OtherFirearm,
+    InPlaceOf,
     Refusal,
     UnsignedRefusal,
     TooLarge,
@@ -52,7 +58,7 @@ enum Trick {
 }
 
 /// The tricks, each with the section of `docs/federation.md` and what the agency must do.
-const TRICKS: [(Trick, &str, &str); 21] = [
+const TRICKS: [(Trick, &str, &str); 27] = [
     (Trick::Good, "4.3", "a good answer is taken"),
     (Trick::Unsigned, "4.3", "an answer without a signature is refused"),
     (Trick::OtherKey, "4.3", "an answer signed with another key is refused"),
@@ -70,6 +76,12 @@ const TRICKS: [(Trick, &str, &str); 21] = [
     (Trick::OtherQuestion, "4.4", "a statement about another question is refused"),
     (Trick::NoEvidence, "4.3", "an answer without its entries in the issuer's log is refused"),
     (Trick::OtherCode, "4.4", "an answer that tells of a code that was not asked is refused"),
+    (Trick::OtherEvidence, "4.3", "an answer with the entries of another question is refused"),
+    (Trick::OtherLog, "4.3", "an answer with entries of another's log is refused"),
+    (Trick::Chain, "4.4", "a good chain of a firearm is taken"),
+    (Trick::Reference, "4.3", "an answer that tells the reference where the chain was asked is refused"),
+    (Trick::OtherFirearm, "4.3", "an answer that tells of a firearm by a code that was not asked is refused"),
+    (Trick::InPlaceOf, "3", "an answer in the place of an issuer that did not delegate is refused"),
     (Trick::Refusal, "4.2", "a signed refusal is passed on as one"),
     (Trick::UnsignedRefusal, "4.2", "a refusal without a signature is taken for none, and for no answer"),
     (Trick::TooLarge, "2", "an answer that is too large is refused"),
@@ -135,13 +147,15 @@ fn judge(trick: Trick, seen: &Value) -> Result<(), String> {
     let error = seen["error"].as_str();
     let holds = match trick {
         Trick::Good => seen["answer"]["outcome"] == "not-issued",
+        Trick::Chain => seen["answer"]["outcome"] == "found",
         Trick::Refusal => error.is_some_and(|error| error.contains("refused the question with status 503")),
         Trick::TooLarge | Trick::Nothing | Trick::UnsignedRefusal => {
             error.is_some_and(|error| error.contains("cannot say now"))
         }
         _ => error.is_some_and(|error| error.contains("does not hold")),
     };
-    if holds && (trick == Trick::Good || seen["answer"].is_null()) { Ok(()) } else { Err(seen.to_string()) }
+    let taken = matches!(trick, Trick::Good | Trick::Chain);
+    if holds && (taken || seen["answer"].is_null()) { Ok(()) } else { Err(seen.to_string()) }
 }
 
 async fn answer(State(stage): State<Arc<Stage>>, request: Request) -> Response {
@@ -251,10 +265,23 @@ impl Stage {
         if trick == Trick::OtherCode {
             not_issued.extend("K7AAAA".parse::<Code>());
         }
+        let firearm = match trick {
+            Trick::Chain | Trick::Reference | Trick::OtherFirearm | Trick::InPlaceOf => {
+                Some(firearm(trick, asked)?)
+            }
+            _ => None,
+        };
+        let (outcome, says) = match &firearm {
+            Some(_) => (OutcomeName::Found, "conformance test: there is no such firearm"),
+            None => (OutcomeName::NotIssued, "conformance test: no such code was issued"),
+        };
+        let delegated_by = (trick == Trick::InPlaceOf).then(|| "nobody.example".parse().ok()).flatten();
         let answer = Answer {
-            outcome: OutcomeName::NotIssued,
-            not_issued,
-            statement: vec!["conformance test: no such code was issued".to_owned()],
+            outcome,
+            not_issued: if firearm.is_some() { Vec::new() } else { not_issued },
+            firearm,
+            delegated_by,
+            statement: vec![says.to_owned()],
             ..Answer::blank(asked, hex::encode(hash), (&self.tester.config.name, Timestamp::now()))
         };
         let value = serde_json::to_value(&answer).map_err(|error| words(&error))?;
@@ -265,7 +292,9 @@ impl Stage {
         let other = other.map_err(|error| words(&error))?;
         let key = if trick == Trick::OtherStatement { &other } else { &self.tester.statements };
         let statement = Note::sign(&line, key).map_err(|error| words(&error))?.to_string();
-        let log = self.tester.log.verifier().name().to_owned();
+        let other = trick == Trick::OtherLog;
+        let log = if other { "nobody.example/log" } else { self.tester.log.verifier().name() }.to_owned();
+        let content = if trick == Trick::OtherEvidence { b"{}" } else { content };
         let asked = json!({"content": String::from_utf8_lossy(content), "request": fields_record(request)});
         let evidence = Evidence {
             log,
@@ -274,6 +303,23 @@ impl Stage {
         };
         Ok(SealedAnswer { schema: "microstamp.sealed-answer/1".to_owned(), statement, evidence })
     }
+}
+
+/// A firearm that does not exist, with the chain of one that was sold.
+fn firearm(trick: Trick, asked: &Question) -> Result<FirearmAnswer, String> {
+    let code = asked.codes.first().map(|one| one.code).ok_or("no code was asked")?;
+    let code = if trick == Trick::OtherFirearm { code_of(code.prefix(), "AAAA") } else { code };
+    let reference = (trick == Trick::Reference).then_some("conformance-1");
+    let licence = "9-99-999-99-9Z-99999";
+    let firearm = json!({
+        "code": code, "posterior": "1.000000000", "posterior_given_issued": "1.000000000",
+        "licence": licence, "model": "conformance", "serial": "0", "kind": "pistol", "calibre": "none",
+        "manufacturer": "Conformance (synthetic)", "importer": null, "country": "US", "parts": [], "chain": [],
+        "time_to_crime_days": null, "time_to_crime": "unknown", "reference_withheld": reference.is_none(),
+        "end": {"end": "retail-sale", "dealer": "Conformance Guns (synthetic)", "licence": licence,
+                "on": "2024-04-01", "form_4473": reference},
+    });
+    serde_json::from_value(firearm).map_err(|error| error.to_string())
 }
 
 /// An entry as it would stand in the issuer's log.

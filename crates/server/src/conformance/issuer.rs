@@ -8,7 +8,7 @@ use serde_json::Value;
 use transparency::{SignedCheckpoint, VerifierKey};
 use uuid::Uuid;
 
-use super::{Clause, Seen, common, get, question};
+use super::{Clause, Planted, Seen, common, get, question};
 use crate::api::{Answer, IssuerCard, OutcomeName, Question, QuestionKind, SealedAnswer};
 use crate::client::{Client, status};
 use crate::court::remote_proofs;
@@ -16,20 +16,36 @@ use crate::federation::{Message, Sealed, SignatureError, check_answer, content_k
 use crate::problem::ProblemKind;
 use crate::roles::{Agency, read_statement};
 
-/// Checks an issuer's node, asking as `agency`, which the issuer's directory must list.
-pub async fn check_issuer(issuer: &IssuerCard, agency: &Agency) -> Vec<Clause> {
+/// Checks an issuer's node, asking as `agency`, which the issuer's directory must list. What it asks counts against that agency's
+/// limits: six uncertain answers, and the firearm that was planted.
+pub async fn check_issuer(issuer: &IssuerCard, agency: &Agency, planted: &Planted<'_>) -> Vec<Clause> {
     let tester = Tester { issuer, agency, client: agency.node.client(Duration::from_secs(10)) };
     let mut clauses = common(&tester.client, &issuer.node).await;
     tester.refusals(&mut clauses).await;
     tester.not_authorised(&mut clauses).await;
     tester.outcomes(&mut clauses).await;
+    tester.limits(planted.sold, &mut clauses).await;
+    if let Some(code) = planted.sold {
+        tester.two_steps(code, &mut clauses).await;
+    }
+    tester.dealers(planted.dealer, &mut clauses).await;
     clauses
 }
 
-struct Tester<'t> {
-    issuer: &'t IssuerCard,
-    agency: &'t Agency,
+pub(super) struct Tester<'t> {
+    pub(super) issuer: &'t IssuerCard,
+    pub(super) agency: &'t Agency,
     client: Client,
+}
+
+/// What came back to a question.
+#[derive(Clone)]
+pub(super) struct Told {
+    pub(super) answer: Answer,
+    pub(super) sealed: SealedAnswer,
+    message: Message,
+    /// Bytes on the wire.
+    pub(super) length: usize,
 }
 
 /// A message that must be refused: its clause, the message, its content, and as what.
@@ -131,7 +147,7 @@ impl Tester<'_> {
     }
 
     /// Whether a message ends as it must: with this problem, and signed where the message was.
-    async fn is_refused(&self, message: &Message, content: Vec<u8>, wanted: ProblemKind) -> Seen {
+    pub(super) async fn is_refused(&self, message: &Message, content: Vec<u8>, wanted: ProblemKind) -> Seen {
         let (answer, content) = self.send(message, content).await?;
         let problem: Value = serde_json::from_slice(&content).unwrap_or_default();
         if status(&answer) != wanted.status() {
@@ -164,11 +180,11 @@ impl Tester<'_> {
             ("a retail reference before the chain is not authorised", early),
             ("an ORI that is not the agency's is not authorised", foreign),
         ] {
-            let result = self.ask(&question).await.and_then(|(answer, ..)| match answer.outcome {
-                OutcomeName::NotAuthorised => Ok(()),
-                other => Err(format!("outcome {}", other.as_str())),
+            clauses.push(Clause {
+                section: "5",
+                text,
+                result: self.tells_nothing(&question).await.map(drop),
             });
-            clauses.push(Clause { section: "5", text, result });
         }
     }
 
@@ -179,7 +195,7 @@ impl Tester<'_> {
         let asked = self.ask(&question).await;
         let outcome = asked.as_ref().map(drop).map_err(Clone::clone);
         note("4.3", "a question is answered signed, bound to it, sealed, with a signed statement", outcome);
-        let Ok((answer, sealed, message)) = asked else { return };
+        let Ok(Told { answer, sealed, message, .. }) = asked else { return };
         let right = answer.question == question.id && answer.case_number == question.case_number;
         let right = if right { Ok(()) } else { Err("other number or case".to_owned()) };
         note("4.4", "the answer names question and case", right);
@@ -188,8 +204,12 @@ impl Tester<'_> {
         let content = serde_json::to_vec(&question).unwrap_or_default();
         let twice = self.is_refused(&message, content, ProblemKind::Replayed).await;
         note("4.2", "a question that is sent twice ends with 409", twice);
-        let again = self.ask(&question).await.and_then(|(_, again, _)| {
-            if again.statement == sealed.statement { Ok(()) } else { Err("another statement".to_owned()) }
+        let again = self.ask(&question).await.and_then(|again| {
+            if again.sealed.statement == sealed.statement {
+                Ok(())
+            } else {
+                Err("another statement".to_owned())
+            }
         });
         note("4.2", "the same question under a new signature gets the same statement", again);
         let mut other = question;
@@ -207,7 +227,12 @@ impl Tester<'_> {
     }
 
     fn target(&self) -> String {
-        format!("{}/federation/v1/trace", self.issuer.node.url)
+        self.address("trace")
+    }
+
+    /// Where something between nodes is sent.
+    pub(super) fn address(&self, path: &str) -> String {
+        format!("{}/federation/v1/{path}", self.issuer.node.url)
     }
 
     fn signed(&self, question: &Question) -> Result<(Message, Vec<u8>), String> {
@@ -218,11 +243,23 @@ impl Tester<'_> {
         Ok((message.map_err(|error| error.to_string())?, content))
     }
 
-    async fn ask(&self, question: &Question) -> Result<(Answer, SealedAnswer, Message), String> {
+    /// Whether a question is refused in an answer that tells of no firearm and no code; the answer.
+    pub(super) async fn tells_nothing(&self, question: &Question) -> Result<Told, String> {
+        let told = self.ask(question).await?;
+        let answer = &told.answer;
+        let nothing = answer.firearm.is_none() && answer.issued.is_empty() && answer.not_issued.is_empty();
+        match answer.outcome {
+            OutcomeName::NotAuthorised if nothing => Ok(told),
+            other => Err(format!("outcome {}", other.as_str())),
+        }
+    }
+
+    pub(super) async fn ask(&self, question: &Question) -> Result<Told, String> {
         let words = |error: &dyn std::fmt::Display| error.to_string();
         let (message, content) = self.signed(question)?;
         let (sent, body) = enclose(&message, content, &self.issuer.node).map_err(|error| words(&error))?;
         let (answer, content) = self.send(&sent, body).await?;
+        let length = content.len();
         let key = (&*self.issuer.node.key_id(), &self.issuer.node.signing);
         check_answer(&answer, &content, &message, key).map_err(|error| words(&error))?;
         if status(&answer) != 200 {
@@ -233,11 +270,11 @@ impl Tester<'_> {
         let opened = opened.map_err(|error| words(&error))?;
         let sealed: SealedAnswer = serde_json::from_slice(&opened).map_err(|error| words(&error))?;
         let answer = read_statement(&sealed.statement, &self.issuer.node.statements)?;
-        Ok((answer, sealed, message))
+        Ok(Told { answer, sealed, message, length })
     }
 
     /// Proves both entries under the newest checkpoint, with tiles fetched from the node.
-    async fn proved(&self, sealed: &SealedAnswer) -> Seen {
+    pub(super) async fn proved(&self, sealed: &SealedAnswer) -> Seen {
         let url = &self.issuer.node.url;
         let mut signed = self.checkpoint(url).await?;
         // What was entered is shown within a second.
@@ -265,7 +302,8 @@ impl Tester<'_> {
         SignedCheckpoint::parse(&bytes).map_err(|error| error.to_string())
     }
 
-    fn question(&self) -> Question {
+    /// A question of a case of its own, for a code that is most likely not issued.
+    pub(super) fn question(&self) -> Question {
         question(self.issuer.prefixes.first().copied(), self.ori())
     }
 

@@ -60,17 +60,23 @@ const ENOUGH: &str = "enough was told within 24 hours for this case, this readin
                       or ask tomorrow";
 
 impl FishingRules {
-    /// Whether another answer may be given after these.
-    fn allow(&self, answers: &VecDeque<Told>, told: &Told) -> bool {
+    /// Whether a question may be answered after these, whatever the books say of it: every budget that some answer would draw on has room.
+    fn allow(&self, answers: &VecDeque<Told>, asks: &Asks) -> bool {
+        self.allow_uncertain(answers, asks)
+            && asks.firearms.iter().all(|code| self.allow_firearm(answers, asks, *code))
+    }
+
+    fn allow_uncertain(&self, answers: &VecDeque<Told>, asks: &Asks) -> bool {
+        let uncertain = || answers.iter().filter(|one| !one.refused && one.code.is_none());
+        uncertain().filter(|one| one.case == asks.case).count() < self.per_case
+            && uncertain().count() < self.per_agency
+    }
+
+    fn allow_firearm(&self, answers: &VecDeque<Told>, asks: &Asks, code: Code) -> bool {
         let answers = || answers.iter().filter(|one| !one.refused);
-        let same_case = |one: &Told| one.case == told.case;
-        let Some(code) = told.code else {
-            let uncertain = || answers().filter(|one| one.code.is_none());
-            return uncertain().filter(|one| same_case(one)).count() < self.per_case
-                && uncertain().count() < self.per_agency;
-        };
-        let other = |one: &Told| one.reading == told.reading && one.code.is_some_and(|other| other != code);
-        if told.reading.is_some() && answers().any(other) {
+        let same_case = |one: &Told| one.case == asks.case;
+        let other = |one: &Told| one.reading == asks.reading && one.code.is_some_and(|other| other != code);
+        if asks.reading.is_some() && answers().any(other) {
             return false;
         }
         if answers().any(|one| one.code == Some(code) && same_case(one)) {
@@ -83,9 +89,31 @@ impl FishingRules {
         let typed = |one: &Told| one.reading.is_none();
         codes(&same_case) < self.firearms_per_case
             && codes(&|_| true) < self.firearms_per_agency
-            && (told.reading.is_some()
+            && (asks.reading.is_some()
                 || codes(&|one| typed(one) && same_case(one)) < self.typed_per_case
                     && codes(&typed) < self.typed_per_agency)
+    }
+}
+
+/// What a question asks, as far as limits go: all of it stands in the question, and nothing is of the books.
+#[derive(Debug, Clone)]
+pub(crate) struct Asks {
+    /// When.
+    pub(crate) at: Timestamp,
+    pub(crate) case: CaseNumber,
+    /// Hash of the reading, unless the codes were typed by hand.
+    pub(crate) reading: Option<String>,
+    /// Codes of which a firearm could be told, were they issued.
+    pub(crate) firearms: Vec<Code>,
+    /// The code that alone can be meant.
+    pub(crate) certain: Option<Code>,
+}
+
+impl Asks {
+    /// An answer to it, that tells of this firearm or of none.
+    pub(crate) fn told(&self, code: Option<Code>) -> Told {
+        let Self { at, case, reading, .. } = self.clone();
+        Told { at, case, code, reading, refused: false }
     }
 }
 
@@ -125,46 +153,45 @@ impl FishingWatch {
         given.clone()
     }
 
-    /// Whether the books may be asked at all: so many questions as there may be answers, refused ones among them. A firearm
-    /// that was told for a case can be asked for again.
+    /// Whether the books may be asked at all: every answer that they could lead to may be given, and there were not more questions
+    /// than there may be answers, refused ones among them. So no refusal follows from what the books say. A firearm that was told for a
+    /// case can be asked for again.
     ///
     /// # Errors
     /// The reason in words.
-    pub(crate) fn may_ask(
-        &self,
-        agency: &str,
-        (case, code): (&CaseNumber, Option<Code>),
-        now: Timestamp,
-    ) -> Result<(), String> {
+    pub(crate) fn may_ask(&self, agency: &str, asks: &Asks) -> Result<(), String> {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(answers) = given.get_mut(agency) else { return Ok(()) };
-        forget(answers, now);
-        let known = answers
-            .iter()
-            .any(|one| !one.refused && one.code.is_some() && one.code == code && one.case == *case);
-        let of_case = answers.iter().filter(|one| one.case == *case).count();
+        forget(answers, asks.at);
+        if asks.certain.is_some_and(|code| is_told(answers, asks, code)) {
+            return Ok(());
+        }
+        let of_case = answers.iter().filter(|one| one.case == asks.case).count();
         let FishingRules { per_case, per_agency, firearms_per_case, firearms_per_agency, .. } = self.rules;
-        if known
-            || of_case < per_case.saturating_add(firearms_per_case)
-                && answers.len() < per_agency.saturating_add(firearms_per_agency)
+        if self.rules.allow(answers, asks)
+            && of_case < per_case.saturating_add(firearms_per_case)
+            && answers.len() < per_agency.saturating_add(firearms_per_agency)
         {
             return Ok(());
         }
         Err(ENOUGH.to_owned())
     }
 
-    /// Counts an answer, if another may be given. The same firearm for the same case counts once, and no reading tells of two.
+    /// Counts an answer, if another may be given: questions that are asked at the same moment do not get more together. The same
+    /// firearm for the same case counts once, and no reading tells of two.
     ///
     /// # Errors
     /// The reason in words; it is counted as refused then, and marked so.
-    pub(crate) fn take(&self, agency: &str, told: &mut Told) -> Result<(), String> {
+    pub(crate) fn take(&self, agency: &str, asks: &Asks, told: &mut Told) -> Result<(), String> {
         if self.rules == FishingRules::NONE {
             return Ok(());
         }
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let answers = given.entry(agency.to_owned()).or_default();
         forget(answers, told.at);
-        told.refused = !self.rules.allow(answers, told);
+        let firearm = told.code.is_none_or(|code| self.rules.allow_firearm(answers, asks, code));
+        let again = told.code.is_some_and(|code| is_told(answers, asks, code));
+        told.refused = !(firearm && (again || self.rules.allow(answers, asks)));
         count(answers, told.clone());
         if told.refused { Err(ENOUGH.to_owned()) } else { Ok(()) }
     }
@@ -174,6 +201,11 @@ impl FishingWatch {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         count(given.entry(agency.to_owned()).or_default(), told);
     }
+}
+
+/// Whether a firearm was told for this case.
+fn is_told(answers: &VecDeque<Told>, asks: &Asks, code: Code) -> bool {
+    answers.iter().any(|one| !one.refused && one.code == Some(code) && one.case == asks.case)
 }
 
 /// Counts an answer; the same firearm, told again for the same case and reading, counts no more.
@@ -196,20 +228,60 @@ fn forget(answers: &mut VecDeque<Told>, now: Timestamp) {
 mod tests {
     use super::*;
 
+    fn asks(case: &str, code: &str, reading: Option<&str>) -> Asks {
+        let code: Code = code.parse().expect("a code");
+        Asks {
+            at: "2026-11-23T12:00:00Z".parse().expect("a time"),
+            case: case.parse().expect("a case"),
+            reading: reading.map(str::to_owned),
+            firearms: vec![code],
+            certain: Some(code),
+        }
+    }
+
     #[test]
     fn what_is_taken_back_from_the_records_counts_as_it_did() {
-        let now: Timestamp = "2026-11-23T12:00:00Z".parse().expect("a time");
-        let case: CaseNumber = "26-0001".parse().expect("a case");
-        let code: Code = "K7000000".parse().or_else(|_| "K70000".parse()).expect("a code");
-        let told = Told { at: now, case, code: Some(code), reading: Some("ab".repeat(32)), refused: false };
         let (before, after) = (FishingWatch::default(), FishingWatch::default());
+        let first = asks("26-0001", CODES[0], Some("ab"));
         for _ in 0..600 {
-            let mut told = told.clone();
-            before.take("police", &mut told).expect("the same firearm for the same case");
+            let mut told = first.told(first.certain);
+            before.take("police", &first, &mut told).expect("the same firearm for the same case");
             after.recall("police", told);
         }
-        assert_eq!(before.held(now), after.held(now));
-        let other: CaseNumber = "26-0002".parse().expect("a case");
-        after.may_ask("police", (&other, None), now).expect("an honest agency goes on");
+        assert_eq!(before.held(first.at), after.held(first.at));
+        let other = asks("26-0002", CODES[1], Some("cd"));
+        after.may_ask("police", &other).expect("an honest agency goes on");
     }
+
+    /// What the books would say is not asked for: with either budget used up a code that was issued and one that was not end alike.
+    #[test]
+    fn whether_the_books_are_asked_depends_on_no_answer_of_theirs() {
+        let one = |of: usize, at: usize| FishingRules {
+            per_case: of,
+            firearms_per_case: at,
+            ..FishingRules::default()
+        };
+        for (rules, first) in [(one(1, 2), None), (one(2, 1), Some(CODES[0]))] {
+            let watch = FishingWatch::with(rules, Given::default());
+            let told = asks("26-0001", CODES[0], Some("ab"));
+            let mut answer = told.told(first.map(|code| code.parse().expect("a code")));
+            watch.take("police", &told, &mut answer).expect("the first");
+            let next = asks("26-0001", CODES[1], Some("cd"));
+            assert_eq!(watch.may_ask("police", &next), Err(ENOUGH.to_owned()), "{rules:?}");
+            for mut answer in [next.told(next.certain), next.told(None)] {
+                let taken = watch.take("police", &next, &mut answer);
+                assert_eq!(taken, Err(ENOUGH.to_owned()), "nor at the same moment: {rules:?}");
+            }
+            let elsewhere = asks("26-0002", CODES[1], Some("cd"));
+            watch.may_ask("police", &elsewhere).expect("another case has its own");
+        }
+        // A reading that leaves no code likely enough draws on uncertain answers alone.
+        let watch = FishingWatch::with(one(2, 1), Given::default());
+        let told = asks("26-0001", CODES[0], Some("ab"));
+        watch.take("police", &told, &mut told.told(told.certain)).expect("a firearm");
+        let vague = Asks { firearms: Vec::new(), certain: None, ..asks("26-0001", CODES[1], Some("cd")) };
+        watch.may_ask("police", &vague).expect("no firearm can be told of it");
+    }
+
+    const CODES: [&str; 2] = ["K70000", "K70001"];
 }

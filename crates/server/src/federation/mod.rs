@@ -22,7 +22,7 @@ pub use exchange::{
 };
 pub use fields::{Parameter, Value};
 pub use limits::FishingRules;
-pub(crate) use limits::{FishingWatch, Given, Told};
+pub(crate) use limits::{Asks, FishingWatch, Given, Told};
 pub(crate) use nonce::{Nonce, ReplayCache};
 pub(crate) use refusal::{refusal_words, seal_refusal};
 pub use request::{Unauthorised, authorise, check_question};

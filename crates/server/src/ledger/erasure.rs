@@ -207,7 +207,7 @@ impl Ledger {
         Ok(seen)
     }
 
-    /// Enters what a plan says, and deletes the files of its months.
+    /// Enters what a plan says, and deletes the files of its months, and what was set aside of them.
     ///
     /// # Errors
     /// [`LedgerError`].
@@ -217,7 +217,8 @@ impl Ledger {
         let erased = Erased { before, entries, by: by.clone(), missing, aged, now: latest };
         let body = serde_json::to_value(&erased).map_err(failed)?;
         self.enter(&[Act::new(KIND, body).found_by(newest())], now).await?;
-        records::remove(&self.folder, &plan.months).map_err(failed)
+        records::remove(&self.folder, &plan.months).map_err(failed)?;
+        records::forget_aside(&self.folder, month(before)).map_err(failed)
     }
 }
 

@@ -11,6 +11,10 @@ use transparency::Piece;
 
 use super::index::{Key, Place};
 use super::{Entered, Stored};
+use crate::config::replace;
+
+/// Where records lie that the log never took, or of which it was put back.
+const ASIDE: &str = "unacknowledged.jsonl";
 
 /// A line as it lies in the file.
 #[derive(Deserialize)]
@@ -120,6 +124,30 @@ pub(super) fn remove(folder: &Path, months: &[u32]) -> io::Result<()> {
     File::open(&records)?.sync_all()
 }
 
+/// Takes out of what was set aside the records of all months before one. A piece of a line, which says no month, goes with the record
+/// before it, and with all others where there is none.
+pub(super) fn forget_aside(folder: &Path, month: u32) -> io::Result<()> {
+    let path = folder.join(ASIDE);
+    let bytes = match fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let (mut kept, mut keeps) = (Vec::with_capacity(bytes.len()), false);
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        keeps = stored(line).map_or(keeps, |stored| month_of(stored.at) >= month);
+        kept.extend_from_slice(if keeps { line } else { b"" });
+    }
+    if kept.len() == bytes.len() {
+        return Ok(());
+    }
+    if kept.is_empty() {
+        fs::remove_file(&path)?;
+        return File::open(folder)?.sync_all();
+    }
+    replace(&path, &kept).map_err(io::Error::other)
+}
+
 /// Whether a record can be found by a number.
 pub(super) fn has_keys(line: &[u8]) -> bool {
     serde_json::from_slice::<Line<'_>>(line).is_ok_and(|line| !line.keys.is_empty())
@@ -171,7 +199,7 @@ pub(super) fn set_aside(folder: &Path, end: Place) -> io::Result<()> {
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut aside = options.open(folder.join("unacknowledged.jsonl"))?;
+    let mut aside = options.open(folder.join(ASIDE))?;
     let (records, mut later) = (folder.join("records"), Vec::new());
     for month in months(folder)?.into_iter().filter(|month| *month >= end.month) {
         let mut file = File::open(path(&records, month))?;

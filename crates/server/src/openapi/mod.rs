@@ -199,7 +199,7 @@ fn people() -> Vec<Operation> {
         .gives("Finished")
         .answers(&[200, 400, 401, 413, 503]),
         signed_in("/access/v1/session", "get", "Who is signed in").gives("Session").answers(&[200, 401]),
-        signed_in("/access/v1/session", "delete", "Sign out").answers(&[204, 401]),
+        signed_in("/access/v1/session", "delete", "Sign out").answers(&[204, 401, 503]),
         signed_in("/access/v1/accounts", "get", "Accounts, by name")
             .gives("Accounts")
             .paged(&json!({"type": "string", "minLength": 1, "maxLength": 64})),
@@ -209,9 +209,9 @@ fn people() -> Vec<Operation> {
             .answers(&[201, 400, 401, 403, 409, 413, 503]),
         signed_in("/access/v1/accounts/{name}", "delete", "Close an account")
             .answers(&[204, 401, 403, 404, 503]),
-        signed_in("/access/v1/accounts/{name}/roles", "put", "Give an account other roles")
+        signed_in("/access/v1/accounts/{name}/roles", "put", "Give an account other roles; with 202 they wait until somebody else confirms them")
             .takes("NewRoles")
-            .answers(&[204, 400, 401, 403, 404, 413, 503]),
+            .answers(&[204, 202, 400, 401, 403, 404, 413, 503]),
         signed_in(
             "/access/v1/accounts/{name}/invitation",
             "post",
@@ -222,7 +222,7 @@ fn people() -> Vec<Operation> {
         signed_in(
             "/access/v1/accounts/{name}/confirmation",
             "post",
-            "Confirm the passkey of an account that somebody else invited; it can sign in from then on",
+            "Confirm the passkey of an account that somebody else invited, or the roles that somebody else gave it",
         )
         .takes("Confirmation")
         .answers(&[204, 400, 401, 403, 404, 409, 413, 503]),
@@ -250,8 +250,7 @@ fn desk() -> Vec<Operation> {
         signed_in("/agency/v1/reminders", "get", "What waits for an approver or a dealer, and until when")
             .at(AGENCY)
             .gives("Reminders")
-            .paged(&json!({"type": "string", "format": "uuid"}))
-            .answers(&[200, 400, 401, 403]),
+            .paged(&json!({"type": "string", "format": "uuid"})),
         one("/agency/v1/questions/{id}", "get", "One question and its answer")
             .answers(&[200, 401, 403, 404, 503]),
         one(
@@ -290,7 +289,7 @@ fn desk() -> Vec<Operation> {
         ))
         .with(json!({"name": "issuer", "in": "query", "schema": {"type": "string", "minLength": 1, "maxLength": 80}}))
         .gives_bytes(BYTES)
-        .answers(&[200, 400, 401, 404]),
+        .answers(&[200, 400, 401, 404, 502, 503]),
     ]
 }
 
@@ -306,8 +305,7 @@ fn books() -> Vec<Operation> {
             .answers(&[200, 400, 401, 403, 503]),
         own("/registry/v1/reminders", "get", "Which dealers the issuer's answers wait for, and until when")
             .gives("Reminders")
-            .paged(&json!({"type": "string", "format": "uuid"}))
-            .answers(&[200, 400, 401, 403]),
+            .paged(&json!({"type": "string", "format": "uuid"})),
         own("/registry/v1/entries", "post", "Record an entry in the issuer's books")
             .takes("EntryDraft")
             .gives("Entered")

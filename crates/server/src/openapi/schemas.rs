@@ -18,7 +18,10 @@ fn of_people() -> Value {
     let password = json!({"type": "string", "minLength": 12, "maxLength": 256});
     let time = json!({"type": "string", "format": "date-time"});
     let standing = json!({"enum": ["invited", "unconfirmed", "active", "locked", "closed"]});
-    let account = json!({"name": person(), "roles": roles(), "standing": standing, "used_at": time});
+    let proposed = json!({"type": ["object", "null"], "description": "roles that wait for somebody else's word, and who gave them"});
+    let account = json!({
+        "name": person(), "roles": roles(), "standing": standing, "used_at": time, "proposed": proposed,
+    });
     let record = json!({
         "index": {"type": "integer", "minimum": 0}, "salt": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
         "record": {"type": "string", "description": "canonical JSON with `at`, `body` and `kind`"},
@@ -37,7 +40,8 @@ fn of_people() -> Value {
         "Finished": object(&["person"], &json!({
             "person": person(), "roles": roles(), "until": time, "session": {"type": "string"},
             "unconfirmed": {"type": "string", "description": "what to tell whoever confirms the account"}})),
-        "Confirmation": every(&json!({"passkey": {"type": "string", "minLength": 32, "maxLength": 64}})),
+        "Confirmation": {"oneOf": [
+            every(&json!({"passkey": {"type": "string", "minLength": 32, "maxLength": 64}})), every(&json!({"roles": roles()}))]},
         "Invitation": every(&json!({"name": person(), "roles": roles()})),
         "NewRoles": every(&json!({"roles": roles()})),
         "Token": every(&json!({"token": {"type": "string"}})),

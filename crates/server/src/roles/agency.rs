@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use transparency::{Note, VerifierKey};
@@ -14,7 +14,7 @@ use super::evidence::{check_evidence, check_told};
 use super::holder::DirectoryHolder;
 use super::issuer::{StartError, fields_record};
 use super::proofs::Proofs;
-use super::unproved::{Source, Waiting};
+use super::unproved::{Source, Unended, Waiting};
 use super::witnessing::{Cosigned, Watched};
 use crate::api::{Answer, IssuerCard, NodeName, Question, SealedAnswer};
 use crate::client::{Client, ClientError, status};
@@ -66,6 +66,19 @@ pub enum AskError {
         /// Its words.
         detail: String,
     },
+    /// It was asked, and what came of it is not in this node's log, so it is not told.
+    #[error(
+        "{issuer} was asked question {question}, and this node's log did not take what came of it: {reason}\nhint: make room; \
+         the node asks the same once more when its log takes entries again"
+    )]
+    Unkept {
+        /// Which issuer.
+        issuer: NodeName,
+        /// The question's number.
+        question: Uuid,
+        /// Why the log did not.
+        reason: String,
+    },
     /// Somebody answered in its place, a proxy perhaps: a refusal without its signature. It may have answered all the same.
     #[error("{issuer} cannot say now: status {status}, which it did not sign")]
     Unsigned {
@@ -90,9 +103,33 @@ impl AskError {
         match self {
             Self::Unreachable { issuer, .. }
             | Self::Unsigned { issuer, .. }
+            | Self::Unkept { issuer, .. }
             | Self::Refused { issuer, status: 429 | 500.., .. } => Some(issuer),
             _ => None,
         }
+    }
+}
+
+/// A question has come to no end after so long: no issuer is waited for longer.
+const UNENDED: SignedDuration = SignedDuration::from_mins(1);
+/// For the end of an older one nobody waits any more.
+const STALE: SignedDuration = SignedDuration::from_hours(24);
+/// So many of these are asked again at once.
+const AT_ONCE: usize = 8;
+
+/// One sending of a question to an issuer.
+#[derive(Debug, Clone, Copy)]
+struct Sending {
+    question: Uuid,
+    /// Where its approval stands in this agency's log, if it is of the desk.
+    approved: Option<u64>,
+    /// Where the sending stands that came to no end, and that this one repeats.
+    before: Option<u64>,
+}
+
+impl Sending {
+    fn new(question: Uuid, approved: Option<u64>) -> Self {
+        Self { question, approved, before: None }
     }
 }
 
@@ -199,7 +236,7 @@ impl Agency {
         }
         let mut answers = Vec::new();
         for issuer in issuers {
-            answers.push(self.exchange(issuer, (question.id, approved), content).await);
+            answers.push(self.exchange(issuer, &Sending::new(question.id, approved), content).await);
         }
         Ok(answers)
     }
@@ -211,7 +248,7 @@ impl Agency {
     pub async fn ask_issuer(&self, issuer: &IssuerCard, question: &Question) -> Result<Asked, AskError> {
         let content = serde_json::to_vec(question)
             .map_err(|error| AskError::Here(ProblemKind::Malformed.because(error)))?;
-        self.exchange(issuer, (question.id, None), &content).await
+        self.exchange(issuer, &Sending::new(question.id, None), &content).await
     }
 
     /// Asks an issuer the same question again: what became of it where a person must answer, or where it was away while others
@@ -238,16 +275,42 @@ impl Agency {
         let asked = asked.first().filter(|stored| stored.entered.index == entry);
         let content = asked.and_then(|stored| stored.body["content"].as_str()).ok_or_else(unknown)?;
         let approved = asked.and_then(|stored| stored.body["approved"].as_u64());
-        self.exchange(card, (question, approved), content.as_bytes()).await
+        self.exchange(card, &Sending::new(question, approved), content.as_bytes()).await
+    }
+
+    /// Asks again, in the same words, what was asked within a day and came to no end in this agency's log: the disk was full, or the
+    /// node was killed. An issuer that answered gives the same answer.
+    pub async fn ask_unended(&self) {
+        let now = self.clock.now();
+        let Ok(directory) = self.directory.current(now) else { return };
+        let unended = self.proofs.unproved().unended((now - STALE, now - UNENDED), AT_ONCE);
+        for (entry, (issuer, question)) in unended {
+            let card = directory.issuer(&issuer);
+            let asked = self.ledger.from_entry(entry, 1).ok().and_then(|mut asked| asked.pop());
+            let asked = asked.filter(|stored| stored.entered.index == entry);
+            let content = asked.as_ref().and_then(|stored| stored.body["content"].as_str());
+            let (Some(card), Some(content)) = (card, content) else {
+                self.proofs.unproved().ended(entry);
+                continue;
+            };
+            let approved = asked.as_ref().and_then(|stored| stored.body["approved"].as_u64());
+            let sending = Sending { before: Some(entry), ..Sending::new(question, approved) };
+            match self.exchange(card, &sending, content.as_bytes()).await {
+                Err(AskError::Here(_) | AskError::Unkept { .. }) => return,
+                Err(error) => tracing::warn!(%question, %error, "what was asked before has no answer"),
+                Ok(_) => tracing::info!(%question, "what was asked before is answered"),
+            }
+        }
     }
 
     /// Enters the question and where its approval stands, sends it, checks and opens the answer, enters it.
     async fn exchange(
         &self,
         issuer: &IssuerCard,
-        (id, approved): (Uuid, Option<u64>),
+        sending: &Sending,
         content: &[u8],
     ) -> Result<Asked, AskError> {
+        let Sending { question: id, approved, before } = *sending;
         let now = self.clock.now();
         self.heard(now).await?;
         let target = format!("{}/federation/v1/trace", issuer.node.url);
@@ -260,18 +323,28 @@ impl Agency {
             "request": fields_record(&request), "directory": directory.sha256(), "approved": approved,
         });
         let mut act = Act::new("question", body);
+        if let Some(before) = before {
+            act.body["before"] = json!(before);
+        }
         if approved.is_some() {
             act = act.found_by(Key::new(SENT, id));
         }
         let question = self.enter(act, now).await?;
         let name = || issuer.node.name.clone();
+        let unended = (question.index, Unended { issuer: name(), question: id, since: now });
+        self.proofs.unproved().asked(unended, before);
+        let unkept =
+            |error: AskError| AskError::Unkept { issuer: name(), question: id, reason: error.to_string() };
         let (sent, body) = enclose(&request, content.to_vec(), &issuer.node)
             .map_err(|error| AskError::Here(ProblemKind::Fault.because(error)))?;
         let (answer, sealed) = match self.client.send(&sent, body).await {
             Ok(answer) => answer,
             Err(source) => {
-                let body = json!({"question": id, "issuer": issuer.node.name, "reason": source.to_string()});
-                self.enter(Act::new("no-answer", body), self.clock.now()).await?;
+                let body = json!({
+                    "question": id, "entry": question.index, "issuer": issuer.node.name, "reason": source.to_string(),
+                });
+                self.enter(Act::new("no-answer", body), self.clock.now()).await.map_err(unkept)?;
+                self.proofs.unproved().ended(question.index);
                 return Err(AskError::Unreachable { issuer: name(), source });
             }
         };
@@ -287,7 +360,8 @@ impl Agency {
         if checked.is_ok() {
             act = act.found_by(Key::new(&answer_of(&issuer.node.name), id)).found_by(Key::new(ANSWERED, id));
         }
-        let answered = self.enter(act, self.clock.now()).await?;
+        let answered = self.enter(act, self.clock.now()).await.map_err(unkept)?;
+        self.proofs.unproved().ended(question.index);
         let (answer, sealed) = checked?;
         let source =
             Source { issuer: name(), log: sealed.evidence.log.clone(), directory: directory.sha256() };

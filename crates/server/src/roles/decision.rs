@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use registry::{BooksError, TraceOutcome};
+use registry::{BooksError, CERTAIN, READ, TraceOutcome};
 use symbology::Code;
 
 use super::houses::Weighed;
 use super::issuer::Issuer;
 use super::statement::waits_for;
 use crate::api::{AgencyCard, Answer, FirearmAnswer, NodeName, OutcomeName, Pending, Question, QuestionKind};
-use crate::federation::{Directory, Route, Told, Unauthorised, authorise, to_books};
+use crate::federation::{Asks, Directory, Route, Told, Unauthorised, authorise, to_books};
 use crate::problem::Problem;
 
 /// How long the books may take; then the answer is *cannot say now*, while whoever asked still waits for it.
@@ -64,10 +64,9 @@ impl Issuer {
             Step::Missing => return Ok(Looked::Refused(Unauthorised::ChainFirst.to_string())),
             Step::ByRequester => return Ok(Looked::Refused(Unauthorised::AskedFirst.to_string())),
         };
-        let asks = (&question.case_number, likeliest(question));
         if before.is_none()
             && !again
-            && let Err(reason) = self.memory.fishing.may_ask(agency.node.name.as_str(), asks, now)
+            && let Err(reason) = self.memory.fishing.may_ask(agency.node.name.as_str(), &asks(question, now))
         {
             return Ok(Looked::Refused(reason));
         }
@@ -123,22 +122,15 @@ impl Issuer {
         (question, agency): (&Question, &AgencyCard),
         (directory, now): (&Directory, Timestamp),
     ) -> Option<Told> {
-        let told = |code| Told {
-            at: now,
-            case: question.case_number.clone(),
-            code,
-            reading: question.reading_sha256.as_ref().map(|hash| hash.to_lowercase()),
-            refused: false,
-        };
-        let asks = agency.node.name.as_str();
+        let (asks, by) = (asks(question, now), agency.node.name.as_str());
         let weighed = match looked {
             Looked::Weighed(weighed) => weighed,
             Looked::Refused(reason) => return refuse(answer, reason),
             Looked::Older => {
-                let mut told = told(likeliest(question));
+                let mut told = asks.told(likeliest(question));
                 let older =
                     "the case is older than the firearm with this code; look at the day of recovery again";
-                let taken = self.memory.fishing.take(asks, &mut told);
+                let taken = self.memory.fishing.take(by, &asks, &mut told);
                 let _ = refuse(answer, taken.err().unwrap_or_else(|| older.to_owned()));
                 return Some(told);
             }
@@ -157,8 +149,8 @@ impl Issuer {
                 return None;
             }
         };
-        let mut told = told(weighed.code());
-        if let Err(reason) = self.memory.fishing.take(asks, &mut told) {
+        let mut told = asks.told(weighed.code());
+        if let Err(reason) = self.memory.fishing.take(by, &asks, &mut told) {
             let _ = refuse(answer, reason);
             return Some(told);
         }
@@ -278,6 +270,19 @@ fn is_the_same(first: &Question, second: &Question) -> bool {
         && of(first) == of(second)
         && first.codes.len() == second.codes.len()
         && second.codes.iter().all(known)
+}
+
+/// What limits are held against: the books tell of a firearm only by a code that the reading itself makes likely enough.
+fn asks(question: &Question, now: Timestamp) -> Asks {
+    let at_least =
+        |share: f64| question.codes.iter().filter(move |one| one.posterior >= share).map(|one| one.code);
+    Asks {
+        at: now,
+        case: question.case_number.clone(),
+        reading: question.reading_sha256.as_ref().map(|hash| hash.to_lowercase()),
+        firearms: at_least(READ).collect(),
+        certain: at_least(CERTAIN).next(),
+    }
 }
 
 /// The likeliest code.

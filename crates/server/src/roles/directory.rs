@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use registry::names::Person;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use transparency::{Bundle, SignedCheckpoint};
@@ -11,6 +12,7 @@ use uuid::Uuid;
 
 use super::enrolment::workable;
 use super::issuer::StartError;
+use crate::access::MACHINE;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Node, replace, validity};
 use crate::federation::{Directory, DirectoryContent};
@@ -22,6 +24,8 @@ use crate::telemetry::Metrics;
 const DAYS: i64 = 7;
 /// The folder of all versions, by their numbers.
 const VERSIONS: &str = "versions";
+/// The folder of notes of who enrolled: under a number until the log has their hash, and under that from then on.
+const ENROLLED: &str = "enrolled";
 /// A clock may be set back by so many seconds before another version is made.
 const EARLY: i64 = 60;
 
@@ -104,12 +108,23 @@ impl DirectoryKeeper {
         // Whatever others would refuse is not published.
         let directory =
             Directory::parse(&bytes, self.node.statements.verifier()).map_err(|error| fault(&error))?;
-        let body = json!({"version": content.version, "sha256": hex::encode(Sha256::digest(&bytes))});
+        let mut body = json!({"version": content.version, "sha256": hex::encode(Sha256::digest(&bytes))});
+        // Who changed the entries is bound by a hash: the record is served, and the name is not for everybody.
+        let noted = noted_enrolments(&self.node.folder).map_err(|error| fault(&error))?;
+        if !noted.is_empty() {
+            body["enrolled"] = noted.iter().map(|(_, hash)| hash.as_str()).collect();
+        }
         // What a version said can be asked for as long as its hash stands in the log.
         self.keep(content.version, &bytes).map_err(|error| fault(&error))?;
         let act = Act::new("directory", body).found_by(key(content.version));
         let entered = self.ledger.enter(&[act], now).await;
         let entered = entered.map_err(|error| ProblemKind::NoLog.because(error))?.pop();
+        for (path, hash) in noted {
+            // One that stays is named by the next version as well.
+            if let Err(error) = std::fs::rename(&path, path.with_file_name(hash)) {
+                tracing::warn!(%error, path = %path.display(), "this stands in the log already");
+            }
+        }
         // The number is used up from here on, whatever becomes of the file.
         self.last.store(content.version, Ordering::Relaxed);
         replace(&self.node.folder.join("directory"), &bytes).map_err(|error| fault(&error))?;
@@ -206,6 +221,45 @@ fn same_entries(a: &DirectoryContent, b: &DirectoryContent) -> bool {
     let mut b = b.clone();
     (b.version, b.issued_at, b.expires_at) = (a.version, a.issued_at, a.expires_at);
     *a == b
+}
+
+/// Notes who changes the entries, and how, for the log of the directory; where that lies until a version names its hash. Its number is
+/// random enough that nobody finds the name behind the hash.
+pub(super) fn note_enrolment(
+    folder: &Path,
+    by: Option<&Person>,
+    changes: &[String],
+) -> Result<PathBuf, ConfigError> {
+    let (folder, number) = (folder.join(ENROLLED), Uuid::now_v7());
+    std::fs::create_dir_all(&folder).map_err(|source| ConfigError::Folder {
+        what: "cannot make the folder",
+        path: folder.clone(),
+        source,
+    })?;
+    let by = by.map_or(MACHINE, Person::as_str);
+    let note = json!({"number": number, "by": by, "at": jiff::Timestamp::now(), "changes": changes});
+    let path = folder.join(format!("{number}.json"));
+    replace(&path, note.to_string().as_bytes())?;
+    Ok(path)
+}
+
+/// What was noted since the last version, in its order, and the SHA-256 of each, under which it stays when the log has it.
+fn noted_enrolments(folder: &Path) -> std::io::Result<Vec<(PathBuf, String)>> {
+    let entries = match std::fs::read_dir(folder.join(ENROLLED)) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut notes = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "json") {
+            let hash = hex::encode(Sha256::digest(std::fs::read(&path)?));
+            notes.push((path, hash));
+        }
+    }
+    notes.sort();
+    Ok(notes)
 }
 
 pub(super) fn entries_path(folder: &Path) -> PathBuf {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
+use registry::names::Person;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use transparency::{Note, SigningKey, VerifierKey, canonical_json};
 use webauthn_rs::prelude::Url;
 
-use super::directory::{entries_path, read_entries, write_entries};
+use super::directory::{entries_path, note_enrolment, read_entries, write_entries};
 use crate::api::{AgencyCard, DealerCard, IssuerCard, NodeName, WitnessCard};
 use crate::config::{ConfigError, Node, validity};
 use crate::federation::{Directory, DirectoryContent, same_address};
@@ -52,6 +53,8 @@ pub struct EnrolRules {
     pub without_old_key: bool,
     /// Whose entries end now, before the cards are looked at. A witness, whose entry has no time, goes.
     pub end: Vec<NodeName>,
+    /// Who does it; `None` for whoever keeps the directory's machine. It goes into the directory's log.
+    pub by: Option<Person>,
 }
 
 /// What was done to a directory's file of entries.
@@ -273,7 +276,12 @@ pub fn enrol(data: &Path, cards: &[Card], rules: &EnrolRules) -> Result<Enrolled
         return Err(EnrolError::Unworkable("without a witness no court bundle can be made".to_owned()));
     }
     readable(&content, &node).map_err(EnrolError::Unworkable)?;
-    write_entries(&path, &content)?;
+    // Who did it is noted first: nothing changes without it.
+    let noted = note_enrolment(&node.folder, rules.by.as_ref(), &changes)?;
+    if let Err(error) = write_entries(&path, &content) {
+        let _ = std::fs::remove_file(noted);
+        return Err(error.into());
+    }
     Ok(Enrolled { changes, entries: cards.iter().map(Card::told_as_json).collect() })
 }
 

@@ -8,7 +8,7 @@ use super::desk::{FILED, READ};
 use super::issuer::fields_record;
 use super::unproved::Source;
 use crate::api::{Answer, Evidence, NodeCard, NodeName, Question, QuestionKind, SealedAnswer};
-use crate::court::{CourtBundle, CourtError, Exchange};
+use crate::court::{CourtBundle, CourtError, CourtFault, Exchange, here, later};
 use crate::federation::Message;
 use crate::ledger::{Act, Entered, Key, LedgerError};
 
@@ -77,54 +77,71 @@ impl Agency {
         question: Uuid,
         issuer: Option<&NodeName>,
     ) -> Result<CourtBundle, CourtError> {
-        let wrong = |part, reason: &dyn std::fmt::Display| CourtError { part, reason: reason.to_string() };
         let now = self.clock.now();
         let exchange = self.exchange_of(question, issuer)?;
         // The directory under which it was asked; there are newer ones by now.
         let asked_under = exchange.asked["directory"].as_str().unwrap_or_default();
-        let directory = self.directory.version(asked_under).map_err(|error| wrong("directory", &error))?;
+        let directory = self.directory.version(asked_under).map_err(|error| here("directory", error))?;
         let opened: SealedAnswer = serde_json::from_value(exchange.answered["opened"].clone())
-            .map_err(|error| wrong("statement", &error))?;
+            .map_err(|error| here("statement", error))?;
         let issuer = exchange.answered["issuer"].as_str().and_then(|name| name.parse().ok());
         let source = Source {
-            issuer: issuer.ok_or_else(|| wrong("statement", &"it names no issuer"))?,
+            issuer: issuer.ok_or_else(|| here("statement", "it names no issuer"))?,
             log: opened.evidence.log.clone(),
             directory: asked_under.to_owned(),
         };
         let kept = self.proofs_of(&source, (&exchange.answer, question, &opened.evidence)).await?;
         let issuer_log = kept.issuer_log(&opened.evidence);
-        let issuer_log = issuer_log.ok_or_else(|| wrong("issuer-log", &"a salt is no 32 bytes"))?;
+        let issuer_log = issuer_log.ok_or_else(|| here("issuer-log", "a salt is no 32 bytes"))?;
         let mut entries = vec![exchange.question.clone(), exchange.answer.clone()];
-        entries.extend_from_slice(&exchange.desk);
+        entries.extend(exchange.desk.iter().chain(&exchange.first).cloned());
         let agency_log =
-            self.ledger.bundle(&kept.own, &entries).map_err(|error| wrong("agency-log", &error))?;
+            self.ledger.bundle(&kept.own, &entries).map_err(|error| here("agency-log", error))?;
         let shown = self.directory.proof_of(&directory).await;
-        let shown = shown.map_err(|error| wrong("directory-log", &error))?.unwrap_or_default();
+        let shown = shown.map_err(|error| later("directory-log", error))?.unwrap_or_default();
         let bundle = CourtBundle::new((&directory, &shown), &exchange, &issuer_log, &agency_log)?;
         bundle.verify(self.directory.key())?;
         let act = Act::new("court-bundle", json!({"question": question}));
         let entered = self.ledger.enter(&[act], now).await;
-        entered.map_err(|error| wrong("agency-log", &error))?;
+        entered.map_err(|error| here("agency-log", error))?;
         Ok(bundle)
     }
 
     /// The records of a question and of its answer.
     fn exchange_of(&self, question: Uuid, issuer: Option<&NodeName>) -> Result<Exchange, CourtError> {
-        let wrong =
-            |reason: &dyn std::fmt::Display| CourtError { part: "question", reason: reason.to_string() };
+        let unread = |error: LedgerError| here("question", error);
         let key = issuer
             .map_or_else(|| Key::new(ANSWERED, question), |issuer| Key::new(&answer_of(issuer), question));
-        let none = || wrong(&"these records hold no answered question of that number");
-        let answered = self.ledger.find(key).map_err(|error| wrong(&error))?.ok_or_else(none)?;
+        let none = || CourtError {
+            fault: CourtFault::Absent,
+            ..here("question", "these records hold no answered question of that number")
+        };
+        let answered = self.ledger.find(key).map_err(unread)?.ok_or_else(none)?;
         let place = answered.body["entry"].as_u64().ok_or_else(none)?;
-        let asked = self.ledger.from_entry(place, 1).map_err(|error| wrong(&error))?;
+        let asked = self.ledger.from_entry(place, 1).map_err(unread)?;
         let asked = asked.into_iter().next().filter(|asked| asked.entered.index == place).ok_or_else(none)?;
         let desk = match asked.body["approved"].as_u64() {
-            Some(place) => self.desk_steps(question, place).map_err(|error| wrong(&error))?,
+            Some(place) => self.desk_steps(question, place).map_err(unread)?,
+            None => Vec::new(),
+        };
+        let content = asked.body["content"].as_str().unwrap_or_default();
+        let before = serde_json::from_str(content).ok().and_then(|question: Question| match question.kind {
+            QuestionKind::RetailReference { after, .. } => Some(after),
+            QuestionKind::Chain {} => None,
+        });
+        let first = match before {
+            Some(after) => {
+                let first = self.exchange_of(after, None).map_err(|error| CourtError {
+                    reason: format!("the chain before: {}", error.reason),
+                    ..here("agency-log", "")
+                })?;
+                [first.question].into_iter().chain(first.desk).collect()
+            }
             None => Vec::new(),
         };
         Ok(Exchange {
             desk,
+            first,
             question: asked.entered,
             asked: asked.body,
             answer: answered.entered,

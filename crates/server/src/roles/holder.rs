@@ -42,6 +42,8 @@ pub struct DirectoryHolder {
     unshown: Mutex<Option<Instant>>,
     /// Whether a newer version is offered that the log does not show yet.
     behind: AtomicBool,
+    /// Since when a newer version is offered that cannot be taken.
+    left: Mutex<Option<Instant>>,
     /// How often in a row it could not be fetched.
     misses: AtomicU32,
 }
@@ -63,6 +65,7 @@ impl DirectoryHolder {
             held.as_ref().is_some_and(|held| wants_proof(held).is_some() && held.sha256() != shown.trim());
         Ok(Self {
             behind: AtomicBool::new(false),
+            left: Mutex::default(),
             misses: AtomicU32::new(0),
             unshown: Mutex::new(unshown.then(Instant::now)),
             tls: node.tls.clone(),
@@ -96,9 +99,14 @@ impl DirectoryHolder {
         Ok(held)
     }
 
-    /// Whether it may be used, but for its time.
+    /// Whether it may be used, but for its time, and will be followed by the next: a newer one that cannot be taken is told before the one
+    /// held expires.
     pub(crate) fn is_sound(&self) -> bool {
-        !self.is_split() && !self.is_overdue()
+        !self.is_split() && !self.is_overdue() && !self.left().is_some_and(|since| since.elapsed() > GRACE)
+    }
+
+    fn left(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it is to be fetched at this tick of a clock: in every so many, and sooner where a newer version, the proof of this
@@ -260,7 +268,9 @@ impl DirectoryHolder {
             if status != 200 {
                 return Err(missing(&format_args!("status {status}")));
             }
-            return self.take_shown(source, &bytes, now).await;
+            let taken = self.take_shown(source, &bytes, now).await;
+            self.look_behind(&bytes);
+            return taken;
         } else {
             let length = std::fs::metadata(source).map_err(|error| missing(&error))?.len();
             if length > LIMIT {
@@ -269,6 +279,16 @@ impl DirectoryHolder {
             std::fs::read(source).map_err(|error| missing(&error))?
         };
         self.take(&bytes, now)
+    }
+
+    /// Notes since when what is offered is newer than what is held.
+    fn look_behind(&self, offered: &[u8]) {
+        let offered = Directory::parse(offered, &self.key).ok();
+        let newer = offered.is_some_and(|offered| {
+            self.newest().is_some_and(|held| held.content().version < offered.content().version)
+        });
+        let mut left = self.left();
+        *left = newer.then(|| left.unwrap_or_else(Instant::now));
     }
 
     /// Takes a version that was fetched, if the directory's log shows it; the first one that a node sees also before.
@@ -436,5 +456,53 @@ mod tests {
         let bytes = DirectoryContent::new(1, now, later).sign(&keeper.statements).unwrap();
         holder.take(&bytes, now).unwrap();
         assert_eq!(due(), [20, 40], "one that is held is looked at regularly");
+    }
+
+    /// A directory's server that gives out one file, and no proof of anything.
+    fn serve(listener: std::net::TcpListener, file: Vec<u8>) {
+        let routes = axum::Router::new()
+            .route("/directory", axum::routing::get(move || std::future::ready(file.clone())));
+        listener.set_nonblocking(true).unwrap();
+        let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+    }
+
+    #[tokio::test]
+    async fn a_node_that_cannot_take_what_is_offered_does_not_say_that_it_is_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let made = |name: &str, role, url: &str| {
+            Node::create(&folder.path().join(name), NodeConfig::new(role, name.parse().unwrap(), url))
+                .unwrap()
+        };
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let keeper = made("keeper", NodeRole::Directory, &url);
+        let witness = made("witness", NodeRole::Witness, "http://127.0.0.1:1");
+        let mut node = made("node", NodeRole::Agency, "http://127.0.0.1:1");
+        let key = keeper.statements.verifier().to_string();
+        node.trust(&format!("{url}/directory"), &key).unwrap();
+        let now = Timestamp::now();
+        let version = |number| {
+            let mut content = DirectoryContent::new(number, now, now + jiff::SignedDuration::from_hours(1));
+            content.witnesses.push(witness.witness_card());
+            (content.quorum, content.log) = (1, Some(keeper.log.verifier().to_string()));
+            content.sign(&keeper.statements).unwrap()
+        };
+        let holder = DirectoryHolder::new(&node).unwrap();
+        holder.take(&version(1), now).unwrap();
+        serve(listener, version(2));
+        let _ = holder.renew(now).await;
+        assert_eq!(holder.newest().unwrap().content().version, 1, "nothing shows the second");
+        assert!(holder.is_sound(), "it may be cosigned in a moment");
+        let since = Instant::now().checked_sub(GRACE + Duration::from_secs(1)).unwrap();
+        assert!(holder.left().replace(since).is_some(), "it is noted that one is offered");
+        let _ = holder.renew(now).await;
+        assert!(
+            !holder.is_sound() && holder.current(now).is_ok(),
+            "the one held is used as long as it holds"
+        );
+        holder.take(&version(2), now).unwrap();
+        let _ = holder.renew(now).await;
+        assert!(holder.is_sound());
     }
 }

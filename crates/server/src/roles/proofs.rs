@@ -18,7 +18,7 @@ use super::witnessing::{Cosigned, Watched};
 use crate::api::{Evidence, NodeCard};
 use crate::client::Client;
 use crate::config::Node;
-use crate::court::{CourtError, remote_proofs};
+use crate::court::{CourtError, here, later as no, remote_proofs, wrong};
 use crate::federation::Directory;
 use crate::ledger::{Act, Entered, Kept, Key, Ledger, LedgerError, Place, Recalled};
 use crate::renewal::cosigned_of_ended;
@@ -148,7 +148,7 @@ impl Agency {
             .filter(|((_, one), two)| shows(one, two, &signed))
             .collect();
         if proved.is_empty() {
-            return Err(no(
+            return Err(wrong(
                 "issuer-log",
                 "the tree that its witnesses cosigned holds other entries in those places",
             )
@@ -160,7 +160,7 @@ impl Agency {
         let mut act = Act::new(PROOF, body);
         act.keys = places.iter().map(|place| key(*place)).collect();
         let entered = self.ledger.enter(&[act], self.clock.now()).await;
-        entered.map_err(|error| no("agency-log", error))?;
+        entered.map_err(|error| here("agency-log", error))?;
         self.proofs.unproved().done(&places);
         Ok(places.len())
     }
@@ -329,14 +329,14 @@ impl Agency {
         (answer, question, evidence): (&Entered, Uuid, &Evidence),
     ) -> Result<KeptProof, CourtError> {
         let kept = || {
-            let stored = self.ledger.find(key(answer.index)).map_err(|error| no("agency-log", error))?;
+            let stored = self.ledger.find(key(answer.index)).map_err(|error| here("agency-log", error))?;
             Ok::<_, CourtError>(stored.and_then(|stored| KeptProof::of(&stored.body, answer.index, evidence)))
         };
         if let Some(kept) = kept()? {
             return Ok(kept);
         }
         let waiting = Waiting::new(question, evidence, self.clock.now());
-        let waiting = waiting.ok_or_else(|| no("statement", "its evidence has no salts"))?;
+        let waiting = waiting.ok_or_else(|| wrong("statement", "its evidence has no salts"))?;
         let own = self.own_cosigned().await;
         let own = own.ok_or_else(|| no("agency-log", "no quorum of witnesses cosigns this agency's log"))?;
         if answer.index >= own.checkpoint.size {
@@ -474,8 +474,4 @@ fn record<'p>(
         "issuer": source.issuer, "log": source.log, "directory": source.directory,
         "checkpoint": issuer.to_string(), "own": own.to_string(), "hashes": hashes, "answers": answers,
     })
-}
-
-fn no(part: &'static str, reason: impl std::fmt::Display) -> CourtError {
-    CourtError { part, reason: reason.to_string() }
 }

@@ -29,6 +29,14 @@ struct Asked<'i> {
     since: Option<Date>,
 }
 
+/// A statement's entry in the log.
+enum TakenDown {
+    /// The books are still to have it.
+    Now(Entered),
+    /// The books have it since, and its receipt is given once more.
+    Before(Entered),
+}
+
 impl Issuer {
     /// Tells a dealer what it has to answer.
     ///
@@ -89,8 +97,13 @@ impl Issuer {
             by: statement.by.clone(),
             stated,
         };
-        let entered = self.take_down((request, &signed, content), &asked, &word, now).await?;
-        self.put_in_the_books(&asked, (&statement, &word), now).await?;
+        let entered = match self.take_down((request, &signed, content), &asked, &word, now).await? {
+            TakenDown::Now(entered) => {
+                self.put_in_the_books(&asked, (&statement, &word), now).await?;
+                entered
+            }
+            TakenDown::Before(entered) => entered,
+        };
         let log = self.node.log.verifier().name();
         let receipt = json!({"schema": "microstamp.receipt/1", "log": log, "entry": [entered]});
         seal(receipt.to_string().as_bytes(), &dealer.sealing, request)
@@ -109,41 +122,44 @@ impl Issuer {
     }
 
     /// Enters a statement as it was signed, if the books will take it and have not yet. One that was cut off before it came into
-    /// the books is gone on with.
+    /// the books is gone on with, and of one that they have the receipt may have been lost.
     async fn take_down(
         &self,
         (request, signed, content): (&Message, &SignedRequest, &[u8]),
         asked: &Asked<'_>,
         word: &OwnWord,
         now: Timestamp,
-    ) -> Result<Entered, Problem> {
+    ) -> Result<TakenDown, Problem> {
         let key = word_of(&asked.firearm, &asked.dealer.licence);
         let last = |key| {
             let stored = self.ledger.find(key).map_err(|error| unread(&error))?;
             Ok::<_, Problem>(stored.filter(|stored| stored.body["sha256"] == word.stated.sha256.as_str()))
         };
-        if last(key)?.is_some() {
-            return Err(ProblemKind::Replayed.because("this was stated already"));
-        }
-        let body = json!({
+        let mut body = json!({
             "key_id": signed.key_id, "nonce": signed.nonce, "expires": signed.expires,
             "sha256": word.stated.sha256, "content": text(content), "request": fields_record(request),
         });
+        if last(key)?.is_some() {
+            let begun = last(key.begun())?;
+            let begun = begun.ok_or_else(|| ProblemKind::Replayed.because("this was stated already"))?;
+            body["again"] = json!(begun.entered.index);
+            self.enter(&[Act::new("dealer-statement", body)], now).await?;
+            return Ok(TakenDown::Before(begun.entered));
+        }
         if let Err(problem) = asked.books.may_state(word, now).await.map_err(of_books) {
             // What was signed and refused leaves a trace, too: neither side can say that it was never told.
             if problem.kind == ProblemKind::Conflict {
-                let mut body = body;
                 body["refused"] = json!(problem.detail);
                 self.enter(&[Act::new("dealer-statement", body)], now).await?;
             }
             return Err(problem);
         }
         if let Some(begun) = last(key.begun())? {
-            return Ok(begun.entered);
+            return Ok(TakenDown::Now(begun.entered));
         }
         let act = Act::new("dealer-statement", body).found_by(key.begun());
         let entered = self.enter(&[act], now).await?.pop();
-        entered.ok_or_else(|| ProblemKind::Fault.because("the log took nothing"))
+        entered.map(TakenDown::Now).ok_or_else(|| ProblemKind::Fault.because("the log took nothing"))
     }
 
     /// Enters it in the books, and that they have it; whoever waited waits for the next, or for nobody.

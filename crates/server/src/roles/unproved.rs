@@ -22,12 +22,23 @@ const KEEP: usize = 8192;
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct Unproved {
     lots: Vec<Lot>,
+    /// Questions that came to no end yet, by the places of their records.
+    #[serde(default)]
+    unended: BTreeMap<u64, Unended>,
     /// Under which directory questions were asked whose answers are read next.
     #[serde(skip)]
     asked: HashMap<u64, String>,
     /// Answers that were noted since it was kept last.
     #[serde(skip)]
     noted: usize,
+}
+
+/// A question that was sent, and of which the log holds neither an answer nor that none came.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Unended {
+    pub(super) issuer: NodeName,
+    pub(super) question: Uuid,
+    pub(super) since: Timestamp,
 }
 
 /// Answers of one log that one directory is to judge, by the places of their records in the agency's own log.
@@ -74,6 +85,14 @@ impl Waiting {
     }
 }
 
+impl Unended {
+    fn of(stored: &Stored) -> Option<Self> {
+        let issuer = stored.body["issuer"].as_str()?.parse().ok()?;
+        let question = serde_json::from_value(stored.body["question"].clone()).ok()?;
+        Some(Self { issuer, question, since: stored.at })
+    }
+}
+
 impl Unproved {
     /// Notes an answer whose record stands at that place.
     pub(super) fn add(&mut self, source: Source, (place, waiting): (u64, Waiting)) {
@@ -90,13 +109,53 @@ impl Unproved {
             "question" => {
                 let directory = stored.body["directory"].as_str().unwrap_or_default().to_owned();
                 self.asked.insert(stored.entered.index, directory);
+                if let Some(unended) = Unended::of(stored) {
+                    self.asked((stored.entered.index, unended), stored.body["before"].as_u64());
+                }
             }
-            "answer" => self.answered(stored).unwrap_or_default(),
+            "answer" => {
+                self.end_of(stored);
+                self.answered(stored).unwrap_or_default();
+            }
+            "no-answer" => self.end_of(stored),
             PROOF => self.done(&answers(&stored.body)),
             NO_PROOF if stored.body["superseded"] == true => self.done(&answers(&stored.body)),
             NO_PROOF => self.told(&answers(&stored.body)),
             _ => {}
         }
+    }
+
+    /// Notes that a question was sent, perhaps in the place of an earlier sending.
+    pub(super) fn asked(&mut self, (place, unended): (u64, Unended), before: Option<u64>) {
+        before.and_then(|before| self.unended.remove(&before));
+        self.unended.insert(place, unended);
+    }
+
+    /// A sending whose record stands at that place came to an end.
+    pub(super) fn ended(&mut self, place: u64) {
+        self.unended.remove(&place);
+    }
+
+    /// The same as a record says it; those of earlier programs name no place where no answer came.
+    fn end_of(&mut self, stored: &Stored) {
+        if let Some(place) = stored.body["entry"].as_u64() {
+            return self.ended(place);
+        }
+        let said = |one: &Unended| {
+            (stored.body["question"].as_str(), stored.body["issuer"].as_str())
+                == (Some(&*one.question.to_string()), Some(one.issuer.as_str()))
+        };
+        self.unended.retain(|_, one| !said(one));
+    }
+
+    /// Questions that were sent between two times and came to no end, and whom they asked.
+    pub(super) fn unended(
+        &self,
+        (from, before): (Timestamp, Timestamp),
+        most: usize,
+    ) -> Vec<(u64, (NodeName, Uuid))> {
+        let late = self.unended.iter().filter(|(_, one)| from <= one.since && one.since < before);
+        late.take(most).map(|(place, one)| (*place, (one.issuer.clone(), one.question))).collect()
     }
 
     fn answered(&mut self, stored: &Stored) -> Option<()> {

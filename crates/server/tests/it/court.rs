@@ -5,10 +5,10 @@ use server::access::Role;
 use server::federation::{Message, Start};
 use server::roles::{Agency, Enrolment};
 use server::{CourtBundle, CourtReport};
-use transparency::VerifierKey;
+use transparency::{Bundle, VerifierKey};
 
 use crate::access::draft;
-use crate::people::staffed;
+use crate::people::{Office, staffed};
 use crate::world::{World, question, until};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,16 +71,7 @@ async fn a_bundle_shows_who_filed_read_and_approved() {
     let (_, seen) = office.call("PUT", &attach, Some(&examiner.session), &reading).await;
     assert_eq!(seen["draft"]["parts"], json!(["firing-pin"]), "{seen}");
     assert_eq!(office.approve(&place, &approver).await.0, 200);
-    let token = office.world.node("agency").token().unwrap();
-    let ask = Message::request("GET", &format!("{}/agency/v1/court/{id}", office.url))
-        .with("authorization", &format!("Bearer {token}"));
-    let mut file = Vec::new();
-    until("the bundle is given out", async || {
-        let (answer, content) = office.client.send(&ask, Vec::new()).await.unwrap();
-        file = content;
-        answer.start == Start::Answer(200)
-    })
-    .await;
+    let file = given_out(&office, id).await;
     let root = office.world.node("directory").statements.verifier().clone();
     let report = CourtBundle::parse(&file).unwrap().verify(&root).unwrap();
     let approval = report.approval.unwrap();
@@ -98,6 +89,58 @@ async fn a_bundle_shows_who_filed_read_and_approved() {
     // Where the desk's entries stand bytes count, too; every single one is changed above.
     no_byte_can_be_changed(&file, &root, 7);
     second_opinion(&file, &root.to_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bundle_of_a_second_step_shows_who_approved_the_first() {
+    let (office, operator, [requester, approver, _]) = staffed().await;
+    let lieutenant = office.join(&operator, "lt. example", &[Role::Approver], 5).await;
+    let mut draft = draft(&office);
+    let (_, chain) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
+    let place = |filed: &serde_json::Value| format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    assert_eq!(office.approve(&place(&chain), &approver).await.0, 200);
+    draft["kind"] = json!({"for": "retail-reference", "after": chain["id"]});
+    let (_, second) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
+    assert_eq!(office.approve(&place(&second), &lieutenant).await.0, 200);
+    let file = given_out(&office, second["id"].as_str().unwrap()).await;
+    let root = office.world.node("directory").statements.verifier().clone();
+    let report = CourtBundle::parse(&file).unwrap().verify(&root).unwrap();
+    let first = report.first.unwrap();
+    assert_eq!(first.question.id.to_string(), chain["id"].as_str().unwrap());
+    assert_eq!(first.approval.unwrap().approved.by.as_str(), "sgt. example");
+    assert_eq!(report.approval.unwrap().approved.by.as_str(), "lt. example");
+    assert!(report.answer.firearm.unwrap().form_4473().is_some());
+    no_byte_can_be_changed(&file, &root, 11);
+    second_opinion(&file, &root.to_string());
+
+    // One that leaves the first step out shows nobody who approved the chain.
+    let text = String::from_utf8(file).unwrap();
+    let (head, rest) = text.split_once("part agency-log ").unwrap();
+    let (length, rest) = rest.split_once('\n').unwrap();
+    let (log, tail) = rest.split_at(length.parse().unwrap());
+    let log = Bundle::parse(log.as_bytes()).unwrap();
+    assert_eq!(log.entries.len(), 7, "question, answer, two steps; and of the first the question and two");
+    for left in [4, 5] {
+        let shorter = Bundle { entries: log.entries[..left].to_vec() }.to_string();
+        let bundle = format!("{head}part agency-log {}\n{shorter}{tail}", shorter.len());
+        let refused = CourtBundle::parse(bundle.as_bytes()).unwrap().verify(&root).unwrap_err();
+        assert_eq!(refused.part, "agency-log", "{refused}");
+    }
+}
+
+/// The bundle that the office's node gives out.
+async fn given_out(office: &Office, question: &str) -> Vec<u8> {
+    let token = office.world.node("agency").token().unwrap();
+    let ask = Message::request("GET", &format!("{}/agency/v1/court/{question}", office.url))
+        .with("authorization", &format!("Bearer {token}"));
+    let mut file = Vec::new();
+    until("the bundle is given out", async || {
+        let (answer, content) = office.client.send(&ask, Vec::new()).await.unwrap();
+        file = content;
+        answer.start == Start::Answer(200)
+    })
+    .await;
+    file
 }
 
 fn no_byte_can_be_changed(file: &[u8], root: &VerifierKey, step: usize) {

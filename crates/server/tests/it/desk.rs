@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use server::access::Role;
+use server::{Act, Ledger};
 
 use crate::access::draft;
 use crate::people::{PASSWORD, staffed};
@@ -101,6 +102,49 @@ async fn an_answer_that_was_lost_is_had_by_another_approver() {
         "whom the question names that was answered: {answered}"
     );
     server.abort();
+}
+
+/// The node was killed while an issuer was being asked: the approval is in the log, and nothing behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_that_was_cut_off_after_its_approval_can_be_ended_by_others() {
+    let (mut office, operator, [mut requester, approver, _]) = staffed().await;
+    let mut other = office.join(&operator, "lt. other", &[Role::Approver], 9).await;
+    let draft = draft(&office);
+    let mut places = Vec::new();
+    let mut steps = Vec::new();
+    for _ in 0..3 {
+        let (_, filed) = office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft).await;
+        let read: server::roles::Draft = serde_json::from_value(filed["draft"].clone()).unwrap();
+        steps.push(Act::new(
+            "desk",
+            json!({
+                "step": "approved", "id": filed["id"], "by": approver.name, "roles": ["approver"],
+                "draft_sha256": filed["draft_sha256"], "draft": serde_json::to_string(&read).unwrap(),
+            }),
+        ));
+        places.push(format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap()));
+    }
+    let listener = office.world.stop_for_a_while("agency").await;
+    let node = office.world.node("agency");
+    let ledger = Ledger::open(&node.folder, &node.log).unwrap();
+    ledger.enter(&steps, office.world.clock.now()).await.unwrap();
+    drop(ledger);
+    office.world.serve("agency", listener).await;
+    for someone in [&mut requester, &mut other] {
+        assert_eq!(office.sign_in(someone, PASSWORD).await, 200);
+    }
+    let (_, seen) = office.call("GET", &places[0], Some(&other.session), &Value::Null).await;
+    assert_eq!((&seen["state"], &seen["approver"]), (&json!("approved"), &json!(approver.name)), "{seen}");
+    let refusal = json!({"reason": "the approver has left"});
+    let path = format!("{}/refusal", places[0]);
+    let (status, refused) = office.call("POST", &path, Some(&other.session), &refusal).await;
+    assert_eq!((status, &refused["state"]), (200, &json!("refused")), "{refused}");
+    let path = format!("{}/withdrawal", places[1]);
+    let (status, withdrawn) = office.call("POST", &path, Some(&requester.session), &Value::Null).await;
+    assert_eq!((status, &withdrawn["state"]), (200, &json!("withdrawn")), "{withdrawn}");
+    let (status, answered) = office.approve(&places[2], &other).await;
+    assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
+    assert_eq!(answered["approver"], "lt. other", "it was never sent: {answered}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

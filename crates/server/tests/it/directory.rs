@@ -3,11 +3,13 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use serde_json::json;
 use server::federation::{Directory, DirectoryContent, DirectoryError};
 use server::roles::{
     Card, DirectoryHolder, DirectoryKeeper, EnrolRules, Enrolment, StartError, directory_history, enrol,
 };
 use server::{Clock, ConfigError, Node, NodeRole, ProblemKind, ServeOptions, Server, validity};
+use sha2::{Digest as _, Sha256};
 use transparency::SignedCheckpoint;
 
 use crate::world::{World, node, until};
@@ -31,9 +33,27 @@ async fn versions_go_on_from_the_log_and_damaged_files_are_not_taken() {
     let first = std::fs::read(&file).unwrap();
     let witness = node(&root.path().join("w"), NodeRole::Witness, "witness.example", "http://127.0.0.1:2");
     let card = Card::sign(&Enrolment::Witness(witness.witness_card()), &witness.statements, None).unwrap();
-    let rules = EnrolRules { quorum: Some(1), ..EnrolRules::default() };
+    let by = Some("keeper example".parse().unwrap());
+    let rules = EnrolRules { quorum: Some(1), by, ..EnrolRules::default() };
     enrol(root.path(), &[card], &rules).unwrap();
     assert_eq!(open.publish().await.unwrap(), 2);
+    // Who did that is kept under the hash that the version's record names. The log holds versions alone.
+    let mut named = Vec::new();
+    server::Ledger::records(&root.path().join("node"), |stored| {
+        assert_eq!(stored.kind, "directory");
+        named.push(stored.body["enrolled"].clone());
+    })
+    .unwrap();
+    let notes: Vec<_> = std::fs::read_dir(root.path().join("node/enrolled")).unwrap().collect();
+    let note = notes[0].as_ref().unwrap();
+    let hash = note.file_name().into_string().unwrap();
+    assert_eq!((notes.len(), named), (1, vec![json!(null), json!([hash])]));
+    let note = std::fs::read(note.path()).unwrap();
+    assert_eq!(hash, hex::encode(Sha256::digest(&note)));
+    let note: serde_json::Value = serde_json::from_slice(&note).unwrap();
+    let changes = note["changes"].as_array().unwrap();
+    assert_eq!((&note["by"], &changes[1]), (&json!("keeper example"), &json!("quorum 0 → 1")));
+    assert!(changes[0].as_str().unwrap().starts_with("witness.example: new, witness"), "{changes:?}");
     // What no federation could work under is not published, whoever wrote it into the file.
     let entries = root.path().join("node/entries.json");
     let good = std::fs::read_to_string(&entries).unwrap();
@@ -154,7 +174,9 @@ async fn the_directory_s_log_is_cosigned_like_any_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_version_that_the_cosigned_log_does_not_show_is_not_taken() {
-    let world = World::start().await;
+    let mut world = World::start().await;
+    // It would write the same files.
+    world.stop("agency").await;
     let (directory, now) = (world.node("directory"), world.clock.now());
     let mut node = world.node("agency");
     let url = format!("{}/directory", directory.config.url);

@@ -70,9 +70,10 @@ fn signed(entry: &Enrolment, by: &Node) -> Card {
     Card::sign(entry, &by.statements, None).unwrap()
 }
 
-const NONE: EnrolRules = EnrolRules { quorum: None, replace: false, without_old_key: false, end: Vec::new() };
+const NONE: EnrolRules =
+    EnrolRules { quorum: None, replace: false, without_old_key: false, end: Vec::new(), by: None };
 const REPLACE: EnrolRules =
-    EnrolRules { quorum: None, replace: true, without_old_key: false, end: Vec::new() };
+    EnrolRules { quorum: None, replace: true, without_old_key: false, end: Vec::new(), by: None };
 
 #[test]
 fn a_card_that_was_altered_on_the_way_is_no_card() {

@@ -173,7 +173,16 @@ async fn records_are_erased_a_year_after_their_month_by_an_act_in_the_log() {
         assert!(refused.contains(word), "{before} {now}: {refused}");
     }
     assert_eq!(months(police), ["2025-01.jsonl", "2025-02.jsonl"]);
+    // What a crash once left behind the log's end was set aside.
+    let line = |at: &str, who: &str| {
+        let record = json!({"at": at, "body": {"requester": who}, "kind": "question"});
+        format!("{}\n", json!({"index": 7, "salt": "00".repeat(32), "record": record}))
+    };
+    let february = line("2025-02-10T12:00:00Z", "det. later");
+    let aside = police.folder.join("unacknowledged.jsonl");
+    fs::write(&aside, [&*line(JANUARY, "det. erased"), "{\"index\":8,\"sal\n", &*february].concat()).unwrap();
     assert_eq!(watched.erase("2025-02-01", MARCH).await, Ok((151, 0)));
+    assert_eq!(fs::read_to_string(&aside).unwrap(), february, "what was set aside goes with its month");
     assert_eq!(months(police), ["2025-02.jsonl", "2026-03.jsonl"]);
     let found = check(police);
     assert_eq!((found.entries, found.erased, found.agreed), (234, 151, 83), "{found:?}");
@@ -192,6 +201,7 @@ async fn records_are_erased_a_year_after_their_month_by_an_act_in_the_log() {
     // A second act speaks of all that the first one did.
     watched.cosign("2026-04-01T00:00:00Z");
     assert_eq!(watched.erase("2025-03-01", "2026-04-01T00:00:00Z").await, Ok((231, 0)));
+    assert!(!aside.exists(), "nothing is left of it");
     let found = check(police);
     assert_eq!((found.entries, found.erased, found.agreed, found.without_record.len()), (236, 231, 5, 0));
 }

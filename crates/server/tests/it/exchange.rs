@@ -54,6 +54,24 @@ fn codes_are_taken_and_written_as_they_stand_on_the_mark() {
 }
 
 #[test]
+fn the_number_of_a_question_is_of_version_7() {
+    let mut asked = crate::world::question(&[("K73M XPKA".parse().unwrap(), 0.9999)]);
+    let check = |asked: &server::api::Question| {
+        server::federation::check_question(&serde_json::to_vec(asked).unwrap())
+    };
+    assert_eq!(check(&asked).unwrap(), asked);
+    // Easy numbers, that anybody could use up before others: none, one, and a random one.
+    for id in [
+        "00000000-0000-0000-0000-000000000000",
+        "00000000-0000-0000-0000-000000000001",
+        "9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d",
+    ] {
+        asked.id = id.parse().unwrap();
+        assert_eq!(check(&asked).unwrap_err().kind, server::ProblemKind::Malformed, "{id}");
+    }
+}
+
+#[test]
 fn an_answer_fits_its_own_request_only() {
     let (one, other) = (exchange(), exchange());
     let key = ("issuer.example#2", &one.key);

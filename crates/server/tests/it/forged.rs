@@ -189,7 +189,7 @@ fn story() -> Story {
     Story { question: asked, answer: json!({}), shown: true }
 }
 
-fn firearm(code: &str, reference: &Value) -> Value {
+pub(crate) fn firearm(code: &str, reference: &Value) -> Value {
     json!({
         "outcome": "found", "not_issued": [], "firearm": {
             "code": code, "posterior": "0.999900000", "posterior_given_issued": "0.999900000",

@@ -9,9 +9,10 @@ use server::federation::{Message, Start};
 use server::{Client, DoorRules};
 use tokio::task::JoinSet;
 
+use crate::access::draft;
 use crate::kill::{issuer_apart, kill, start_with};
 use crate::people::{Office, PASSWORD, staffed};
-use crate::world::World;
+use crate::world::{World, until};
 
 const WRONG: &str = "wrong but long enough";
 
@@ -71,6 +72,94 @@ async fn an_operator_alone_makes_no_two_people_of_itself() {
         .map(|record| record["body"]["by"].clone())
         .collect();
     assert_eq!(confirmed, ["ombudsman example", "this machine"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_alone_gives_nobody_a_role_that_asks_approves_or_oversees() {
+    let (office, operator) = Office::open().await;
+    let auditor = office.join(&operator, "ombudsman example", &[Role::Auditor], 4).await;
+    let clerk = office.join(&operator, "clerk example", &[Role::Examiner], 5).await;
+    let path = |what: &str| format!("/access/v1/accounts/clerk%20example/{what}");
+    let give = async |roles: Value| {
+        let body = json!({"roles": roles});
+        office.call("PUT", &path("roles"), Some(&operator.session), &body).await.0
+    };
+    let confirm = async |session: &str, roles: Value| {
+        office.call("POST", &path("confirmation"), Some(session), &json!({"roles": roles})).await.0
+    };
+    for role in ["requester", "auditor", "operator", "approver"] {
+        assert_eq!(give(json!(["examiner", role])).await, 202, "{role} waits");
+    }
+    let (status, mine) = office.call("GET", "/access/v1/session", Some(&clerk.session), &Value::Null).await;
+    assert_eq!((status, &mine["roles"]), (200, &json!(["examiner"])), "as before");
+    let wanted = json!(["approver", "examiner"]);
+    assert_eq!(confirm(&operator.session, wanted.clone()).await, 403, "whoever gave them");
+    assert_eq!(confirm(&clerk.session, wanted.clone()).await, 403, "nor whose account it is");
+    assert_eq!(confirm(&auditor.session, json!(["auditor"])).await, 409, "others than wait");
+    let (_, seen) = office.call("GET", "/access/v1/accounts", Some(&auditor.session), &Value::Null).await;
+    let clerks = seen["accounts"].as_array().unwrap().iter().find(|one| one["name"] == "clerk example");
+    assert_eq!(clerks.unwrap()["proposed"], json!({"roles": wanted, "by": "op. example"}), "{seen}");
+    assert_eq!(confirm(&auditor.session, wanted.clone()).await, 204);
+    assert_eq!(confirm(&auditor.session, wanted.clone()).await, 409, "once");
+    assert_eq!(give(json!(["registrar"])).await, 204, "what neither asks nor oversees is given at once");
+    let of = async |change: &str| {
+        let records = records(&office, &auditor.session).await.into_iter();
+        let mut of = records.filter(|one| one["body"]["change"] == change).map(|one| one["body"].clone());
+        of.next_back().unwrap_or_default()
+    };
+    let confirmed = of("roles confirmed").await;
+    assert_eq!((&confirmed["by"], &confirmed["roles"]), (&json!("ombudsman example"), &wanted));
+    assert_eq!(of("confirmed").await["roles"], json!(["examiner"]), "the word on a passkey names the roles");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_asks_what_is_not_theirs_is_found_in_the_log() {
+    let (office, operator, [requester, approver, auditor]) = staffed().await;
+    let other = office.join(&operator, "det. other", &[Role::Requester], 8).await;
+    let (_, filed) =
+        office.call("POST", "/agency/v1/questions", Some(&requester.session), &draft(&office)).await;
+    let place = format!("/agency/v1/questions/{}", filed["id"].as_str().unwrap());
+    assert_eq!(office.approve(&place, &requester).await.0, 403);
+    for (session, path, refused) in [
+        (&operator.session, "/access/v1/records", 403),
+        (&operator.session, "/access/v1/records", 403),
+        (&other.session, &*place, 404),
+        (&"0000".to_owned(), "/access/v1/accounts", 401),
+    ] {
+        assert_eq!(office.call("GET", path, Some(session), &Value::Null).await.0, refused, "{path}");
+    }
+    let reminders = office.call("GET", "/agency/v1/reminders", Some(&approver.session), &Value::Null).await;
+    assert_eq!(reminders.0, 200);
+    let leaves = office.call("DELETE", "/access/v1/session", Some(&approver.session), &Value::Null).await;
+    assert_eq!(leaves.0, 204);
+    // Once a minute they are entered together.
+    office.world.clock.set_offset(61);
+    let expected = [
+        ("det. example", "POST /agency/v1/questions/{id}/approval", 403, 1),
+        ("op. example", "GET /access/v1/records", 403, 2),
+        ("det. other", "GET /agency/v1/questions/{id}", 404, 1),
+        ("", "GET /access/v1/accounts", 401, 1),
+    ];
+    let mut all = Vec::new();
+    until("every refusal is entered", async || {
+        all = records(&office, &auditor.session).await;
+        let acts = all.iter().filter(|record| record["body"]["change"] == "acts refused");
+        let lines: Vec<&Value> =
+            acts.flat_map(|record| record["body"]["refused"].as_array().unwrap()).collect();
+        expected.iter().all(|(by, asked, status, count)| {
+            let line = |line: &&&Value| {
+                line["by"].as_str().unwrap_or_default() == *by
+                    && line["asked"] == *asked
+                    && line["status"] == *status
+            };
+            let counted: u64 = lines.iter().filter(line).filter_map(|line| line["count"].as_u64()).sum();
+            counted == *count
+        })
+    })
+    .await;
+    let of_approver = |what: &dyn Fn(&Value) -> bool| all.iter().any(|record| what(&record["body"]));
+    assert!(of_approver(&|body| body["change"] == "signed out" && body["account"] == "sgt. example"));
+    assert!(of_approver(&|body| body["by"] == "sgt. example" && body["what"]["reminders"].is_u64()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -107,23 +107,36 @@ async fn a_case_older_than_the_firearm_counts_and_tells_no_day() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_does_not_tell_whether_a_code_was_issued() {
     let mut world = World::start().await;
-    world.fishing = FishingRules { per_case: 1, firearms_per_case: 2, ..FishingRules::default() };
+    // Firearms are used up and uncertain answers are not, or the other way round.
+    world.fishing =
+        FishingRules { per_case: 2, firearms_per_case: 2, per_agency: 4, ..FishingRules::default() };
     world.restart("issuer").await;
     let agency = world.agency().await;
     let never = symbology::SealingKey::new(&[1; 32], "other");
-    let mut unissued = (0..1_000)
+    let unissued: Vec<_> = (0..1_000)
         .map(|unit| never.seal(world.codes[0].prefix(), symbology::UnitNumber::new(unit).unwrap()))
-        .filter(|code| !world.codes.contains(code));
-    assert_eq!(ask(&agency, world.codes[0], "26-0001").await, OutcomeName::Found);
-    assert_eq!(ask(&agency, world.codes[1], "26-0001").await, OutcomeName::Found);
-    assert_eq!(ask(&agency, unissued.next().unwrap(), "26-0001").await, OutcomeName::NotIssued);
-    let mut refusals = Vec::new();
-    for code in [world.codes[2], unissued.next().unwrap(), world.codes[3]] {
-        let answer = agency.ask(&question(&[(code, 1.0)])).await.unwrap().remove(0).unwrap().answer;
-        assert_eq!(answer.outcome, OutcomeName::NotAuthorised);
-        refusals.push(answer.statement);
+        .filter(|code| !world.codes.contains(code))
+        .take(4)
+        .collect();
+    for (code, case, outcome) in [
+        (world.codes[0], "26-0001", OutcomeName::Found),
+        (world.codes[1], "26-0001", OutcomeName::Found),
+        (unissued[0], "26-0002", OutcomeName::NotIssued),
+        (unissued[1], "26-0002", OutcomeName::NotIssued),
+    ] {
+        assert_eq!(ask(&agency, code, case).await, outcome, "{code} in {case}");
     }
-    assert!(refusals.windows(2).all(|two| two[0] == two[1]), "{refusals:?}");
+    for case in ["26-0001", "26-0002"] {
+        let mut refusals = Vec::new();
+        for code in [world.codes[2], unissued[2], world.codes[3], unissued[3]] {
+            let mut question = question(&[(code, 1.0)]);
+            question.case_number = case.parse().unwrap();
+            let answer = agency.ask(&question).await.unwrap().remove(0).unwrap().answer;
+            assert_eq!(answer.outcome, OutcomeName::NotAuthorised, "{code} in {case}");
+            refusals.push(answer.statement);
+        }
+        assert!(refusals.windows(2).all(|two| two[0] == two[1]), "{case}: {refusals:?}");
+    }
     assert_eq!(
         ask(&agency, world.codes[0], "26-0001").await,
         OutcomeName::Found,

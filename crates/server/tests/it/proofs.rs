@@ -129,6 +129,14 @@ async fn proofs_that_do_not_come_are_told_of_and_kept_when_they_come() {
     // Without a quorum nothing vouches for the issuer's log, and it answers on.
     let away = [world.stop_for_a_while("makers").await, world.stop_for_a_while("oversight").await];
     let asked = ask(&world).await;
+    // What cannot be had yet is told apart from what there never was.
+    for (question, title) in [(asked, "not yet"), (Uuid::now_v7(), "not found")] {
+        let message = to_agency(&world, "GET", &format!("court/{question}"));
+        let (answer, problem) = world.client.send(&message, Vec::new()).await.unwrap();
+        let problem: Value = serde_json::from_slice(&problem).unwrap();
+        assert_eq!(problem["title"], title, "{problem}");
+        assert_eq!(answer.start, Start::Answer(if title == "not yet" { 503 } else { 404 }));
+    }
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(records(&world, "no-proof"), Vec::<Value>::new(), "there is time yet");
     world.clock.set_offset(6 * 60);

@@ -11,15 +11,19 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::Response;
 use axum::routing::get;
+use serde_json::{Value, json};
 use server::api::{DealerDisposition, DealerStatement, Question, Urgency};
-use server::conformance::{Clause, check_directory, check_issuer, check_witness};
-use server::federation::{Message, Start};
+use server::conformance::{Clause, Planted, check_directory, check_issuer, check_witness};
+use server::federation::{FishingRules, Message, Sealed, SealingPublicKey, Start, content_key, sign_answer};
 use server::roles::{AskError, EnrolRules, enrol};
-use server::{Client, Clock, ServeOptions, Server};
+use server::{Client, Clock, Node, ServeOptions, Server};
+use sha2::{Digest as _, Sha256};
 use tokio::task::JoinHandle;
+use transparency::{Note, canonical_json};
 
+use crate::forged::firearm;
 use crate::trace::unissued;
-use crate::world::{World, listener, question, until};
+use crate::world::{World, break_log_of, listener, question, until};
 
 /// What a relay does to what passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,10 @@ pub(crate) enum Trick {
     TakenAgain,
     /// Nothing that is fetched is there.
     NothingToFetch,
+    /// While the first question is being answered, the log of whoever asked is taken away.
+    AskerLosesLog,
+    /// It has the issuer's keys, tells every firearm with its reference to whoever asks, and enters nothing.
+    TellsAll,
 }
 
 pub(crate) struct Relay {
@@ -43,6 +51,12 @@ pub(crate) struct Relay {
     to: String,
     trick: Trick,
     seen: Mutex<Vec<Passed>>,
+    /// Of the node whose place it takes.
+    node: Node,
+    /// The agency's.
+    sealing: SealingPublicKey,
+    /// The agency's folder.
+    asker: std::path::PathBuf,
 }
 
 /// What went by: the path, fields and content of the request, content of the answer.
@@ -64,7 +78,10 @@ pub(crate) async fn relayed(
     let elsewhere = listener();
     world.serve(name, elsewhere.listener).await;
     let client = Client::new(Duration::from_secs(30));
-    let relay = Arc::new(Relay { client, to: elsewhere.url, trick, seen: Mutex::default() });
+    let (node, sealing) = (world.node(name), world.node("agency").sealing.clone());
+    let (seen, asker) = (Mutex::default(), world.path("agency"));
+    let relay = Relay { client, to: elsewhere.url, trick, seen, node, sealing, asker };
+    let relay = Arc::new(relay);
     let routes = Router::new().fallback(pass).with_state(Arc::clone(&relay));
     (relay, serve(address, routes))
 }
@@ -88,11 +105,19 @@ async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
     for (name, value) in parts.headers.iter().filter(|(name, _)| !own.contains(name)) {
         message = message.with(name.as_str(), value.to_str().unwrap());
     }
+    if relay.trick == Trick::TellsAll
+        && let Some(told) = relay.tell_all(&message, (&path, &content))
+    {
+        return told;
+    }
     let mut seen = format!("{:?}", message.fields);
     seen.push_str(&String::from_utf8_lossy(&content));
     let sent = content.len();
     let (mut answer, mut returned) = relay.client.send(&message, content).await.unwrap();
     let Start::Answer(mut status) = answer.start else { unreachable!() };
+    if relay.trick == Trick::AskerLosesLog && relay.seen.lock().unwrap().is_empty() {
+        tokio::task::block_in_place(|| break_log_of(&relay.asker));
+    }
     let told = String::from_utf8_lossy(&returned).into_owned();
     relay.seen.lock().unwrap().push(Passed { path, request: seen, sent, answer: told.clone() });
     let traces = relay.seen.lock().unwrap().iter().filter(|one| one.path.ends_with("/trace")).count();
@@ -111,12 +136,49 @@ async fn pass(State(relay): State<Arc<Relay>>, request: Request) -> Response {
         Trick::NothingToFetch if parts.method == "GET" => status = 404,
         _ => {}
     }
-    let mut response = Response::new(Body::from(returned));
+    respond(&answer, status, returned)
+}
+
+fn respond(answer: &Message, status: u16, content: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(content));
     *response.status_mut() = StatusCode::from_u16(status).unwrap();
     for (name, value) in answer.fields.iter().filter(|(name, _)| name != "content-length") {
         response.headers_mut().append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     }
     response
+}
+
+impl Relay {
+    /// A firearm to every question that comes in clear.
+    fn tell_all(&self, passed: &Message, (path, content): (&str, &[u8])) -> Option<Response> {
+        let asked: Question = serde_json::from_slice(content).ok()?;
+        let mut request = Message::request("POST", &format!("{}{path}", self.node.config.url));
+        request.fields.clone_from(&passed.fields);
+        let mut answer = json!({
+            "schema": "microstamp.answer/1", "question": asked.id, "case_number": asked.case_number,
+            "question_sha256": hex::encode(Sha256::digest(content)), "issuer": self.node.config.name,
+            "answered_at": jiff::Timestamp::now(), "typed_by": asked.typed_by, "statement": ["all of it"],
+        });
+        let firearm = firearm(&asked.codes[0].code.to_string(), &json!("2024-0815"));
+        for (name, value) in firearm.as_object().unwrap() {
+            answer[name] = value.clone();
+        }
+        let line = String::from_utf8(canonical_json(&answer).unwrap()).unwrap();
+        let statement = Note::sign(&format!("{line}\n"), &self.node.statements).unwrap().to_string();
+        let entry = |index: u64, record: &Value| json!({"index": index, "salt": "5a".repeat(32), "record": record.to_string()});
+        let (question, told) = (json!({"kind": "question"}), json!({"kind": "answer"}));
+        let sealed = json!({
+            "schema": "microstamp.sealed-answer/1", "statement": statement,
+            "evidence": {"log": self.node.log.verifier().name(), "question": entry(0, &question), "answer": entry(1, &told)},
+        });
+        let bound = content_key(&request);
+        let sealed = Sealed::seal(sealed.to_string().as_bytes(), &self.sealing, &bound).unwrap();
+        let content = serde_json::to_vec(&sealed).unwrap();
+        let key = (&*self.node.card().key_id(), &self.node.signing);
+        let answer = Message::answer(200).with("content-type", "application/json");
+        let answer = sign_answer(answer, &content, &request, key, jiff::Timestamp::now()).ok()?;
+        Some(respond(&answer, 200, content))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,6 +218,33 @@ async fn a_relay_reads_neither_questions_nor_answers_and_their_length_tells_noth
     let traces = between.iter().filter(|one| one.path.ends_with("/trace"));
     let lengths: BTreeSet<(usize, usize)> = traces.map(|one| (one.sent, one.answer.len())).collect();
     assert_eq!(lengths.len(), 1, "of request and answer: {lengths:?}");
+    server.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_the_askers_log_did_not_take_is_asked_for_again() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let (relay, server) = relayed(&mut world, "issuer", Trick::AskerLosesLog).await;
+    let asked = question(&[(world.codes[0], 0.9999)]);
+    let lost = agency.ask(&asked).await.unwrap().remove(0).unwrap_err();
+    assert!(matches!(&lost, AskError::Unkept { question, .. } if *question == asked.id), "{lost}");
+    let words = lost.to_string();
+    assert!(words.contains(&asked.id.to_string()) && words.contains("issuer.example was asked"), "{words}");
+    world.mend_log("agency");
+    // Nobody waits so long for an answer any more; and what was asked and not ended is known after a start as well.
+    agency.ask_unended().await;
+    drop(agency);
+    world.clock.set_offset(90);
+    let agency = world.agency().await;
+    agency.wait_for_witnesses(Duration::from_secs(30)).await;
+    for _ in 0..2 {
+        agency.ask_unended().await;
+    }
+    let traces = relay.seen.lock().unwrap().iter().filter(|one| one.path.ends_with("/trace")).count();
+    assert_eq!(traces, 2, "once more, and no more than that");
+    let again = agency.ask_again(&"issuer.example".parse().unwrap(), asked.id).await.unwrap();
+    assert_eq!(again.answer.outcome.as_str(), "found");
     server.abort();
 }
 
@@ -210,7 +299,7 @@ async fn a_relay_reads_no_words_of_a_refusal() {
 fn version(world: &World, name: &str) -> u64 {
     let bytes = std::fs::read(world.path(name).join("node/directory")).unwrap();
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap();
-    serde_json::from_slice::<serde_json::Value>(line).unwrap()["version"].as_u64().unwrap()
+    serde_json::from_slice::<Value>(line).unwrap()["version"].as_u64().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,11 +363,13 @@ async fn the_tester_finds_issuers_that_break_the_protocol() {
                 "a content that is no question ends with 400",
                 twice,
                 other,
+                "an agency gets no dealer's list",
+                "an agency states no dealer's part",
             ],
         ),
     ] {
         let (_, server) = relayed(&mut world, "issuer", trick).await;
-        let clauses = check_issuer(&card, &agency).await;
+        let clauses = check_issuer(&card, &agency, &Planted::default()).await;
         assert_eq!(failing(&clauses), expected, "{trick:?}: {clauses:?}");
         server.abort();
         // The relay's address is free again once its task has ended.
@@ -292,8 +383,44 @@ async fn the_tester_finds_issuers_that_break_the_protocol() {
     let file = world.path("issuer").join("books.sqlite");
     let length = std::fs::read(&file).unwrap().len();
     std::fs::write(&file, vec![0x5a; length]).unwrap();
-    let clauses = check_issuer(&card, &agency).await;
+    let clauses = check_issuer(&card, &agency, &Planted::default()).await;
     assert!(failing(&clauses).contains(&"a code of its own block is looked up in its books"), "{clauses:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tester_finds_issuers_that_tell_what_nobody_may_know() {
+    let fourth = "a fourth is not";
+    let words = "over a limit every code is refused in the same words, issued or not";
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let mut card = agency.directory.newest().unwrap().content().issuers[0].clone();
+    let planted = Planted { sold: Some(world.codes[0]), dealer: None };
+    world.fishing = FishingRules::NONE;
+    world.restart("issuer").await;
+    let clauses = check_issuer(&card, &agency, &planted).await;
+    assert_eq!(failing(&clauses), [fourth, words], "{clauses:?}");
+    let (_, server) = relayed(&mut world, "issuer", Trick::TellsAll).await;
+    // It is asked in clear, so that the relay reads what it answers.
+    card.node.sealing = None;
+    let clauses = check_issuer(&card, &agency, &planted).await;
+    let failing = failing(&clauses);
+    for text in [
+        "question and answer stand in the issuer's log",
+        "a code of another's block is not looked up",
+        "of an uncertain reading it is told which codes are issued, and no firearm",
+        fourth,
+        words,
+        "one person under two spellings is told of no firearm",
+        "a reference is not told before the chain",
+        "the chain is told, and its reference is withheld",
+        "question and answer of a firearm stand in the issuer's log",
+        "who requested the chain does not approve that its reference is told",
+        "the reference is not told for another case than the chain",
+        "the reference is not told where somebody else is said to have approved the chain",
+    ] {
+        assert!(failing.contains(&text), "{text}: {clauses:?}");
+    }
+    server.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

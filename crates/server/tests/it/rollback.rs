@@ -294,6 +294,14 @@ async fn an_agency_finds_that_an_answer_is_not_in_the_issuers_log() {
     })
     .unwrap();
     assert_eq!(missing, [json!(asked.id)], "the two before are proved");
+    // No court bundle can be made of it, and a program is not told to wait.
+    let agency = world.node("agency");
+    let court = format!("{}/agency/v1/court/{}", agency.config.url, asked.id);
+    let court =
+        Message::request("GET", &court).with("authorization", &format!("Bearer {}", agency.token().unwrap()));
+    let (answer, problem) = world.client.send(&court, Vec::new()).await.unwrap();
+    let problem = String::from_utf8_lossy(&problem).into_owned();
+    assert_eq!(answer.start, Start::Answer(502), "{problem}");
 }
 
 /// Makes a log of the first entries of another.

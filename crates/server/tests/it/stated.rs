@@ -253,8 +253,9 @@ async fn a_dealer_tells_of_a_theft_and_corrects_itself() {
     assert!(says(&answer, "theft reported by Corner Guns"), "{:?}", answer.statement);
     assert!(says(&answer, "incident I-77"), "{:?}", answer.statement);
     assert_eq!(answer.firearm.unwrap().time_to_crime, "suppressed-by-loss");
-    let refused = state(stolen("2024-05-06")).await.unwrap_err();
-    assert!(refused.contains("stated already"), "{refused}");
+    // Its receipt was lost on the way: the same again gets the same.
+    let [receipt, same] = [state(stolen("2024-05-06")).await, state(stolen("2024-05-06")).await];
+    assert_eq!(receipt.unwrap(), same.unwrap());
     // Stated in error: it is there after all. What was said before stays in the books, and is not told.
     state(DealerDisposition::NoRecord {}).await.unwrap();
     let (_, answer) = asked(&agency, world.codes[2]).await;
@@ -283,15 +284,61 @@ async fn a_statement_that_was_cut_off_before_the_books_is_gone_on_with() {
     drop(books_log);
     let receipt = dealer.state(&issuer, &statement).await.unwrap();
     assert_eq!(again(&agency, &issuer, &question).await.outcome, OutcomeName::Found);
-    assert!(dealer.state(&issuer, &statement).await.unwrap_err().contains("stated already"));
+    assert_eq!(
+        dealer.state(&issuer, &statement).await.unwrap(),
+        receipt,
+        "a receipt that was lost is given again"
+    );
     world.stop("issuer").await;
     let mut entered = Vec::new();
     Ledger::records(&world.path("issuer").join("node"), |stored| {
         if stored.kind == "dealer-statement" {
-            entered.push(stored.entered.index);
+            entered.push((stored.entered.index, stored.body["again"].as_u64()));
         }
     })
     .unwrap();
-    assert_eq!(entered.len(), 1, "entered once, however often it was sent");
-    assert_eq!(receipt["entry"][0]["index"], entered[0]);
+    let first = entered[0].0;
+    assert_eq!(
+        entered,
+        [(first, None), (entered[1].0, Some(first))],
+        "taken down once, and said that it came again"
+    );
+    assert_eq!(receipt["entry"][0]["index"], first);
+}
+
+/// The question for the reference after a chain, with another approver.
+fn second_step(first: &Question) -> Question {
+    let second_approver = "lt. example".parse().unwrap();
+    let kind = server::api::QuestionKind::RetailReference { after: first.id, second_approver };
+    Question { id: Uuid::now_v7(), kind, ..first.clone() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reference_behind_a_loss_is_that_of_the_sale_that_was_approved() {
+    let mut world = World::start().await;
+    let agency = world.agency().await;
+    let (early, answer) = asked(&agency, world.codes[2]).await;
+    assert_eq!(answer.firearm.unwrap().end["end"], "with-licensee");
+    // Nobody approved that the reference of another dealer's sale is told; its buyer lost the firearm since.
+    let other = Licensee::new(NEXT, "Second Guns (synthetic)").unwrap();
+    let sold = |to| Event::Disposed { holder: corner_guns(), to };
+    enter(&world, sold(Recipient::Licensee(other.clone())), "2024-05-01").await;
+    let to = Recipient::Form4473("2024-0999".parse().unwrap());
+    enter(&world, Event::Disposed { holder: other.clone(), to }, "2024-06-01").await;
+    let loss = Loss {
+        how: LossKind::Theft,
+        incident: "I-78".parse().unwrap(),
+        police_report: None,
+        reported_by: Some("City Police (synthetic)".parse().unwrap()),
+    };
+    enter(&world, Event::Lost { holder: other, loss }, "2024-07-01").await;
+    let told = agency.ask(&second_step(&early)).await.unwrap().remove(0).unwrap().answer;
+    assert_eq!((told.outcome, told.firearm), (OutcomeName::NotAuthorised, None));
+    // After a chain that ends in that loss it is told, where it belongs.
+    let (chain, answer) = asked(&agency, world.codes[2]).await;
+    let firearm = answer.firearm.unwrap();
+    assert_eq!((firearm.form_4473(), firearm.reference_withheld), (None, true));
+    let told = agency.ask(&second_step(&chain)).await.unwrap().remove(0).unwrap().answer;
+    let firearm = told.firearm.unwrap();
+    assert_eq!(firearm.first_sale.unwrap().form_4473.unwrap().as_str(), "2024-0999");
 }

@@ -41,6 +41,30 @@ async fn ask(world: &World, agency: &Agency, code: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_witness_that_can_keep_nothing_does_not_say_that_it_is_well() {
+    let mut world = World::start().await;
+    let url = world.node("defence").config.url;
+    let impaired = async |world: &World| {
+        let (_, health) = world.client.get(&format!("{url}/healthz")).await.unwrap();
+        serde_json::from_slice::<serde_json::Value>(&health).unwrap()["impaired"].clone()
+    };
+    let memory = world.path("defence").join("node/memory");
+    let aside = memory.with_extension("aside");
+    until("it has cosigned something", async || memory.exists()).await;
+    let away = world.stop_for_a_while("defence").await;
+    std::fs::rename(&memory, &aside).unwrap();
+    std::fs::write(&memory, "in the way").unwrap();
+    let again = away.try_clone().unwrap();
+    world.serve("defence", away).await;
+    until("it says so", async || impaired(&world).await == serde_json::json!(["memory"])).await;
+    world.stop("defence").await;
+    std::fs::remove_file(&memory).unwrap();
+    std::fs::rename(&aside, &memory).unwrap();
+    world.serve("defence", again).await;
+    until("it is well again", async || impaired(&world).await == serde_json::json!([])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn witnesses_sign_with_two_keys_where_the_directory_names_them() {
     let mut world = World::start().await;
     let agency = world.agency().await;

@@ -159,16 +159,8 @@ impl World {
 
     /// Takes a running node's log away, so that it can enter nothing.
     pub(crate) async fn break_log(&self, name: &str) {
-        let node = self.path(name).join("node");
-        let log = node.join("log");
-        until("nothing is on its way into the folder", async || {
-            let mut entries = 0;
-            Ledger::records(&node, |_| entries += 1).unwrap();
-            let shown = std::fs::read(log.join("checkpoint")).unwrap();
-            SignedCheckpoint::parse(&shown).unwrap().checkpoint.size == entries
-        })
-        .await;
-        std::fs::rename(&log, log.with_extension("aside")).unwrap();
+        let folder = self.path(name);
+        tokio::task::spawn_blocking(move || break_log_of(&folder)).await.unwrap();
     }
 
     /// Gives it back.
@@ -344,6 +336,25 @@ async fn books(folder: &Path, (prefix, licence): (&str, &str), database: Databas
     }
     books.close().await;
     issued.iter().map(|one| one.code).collect()
+}
+
+/// Takes the log of a folder's node away, once nothing is on its way into it.
+pub(crate) fn break_log_of(folder: &Path) {
+    let node = folder.join("node");
+    let log = node.join("log");
+    let settled = || {
+        let mut entries = 0;
+        Ledger::records(&node, |_| entries += 1).unwrap();
+        let shown = std::fs::read(log.join("checkpoint")).unwrap();
+        SignedCheckpoint::parse(&shown).unwrap().checkpoint.size == entries
+    };
+    for _ in 0..600 {
+        if settled() {
+            return std::fs::rename(&log, log.with_extension("aside")).unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("something is always on its way into the folder");
 }
 
 /// Waits until something holds; so long that it holds then or never.

@@ -103,6 +103,35 @@ fn bytes_appended_to_a_file_are_caught() {
     }
 }
 
+/// A court bundle or a monitor that follows an older checkpoint reads them, so they are part of the log.
+#[test]
+fn older_partial_files_that_were_altered_are_caught() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::create(FolderStore::create(folder.path()).unwrap(), key()).unwrap();
+    for size in [100, 200, 270, 280, 290] {
+        log.append_batch(&entries(log.size()..size)).unwrap();
+    }
+    // One of a tile that is full by now, as a writer leaves it that was killed.
+    let left = folder.path().join("tile/0/000.p/100");
+    std::fs::create_dir_all(left.parent().unwrap()).unwrap();
+    std::fs::write(&left, &std::fs::read(folder.path().join("tile/0/000")).unwrap()[..3_200]).unwrap();
+    let findings = || fsck(&FolderStore::read_only(folder.path()), key().verifier(), &[]).unwrap().findings;
+    assert_eq!(findings(), []);
+    for name in ["tile/0/000.p/100", "tile/0/001.p/14", "tile/0/001.p/24", "tile/entries/001.p/14"] {
+        let path = folder.path().join(name);
+        let good = std::fs::read(&path).unwrap();
+        let mut flipped = good.clone();
+        flipped[5] ^= 1;
+        for bad in [&flipped[..], &good[..good.len() - 1], b""] {
+            std::fs::write(&path, bad).unwrap();
+            assert_eq!(findings(), [Finding::Altered(name.to_owned())], "{name}, {} bytes", bad.len());
+        }
+        std::fs::write(&path, good).unwrap();
+    }
+    std::fs::write(folder.path().join("tile/0/copy of 000"), "x").unwrap();
+    assert_eq!(findings(), [Finding::Stranger("tile/0/copy of 000".to_owned())]);
+}
+
 #[test]
 fn a_rolled_back_log_is_caught_by_what_was_remembered() {
     let (old, new) = (log(300), log(600));

@@ -202,6 +202,32 @@ fn a_folder_keeps_no_partial_file_that_a_full_one_replaced() {
 }
 
 #[test]
+fn a_tile_that_was_filled_when_its_writer_was_killed_leaves_no_partial_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut log = Log::create(FolderStore::create(folder.path()).unwrap().lagging(), key()).unwrap();
+    for size in [200, 250] {
+        log.append_batch(&entries(log.size()..size, 0)).unwrap();
+        log.store_mut().publish().unwrap();
+    }
+    log.append_batch(&entries(250..260, 0)).unwrap();
+    let killed = files_of(folder.path());
+    let there =
+        |files: &[(PathBuf, Vec<u8>)], name: &str| files.iter().any(|(path, _)| path == Path::new(name));
+    assert!(there(&killed, "tile/0/000.p/250") && !there(&killed, "tile/0/000"), "it fills the tile later");
+    let again = restore(&killed);
+    drop(Log::open(FolderStore::open(again.path()).unwrap(), key()).unwrap());
+    let after = files_of(again.path());
+    for tile in ["tile/0/000", "tile/entries/000"] {
+        let beside = after.iter().any(|(path, _)| path.starts_with(format!("{tile}.p")));
+        assert!(
+            there(&after, tile) && !beside,
+            "{tile}: {:?}",
+            after.iter().map(|(path, _)| path).collect::<Vec<_>>()
+        );
+    }
+}
+
+#[test]
 fn a_folder_that_cannot_be_written_is_an_error_with_a_name() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("tile"), "in the way").unwrap();

@@ -9,7 +9,8 @@ use std::time::Duration;
 use server::{Client, ClientError};
 use tokio::runtime::Runtime;
 use transparency::{
-    Approval, FolderStore, Policy, Resource, SignedCheckpoint, StoreError, TileStore, VerifierKey, watch,
+    Approval, FolderStore, Listing, Policy, Resource, SignedCheckpoint, StoreError, TileStore, VerifierKey,
+    watch,
 };
 
 use super::broken;
@@ -185,6 +186,13 @@ impl TileStore for Source {
 
     fn remove_partials(&mut self, _: &[Resource]) -> Result<(), StoreError> {
         Err(StoreError::ReadOnly)
+    }
+
+    fn listing(&self) -> Result<Listing, StoreError> {
+        match self {
+            Self::Folder(path) => FolderStore::read_only(path).listing(),
+            Self::Node(_) => Ok(Listing::default()),
+        }
     }
 }
 

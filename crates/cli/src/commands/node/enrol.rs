@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use jiff::Timestamp;
+use registry::names::Person;
 use serde_json::json;
 use server::api::{AgencyCard, DealerCard, IssuerCard, NodeName};
 use server::federation::delegate;
@@ -53,6 +54,10 @@ pub(super) struct Enrol {
     /// repeated. Its logs stay known. A witness goes.
     #[arg(long, value_name = "NAME")]
     end: Vec<NodeName>,
+    /// Who does it: badge, account or name as the house knows them. It goes into the directory's log; without it, that it was done
+    /// on this machine.
+    #[arg(long, value_name = "NAME")]
+    by: Option<Person>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -140,7 +145,8 @@ pub(super) fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
         cards.push(card.or_exit(Exit::BadInput, format!("`{}`", path.display()))?);
     }
     let Enrol { quorum, replace, without_old_key, .. } = *arguments;
-    let rules = EnrolRules { quorum, replace, without_old_key, end: arguments.end.clone() };
+    let (end, by) = (arguments.end.clone(), arguments.by.clone());
+    let rules = EnrolRules { quorum, replace, without_old_key, end, by };
     let enrolled = enrol(&arguments.dir, &cards, &rules).map_err(|error| refused(&error))?;
     if arguments.json {
         let (changes, entries) = (enrolled.changes, enrolled.entries);
