@@ -334,7 +334,8 @@ impl Books {
         let check = self.keys.own()?.sealing_check();
         let mut ledger = self.writing().await?;
         let index = i64::from(prefix.index());
-        if self.store.read().await?.blocks().await?.iter().any(|(open, _)| *open == index) {
+        let begun = !self.beginning.load(Ordering::Relaxed);
+        if begun && self.store.read().await?.blocks().await?.iter().any(|(open, _)| *open == index) {
             return Err(Refusal::BlockOpen(prefix).into());
         }
         let body = json!({"prefix": prefix, "key_check": check});

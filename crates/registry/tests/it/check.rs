@@ -465,6 +465,7 @@ async fn a_question_that_was_cut_off_can_be_erased() {
     let pool = SqlitePool::connect(&format!("sqlite:{}", place.folder.path().join("books.sqlite").display()))
         .await
         .unwrap();
+    let place = place.crashed().await;
     sqlx::query("DELETE FROM logged WHERE record_id = 4").execute(&pool).await.unwrap();
     assert_eq!(place.books.reconcile().await.unwrap().without_effect, [4]);
     pass(&place, 0..732).await;

@@ -180,7 +180,7 @@ async fn a_key_that_was_revoked_signs_nothing_of_before() {
         let signed = change.sign(&key).unwrap();
         let note = signed.to_string();
         let signer = key.verifier().to_string();
-        let (name, _) = signer.rsplit_once('+').unwrap();
+        let name = signer.splitn(3, '+').take(2).collect::<Vec<_>>().join("+");
         let statement = hex::encode(Sha256::digest(format!("{}\n", note.split("\n\n").next().unwrap())));
         let at = if revoked { before(1) } else { now() };
         let event = Event::PartRemoved { by: dealer(), part, code };
