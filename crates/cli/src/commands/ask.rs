@@ -145,10 +145,13 @@ fn print(arguments: &Trace, question: &Question, answers: &[Value]) -> Result<Ex
         for one in answers {
             let issuer = one["answer"]["issuer"].as_str().unwrap_or("no answer");
             if let Some(error) = one["error"].as_str() {
-                files::print_line(format!("no answer: {error}"))?;
+                files::print_line(format!("no answer: {}", files::printable(error)))?;
             }
             for line in one["answer"]["statement"].as_array().into_iter().flatten() {
-                files::print_line(format!("{issuer}: {}", line.as_str().unwrap_or_default()))?;
+                files::print_line(format!(
+                    "{issuer}: {}",
+                    files::printable(line.as_str().unwrap_or_default())
+                ))?;
             }
         }
     }

@@ -176,7 +176,7 @@ fn tell(report: &CourtReport) -> Result<(), Failure> {
         files::print_line("  (given again: the statement is that of an earlier sending of this question)")?;
     }
     for line in &answer.statement {
-        files::print_line(format!("  {line}"))?;
+        files::print_line(format!("  {}", files::printable(line)))?;
     }
     files::print_line(format!("directory: version {}, sha256 {}", report.directory.0, report.directory.1))?;
     for approval in [&report.issuer_log, &report.agency_log].into_iter().chain(&report.directory_log) {

@@ -1,12 +1,14 @@
 //! Opening and writing files: the only place of this program that touches the disk for plain files.
 
 mod output;
+mod printable;
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 pub(crate) use output::{Output, Readers, write, write_private};
+pub(crate) use printable::printable;
 
 use crate::exit::{Exit, Failure};
 

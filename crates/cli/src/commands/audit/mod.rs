@@ -220,7 +220,11 @@ fn tell_verified(
     ))?;
     tell_witnesses(approval)?;
     for entry in entries {
-        files::print_line(format!("entry {}: {}", entry.inclusion.index, printable(&entry.record)))?;
+        files::print_line(format!(
+            "entry {}: {}",
+            entry.inclusion.index,
+            files::printable(&String::from_utf8_lossy(&entry.record))
+        ))?;
     }
     Ok(())
 }
@@ -233,12 +237,6 @@ fn tell_witnesses(approval: &Approval) -> Result<(), Failure> {
         files::print_line(format!("witness {name}: {time}{also}"))?;
     }
     Ok(())
-}
-
-/// A record as text that cannot move the cursor of a terminal.
-fn printable(record: &[u8]) -> String {
-    let safe = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
-    String::from_utf8_lossy(record).chars().map(safe).collect()
 }
 
 fn watch_log(arguments: &Watch) -> Result<Exit, Failure> {

@@ -156,7 +156,7 @@ pub(super) fn enrol_all(arguments: &Enrol) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     for change in enrolled.changes {
-        files::print_line(printable(&change))?;
+        files::print_line(files::printable(&change))?;
     }
     Ok(Exit::Done)
 }
@@ -168,9 +168,4 @@ fn refused(error: &EnrolError) -> Failure {
         EnrolError::Stands(_) | EnrolError::OldKey(_) => Exit::Refused,
     };
     exit.because(format!("nothing was enrolled: {error}"))
-}
-
-/// Words of a card that cannot move the cursor of a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
