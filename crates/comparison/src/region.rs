@@ -19,8 +19,10 @@ const STEEPEST: f64 = 0.30;
 const MARGIN_UM: f64 = 60.0;
 /// Relief of firing-pin marks between the cut-offs stays below this.
 const FORM_UM: f64 = 15.0;
-/// Fewer points carry no form: of a breech face on the coarser grid, of a firing pin at the base pitch.
+/// Fewer points of a firing pin at the base pitch carry no form.
 const LEAST_POINTS: usize = 100;
+/// The same area of a breech face on the coarser grid: the first plane touches a domed one in little more.
+const LEAST_OF_FACE: usize = 7;
 /// The region is fitted and found again this many times.
 const ROUNDS: usize = 3;
 /// Where it is less than this share of what has no steep slopes, the primer may be domed...
@@ -64,7 +66,7 @@ fn settled<const TERMS: usize>(
     for _ in 0..ROUNDS {
         mask = flat_area(&current);
         let kept = masked(coarse, &mask);
-        if kept.valid_points() < LEAST_POINTS {
+        if kept.valid_points() < LEAST_OF_FACE {
             return Err(ComparisonError::NoMark("no flat area that could be a breech-face impression"));
         }
         current = Shape::<TERMS>::through(&kept).taken_from(coarse);
