@@ -173,12 +173,12 @@ topography::wide! {
     fn pointing_of(fours: &[Four], centre: [f64; 2]) -> [f64; 4] {
         let mut sums = [0.0; 4];
         for four in fours {
-            for lane in 0..4 {
+            for (lane, sum) in sums.iter_mut().enumerate() {
                 let [u, v] = [four.at[0][lane] - centre[0], four.at[1][lane] - centre[1]];
                 let (across, down) = (u * u, v * v);
                 let along = four.direction[0][lane] * (across - down) + four.direction[1][lane] * 2.0 * u * v;
                 let square = across + down;
-                sums[lane] += along / if square > 1.0 { square } else { 1.0 };
+                *sum += along / if square > 1.0 { square } else { 1.0 };
             }
         }
         sums

@@ -11,7 +11,7 @@ const LEADING: u32 = 16;
 pub(super) fn median(mut values: Vec<f64>) -> f64 {
     let middle = values.len() / 2;
     if values.len() < FEW {
-        return values.get(middle).is_some().then(|| *select(&mut values, middle)).unwrap_or(0.0);
+        return if values.is_empty() { 0.0 } else { *select(&mut values, middle) };
     }
     let mut counts = vec![0_u32; 1 << LEADING];
     for value in &values {

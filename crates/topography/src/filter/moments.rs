@@ -152,7 +152,7 @@ impl Whole {
         let total = |axis: &Axis, moment: usize| -> f64 {
             // The middle is halved, and odd moments vanish.
             let all: f64 = axis.moments.iter().map(|taps| taps[moment]).sum();
-            if moment % 2 == 0 { 2.0 * all } else { 0.0 }
+            if moment.is_multiple_of(2) { 2.0 * all } else { 0.0 }
         };
         let weights: Weights =
             std::array::from_fn(|a| std::array::from_fn(|b| [total(x, a) * total(y, b); LANES]));
@@ -245,7 +245,6 @@ fn instead(heights: &mut Lanes, others: &Lanes) {
 }
 
 /// The constant of the polynomial of `N` terms through the points about each node; `NaN` where they do not span it.
-#[expect(clippy::inline_always, reason = "it must take on the instructions of what it is built into")]
 #[inline(always)]
 fn constant<const N: usize>(weights: &Weights, values: &Values) -> Lanes {
     /// Powers of x and y, the constant last, so that elimination ends with the number wanted.
