@@ -102,7 +102,7 @@ fn an_event_has_no_other_members() {
     assert!(reads(&whole));
     for place in ["", "/holder", "/loss"] {
         let mut more = whole.clone();
-        more.pointer_mut(place).unwrap()["police_reprot"] = "P-1".into();
+        more.pointer_mut(place).unwrap()["police_paper"] = "P-1".into();
         assert!(!reads(&more), "{more}");
     }
     let sold = serde_json::json!({"kind": "disposed", "holder": licensee, "to": {"form4473": "T-1"}});
