@@ -24,6 +24,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -449,9 +450,11 @@ pub fn validity(now: Timestamp, days: i64) -> (Timestamp, Timestamp) {
     (now, now.checked_add(length).unwrap_or(Timestamp::MAX))
 }
 
-/// Replaces a file, whole or not at all, also when the power fails.
+/// Replaces a file, whole or not at all, also when the power fails; of those who replace it at once the last one stays.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
-    let beside = path.with_extension(format!("{}.part", std::process::id()));
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let beside = path.with_extension(format!("{}-{number}.part", std::process::id()));
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
@@ -544,4 +547,25 @@ fn at(what: &'static str, path: &Path, source: std::io::Error) -> ConfigError {
 
 fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> ConfigError {
     ConfigError::Damaged { path: path.to_owned(), reason: reason.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replace;
+
+    /// A node and a command on its folder, or two tasks of one node, may keep the same file at the same moment.
+    #[test]
+    fn whoever_replaces_a_file_at_once_leaves_one_whole_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("directory.shown");
+        std::thread::scope(|scope| {
+            for byte in b'a'..b'e' {
+                let path = &path;
+                scope.spawn(move || (0..50).for_each(|_| replace(path, &[byte; 64]).unwrap()));
+            }
+        });
+        let kept = std::fs::read(&path).unwrap();
+        assert!(kept.len() == 64 && kept.iter().all(|byte| *byte == kept[0]));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
 }
