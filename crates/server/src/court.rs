@@ -260,7 +260,7 @@ impl CourtBundle {
             }
         }
         let agency = agency.node.name.to_string();
-        let directory = (directory.content().version, directory.sha256());
+        let directory = (directory.content().version, directory.sha256().to_owned());
         Ok(CourtReport {
             question,
             asked_at,

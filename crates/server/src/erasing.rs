@@ -48,7 +48,7 @@ pub async fn erase_records(
         NodeRole::Issuer => {
             Memory::open(&ledger, FishingRules::default(), now)?.keep(&ledger, true, now).await?;
         }
-        _ => Held::open(&ledger)?.keep(&ledger, ledger.end(), now).await?,
+        _ => Held::open(&ledger)?.0.keep(&ledger, ledger.end(), now).await?,
     }
     let missing = plan.missing.iter().map(|range| range.end - range.start).sum();
     let entries = plan.entries;

@@ -23,6 +23,8 @@ use crate::telemetry::Metrics;
 
 /// How often the log is offered to the witnesses.
 const COSIGN: Duration = Duration::from_millis(500);
+/// How long a node that ends waits for proofs of its answers.
+const LAST_PROOFS: Duration = Duration::from_secs(3);
 /// How long a node waits for its witnesses before it opens its door.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 /// How often the directory is fetched that is held already, in ticks of [`COSIGN`].
@@ -95,7 +97,7 @@ pub(super) async fn with_people(
             async move { household.prove(tick).await }
         });
         tokio::join!(upkeep, renewal, proofs);
-        household.settle(true).await;
+        household.close().await;
     });
     Ok((routes, work))
 }
@@ -159,6 +161,19 @@ impl Household {
         if tick.is_multiple_of(KEEP) {
             agency.rest().await;
         }
+    }
+
+    /// Before a node ends: refused sign-ins are entered, and whatever it answered or was answered is cosigned and proved as far as others
+    /// let it in a few seconds. A node that ends for good must leave no answer that no court can be shown.
+    async fn close(&self) {
+        self.settle(true).await;
+        let proved = async {
+            self.cosign().await;
+            if let Owner::Agency(agency) = &self.owner {
+                agency.settle_proofs(LAST_PROOFS).await;
+            }
+        };
+        let _ = tokio::time::timeout(2 * LAST_PROOFS, proved).await;
     }
 
     /// Has the logs cosigned.

@@ -13,6 +13,7 @@ use symbology::Prefix;
 use transparency::{KeyKind, Note, Policy, SignedCheckpoint, SigningKey, VerifierKey, canonical_json};
 
 use super::entries;
+use super::lookup::Lookup;
 use crate::api::{AgencyCard, Answer, DealerCard, IssuerCard, NodeCard, NodeName, WitnessCard};
 
 /// Largest directory that is read, in bytes.
@@ -93,6 +94,8 @@ pub struct DirectoryContent {
 pub struct Directory {
     content: DirectoryContent,
     bytes: Vec<u8>,
+    sha256: String,
+    lookup: Lookup,
     owners: BTreeMap<Prefix, usize>,
     /// Successor of each closed issuer, and until when.
     successors: BTreeMap<usize, (usize, Timestamp)>,
@@ -215,8 +218,8 @@ impl Directory {
     }
 
     /// SHA-256 of the file, hexadecimal.
-    pub fn sha256(&self) -> String {
-        hex::encode(Sha256::digest(&self.bytes))
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// What it says.
@@ -263,45 +266,36 @@ impl Directory {
 
     /// The agency with that key, if its entry holds at `now`.
     pub fn agency(&self, key_id: &str, now: Timestamp) -> Option<&AgencyCard> {
-        let name = key_id.split('#').next()?;
-        self.content.agencies.iter().find(|card| {
-            card.node.name.as_str() == name
-                && card.node.key_id() == key_id
-                && card.valid_from <= now
-                && now < card.valid_until
-        })
+        let card = &self.content.agencies[self.lookup.agency(key_id)?];
+        let holds = card.valid_from <= now && now < card.valid_until;
+        (holds && card.node.key_id() == key_id).then_some(card)
     }
 
     /// The dealer with that key, if its entry holds at `now`.
     pub fn dealer(&self, key_id: &str, now: Timestamp) -> Option<&DealerCard> {
-        self.content
-            .dealers
-            .iter()
-            .find(|card| card.node.key_id() == key_id && card.valid_from <= now && now < card.valid_until)
+        let named = self.lookup.dealers(key_id).iter().map(|at| &self.content.dealers[*at]);
+        let mut valid = named.filter(|card| card.valid_from <= now && now < card.valid_until);
+        valid.find(|card| card.node.key_id() == key_id)
     }
 
     /// Whether a dealer with that licence can be asked for its own part of a chain.
     pub fn dealer_of(&self, licence: &LicenceNumber) -> Option<&DealerCard> {
-        self.content.dealers.iter().find(|card| card.licence == *licence)
+        self.lookup.licence(licence).map(|at| &self.content.dealers[at])
     }
 
     /// The issuer of that name.
     pub fn issuer(&self, name: &NodeName) -> Option<&IssuerCard> {
-        self.content.issuers.iter().find(|card| card.node.name == *name)
+        self.lookup.issuer(name).map(|at| &self.content.issuers[at])
     }
 
     /// The node that keeps the log of that name, be it an issuer or an agency.
     pub fn node_of_log(&self, origin: &str) -> Option<&NodeCard> {
-        let issuers = self.content.issuers.iter().map(|card| &card.node);
-        let mut nodes = issuers.chain(self.content.agencies.iter().map(|card| &card.node));
-        nodes.find(|node| node.log.split('+').next() == Some(origin))
+        self.lookup.log(&self.content, origin)
     }
 
     /// The issuer or agency of that name.
     pub(crate) fn node(&self, name: &NodeName) -> Option<&NodeCard> {
-        let issuers = self.content.issuers.iter().map(|card| &card.node);
-        let mut nodes = issuers.chain(self.content.agencies.iter().map(|card| &card.node));
-        nodes.find(|node| node.name == *name)
+        self.lookup.node(&self.content, name)
     }
 
     /// Whose cosignatures a checkpoint of `log` needs. A witness with two keys counts once, and only where both signed.
@@ -370,7 +364,8 @@ impl Directory {
         }
         entries::check(&content)?;
         let successors = successors(&content)?;
-        Ok(Self { content, bytes, owners, successors })
+        let (sha256, lookup) = (hex::encode(Sha256::digest(&bytes)), Lookup::new(&content));
+        Ok(Self { content, bytes, sha256, lookup, owners, successors })
     }
 }
 

@@ -7,6 +7,7 @@ mod envelope;
 mod exchange;
 mod fields;
 mod limits;
+mod lookup;
 mod nonce;
 mod refusal;
 mod request;

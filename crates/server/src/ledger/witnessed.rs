@@ -64,7 +64,7 @@ pub(super) struct Trusted {
 
 impl Seen {
     pub(crate) fn new(directory: &Directory, signed: &SignedCheckpoint) -> Self {
-        Self { directory: directory.sha256(), checkpoint: signed.to_string() }
+        Self { directory: directory.sha256().to_owned(), checkpoint: signed.to_string() }
     }
 }
 
@@ -115,7 +115,7 @@ fn under(seen: &Seen, trusted: &Trusted) -> Result<Policy, String> {
     let missing = |error: &dyn std::fmt::Display| format!("the directory {hash} is not here: {error}");
     let bytes = fs::read(trusted.directories.join(hash)).map_err(|error| missing(&error))?;
     let directory = Directory::parse(&bytes, &trusted.key).map_err(|error| missing(&error))?;
-    if directory.sha256() != *hash {
+    if directory.sha256() != hash {
         return Err(missing(&"another file has its name"));
     }
     let log = directory.node(name).map(|node| &node.log);

@@ -363,8 +363,11 @@ impl Agency {
         let answered = self.enter(act, self.clock.now()).await.map_err(unkept)?;
         self.proofs.unproved().ended(question.index);
         let (answer, sealed) = checked?;
-        let source =
-            Source { issuer: name(), log: sealed.evidence.log.clone(), directory: directory.sha256() };
+        let source = Source {
+            issuer: name(),
+            log: sealed.evidence.log.clone(),
+            directory: directory.sha256().to_owned(),
+        };
         if let Some(waiting) = Waiting::new(id, &sealed.evidence, self.clock.now()) {
             self.proofs.unproved().add(source, (answered.index, waiting));
         }

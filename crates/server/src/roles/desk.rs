@@ -59,7 +59,7 @@ const CLOSED: &str = "closed question";
 const ASKED_AGAIN: SignedDuration = SignedDuration::from_hours(1);
 /// The same where nobody could be asked.
 const FAILED: SignedDuration = SignedDuration::from_mins(5);
-/// Steps after which the open questions are kept on disk anew.
+/// Steps, or records of any kind that a start had to read, after which the open questions are kept on disk anew.
 const KEEP: u64 = 1_024;
 
 /// Scopes of the steps that a court bundle shows: who filed a question, and who attached the newest reading.
@@ -76,7 +76,7 @@ impl Desk {
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
     pub fn open(agency: Arc<Agency>) -> Result<Self, LedgerError> {
-        let held = Held::open(&agency.ledger)?;
+        let (held, read) = Held::open(&agency.ledger)?;
         Ok(Self {
             agency,
             held: Mutex::new(held),
@@ -84,7 +84,7 @@ impl Desk {
             asking: Mutex::default(),
             again: Mutex::default(),
             turn: tokio::sync::Mutex::default(),
-            steps: AtomicU64::new(0),
+            steps: AtomicU64::new(read),
         })
     }
 

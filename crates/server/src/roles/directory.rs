@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use registry::names::Person;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -26,6 +28,8 @@ const DAYS: i64 = 7;
 const VERSIONS: &str = "versions";
 /// The folder of notes of who enrolled: under a number until the log has their hash, and under that from then on.
 const ENROLLED: &str = "enrolled";
+/// Two changes of a file within this time may bear the same time of change.
+const UNSURE: Duration = Duration::from_secs(3);
 /// A clock may be set back by so many seconds before another version is made.
 const EARLY: i64 = 60;
 
@@ -40,7 +44,9 @@ pub struct DirectoryKeeper {
     clock: Clock,
     /// The highest version that was ever entered, published or not.
     last: AtomicU64,
-    published: Mutex<Option<Directory>>,
+    published: Mutex<Option<Arc<Directory>>>,
+    /// The file of entries that was looked at last, when it is the one that is published.
+    seen: Mutex<Option<Written>>,
     /// Where the version that is published stands in the log.
     entry: Mutex<Option<Entered>>,
 }
@@ -74,8 +80,9 @@ impl DirectoryKeeper {
             let reason = "the log holds no such version\nhint: put the newest one back, or take it away and a new version is made";
             return Err(ConfigError::Damaged { path, reason: reason.to_owned() }.into());
         }
-        let (last, published, entry) = (AtomicU64::new(last), Mutex::new(held), Mutex::new(entry));
-        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published, entry })
+        let (last, entry) = (AtomicU64::new(last), Mutex::new(entry));
+        let (published, seen) = (Mutex::new(held.map(Arc::new)), Mutex::default());
+        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published, seen, entry })
     }
 
     /// Publishes a new version when the entries changed or half of the time of the last one is over. The version is in
@@ -86,24 +93,26 @@ impl DirectoryKeeper {
     pub async fn publish(&self) -> Result<u64, Problem> {
         let now = self.clock.now();
         let fault = |error: &dyn std::fmt::Display| ProblemKind::Fault.because(error);
-        let mut content = read_entries(&entries_path(&self.node.folder)).map_err(|error| fault(&error))?;
+        let (path, held) = (entries_path(&self.node.folder), self.directory());
+        let written = Written::of(&path);
+        let stands = held.as_deref().map(Directory::content).filter(|held| self.stands(held, now));
+        if let Some(held) = stands.filter(|_| written.is_some() && *self.seen() == written) {
+            return Ok(held.version);
+        }
+        *self.seen() = None;
+        let mut content = read_entries(&path).map_err(|error| fault(&error))?;
         if let Some(tls) = &self.node.tls {
             tls.learn(&content);
         }
         workable(&content).map_err(|reason| fault(&format_args!("{reason}; the version before stands")))?;
         content.log = Some(self.node.log.verifier().to_string());
-        let (held, last) = (self.held(), self.last.load(Ordering::Relaxed));
-        if let Some(held) = &held {
-            // One that was made while the clock was ahead is none to the nodes.
-            let begun = held.issued_at.as_second() <= now.as_second() + EARLY;
-            let half = held.issued_at.as_second().midpoint(held.expires_at.as_second());
-            let fresh = begun && now.as_second() < half;
-            if held.version >= last && same_entries(held, &content) && fresh {
-                return Ok(held.version);
-            }
+        if let Some(held) = stands.filter(|held| same_entries(held, &content)) {
+            *self.seen() = written;
+            return Ok(held.version);
         }
+        let last = self.last.load(Ordering::Relaxed);
         (content.issued_at, content.expires_at) = validity(now, DAYS);
-        content.version = held.map_or(last, |held| held.version.max(last)) + 1;
+        content.version = held.map_or(last, |held| held.content().version.max(last)) + 1;
         let bytes = content.sign(&self.node.statements).map_err(|error| fault(&error))?;
         // Whatever others would refuse is not published.
         let directory =
@@ -128,7 +137,7 @@ impl DirectoryKeeper {
         // The number is used up from here on, whatever becomes of the file.
         self.last.store(content.version, Ordering::Relaxed);
         replace(&self.node.folder.join("directory"), &bytes).map_err(|error| fault(&error))?;
-        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(directory);
+        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(directory));
         *self.entry.lock().unwrap_or_else(PoisonError::into_inner) = entered;
         Ok(content.version)
     }
@@ -170,7 +179,7 @@ impl DirectoryKeeper {
 
     /// Keeps the proof of the version that stands, once it is cosigned.
     pub(crate) fn keep_proof(&self, signed: &SignedCheckpoint) {
-        let Some(version) = self.held().map(|held| held.version) else { return };
+        let Some(version) = self.directory().map(|held| held.content().version) else { return };
         let file = self.proof_file(version);
         // The more witnesses, the more of those of the version before.
         let lines =
@@ -193,13 +202,20 @@ impl DirectoryKeeper {
     }
 
     /// The signed directory that stands.
-    pub(crate) fn directory(&self) -> Option<Directory> {
+    pub(crate) fn directory(&self) -> Option<Arc<Directory>> {
         self.published.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn held(&self) -> Option<DirectoryContent> {
-        let held = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        held.as_ref().map(|held| held.content().clone())
+    /// Whether a version is the last one, and half of its time is not over.
+    fn stands(&self, held: &DirectoryContent, now: Timestamp) -> bool {
+        // One that was made while the clock was ahead is none to the nodes.
+        let begun = held.issued_at.as_second() <= now.as_second() + EARLY;
+        let half = held.issued_at.as_second().midpoint(held.expires_at.as_second());
+        held.version >= self.last.load(Ordering::Relaxed) && begun && now.as_second() < half
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<Written>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The signed directory, as everybody reads it; none while this node's log is not the one that its witnesses know.
@@ -209,6 +225,33 @@ impl DirectoryKeeper {
         }
         let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         published.as_ref().map(|held| held.bytes().to_vec())
+    }
+}
+
+/// When a file was written, and how long it is: a file of entries of several megabytes is not read twice a second to find that nobody
+/// changed it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Written {
+    at: SystemTime,
+    length: u64,
+    /// When anything of the file was changed, in seconds and nanoseconds, which nobody can set; zeros where that is not kept.
+    changed: (i64, i64),
+}
+
+impl Written {
+    /// `None` where that cannot be told, or where it was written so lately that another change could bear the same time.
+    fn of(path: &Path) -> Option<Self> {
+        let file = std::fs::metadata(path).ok()?;
+        #[cfg(unix)]
+        let changed = {
+            use std::os::unix::fs::MetadataExt as _;
+            (file.ctime(), file.ctime_nsec())
+        };
+        #[cfg(not(unix))]
+        let changed = (0, 0);
+        let at = file.modified().ok()?;
+        let long_ago = at.elapsed().is_ok_and(|since| since > UNSURE);
+        long_ago.then_some(Self { at, length: file.len(), changed })
     }
 }
 
@@ -237,7 +280,7 @@ pub(super) fn note_enrolment(
         source,
     })?;
     let by = by.map_or(MACHINE, Person::as_str);
-    let note = json!({"number": number, "by": by, "at": jiff::Timestamp::now(), "changes": changes});
+    let note = json!({"number": number, "by": by, "at": Timestamp::now(), "changes": changes});
     let path = folder.join(format!("{number}.json"));
     replace(&path, note.to_string().as_bytes())?;
     Ok(path)
@@ -270,7 +313,7 @@ pub(super) fn read_entries(path: &Path) -> Result<DirectoryContent, LedgerError>
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| LedgerError::Failed(error.to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let start = jiff::Timestamp::UNIX_EPOCH;
+            let start = Timestamp::UNIX_EPOCH;
             Ok(DirectoryContent::new(0, start, start))
         }
         Err(error) => Err(LedgerError::Failed(format!("{}: {error}", path.display()))),

@@ -47,20 +47,22 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// What waits by the records of a node.
+    /// What waits by the records of a node, and how many had to be read to know it.
     ///
     /// # Errors
     /// [`LedgerError`] when they cannot be read.
-    pub(crate) fn open(ledger: &Ledger) -> Result<Self, LedgerError> {
+    pub(crate) fn open(ledger: &Ledger) -> Result<(Self, u64), LedgerError> {
         let Recalled { kept: Kept { through, memory: mut held }, .. } = ledger.kept::<Self>(FILE)?;
+        let mut read = 0;
         ledger.since(through, |_, stored| {
+            read += 1;
             if stored.kind == "desk"
                 && let Ok(step) = serde_json::from_value(stored.body)
             {
                 held.apply(step, stored.at);
             }
         })?;
-        Ok(held)
+        Ok((held, read))
     }
 
     /// Keeps this for the next start, as what the records before a place say.

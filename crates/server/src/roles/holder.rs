@@ -269,7 +269,7 @@ impl DirectoryHolder {
                 return Err(missing(&format_args!("status {status}")));
             }
             let taken = self.take_shown(source, &bytes, now).await;
-            self.look_behind(&bytes);
+            self.look_behind(&bytes).await;
             return taken;
         } else {
             let length = std::fs::metadata(source).map_err(|error| missing(&error))?.len();
@@ -282,24 +282,35 @@ impl DirectoryHolder {
     }
 
     /// Notes since when what is offered is newer than what is held.
-    fn look_behind(&self, offered: &[u8]) {
-        let offered = Directory::parse(offered, &self.key).ok();
-        let newer = offered.is_some_and(|offered| {
-            self.newest().is_some_and(|held| held.content().version < offered.content().version)
-        });
+    async fn look_behind(&self, offered: &[u8]) {
+        let held = self.newest().filter(|held| held.bytes() != offered);
+        let newer = match &held {
+            None => false,
+            Some(held) => (self.parse(offered).await)
+                .is_ok_and(|offered| held.content().version < offered.content().version),
+        };
         let mut left = self.left();
         *left = newer.then(|| left.unwrap_or_else(Instant::now));
+    }
+
+    /// Reads a file of up to 16 MiB, and a key for each entry, beside the threads that answer.
+    async fn parse(&self, bytes: &[u8]) -> Result<Directory, Problem> {
+        let (bytes, key) = (bytes.to_vec(), self.key.clone());
+        let parsed = tokio::task::spawn_blocking(move || Directory::parse(&bytes, &key)).await;
+        let parsed = parsed.map_err(|error| ProblemKind::Fault.because(error))?;
+        parsed.map_err(|error| ProblemKind::NoDirectory.because(error))
     }
 
     /// Takes a version that was fetched, if the directory's log shows it; the first one that a node sees also before.
     async fn take_shown(&self, source: &str, bytes: &[u8], now: Timestamp) -> Result<(), Problem> {
         let refused = |error: DirectoryError| ProblemKind::NoDirectory.because(error);
-        let new = Directory::parse(bytes, &self.key).map_err(refused)?;
         let held = self.newest();
-        let same = held.as_ref().is_some_and(|held| held.bytes() == bytes);
-        if same && self.unshown().is_none() {
-            return self.take(bytes, now);
+        let known = held.as_ref().filter(|held| held.bytes() == bytes);
+        if let Some(held) = known.filter(|_| self.unshown().is_none()) {
+            return held.check_time(now).map_err(refused);
         }
+        let same = known.is_some();
+        let new = self.parse(bytes).await?;
         let deciding = held.as_deref().unwrap_or(&new);
         let shown = match wants_proof(deciding) {
             Some(log) => self.is_shown(source, (&new, deciding), log).await,

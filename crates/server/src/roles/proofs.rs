@@ -3,7 +3,7 @@
 //! witnesses of that time, and an issuer whose log does not hold what it signed is found out while it can be asked.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -86,7 +86,8 @@ impl Agency {
     async fn tell_uncovered(&self, size: u64) {
         let sources = self.proofs.unproved().beyond(size);
         for source in sources {
-            self.tell_late(&source, "agency-log: no quorum of witnesses has cosigned it since").await;
+            let reason = "agency-log: no quorum of witnesses has cosigned it since";
+            self.tell_late(&source, reason, |place| place >= size).await;
         }
     }
 
@@ -110,7 +111,7 @@ impl Agency {
         };
         if kept < lot.waiting.len() {
             tracing::debug!(issuer = %lot.source.issuer, reason, "not all proofs are there yet");
-            self.tell_late(&lot.source, &reason).await;
+            self.tell_late(&lot.source, &reason, |place| lot.waiting.contains_key(&place)).await;
         }
         kept
     }
@@ -166,11 +167,10 @@ impl Agency {
     }
 
     /// The directory that judges, read once more only where it is not the newest.
-    fn judge(&self, sha256: &str) -> Result<Directory, CourtError> {
-        let newest = self.directory.newest().filter(|newest| newest.sha256() == sha256);
-        match newest {
-            Some(newest) => Ok((*newest).clone()),
-            None => self.directory.version(sha256).map_err(|error| no("directory", error)),
+    fn judge(&self, sha256: &str) -> Result<Arc<Directory>, CourtError> {
+        match self.directory.newest().filter(|newest| newest.sha256() == sha256) {
+            Some(newest) => Ok(newest),
+            None => self.directory.version(sha256).map(Arc::new).map_err(|error| no("directory", error)),
         }
     }
 
@@ -260,9 +260,9 @@ impl Agency {
     }
 
     /// Tells, in the log and to the operator, of answers whose proofs did not come in time: once of each.
-    async fn tell_late(&self, source: &Source, reason: &str) {
+    async fn tell_late(&self, source: &Source, reason: &str, of: impl Fn(u64) -> bool) {
         let now = self.clock.now();
-        let late = self.proofs.unproved().late(source, now - BOUND, BATCH);
+        let late = self.proofs.unproved().late(source, now - BOUND, of);
         if late.is_empty() {
             return;
         }

@@ -16,7 +16,9 @@ pub(super) const PROOF: &str = "proof";
 pub(super) const NO_PROOF: &str = "no-proof";
 
 /// Answers after which they are kept for the next start.
-const KEEP: usize = 8192;
+const KEEP: usize = 2048;
+/// Answers of which one record tells that they have no proofs.
+const MOST_TOLD: usize = 128;
 
 /// Answers whose proofs are not kept, by where they were had and under which directory.
 #[derive(Debug, Default, Clone, Serialize, Deserialize)]
@@ -69,6 +71,28 @@ pub(super) struct Waiting {
     leaves: [[u8; 32]; 2],
     /// Whether the log holds that no proof came.
     pub(super) told: bool,
+    /// How often it was looked for since the start.
+    #[serde(skip)]
+    tries: u32,
+}
+
+impl Lot {
+    fn next(&mut self, size: u64, most: usize) -> Self {
+        let mut order: Vec<(u32, u64)> =
+            self.waiting.range(..size).map(|(place, one)| (one.tries, *place)).collect();
+        if order.len() > most {
+            order.select_nth_unstable(most);
+            order.truncate(most);
+        }
+        let mut waiting = BTreeMap::new();
+        for (_, place) in order {
+            if let Some(one) = self.waiting.get_mut(&place) {
+                one.tries = one.tries.saturating_add(1);
+                waiting.insert(place, one.clone());
+            }
+        }
+        Self { source: self.source.clone(), waiting }
+    }
 }
 
 impl Waiting {
@@ -77,7 +101,7 @@ impl Waiting {
         let entries = [&evidence.question, &evidence.answer];
         let [asked, answered] = entries.map(|entered| entered.leaf().map(|leaf| *leaf.as_bytes()));
         let places = entries.map(|entered| entered.index);
-        Some(Self { question, since, places, leaves: [asked?, answered?], told: false })
+        Some(Self { question, since, places, leaves: [asked?, answered?], told: false, tries: 0 })
     }
 
     pub(super) fn leaves(&self) -> [Hash; 2] {
@@ -203,13 +227,10 @@ impl Unproved {
         }
     }
 
-    /// What waits, of each source the first `most` that a checkpoint of the agency's own log covers.
-    pub(super) fn next(&self, size: u64, most: usize) -> Vec<Lot> {
-        let first = |lot: &Lot| {
-            let waiting = lot.waiting.range(..size).take(most).map(|(at, one)| (*at, one.clone())).collect();
-            Lot { source: lot.source.clone(), waiting }
-        };
-        let lots = self.lots.iter().map(first);
+    /// What waits, of each source at most so many that a checkpoint of the agency's own log covers: those that were looked for least
+    /// often, so that none that cannot be proved stands before those that can.
+    pub(super) fn next(&mut self, size: u64, most: usize) -> Vec<Lot> {
+        let lots = self.lots.iter_mut().map(|lot| lot.next(size, most));
         lots.filter(|lot| !lot.waiting.is_empty()).collect()
     }
 
@@ -219,12 +240,17 @@ impl Unproved {
         self.lots.iter().filter(waits).map(|lot| lot.source.clone()).collect()
     }
 
-    /// Of one source, those that wait since before a time and of which the log does not tell yet.
-    pub(super) fn late(&self, source: &Source, before: Timestamp, most: usize) -> Vec<(u64, Uuid)> {
+    /// Of one source and of these places, those that wait since before a time and of which the log does not tell yet.
+    pub(super) fn late(
+        &self,
+        source: &Source,
+        before: Timestamp,
+        of: impl Fn(u64) -> bool,
+    ) -> Vec<(u64, Uuid)> {
         let lot = self.lots.iter().find(|lot| lot.source == *source);
         let waiting = lot.into_iter().flat_map(|lot| &lot.waiting);
-        let late = waiting.filter(|(_, one)| one.since < before && !one.told);
-        late.take(most).map(|(place, one)| (*place, one.question)).collect()
+        let late = waiting.filter(|(place, one)| one.since < before && !one.told && of(**place));
+        late.take(MOST_TOLD).map(|(place, one)| (*place, one.question)).collect()
     }
 
     /// How many wait, and how many since before a time.
@@ -244,4 +270,42 @@ impl Unproved {
 fn answers(body: &Value) -> Vec<u64> {
     let answers = body["answers"].as_array().into_iter().flatten();
     answers.filter_map(|one| one["entry"].as_u64()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BTreeMap, Lot, Source, Timestamp, Unproved, Uuid, Waiting};
+
+    fn noted(unproved: &mut Unproved, places: std::ops::Range<u64>) {
+        let name = || "issuer.example".parse().unwrap();
+        for place in places {
+            let source =
+                Source { issuer: name(), log: "issuer.example/log".to_owned(), directory: String::new() };
+            let (question, since) = (Uuid::from_u128(u128::from(place)), Timestamp::UNIX_EPOCH);
+            let (places, leaves) = ([place, place + 1], [[0; 32]; 2]);
+            unproved.add(source, (place, Waiting { question, since, places, leaves, told: false, tries: 0 }));
+        }
+    }
+
+    fn places(lots: &[Lot]) -> Vec<u64> {
+        lots.iter().map(|lot| &lot.waiting).flat_map(BTreeMap::keys).copied().collect()
+    }
+
+    /// An issuer that names places which its log will never have must not keep an agency from the proofs of what it answers later.
+    #[test]
+    fn answers_that_nobody_can_prove_stand_before_no_others() {
+        let mut unproved = Unproved::default();
+        noted(&mut unproved, 0..300);
+        let looked: Vec<Vec<u64>> = (0..3).map(|_| places(&unproved.next(u64::MAX, 128))).collect();
+        let mut all: Vec<u64> = looked.concat();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 300, "each was looked for");
+        noted(&mut unproved, 300..301);
+        assert!(places(&unproved.next(u64::MAX, 128)).contains(&300), "the new one at once");
+        assert!(
+            places(&unproved.next(100, 128)).iter().all(|place| *place < 100),
+            "none that is not covered"
+        );
+    }
 }

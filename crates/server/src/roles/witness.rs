@@ -53,7 +53,7 @@ impl WitnessNode {
             Err(refusal) => return refusal.into(),
         };
         let origin = request.signed.checkpoint.origin;
-        let logs: Vec<VerifierKey> = self.logs().into_iter().filter(|log| log.name() == origin).collect();
+        let logs = self.logs(&origin);
         if logs.is_empty() {
             return transparency::Refusal::UnknownLog(origin).into();
         }
@@ -85,7 +85,8 @@ impl WitnessNode {
         if plain { std::fs::read(path).ok() } else { None }
     }
 
-    fn logs(&self) -> Vec<VerifierKey> {
+    /// The keys of the logs of that name. Only they are parsed: thousands of logs are watched, and anybody may ask.
+    fn logs(&self, origin: &str) -> Vec<VerifierKey> {
         let Some(directory) = self.directory.newest() else { return Vec::new() };
         let content = directory.content();
         let issuers = content.issuers.iter().map(|card| &card.node);
@@ -95,6 +96,7 @@ impl WitnessNode {
             .map(|node| &node.log)
             .chain(books)
             .chain(&content.log)
+            .filter(|log| log.split('+').next() == Some(origin))
             .filter_map(|log| log.parse().ok())
             .collect()
     }

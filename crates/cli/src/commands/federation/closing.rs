@@ -21,6 +21,8 @@ const TAKEN: &str = "taken-k7";
 
 /// Stops both makers' nodes, hands the books over, has the delegation published, and starts the successor's node again.
 pub(super) fn close(dir: &Path, world: &World, running: &mut Running) -> Result<(), Failure> {
+    // First the agency, which keeps the proofs of its answers while those who gave them can be asked.
+    running.stop("agency");
     running.stop(OLD);
     running.stop(NEW);
     wait(hand_over(dir))?;
@@ -36,7 +38,6 @@ pub(super) fn close(dir: &Path, world: &World, running: &mut Running) -> Result<
     }
     let rules = EnrolRules { replace: true, ..EnrolRules::default() };
     enrol_own(&dir.join("directory"), (&old, &entry), &rules)?;
-    running.stop("agency");
     wait(published(dir))?;
     for name in [NEW, "agency"] {
         running.start(dir, name, &world.address(name))?;
