@@ -47,6 +47,8 @@ pub struct DirectoryKeeper {
     published: Mutex<Option<Arc<Directory>>>,
     /// The file of entries that was looked at last, when it is the one that is published.
     seen: Mutex<Option<Written>>,
+    /// Entries that cannot be published, and why: the same file is not weighed again.
+    refused: Mutex<Option<(Written, String)>>,
     /// Where the version that is published stands in the log.
     entry: Mutex<Option<Entered>>,
 }
@@ -81,8 +83,9 @@ impl DirectoryKeeper {
             return Err(ConfigError::Damaged { path, reason: reason.to_owned() }.into());
         }
         let (last, entry) = (AtomicU64::new(last), Mutex::new(entry));
-        let (published, seen) = (Mutex::new(held.map(Arc::new)), Mutex::default());
-        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published, seen, entry })
+        let published = Mutex::new(held.map(Arc::new));
+        let (seen, refused) = Default::default();
+        Ok(Self { node, ledger, metrics: Arc::default(), clock, last, published, seen, refused, entry })
     }
 
     /// Publishes a new version when the entries changed or half of the time of the last one is over. The version is in
@@ -100,11 +103,7 @@ impl DirectoryKeeper {
             return Ok(held.version);
         }
         *self.seen() = None;
-        let mut content = read_entries(&path).map_err(|error| fault(&error))?;
-        if let Some(tls) = &self.node.tls {
-            tls.learn(&content);
-        }
-        workable(&content).map_err(|reason| fault(&format_args!("{reason}; the version before stands")))?;
+        let mut content = self.entries(&path, written).map_err(|reason| fault(&reason))?;
         content.log = Some(self.node.log.verifier().to_string());
         if let Some(held) = stands.filter(|held| same_entries(held, &content)) {
             *self.seen() = written;
@@ -212,6 +211,25 @@ impl DirectoryKeeper {
         let begun = held.issued_at.as_second() <= now.as_second() + EARLY;
         let half = held.issued_at.as_second().midpoint(held.expires_at.as_second());
         held.version >= self.last.load(Ordering::Relaxed) && begun && now.as_second() < half
+    }
+
+    /// The entries, which can be published; otherwise why not. A large file with an error in it would take a core for itself, were it
+    /// weighed at every turn until somebody mends it.
+    fn entries(&self, path: &Path, written: Option<Written>) -> Result<DirectoryContent, String> {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, reason)) = refused.as_ref().filter(|(weighed, _)| Some(*weighed) == written) {
+            return Err(reason.clone());
+        }
+        *refused = None;
+        let content = read_entries(path).map_err(|error| error.to_string())?;
+        if let Some(tls) = &self.node.tls {
+            tls.learn(&content);
+        }
+        workable(&content).map(|()| content).map_err(|reason| {
+            let reason = format!("{reason}; the version before stands");
+            *refused = written.map(|written| (written, reason.clone()));
+            reason
+        })
     }
 
     fn seen(&self) -> MutexGuard<'_, Option<Written>> {
