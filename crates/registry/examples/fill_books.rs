@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let count = STEP.min(firearms - done);
         if done > 0 && done % (1 << 20) == 0 {
             let next = symbology::Prefix::from_index(new.prefix.index() + (done >> 20) as u16);
-            books.open_block(next.ok_or("there are no more blocks")?, now).await?;
+            books.open_block(next.ok_or("there are no more blocks")?, &"made up".parse()?, now).await?;
         }
         let run = IssueRun {
             model: "M9 (synthetic)".parse()?,

@@ -150,7 +150,7 @@ impl Books {
             let books = Self::assemble(&folder, issuer, keys, store);
             books.ledger.lock().await.create()?;
             books.beginning.store(true, Ordering::Relaxed);
-            books.open_block(new.prefix, now).await?;
+            books.begin_block(new.prefix, None, now).await?;
             books.beginning.store(false, Ordering::Relaxed);
             Ok(books)
         };
@@ -330,7 +330,17 @@ impl Books {
     ///
     /// # Errors
     /// [`Refusal::BlockOpen`] when it is open already.
-    pub async fn open_block(&self, prefix: Prefix, now: Timestamp) -> Result<(), BooksError> {
+    pub async fn open_block(&self, prefix: Prefix, by: &Person, now: Timestamp) -> Result<(), BooksError> {
+        self.begin_block(prefix, Some(by), now).await
+    }
+
+    /// As [`Books::open_block`]; the first block is opened by nobody but whoever makes the books.
+    async fn begin_block(
+        &self,
+        prefix: Prefix,
+        by: Option<&Person>,
+        now: Timestamp,
+    ) -> Result<(), BooksError> {
         let check = self.keys.own()?.sealing_check();
         let mut ledger = self.writing().await?;
         let index = i64::from(prefix.index());
@@ -338,7 +348,10 @@ impl Books {
         if begun && self.store.read().await?.blocks().await?.iter().any(|(open, _)| *open == index) {
             return Err(Refusal::BlockOpen(prefix).into());
         }
-        let body = json!({"prefix": prefix, "key_check": check});
+        let mut body = json!({"prefix": prefix, "key_check": check});
+        if let Some(by) = by {
+            body["by"] = json!(by);
+        }
         let entered = self.enter(&mut ledger, "block", &body, now).await?;
         let mut session = self.effect(&entered).await?;
         if !session.open_block(index, &check, now.as_microsecond()).await? {

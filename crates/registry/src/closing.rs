@@ -26,8 +26,8 @@ impl Books {
     pub async fn close_licensee(
         &self,
         licence: &LicenceNumber,
-        closed_on: Date,
-        records_at: &str,
+        (closed_on, records_at): (Date, &str),
+        by: &Person,
         now: Timestamp,
     ) -> Result<(), BooksError> {
         let mut ledger = self.writing().await?;
@@ -45,7 +45,7 @@ impl Books {
         }
         self.can_close(&mut session, licence, closed_on, now).await?;
         drop(session);
-        let body = json!({"licence": licence, "closed_on": closed_on, "records_at": records_at});
+        let body = json!({"licence": licence, "closed_on": closed_on, "records_at": records_at, "by": by});
         self.enter_closing(&mut ledger, (licence, Some((closed_on, records_at))), &body, now).await
     }
 

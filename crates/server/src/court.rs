@@ -435,10 +435,7 @@ fn in_order(
 /// Checks that one of these witnesses cosigned the checkpoint of a part, under the key that the reader knows.
 fn seen_by(witnesses: &[VerifierKey], part: &'static str, text: &str) -> Result<(), CourtError> {
     let bundle = Bundle::parse(text.as_bytes()).map_err(|error| wrong(part, error))?;
-    let signed = bundle.entries.first().map(|entry| &entry.signed);
-    let signs =
-        |key: &VerifierKey| signed.is_some_and(|signed| matches!(signed.cosigned_at(key), Ok(Some(_))));
-    if witnesses.iter().any(signs) {
+    if bundle.is_cosigned_by_one_of(witnesses) {
         return Ok(());
     }
     Err(wrong(part, "none of the witnesses that are known to the reader cosigned it"))

@@ -11,10 +11,11 @@ mod format;
 mod index;
 mod kept;
 mod records;
+mod vouched;
 mod witnessed;
 mod writer;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -35,6 +36,7 @@ use self::index::Index;
 pub use self::index::Key;
 pub(crate) use self::index::Place;
 pub(crate) use self::kept::{Kept, Recalled};
+use self::vouched::{Told, Vouched};
 use self::witnessed::Judge;
 pub(crate) use self::witnessed::{Seen, Timed, keep};
 use self::writer::Writer;
@@ -416,10 +418,12 @@ impl Ledger {
         Self::compare(folder, signed, &Judge::new(folder, policy)).map(|compared| compared.check)
     }
 
+    /// Reads records and log side by side: records lie in the log's order, so that a log of any length takes a bit for each entry.
     fn compare(folder: &Path, signed: &SignedCheckpoint, judge: &Judge) -> Result<Compared, LedgerError> {
         let size = signed.checkpoint.size;
-        let mut entries = commitments(folder, size)?;
-        let mut found = LedgerCheck { entries: size, ..LedgerCheck::default() };
+        let mut vouched = Vouched::of_all(folder, size)?;
+        let (mut told, mut found) =
+            (Told::new(size), LedgerCheck { entries: size, ..LedgerCheck::default() });
         let (mut gone, mut altered) = (erasure::Gone::default(), HashSet::new());
         Self::records(folder, |stored| {
             let number = stored.entered.index;
@@ -427,9 +431,8 @@ impl Ledger {
                 found.behind += 1;
                 return;
             }
-            let commitment = stored.entered.commitment();
-            let index = commitment.and_then(|one| entries.remove(one.as_bytes().as_slice()));
-            if index != Some(number) {
+            // Of two records of one entry, one was brought in.
+            if !vouched.is_what_it_holds(&stored) || !told.first(number) {
                 found.not_in_log += 1;
                 altered.insert(number);
                 return;
@@ -444,24 +447,15 @@ impl Ledger {
                 None => {}
             }
         })?;
-        entries.retain(|_, index| !altered.contains(index));
-        let (erased, lost) = entries.into_values().partition::<Vec<u64>, _>(|index| gone.covers(*index));
-        (found.erased, found.without_record) = (erased.len() as u64, lost);
-        found.without_record.sort_unstable();
+        for entry in told.untold().filter(|entry| !altered.contains(entry)) {
+            if gone.covers(entry) {
+                found.erased += 1;
+            } else {
+                found.without_record.push(entry);
+            }
+        }
         Ok(Compared { check: found, altered })
     }
-}
-
-/// What the log holds, and where.
-fn commitments(folder: &Path, size: u64) -> Result<HashMap<Vec<u8>, u64>, LedgerError> {
-    let store = FolderStore::read_only(&log_folder(folder));
-    let tree = Tree::new(&store, size);
-    let mut entries = HashMap::new();
-    for bundle in 0..size.div_ceil(256) {
-        let held = tree.bundle(bundle).map_err(failed)?;
-        entries.extend((256 * bundle..).zip(held).map(|(index, entry)| (entry, index)));
-    }
-    Ok(entries)
 }
 
 /// Proofs of entries out of any copy of a log.

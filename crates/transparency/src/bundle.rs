@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::{
     Approval, Commitment, Hash, InclusionProof, LogError, NoteError, Policy, PolicyError, ProofError, Salt,
-    SignedCheckpoint, TileStore, Tree, checkpoint::parse_decimal,
+    SignedCheckpoint, TileStore, Tree, VerifierKey, checkpoint::parse_decimal,
 };
 
 /// First line of a `tlog-proof`.
@@ -181,6 +181,14 @@ impl Bundle {
             entry.leads_to_the_root()?;
         }
         Ok(&first.signed)
+    }
+
+    /// Whether one of these witnesses cosigned its checkpoint.
+    pub fn is_cosigned_by_one_of(&self, witnesses: &[VerifierKey]) -> bool {
+        let signed = self.entries.first().map(|entry| &entry.signed);
+        let signs =
+            |key: &VerifierKey| signed.is_some_and(|signed| matches!(signed.cosigned_at(key), Ok(Some(_))));
+        witnesses.iter().any(signs)
     }
 
     /// Parses a bundle. Nothing is verified yet.

@@ -163,6 +163,9 @@ struct AddPrefix {
     /// The block's two characters.
     #[arg(long, value_parser = exact_prefix)]
     prefix: Prefix,
+    /// Who does this, as it is written into the books.
+    #[arg(long, env = "USER", hide_env_values = true, default_value = "local", value_name = "PERSON")]
+    by: Person,
 }
 
 #[derive(Debug, Args)]
@@ -180,7 +183,7 @@ pub(crate) fn issuer(arguments: &Issuer) -> Result<Exit, Failure> {
         What::Init(init) => wait(make(init)),
         What::AddPrefix(add) => wait(async {
             let books = open(&add.dir).await?;
-            books.open_block(add.prefix, Timestamp::now()).await.map_err(failure)?;
+            books.open_block(add.prefix, &add.by, Timestamp::now()).await.map_err(failure)?;
             books.close().await;
             Ok(Exit::Done)
         }),
@@ -268,7 +271,7 @@ async fn close_licensee(close: &CloseLicensee) -> Result<Exit, Failure> {
         (Some(reason), becomes) => {
             books.correct_closing(&close.licence, becomes, (reason, &close.by), at).await
         }
-        (None, Some((on, records_at))) => books.close_licensee(&close.licence, on, records_at, at).await,
+        (None, Some(closed)) => books.close_licensee(&close.licence, closed, &close.by, at).await,
         (None, None) => return Err(Exit::BadInput.because("say since when: --on and --records-at")),
     };
     done.map_err(failure)?;

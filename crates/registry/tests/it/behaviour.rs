@@ -110,8 +110,13 @@ async fn refuses_when_a_block_is_exhausted(place: Place) {
     assert!(refused.contains("block K7 has 1048576 codes left and 1048577 are needed"), "{refused}");
     run.serials.pop();
     assert_eq!(place.books.rehearse(&run, now()).await.unwrap(), 1 << 20);
-    place.books.open_block("K8".parse().unwrap(), now()).await.unwrap();
-    let refused = place.books.open_block("K8".parse().unwrap(), now()).await.unwrap_err().to_string();
+    place.books.open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now()).await.unwrap();
+    let refused = place
+        .books
+        .open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now())
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains("open already"), "{refused}");
     assert_eq!(
         place.books.reconcile().await.unwrap().without_effect,
@@ -376,7 +381,16 @@ async fn names_every_end_of_a_chain(place: Place) {
         Event::Acquired { holder: dealer(), source: Source::Licensee(wholesaler()) },
     ];
     let closed = "2024-12-31".parse().unwrap();
-    place.books.close_licensee(&wholesaler().licence, closed, "the tracing centre", now()).await.unwrap();
+    place
+        .books
+        .close_licensee(
+            &wholesaler().licence,
+            (closed, "the tracing centre"),
+            &"clerk example".parse().unwrap(),
+            now(),
+        )
+        .await
+        .unwrap();
     let expected = [
         "sale to Example County",
         "export to AT",
@@ -528,7 +542,10 @@ async fn a_closing_is_corrected_and_kept_to(place: Place) {
     let maker = || place.books.issuer();
     let (licence, day) = (&dealer().licence, |text: &str| text.parse::<jiff::civil::Date>().unwrap());
     let close = async |licence, on, keeper| {
-        books.close_licensee(licence, day(on), keeper, now()).await.map_err(|error| error.to_string())
+        books
+            .close_licensee(licence, (day(on), keeper), &"clerk example".parse().unwrap(), now())
+            .await
+            .map_err(|error| error.to_string())
     };
     let correct = async |becomes| {
         let reason = "the day was mistyped".parse().unwrap();

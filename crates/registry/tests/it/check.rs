@@ -58,7 +58,16 @@ pub(crate) async fn fill(place: &Place, rows: usize) {
     let fitted = (&place.key("AB0030"), "2024-06-01".parse().unwrap());
     place.books.issue_part(pin, Some(fitted), &by, now()).await.unwrap();
     let closed = "2024-12-31".parse().unwrap();
-    place.books.close_licensee(&wholesaler().licence, closed, "the tracing centre", now()).await.unwrap();
+    place
+        .books
+        .close_licensee(
+            &wholesaler().licence,
+            (closed, "the tracing centre"),
+            &"clerk example".parse().unwrap(),
+            now(),
+        )
+        .await
+        .unwrap();
 }
 
 async fn books_of_every_kind_of_act_agree(place: Place) {

@@ -194,7 +194,7 @@ async fn fill(place: &Place) {
     };
     place.books.correct(&correction, &by, now()).await.unwrap();
     place.books.trace(&crate::outage::question(codes[2].code), now()).await.unwrap();
-    place.books.open_block("K8".parse().unwrap(), now()).await.unwrap();
+    place.books.open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now()).await.unwrap();
 }
 
 async fn found(place: &Place, what: &str) -> Reconciliation {

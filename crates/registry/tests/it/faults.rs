@@ -140,7 +140,7 @@ async fn books_are_read_without_writing_and_without_secrets() {
     let refused = [
         read.issue(&run("AC0001", 1), &by, now(), |_| ()).await.map(drop),
         read.record(&place.entry("AB0001", place::sold(), "2024-04-01"), &by, now()).await.map(drop),
-        read.open_block("K8".parse().unwrap(), now()).await,
+        read.open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now()).await,
         read.trace(&crate::outage::question(code), now()).await.map(drop),
         read.backup(&place.folder.path().join("copy"), &by, now()).await.map(drop),
     ];
@@ -413,7 +413,7 @@ async fn a_copy_is_whole_or_refused_and_never_issues_twice() {
     assert!(restored.reconcile().await.unwrap().agrees());
     let refused = restored.issue(&run("AD0001", 1), &by, now(), |_| ()).await.unwrap_err().to_string();
     assert!(refused.contains("0 codes left"), "{refused}");
-    restored.open_block("K8".parse().unwrap(), now()).await.unwrap();
+    restored.open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now()).await.unwrap();
     assert_eq!(restored.issue(&run("AD0001", 1), &by, now(), |_| ()).await.unwrap(), 1);
     restored.close().await;
 
@@ -472,7 +472,14 @@ async fn a_closing_is_weighed_when_nobody_else_writes() {
         let root = root.clone();
         tokio::spawn(async move {
             let books = Books::open(&root, now()).await.unwrap();
-            let done = books.close_licensee(&dealer().licence, day.parse().unwrap(), at, now()).await;
+            let done = books
+                .close_licensee(
+                    &dealer().licence,
+                    (day.parse().unwrap(), at),
+                    &"clerk example".parse().unwrap(),
+                    now(),
+                )
+                .await;
             books.close().await;
             done.map_err(|error| error.to_string())
         })

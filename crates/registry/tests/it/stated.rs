@@ -229,7 +229,11 @@ async fn a_dealer_that_closed_states_nothing_after_that(place: Place) {
     place.issue(&place::run("AB0001", 1)).await;
     place.ship("AB0001").await;
     let closed = "2024-06-01".parse().unwrap();
-    place.books.close_licensee(&dealer().licence, closed, "the archive", now()).await.unwrap();
+    place
+        .books
+        .close_licensee(&dealer().licence, (closed, "the archive"), &"clerk example".parse().unwrap(), now())
+        .await
+        .unwrap();
     let refused = state(&place, "AB0001", dealer(), happened(sold(), "2024-06-02")).await.unwrap_err();
     assert!(refused.contains("is out of business since 2024-06-01"), "{refused}");
     state(&place, "AB0001", dealer(), happened(sold(), "2024-05-31")).await.unwrap().unwrap();

@@ -116,7 +116,11 @@ async fn taken_over_books_that_are_put_back_write_in_a_log_of_their_own() {
         logs.push(books.trace(&question, now()).await.unwrap().log);
         let checked = books.reconcile().await.unwrap();
         assert!(checked.agrees(), "{checked:?}");
-        let refused = books.open_block("K8".parse().unwrap(), now()).await.unwrap_err().to_string();
+        let refused = books
+            .open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now())
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains("taken over from another"), "they stay closed: {refused}");
         assert_eq!(books.blocks().await.unwrap(), taken.blocks().await.unwrap());
     }
@@ -164,8 +168,15 @@ async fn nothing_is_added_on_either_side() {
         let refusals = [
             books.record(&entry, &by, now()).await.map(drop),
             books.issue(&place::run("ZZ0001", 1), &by, now(), |_| ()).await.map(drop),
-            books.open_block("K8".parse().unwrap(), now()).await,
-            books.close_licensee(&dealer().licence, "2025-01-01".parse().unwrap(), "archive", now()).await,
+            books.open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now()).await,
+            books
+                .close_licensee(
+                    &dealer().licence,
+                    ("2025-01-01".parse().unwrap(), "archive"),
+                    &"clerk example".parse().unwrap(),
+                    now(),
+                )
+                .await,
             books.certificate(&key, &by, now()).await.map(drop),
         ];
         for refused in refusals {

@@ -55,6 +55,8 @@ impl FishingRules {
     };
 }
 
+/// How often as many answers as there may be new ones can be had where firearms are asked for again that were told before.
+const AGAIN: usize = 4;
 /// One wording for every limit: which of them it was would tell whether a code was issued.
 const ENOUGH: &str = "enough was told within 24 hours for this case, this reading or this agency; bring a better reading, \
                       or ask tomorrow";
@@ -163,14 +165,17 @@ impl FishingWatch {
         let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(answers) = given.get_mut(agency) else { return Ok(()) };
         forget(answers, asks.at);
-        if asks.certain.is_some_and(|code| is_told(answers, asks, code)) {
+        let FishingRules { per_case, per_agency, firearms_per_case, firearms_per_agency, .. } = self.rules;
+        let most = per_agency.saturating_add(firearms_per_agency);
+        let known = |code| is_told(answers, asks, code) && self.rules.allow_firearm(answers, asks, code);
+        // Each with a reading of its own would make the list longer for ever.
+        if asks.certain.is_some_and(known) && answers.len() < most.saturating_mul(AGAIN) {
             return Ok(());
         }
         let of_case = answers.iter().filter(|one| one.case == asks.case).count();
-        let FishingRules { per_case, per_agency, firearms_per_case, firearms_per_agency, .. } = self.rules;
         if self.rules.allow(answers, asks)
             && of_case < per_case.saturating_add(firearms_per_case)
-            && answers.len() < per_agency.saturating_add(firearms_per_agency)
+            && answers.len() < most
         {
             return Ok(());
         }
@@ -251,6 +256,27 @@ mod tests {
         assert_eq!(before.held(first.at), after.held(first.at));
         let other = asks("26-0002", CODES[1], Some("cd"));
         after.may_ask("police", &other).expect("an honest agency goes on");
+    }
+
+    /// Otherwise one agency could let the list, its file and the cost of every answer grow without end.
+    #[test]
+    fn repetitions_grow_no_list() {
+        let watch = FishingWatch::default();
+        let answer = |asks: &Asks| {
+            watch.may_ask("police", asks)?;
+            watch.take("police", asks, &mut asks.told(asks.certain))
+        };
+        answer(&asks("26-0001", CODES[0], Some("ab"))).expect("the first");
+        answer(&asks("26-0001", CODES[1], Some("cd"))).expect("another");
+        let length = || watch.held(asks("26-0001", CODES[0], None).at)["police"].len();
+        for _ in 0..100 {
+            answer(&asks("26-0001", CODES[0], Some("cd"))).expect_err("a reading of another firearm");
+        }
+        assert_eq!(length(), 2);
+        for reading in 0..10_000 {
+            let _ = answer(&asks("26-0001", CODES[0], Some(&reading.to_string())));
+        }
+        assert_eq!(length(), 4 * 540);
     }
 
     /// What the books would say is not asked for: with either budget used up a code that was issued and one that was not end alike.

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use transparency::{FolderStore, Tree};
 
 use super::index::{Key, Place};
-use super::{Act, Ledger, LedgerError, Stored, failed, log_folder, records};
+use super::vouched::Vouched;
+use super::{Act, Ledger, LedgerError, Stored, failed, records};
 use crate::config::replace;
 
 /// The kind of the act that speaks of a file.
@@ -54,9 +54,9 @@ impl Ledger {
     pub(crate) fn kept<T: DeserializeOwned + Default>(&self, file: &str) -> Result<Recalled<T>, LedgerError> {
         let Some(stored) = self.find(Key::of_text(KIND, file))? else { return Ok(Recalled::default()) };
         let bound = serde_json::from_value::<Bound>(stored.body.clone()).ok();
-        let Some(bound) =
-            bound.filter(|bound| bound.file == file && self.vouched().is_what_it_holds(&stored))
-        else {
+        let Some(bound) = bound.filter(|bound| {
+            bound.file == file && Vouched::new(&self.folder, self.end_of_log()).is_what_it_holds(&stored)
+        }) else {
             self.state.records_fail(stored.entered.index);
             return Ok(Recalled::default());
         };
@@ -103,7 +103,7 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Failed`] when a file cannot be read.
     pub(crate) fn since(&self, place: Place, mut take: impl FnMut(Place, Stored)) -> Result<(), LedgerError> {
-        let mut vouched = self.vouched();
+        let mut vouched = Vouched::new(&self.folder, self.end_of_log());
         records::scan(&self.folder, place, |place, line| {
             match records::stored(line) {
                 Some(stored) if vouched.is_what_it_holds(&stored) => take(place, stored),
@@ -112,36 +112,6 @@ impl Ledger {
             Ok(true)
         })
         .map_err(failed)
-    }
-
-    fn vouched(&self) -> Vouched {
-        Vouched {
-            store: FolderStore::read_only(&log_folder(&self.folder)),
-            size: self.end_of_log(),
-            bundle: None,
-        }
-    }
-}
-
-/// The log's entries, read forward.
-struct Vouched {
-    store: FolderStore,
-    size: u64,
-    /// The 256 entries read last, and which they are.
-    bundle: Option<(u64, Vec<Vec<u8>>)>,
-}
-
-impl Vouched {
-    /// Whether the log holds the hash of a record at its place.
-    fn is_what_it_holds(&mut self, stored: &Stored) -> bool {
-        let (wanted, at) = (stored.entered.index / 256, (stored.entered.index % 256) as usize);
-        if self.bundle.as_ref().is_none_or(|(number, _)| *number != wanted) {
-            let held = Tree::new(&self.store, self.size).bundle(wanted);
-            self.bundle = held.ok().map(|entries| (wanted, entries));
-        }
-        let entry = self.bundle.as_ref().and_then(|(_, entries)| entries.get(at));
-        let commitment = stored.entered.commitment();
-        commitment.is_some_and(|one| entry.is_some_and(|entry| entry.as_slice() == one.as_bytes()))
     }
 }
 

@@ -496,7 +496,27 @@ pub(crate) fn read_statement(text: &str, key: &str) -> Result<Answer, String> {
     if note.signatures.len() != 1 || note.to_string() != text {
         return Err("the statement has more than one signature, or another spelling".to_owned());
     }
-    serde_json::from_str(&note.text).map_err(|error| format!("the statement is no answer: {error}"))
+    let answer: Answer =
+        serde_json::from_str(&note.text).map_err(|error| format!("the statement is no answer: {error}"))?;
+    if answer.statement.len() > SENTENCES || !answer.statement.iter().all(|one| is_plain(one)) {
+        return Err(format!(
+            "its sentences are not at most {SENTENCES}, of {SENTENCE} bytes, of characters that can be seen"
+        ));
+    }
+    Ok(answer)
+}
+
+/// Sentences of an answer, and bytes in each: many times what any answer needs.
+const SENTENCES: usize = 256;
+const SENTENCE: usize = 4_096;
+
+/// Whether a sentence can be shown to a person as it is: nothing in it moves a cursor, hides or turns what stands beside it.
+fn is_plain(sentence: &str) -> bool {
+    let acts = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    sentence.len() <= SENTENCE && !sentence.chars().any(acts)
 }
 
 /// The fields of an answer that its signature covers, and the signature.

@@ -298,7 +298,7 @@ impl Desk {
     /// Attaches a reading to a question that waits, in place of the one it was filed with.
     ///
     /// # Errors
-    /// [`Problem`].
+    /// [`Problem`]; `conflict` where the question was sent before, whatever came of it.
     pub async fn attach(
         &self,
         Signed { person: by, roles, .. }: Signed,
@@ -307,6 +307,13 @@ impl Desk {
     ) -> Result<Filed, Problem> {
         let _turn = self.turn.lock().await;
         let mut filed = self.waiting(id)?;
+        // Its number is taken: an issuer that answered it would refuse other words under it, and that answer would reach nobody.
+        if self.agency.sent(id).map_err(|error| unread(&error))?.is_some() {
+            return Err(ProblemKind::Conflict.because(
+                "this question was sent and may have been answered: another approval fetches that answer; the better reading is \
+                 asked as a question of its own, after this one is withdrawn or answered",
+            ));
+        }
         // Its step says all that it leaves: with the filing it is the draft, whatever was attached between.
         let mut reading = reading;
         if reading.parts.is_empty() {

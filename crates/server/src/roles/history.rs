@@ -2,14 +2,14 @@
 //! the directory's cosigned log holds it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
-use transparency::{Bundle, VerifierKey};
+use transparency::{Bundle, SignedCheckpoint, VerifierKey};
 
 use super::holder::shows;
 use crate::client::Client;
 use crate::federation::Directory;
-use crate::problem::Problem;
 
 /// What an auditor found in a directory's versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,7 @@ pub struct DirectoryHistory {
 }
 
 /// Walks the versions of the directory at an address. Whose cosignatures count is said by the version before each, as nodes demand it.
+/// Of the witnesses `known` to the reader, where there are any, one must have cosigned every version.
 ///
 /// # Errors
 /// In words, when the newest version cannot be had.
@@ -28,21 +29,38 @@ pub async fn directory_history(
     client: &Client,
     source: &str,
     key: &VerifierKey,
+    known: &[VerifierKey],
 ) -> Result<DirectoryHistory, String> {
-    let newest = directory(client, source, key).await?;
+    // Before the versions: what is entered after this was looked at is not missed.
+    let cosigned = cosigned(client, source).await;
+    let newest = directory(client, source, key).await?.content().version;
     let mut history = DirectoryHistory { versions: Vec::new(), findings: Vec::new() };
-    let (mut before, mut places, mut size): (Option<Directory>, BTreeSet<u64>, u64) = Default::default();
-    for version in 1..=newest.content().version {
+    let (mut before, mut held): (Option<Arc<Directory>>, Option<Arc<Directory>>) = Default::default();
+    let (mut places, mut size) = (BTreeSet::new(), 0);
+    for version in 1..=newest {
         let url = format!("{source}/{version}");
-        match shown(client, (&url, version), key, before.as_ref()).await {
-            Ok((directory, place, entries)) => {
-                history.versions.push((version, changes(before.as_ref(), &directory)));
-                places.insert(place);
-                size = size.max(entries);
-                before = Some(directory);
+        let shown = match shown(client, (&url, version), key).await {
+            Ok(shown) => shown,
+            Err(reason) => {
+                history.findings.push(format!("version {version}: {reason}"));
+                before = None;
+                continue;
             }
+        };
+        history.versions.push((version, changes(before.as_deref().or(held.as_deref()), &shown.directory)));
+        places.insert(shown.place);
+        size = size.max(shown.size);
+        let gap = before.is_none();
+        before = Some(Arc::clone(&shown.directory));
+        match shown.is_taken(held.as_deref(), gap).and_then(|()| shown.seen_by(known)) {
+            Ok(()) => held = Some(shown.directory),
             Err(reason) => history.findings.push(format!("version {version}: {reason}")),
         }
+    }
+    match held.as_deref().map(|held| entries(cosigned, held)) {
+        Some(Ok(entries)) => size = size.max(entries),
+        Some(Err(reason)) => history.findings.push(format!("the newest cosigned checkpoint: {reason}")),
+        None => {}
     }
     let hidden = size.saturating_sub(places.len() as u64);
     if hidden > 0 {
@@ -61,34 +79,83 @@ async fn directory(client: &Client, url: &str, key: &VerifierKey) -> Result<Dire
     Directory::parse(&bytes, key).map_err(|error| error.to_string())
 }
 
-/// A version, its place in the log, and how many entries the checkpoint has that proves it.
-async fn shown(
-    client: &Client,
-    (url, version): (&str, u64),
-    key: &VerifierKey,
-    before: Option<&Directory>,
-) -> Result<(Directory, u64, u64), String> {
+/// The newest checkpoint of the directory's log that its witnesses cosigned.
+async fn cosigned(client: &Client, source: &str) -> Result<SignedCheckpoint, String> {
+    let node = source.strip_suffix("/directory").unwrap_or(source);
+    let (status, bytes) =
+        client.get(&format!("{node}/log/cosigned")).await.map_err(|error| error.to_string())?;
+    if status != 200 {
+        return Err(format!("it is not shown: status {status}"));
+    }
+    SignedCheckpoint::parse(&bytes).map_err(|error| error.to_string())
+}
+
+/// How many entries the log has under a checkpoint that the witnesses of a version cosigned; none where that names no witnesses.
+fn entries(cosigned: Result<SignedCheckpoint, String>, held: &Directory) -> Result<u64, String> {
+    let Some(log) = held.content().log.as_deref().filter(|_| held.content().quorum > 0) else { return Ok(0) };
+    let mut signed = cosigned?;
+    held.keep_known_lines(log, &mut signed).map_err(|error| error.to_string())?;
+    let policy = held.policy(log).map_err(|error| error.to_string())?;
+    policy.check(&signed).map_err(|error| error.to_string())?;
+    Ok(signed.checkpoint.size)
+}
+
+/// A version with its proof.
+struct Shown {
+    directory: Arc<Directory>,
+    proof: Vec<u8>,
+    log: String,
+    /// Where it stands in the log, and how many entries the checkpoint has that proves it.
+    place: u64,
+    size: u64,
+}
+
+impl Shown {
+    /// Whether nodes take it that hold an earlier version: by the witnesses of that one. Where versions between are not shown, those may
+    /// have named others, and its own must do.
+    fn is_taken(&self, held: Option<&Directory>, gap: bool) -> Result<(), String> {
+        let by = |deciding: &Directory| -> Result<(), String> {
+            let demands = deciding.content().quorum > 0;
+            if demands && deciding.content().log.as_deref().is_some_and(|log| log != self.log) {
+                return Err("it names another log".to_owned());
+            }
+            match shows(&self.proof, (&self.directory, deciding), &self.log) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("the directory's log was not shown to hold it".to_owned()),
+                Err(problem) => Err(problem.detail),
+            }
+        };
+        let Some(held) = held else { return by(&self.directory) };
+        by(held).or_else(|reason| {
+            let version = held.content().version;
+            let refused = format!("no node that holds version {version} takes it: {reason}");
+            if gap { by(&self.directory).map_err(|_| refused) } else { Err(refused) }
+        })
+    }
+
+    fn seen_by(&self, known: &[VerifierKey]) -> Result<(), String> {
+        let bundle = Bundle::parse(&self.proof).map_err(|error| error.to_string())?;
+        if known.is_empty() || bundle.is_cosigned_by_one_of(known) {
+            return Ok(());
+        }
+        Err("none of the witnesses that are known to the reader cosigned it".to_owned())
+    }
+}
+
+async fn shown(client: &Client, (url, version): (&str, u64), key: &VerifierKey) -> Result<Shown, String> {
     let directory = directory(client, url, key).await?;
     if directory.content().version != version {
         return Err(format!("version {} is shown in its place", directory.content().version));
     }
-    let log = directory.content().log.as_deref().ok_or("the directory names no log")?;
+    let log = directory.content().log.clone().ok_or("the directory names no log")?;
     let (status, proof) = client.get(&format!("{url}/proof")).await.map_err(|error| error.to_string())?;
     if status != 200 {
         return Err(format!("its proof is not shown: status {status}"));
     }
-    // Nodes demand the witnesses of the version before; where one of those is not shown, its own must do.
-    let held = |deciding| shows(&proof, (&directory, deciding), log);
-    let shown = before
-        .and_then(|before| held(before).ok())
-        .filter(|shown| *shown)
-        .map_or_else(|| held(&directory), Ok);
-    if !shown.map_err(|problem: Problem| problem.detail)? {
-        return Err("the directory's log was not shown to hold it".to_owned());
-    }
     let bundle = Bundle::parse(&proof).map_err(|error| error.to_string())?;
     let entry = bundle.entries.first().ok_or("the proof is empty")?;
-    Ok((directory, entry.inclusion.index, entry.inclusion.size))
+    let (place, size) = (entry.inclusion.index, entry.inclusion.size);
+    Ok(Shown { directory: Arc::new(directory), proof: proof.to_vec(), log, place, size })
 }
 
 /// What changed between two versions.

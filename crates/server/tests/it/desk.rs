@@ -94,6 +94,15 @@ async fn an_answer_that_was_lost_is_had_by_another_approver() {
     let (status, lost) = office.approve(&place, &approver).await;
     let detail = lost["detail"].as_str().unwrap_or_default();
     assert!(status == 502 && detail.contains("cannot say now"), "nobody is accused: {status}: {lost}");
+    // Other words under this number the issuer would refuse for ever, and what it answered would reach nobody.
+    let examiner = office.join(&operator, "examiner example", &[Role::Examiner], 10).await;
+    let better = json!({
+        "codes": [{"code": office.world.codes[0], "posterior": 0.999_99}], "reading_sha256": "cd".repeat(32),
+    });
+    let path = format!("{place}/reading");
+    let (status, refused) = office.call("PUT", &path, Some(&examiner.session), &better).await;
+    let detail = refused["detail"].as_str().unwrap_or_default();
+    assert!(status == 409 && detail.contains("another approval fetches that answer"), "{status}: {refused}");
     let (status, answered) = office.approve(&place, &other).await;
     assert_eq!((status, &answered["state"]), (200, &json!("answered")), "{answered}");
     assert_eq!(

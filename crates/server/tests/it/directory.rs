@@ -238,11 +238,14 @@ async fn a_node_that_was_away_while_witnesses_changed_walks_to_the_newest_versio
     until("the first is cosigned", async || world.client.get(&proof).await.unwrap().0 == 200).await;
     // All three witnesses go, one after the other, and others come: none is left of those that the agency knows.
     let mut others = Vec::new();
+    let mut keys =
+        ["makers", "oversight", "defence"].map(|old| world.node(old).witness.verifier().clone()).to_vec();
     for (at, old) in ["makers", "oversight", "defence"].into_iter().enumerate() {
         let name = ["second-makers", "second-oversight", "second-defence"][at];
         let place = crate::world::listener();
         let mut new = node(&world.path(name), NodeRole::Witness, &format!("{name}.example"), &place.url);
         new.trust(&url, &keeper.statements.verifier().to_string()).unwrap();
+        keys.push(new.witness.verifier().clone());
         let card = Card::sign(&Enrolment::Witness(new.witness_card()), &new.statements, None).unwrap();
         let end = vec![format!("{old}.example").parse().unwrap()];
         enrol(&world.path("directory"), &[card], &EnrolRules { end, ..EnrolRules::default() }).unwrap();
@@ -258,14 +261,21 @@ async fn a_node_that_was_away_while_witnesses_changed_walks_to_the_newest_versio
     })
     .await;
     // An auditor sees what changed, and that the log hides nothing.
-    let history = directory_history(&world.client, &url, keeper.statements.verifier()).await.unwrap();
+    let history = directory_history(&world.client, &url, keeper.statements.verifier(), &[]).await.unwrap();
     assert_eq!(history.findings, Vec::<String>::new());
     let changes = &history.versions.last().unwrap().1;
     assert_eq!(changes, &["witness defence.example went", "witness second-defence.example came"]);
+    // Whoever knows a witness can ask for it by name.
+    let history = directory_history(&world.client, &url, keeper.statements.verifier(), &keys).await.unwrap();
+    assert_eq!(history.findings, Vec::<String>::new());
+    let stranger = [world.node("issuer").witness.verifier().clone()];
+    let history =
+        directory_history(&world.client, &url, keeper.statements.verifier(), &stranger).await.unwrap();
+    assert_eq!(history.findings.len() as u64, first + 3, "{history:?}");
     // A version that its keeper does not show any more is missed.
     let hidden = keeper.folder.join("versions").join((first + 1).to_string());
     std::fs::remove_file(hidden).unwrap();
-    let history = directory_history(&world.client, &url, keeper.statements.verifier()).await.unwrap();
+    let history = directory_history(&world.client, &url, keeper.statements.verifier(), &[]).await.unwrap();
     assert!(
         history.findings.iter().any(|one| one.contains(&format!("version {}", first + 1))),
         "{history:?}"
@@ -276,4 +286,37 @@ async fn a_node_that_was_away_while_witnesses_changed_walks_to_the_newest_versio
     for other in others {
         other.stop().await;
     }
+}
+
+/// A keeper throws all witnesses out at once and names one of its own, which signs whatever it is shown.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_auditor_does_not_agree_with_a_version_that_no_node_takes() {
+    let mut world = World::start().await;
+    let keeper = world.node("directory");
+    let url = format!("{}/directory", keeper.config.url);
+    let (_, bytes) = world.client.get(&url).await.unwrap();
+    let key = keeper.statements.verifier();
+    let first = Directory::parse(&bytes, key).unwrap().content().version;
+    let proof = format!("{url}/{first}/proof");
+    until("the first is cosigned", async || world.client.get(&proof).await.unwrap().0 == 200).await;
+    let agency = world.agency().await;
+    let place = crate::world::listener();
+    let mut sham = node(&world.path("sham"), NodeRole::Witness, "sham.example", &place.url);
+    sham.trust(&url, &key.to_string()).unwrap();
+    let entries = keeper.folder.join("entries.json");
+    let mut content: serde_json::Value = serde_json::from_slice(&std::fs::read(&entries).unwrap()).unwrap();
+    content["witnesses"] = json!([sham.witness_card()]);
+    content["quorum"] = json!(1);
+    std::fs::write(&entries, content.to_string()).unwrap();
+    let options = ServeOptions { clock: world.clock.clone(), fishing: world.fishing, door: world.door };
+    let sham = Server::start(&world.path("sham"), place.listener, options).await.unwrap();
+    let proof = format!("{url}/{}/proof", first + 1);
+    until("the sham cosigned it", async || world.client.get(&proof).await.unwrap().0 == 200).await;
+    let _ = agency.directory.renew(world.clock.now()).await;
+    assert_eq!(agency.directory.newest().unwrap().content().version, first, "no node takes it");
+    let history = directory_history(&world.client, &url, key, &[]).await.unwrap();
+    let said = format!("version {}: no node that holds version {first} takes it", first + 1);
+    assert!(history.findings.iter().any(|one| one.starts_with(&said)), "{history:?}");
+    assert_eq!(history.versions.last().unwrap().0, first + 1, "what it changed is told all the same");
+    sham.stop().await;
 }

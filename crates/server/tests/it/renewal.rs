@@ -48,7 +48,7 @@ async fn an_issuer_that_was_put_back_from_a_copy_answers_again() {
     // More is answered, and entered in the books, after the copy was made; the witnesses see both.
     until_answered(&world, &agency, world.codes[1]).await;
     let books = Books::open(&house, now).await.unwrap();
-    books.open_block("K8".parse().unwrap(), now).await.unwrap();
+    books.open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now).await.unwrap();
     books.close().await;
     let cosigned = |log: &str, note: &str| {
         let size = |path: &str| {

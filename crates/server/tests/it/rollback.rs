@@ -170,7 +170,7 @@ async fn books_that_were_put_back_answer_nothing() {
     copy(&house, &older);
     let now = world.clock.now();
     let books = Books::open(&house, now).await.unwrap();
-    books.open_block("K8".parse().unwrap(), now).await.unwrap();
+    books.open_block("K8".parse().unwrap(), &"clerk example".parse().unwrap(), now).await.unwrap();
     books.close().await;
     world.serve("issuer", listener).await;
     until("the newer books are cosigned", async || cosigned().is_some_and(|size| size > before)).await;

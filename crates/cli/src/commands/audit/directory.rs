@@ -26,22 +26,27 @@ pub(super) struct Directory {
     /// For https: SHA-256 of the public key of the server's certificate.
     #[arg(long, value_name = "PIN", value_parser = pin)]
     pin: Option<String>,
+    /// The key of a witness that you know, or a file that holds it; may be repeated. One of them must have cosigned every version.
+    #[arg(long, value_name = "KEY")]
+    witness: Vec<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
 }
 
-/// Walks the versions. Exit code 1 when one of them, or an entry of the log, is not shown.
+/// Walks the versions. Exit code 1 when one of them, or an entry of the log, is not shown, or no node would take one of them.
 pub(super) fn directory(arguments: &Directory) -> Result<Exit, Failure> {
     if arguments.url.starts_with("https://") != arguments.pin.is_some() {
         return Err(Exit::BadInput
             .because("--pin goes with https://, and https:// with --pin: `tls` in the directory's card"));
     }
     let key = key_or_file(&arguments.key)?;
+    let known = arguments.witness.iter().map(|key| key_or_file(key)).collect::<Result<Vec<_>, _>>()?;
     let client = arguments.pin.as_ref().map_or_else(|| Client::new(TIME), |pin| Client::pinned(pin, TIME));
     let url = arguments.url.trim_end_matches('/');
     let history = wait(async {
-        directory_history(&client, url, &key).await.or_exit(Exit::Environment, "cannot look at the directory")
+        let history = directory_history(&client, url, &key, &known).await;
+        history.or_exit(Exit::Environment, "cannot look at the directory")
     })?;
     if arguments.json {
         let versions: Vec<_> = history
