@@ -426,6 +426,22 @@ async fn a_transaction_given_up_is_tried_again_within_bounds() {
     assert!(found.agrees() && found.without_effect.len() == 1, "{found:?}");
 }
 
+#[tokio::test]
+async fn the_record_of_a_block_or_a_closing_names_who_did_it() {
+    let place = Place::sqlite().await.unwrap();
+    let (by, closed) = ("inspector example".parse().unwrap(), "2024-12-31".parse().unwrap());
+    place.books.open_block("K8".parse().unwrap(), &by, now()).await.unwrap();
+    place.books.close_licensee(&wholesaler().licence, (closed, "the archive"), &by, now()).await.unwrap();
+    let file = format!("sqlite:{}", place.folder.path().join("books.sqlite").display());
+    let named: Vec<String> = sqlx::query_scalar(
+        "SELECT kind FROM record WHERE body LIKE '%inspector example%' ORDER BY record_id",
+    )
+    .fetch_all(&SqlitePool::connect(&file).await.unwrap())
+    .await
+    .unwrap();
+    assert_eq!(named, ["block", "closure"]);
+}
+
 /// Records that are altered together with what the log's files say of them, without any key.
 #[tokio::test]
 async fn a_record_altered_in_tables_and_tiles_shows() {
