@@ -79,6 +79,9 @@ pub(crate) struct Export {
     /// Form: csv, or epcis for a GS1 EPCIS 2.0 JSON document.
     #[arg(long, default_value = "csv", value_parser = ["csv", "epcis"])]
     format: String,
+    /// For epcis: also which code each part was issued. Whoever has these knows what every mark means: not for trading partners.
+    #[arg(long)]
+    codes: bool,
     /// Where to write it.
     #[arg(short, long, default_value = "-", value_name = "FILE")]
     output: PathBuf,
@@ -203,15 +206,18 @@ async fn on_paper(
     done
 }
 
-/// Writes the book as CSV.
+/// Writes the book as CSV or EPCIS.
 pub(crate) fn export(arguments: &Export) -> Result<Exit, Failure> {
+    if arguments.codes && arguments.format != "epcis" {
+        return Err(Exit::BadInput.because("--codes goes with --format epcis: the table has entries alone"));
+    }
     wait(async {
         let books = open(&arguments.books.registry).await?;
         let now = Timestamp::now();
         let (view, by) = (arguments.view, &arguments.books.by);
         let mut out = files::Output::new(&arguments.output, files::Readers::Owner)?;
         let written = match arguments.format.as_str() {
-            "epcis" => books.export_epcis(view, by, now, &mut out).await,
+            "epcis" => books.export_epcis((view, arguments.codes), by, now, &mut out).await,
             _ => books.export(view, by, now, &mut out).await,
         };
         let written = written.map_err(failure)?;

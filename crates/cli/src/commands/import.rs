@@ -74,6 +74,9 @@ pub(crate) fn import(arguments: &Import) -> Result<Exit, Failure> {
         if done.left_out > 0 {
             files::remark(format!("{} events declared wrong by their writer were left out", done.left_out));
         }
+        if done.codes > 0 {
+            files::remark(format!("{} events of issued codes became no entries", done.codes));
+        }
         Ok(if done.rejected > 0 { Exit::Negative } else { Exit::Done })
     })
 }

@@ -10,7 +10,8 @@ use super::hash::event_hash;
 pub(crate) const SPACE: &str = "https://microstamp.example/epcis/";
 
 /// Our own members.
-const OWN: [&str; 11] = [
+const OWN: [&str; 12] = [
+    "firearm",
     "holderName",
     "otherName",
     "manufacturer",

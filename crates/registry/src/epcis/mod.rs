@@ -2,16 +2,18 @@
 
 mod check;
 mod document;
+mod encoding;
 mod hash;
 mod read;
 mod write;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Write};
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use self::encoding::Encoding;
 pub use self::hash::event_hashes;
 use self::read::{entry_of, spaces_of};
 use self::write::{context, document_event};
@@ -29,6 +31,20 @@ const PAGE: i64 = 1_000;
 /// The bytes of a document are held in memory, its events one at a time; larger books travel as CSV.
 const MAX_BYTES: u64 = 64 << 20;
 
+/// What an event tells of.
+enum Told {
+    Entry(Box<NewEntry>),
+    Encoding(Box<Encoding>),
+}
+
+/// What an event tells of, and whether its writer has declared it wrong.
+fn told_by(event: &Value, spaces: &BTreeMap<String, String>) -> Result<(Told, bool), String> {
+    if let Some(said) = Encoding::of_event(event, spaces)? {
+        return Ok((Told::Encoding(Box::new(said)), event.get("errorDeclaration").is_some()));
+    }
+    entry_of(event, spaces).map(|(entry, wrong)| (Told::Entry(Box::new(entry)), wrong))
+}
+
 /// What a later entry says of an earlier one.
 struct Withdrawn {
     on: Timestamp,
@@ -39,20 +55,24 @@ struct Withdrawn {
 impl Books {
     /// Writes the book as one EPCIS 2.0 JSON document, one event an entry, in the order written; returns the number of
     /// events. Every event bears its CBV event hash as its identity. With [`View::Both`] an entry that was corrected
-    /// carries an error declaration that names the event in its place; an entry that only voids another is no event.
+    /// carries an error declaration that names the event in its place; an entry that only voids another is no event. With `codes` an event
+    /// of each code follows that was issued: whoever has these knows what every mark means, so they are not for trading partners.
     ///
     /// # Errors
     /// [`BooksError::Stream`] when `out` does not take a line; [`BooksError::Log`] when the log does not take the
     /// export, which then does not happen.
     pub async fn export_epcis(
         &self,
-        view: View,
+        (view, codes): (View, bool),
         by: &Person,
         now: Timestamp,
         mut out: impl Write,
     ) -> Result<u64, BooksError> {
         let mut ledger = self.ledger.lock().await;
-        let body = json!({"view": view, "format": "epcis", "by": by});
+        let mut body = json!({"view": view, "format": "epcis", "by": by});
+        if codes {
+            body["codes"] = json!(true);
+        }
         let entered = self.enter(&mut ledger, "export", &body, now).await?;
         self.effect(&entered).await?.commit().await?;
         drop(ledger);
@@ -63,6 +83,11 @@ impl Books {
             .map_err(BooksError::Stream)?;
         let mut session = self.store.read().await?;
         let (mut after, mut written) = (0, 0);
+        let mut write = |event: &Value| {
+            let comma = if written == 0 { "\n" } else { ",\n" };
+            written += 1;
+            write!(out, "{comma}{event}").map_err(BooksError::Stream)
+        };
         loop {
             let page = session.book_page(after, PAGE, view as i64).await?;
             let Some(last) = page.last() else { break };
@@ -74,10 +99,18 @@ impl Books {
                     continue;
                 }
                 let ended = loss_that_ends(&mut session, firearm, &entry).await?;
-                let event = document_event(&key, &entry, ended, withdrawn.get(&entry.number))?;
-                let comma = if written == 0 { "\n" } else { ",\n" };
-                write!(out, "{comma}{event}").map_err(BooksError::Stream)?;
-                written += 1;
+                write(&document_event(&key, &entry, ended, withdrawn.get(&entry.number))?)?;
+            }
+        }
+        let issuer = self.issuer();
+        after = -1;
+        while codes {
+            let page = session.code_page(after, PAGE).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = last.unit;
+            for (row, firearm) in page {
+                let said = (row.code, row.parts, row.issued_at);
+                write(&Encoding::of_row(said, firearm, &issuer)?.event(encode::time(row.issued_at)?)?)?;
             }
         }
         out.write_all(b"\n]}}\n").and_then(|()| out.flush()).map_err(BooksError::Stream)?;
@@ -105,7 +138,8 @@ impl Books {
     }
 
     /// Takes the events of an EPCIS 2.0 JSON document as entries: one record, one log entry, one transaction. Events
-    /// that their writer has declared wrong are left out, and rejected when they stand in these books. `rejected` is called with each event that cannot be taken, its
+    /// that their writer has declared wrong are left out, and rejected when they stand in these books; those of codes that were issued
+    /// become no entries, and are rejected where these books say otherwise. `rejected` is called with each event that cannot be taken, its
     /// place in the document counted from 1.
     ///
     /// # Errors
@@ -122,14 +156,22 @@ impl Books {
         read.map_err(BooksError::Stream)?;
         let spaces = spaces_of(&bytes)?;
         let mut entries = Vec::new();
-        let read = document::read(&bytes, |place, event| entries.push((place, entry_of(&event, &spaces))));
+        let read = document::read(&bytes, |place, event| entries.push((place, told_by(&event, &spaces))));
         read.map_err(|error| BooksError::Table(error.to_string()))?;
         let mut imported = Imported { rows: entries.len() as u64, ..Imported::default() };
         let (mut places, mut groups) = (Vec::new(), Vec::new());
         for (place, entry) in entries {
             let taken = match entry {
-                Ok((entry, true)) => self.is_absent(&entry).await?,
-                Ok((entry, false)) => Ok(Some(entry)),
+                Ok((Told::Entry(entry), true)) => self.is_absent(&entry).await?,
+                Ok((Told::Entry(entry), false)) => Ok(Some(*entry)),
+                Ok((Told::Encoding(said), wrong)) => {
+                    let agreed = self.vouches_for(&said, wrong).await?;
+                    if agreed.is_ok() {
+                        imported.codes += 1;
+                        continue;
+                    }
+                    agreed.map(|()| None)
+                }
                 Err(reason) => Err(reason),
             };
             match taken {

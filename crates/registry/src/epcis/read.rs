@@ -21,7 +21,7 @@ use crate::firearm::{Description, FirearmKey, Licensee};
 const MEMBERS: [&str; 6] = ["@context", "id", "type", "schemaVersion", "creationDate", "epcisBody"];
 
 /// The parts of a name of ours, as [`urn`](super::write::urn) writes it.
-fn parts_of(name: &str, kind: &str) -> Option<Vec<String>> {
+pub(super) fn parts_of(name: &str, kind: &str) -> Option<Vec<String>> {
     let rest = name.strip_prefix("urn:microstamp:")?.strip_prefix(kind)?.strip_prefix(':')?;
     rest.split(':').map(decoded).collect()
 }
@@ -116,7 +116,7 @@ fn new_entry(event: &Value) -> Result<NewEntry, String> {
 }
 
 /// The day of an event, where it happened.
-fn day(event: &Value) -> Result<Date, String> {
+pub(super) fn day(event: &Value) -> Result<Date, String> {
     let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
     let (time, offset) = (text("eventTime"), text("eventTimeZoneOffset"));
     if time.is_empty() {
@@ -231,7 +231,7 @@ fn ids<'v>(list: Option<&'v Value>, name: &str) -> Result<Vec<&'v str>, String> 
     list.iter().map(id).collect()
 }
 
-fn licensee(id: &str, name: Option<&str>) -> Result<Licensee, String> {
+pub(super) fn licensee(id: &str, name: Option<&str>) -> Result<Licensee, String> {
     let parts = parts_of(id, "licensee").ok_or_else(|| format!("`{id}` is no licensee"))?;
     let name = name.map_or_else(|| format!("licence {}", parts[0]), ToOwned::to_owned);
     Licensee::new(&parts[0], &name)

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use symbology::Code;
 
 use super::Withdrawn;
 use super::check::SPACE;
 use super::hash::{event_hash, name_spaces};
 use crate::error::BooksError;
 use crate::event::{Entry, Event, Loss, LossKind, Recipient, Source};
-use crate::firearm::{Description, FirearmKey, Licensee};
+use crate::firearm::{Description, FirearmKey, Licensee, Part};
 use crate::names::PartyName;
 
 const CONTEXT: &str = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld";
@@ -18,7 +19,7 @@ pub(super) fn context() -> Value {
     json!([CONTEXT, {"microstamp": SPACE}])
 }
 
-fn spaces() -> BTreeMap<String, String> {
+pub(super) fn spaces() -> BTreeMap<String, String> {
     name_spaces(&context())
 }
 
@@ -48,7 +49,7 @@ pub(super) fn document_event(
 
 /// An entry as an event, without its identity.
 fn event_json(key: &FirearmKey, entry: &Entry) -> Value {
-    let firearm = urn("firearm", &[key.licence.as_str(), key.model.as_str(), key.serial.as_str()]);
+    let firearm = firearm_urn(key);
     let holder = entry.event.holder();
     let mut event = json!({
         "type": "ObjectEvent",
@@ -128,11 +129,11 @@ pub(super) fn standard(event: &Event, firearm: &str) -> Map<String, Value> {
         }),
         Event::PartFitted { part, code, .. } => json!({
             "type": "AssociationEvent", "action": "ADD", "bizStep": "installing", "disposition": "conformant",
-            "parentID": firearm, "childEPCs": [urn("part", &[part.as_str(), &code.to_string().replace(char::from(32), "")])],
+            "parentID": firearm, "childEPCs": [part_urn(*part, *code)],
         }),
         Event::PartRemoved { part, code, .. } => json!({
             "type": "AssociationEvent", "action": "DELETE", "bizStep": "removing", "disposition": "needs_replacement",
-            "parentID": firearm, "childEPCs": [urn("part", &[part.as_str(), &code.to_string().replace(char::from(32), "")])],
+            "parentID": firearm, "childEPCs": [part_urn(*part, *code)],
         }),
         Event::MultipleSale { reference, .. } => json!({
             "bizStep": "retail_selling", "bizTransactionList": [document("multiple-sale", reference.as_str())],
@@ -178,8 +179,17 @@ fn document(kind: &str, number: &str) -> Value {
     json!({"type": format!("urn:microstamp:document:{kind}"), "bizTransaction": urn(kind, &[number])})
 }
 
-fn party(licensee: &Licensee) -> String {
+pub(super) fn party(licensee: &Licensee) -> String {
     urn("licensee", &[licensee.licence.as_str()])
+}
+
+pub(super) fn firearm_urn(key: &FirearmKey) -> String {
+    urn("firearm", &[key.licence.as_str(), key.model.as_str(), key.serial.as_str()])
+}
+
+/// A part by the code that it carries.
+pub(super) fn part_urn(part: Part, code: Code) -> String {
+    urn("part", &[part.as_str(), &code.to_string().replace(' ', "")])
 }
 
 /// `urn:microstamp:kind:part:…`, each part with everything but letters, digits and `-._~` in per cent.

@@ -43,6 +43,8 @@ pub struct Imported {
     pub rejected: u64,
     /// Events that their writer has declared wrong, and that stand nowhere in these books; they are left out.
     pub left_out: u64,
+    /// Events that tell of codes which were issued: they become no entries.
+    pub codes: u64,
     /// Entries written, or in a dry run those that would be.
     pub entries: u64,
 }

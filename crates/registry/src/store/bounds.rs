@@ -19,8 +19,9 @@ const MANY_ROWS: Duration = Duration::from_mins(1);
 const WHOLE_TABLES: Duration = Duration::from_mins(10);
 
 /// Statements of many rows, by the names of their calls.
-const OF_MANY_ROWS: [&str; 9] = [
+const OF_MANY_ROWS: [&str; 10] = [
     "add_entries",
+    "code_page",
     "erase_records",
     "issue",
     "issued_as",

@@ -34,17 +34,35 @@ pub(crate) async fn last_issue(conn: &mut Connection, block: &str) -> Done<Optio
 /// The code of a unit, whole.
 pub(crate) async fn code_at_unit(conn: &mut Connection, unit: i64) -> Done<Option<CodeRow>> {
     let row = sqlx::query::<Db>(sql::CODE_AT_UNIT).bind(unit).fetch_optional(&mut *conn).await?;
-    let code = |row: Row| {
-        Ok(CodeRow {
-            code: row.try_get(0)?,
-            unit: row.try_get(1)?,
-            parts: row.try_get(2)?,
-            firearm_id: row.try_get(3)?,
-            record_id: row.try_get(4)?,
-            issued_at: row.try_get(5)?,
-        })
+    row.as_ref().map(code_row).transpose()
+}
+
+fn code_row(row: &Row) -> Done<CodeRow> {
+    Ok(CodeRow {
+        code: row.try_get(0)?,
+        unit: row.try_get(1)?,
+        parts: row.try_get(2)?,
+        firearm_id: row.try_get(3)?,
+        record_id: row.try_get(4)?,
+        issued_at: row.try_get(5)?,
+    })
+}
+
+/// Codes behind a unit, each with the key of the firearm in which it was issued.
+pub(crate) async fn code_page(
+    conn: &mut Connection,
+    after: i64,
+    limit: i64,
+) -> Done<Vec<(CodeRow, Option<[String; 3]>)>> {
+    let rows = sqlx::query::<Db>(sql::CODE_PAGE).bind(after).bind(limit).fetch_all(&mut *conn).await?;
+    let keyed = |row: &Row| {
+        let key = match row.try_get(6)? {
+            Some(licence) => Some([licence, row.try_get(7)?, row.try_get(8)?]),
+            None => None,
+        };
+        Ok((code_row(row)?, key))
     };
-    row.map(code).transpose()
+    rows.iter().map(keyed).collect()
 }
 
 /// Every counter and how many of its numbers were taken.

@@ -409,6 +409,7 @@ session_calls! {
     "find the last record that took effect": last_effect() -> i64;
     "find what was issued last": last_issue(block: &str) -> Option<String>;
     "read the code of a unit": code_at_unit(unit: i64) -> Option<CodeRow>;
+    "read a page of codes": code_page(after: i64, limit: i64) -> Vec<(CodeRow, Option<[String; 3]>)>;
     "read the counters": counters() -> Vec<(String, i64)>;
     "read the blocks whole": block_rows() -> Vec<(i64, String, i64)>;
     "count the rows of the tables": tallies() -> Vec<(String, i64, i64)>;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use sqlx::Row as _;
 
 pub(crate) use super::checks::{
-    block_rows, closures, code_at_unit, counters, issued_as, last_effect, last_issue, orphans, part_entries,
-    tallies, wrong_fittings,
+    block_rows, closures, code_at_unit, code_page, counters, issued_as, last_effect, last_issue, orphans,
+    part_entries, tallies, wrong_fittings,
 };
 use super::{Connection, Db, PLACES, Row, schema};
 use crate::store::rows::{

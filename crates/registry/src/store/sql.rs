@@ -188,6 +188,11 @@ pub(super) const ISSUED_AS: &str = "SELECT COUNT(*), COALESCE(MIN(f.firearm_id),
 /// For the comparison of tables and records.
 pub(super) const CODE_AT_UNIT: &str =
     "SELECT code, unit, parts, firearm_id, record_id, issued_at FROM code WHERE unit = $1";
+/// Codes by their units, each with the firearm in which it was issued.
+pub(super) const CODE_PAGE: &str =
+    "SELECT c.code, c.unit, c.parts, c.firearm_id, c.record_id, c.issued_at, l.licence, l.model, f.serial
+    FROM code c LEFT JOIN firearm f ON f.firearm_id = c.firearm_id LEFT JOIN line l ON l.line_id = f.line_id
+    WHERE c.unit > $1 ORDER BY c.unit LIMIT $2";
 pub(super) const COUNTERS: &str = "SELECT name, next FROM counter ORDER BY name";
 pub(super) const BLOCK_ROWS: &str = "SELECT prefix, key_check, opened_at FROM block ORDER BY prefix";
 /// Rows of each numbered table, and the highest number.

@@ -533,6 +533,9 @@ async fn exports_three_views(place: Place) {
             ("AB0001", "9 mm Luger", "1-23-456-01-9A-33333")
         );
     }
+    let events =
+        place.books.export_epcis((View::Corrected, true), &by, now(), std::io::sink()).await.unwrap();
+    assert_eq!(events, 4, "three entries and a code");
 }
 
 async fn a_closing_is_corrected_and_kept_to(place: Place) {

@@ -77,8 +77,86 @@ pub(crate) async fn eventful() -> Place {
 
 pub(crate) async fn document(place: &Place, view: View) -> (u64, Vec<u8>) {
     let mut out = Vec::new();
-    let written = place.books.export_epcis(view, &"clerk".parse().unwrap(), now(), &mut out).await.unwrap();
+    let by = "clerk".parse().unwrap();
+    let written = place.books.export_epcis((view, false), &by, now(), &mut out).await.unwrap();
     (written, out)
+}
+
+/// Which code each part was issued goes out on demand alone, and is weighed on the way in.
+#[tokio::test]
+async fn issued_codes_go_out_on_demand_and_are_compared_on_the_way_in() {
+    let place = eventful().await;
+    let by = "clerk".parse().unwrap();
+    let spare = place.books.issue_part(Part::BreechFace, None, &by, now()).await.unwrap();
+    let (entries, without) = document(&place, View::Both).await;
+    assert!(!String::from_utf8(without).unwrap().contains("encoding"));
+    let mut out = Vec::new();
+    let written = place.books.export_epcis((View::Both, true), &by, now(), &mut out).await.unwrap();
+    assert_eq!(written, entries + 5, "four firearms and a part");
+    let whole: Value = serde_json::from_slice(&out).unwrap();
+    let events = whole["epcisBody"]["eventList"].as_array().unwrap();
+    let encoded: Vec<&Value> = events.iter().filter(|event| event["bizStep"] == "encoding").collect();
+    assert_eq!(encoded.len(), 5);
+    assert!(encoded[4]["epcList"][0].as_str().unwrap().ends_with(&spare.to_string().replace(' ', "")));
+    assert_eq!(
+        (encoded[0]["epcList"].as_array().unwrap().len(), encoded[4].get("microstamp:firearm")),
+        (2, None)
+    );
+    if let Some(schemas) = vectors("epcis/JSON-Schema") {
+        let validator = validator(&schemas);
+        let errors: Vec<_> = validator.iter_errors(&whole).map(|error| error.to_string()).collect();
+        assert_eq!(errors, Vec::<String>::new());
+    }
+    let taken = async |place: &Place, event: &Value| {
+        let mut document = whole.clone();
+        document["epcisBody"]["eventList"] = serde_json::json!([event]);
+        let (bytes, mut rejected) = (serde_json::to_vec(&document).unwrap(), Vec::new());
+        let options = ImportOptions { dry_run: true, ..ImportOptions::default() };
+        let done = place
+            .books
+            .import_epcis(bytes.as_slice(), &options, (&by, now()), |row| rejected.push(row.reason))
+            .await;
+        let done = done.unwrap();
+        (done.codes, done.entries, rejected)
+    };
+    // Other books have other keys and blocks of the same name: what they did not issue they do not vouch for.
+    let other = Place::sqlite().await.unwrap();
+    for event in &encoded {
+        assert_eq!(taken(&place, event).await, (1, 0, Vec::new()));
+        let (codes, _, rejected) = taken(&other, event).await;
+        assert!(codes == 0 && rejected[0].contains("was not issued by these books"), "{rejected:?}");
+    }
+    let altered = |at: &str, value: Value| {
+        let mut event = encoded[0].clone();
+        event.as_object_mut().unwrap().remove("eventID");
+        match value {
+            Value::Null => drop(event.as_object_mut().unwrap().remove(at)),
+            value => event[at] = value,
+        }
+        event
+    };
+    for (at, value, refusal) in [
+        ("microstamp:firearm", encoded[1]["microstamp:firearm"].clone(), "says otherwise"),
+        ("microstamp:firearm", Value::Null, "says otherwise"),
+        ("eventTime", "2024-01-01T00:00:00.000Z".into(), "says otherwise"),
+        ("epcList", serde_json::json!([encoded[0]["epcList"][0]]), "says otherwise"),
+        (
+            "epcList",
+            serde_json::json!([encoded[0]["epcList"][0], encoded[1]["epcList"][0]]),
+            "encodes one code",
+        ),
+        ("action", "OBSERVE".into(), "`action` is not that of a code"),
+        ("disposition", Value::Null, "`disposition` is not that of a code"),
+        ("microstamp:reason", "a wish".into(), "`microstamp:reason` is not that of a code"),
+        (
+            "errorDeclaration",
+            serde_json::json!({"declarationTime": now(), "reason": "did_not_occur"}),
+            "it is declared wrong, and these books issued",
+        ),
+    ] {
+        let (codes, _, rejected) = taken(&place, &altered(at, value)).await;
+        assert!(codes == 0 && rejected[0].contains(refusal), "{at}: {rejected:?}");
+    }
 }
 
 #[tokio::test]

@@ -61,7 +61,7 @@ fn options() -> ImportOptions {
 async fn a_dry_run_lists_every_rejected_row() {
     let place = Place::sqlite().await.unwrap();
     let (done, rejected) = import(&place, TABLE, &ImportOptions { dry_run: true, ..options() }).await;
-    assert_eq!(done, Ok(Imported { rows: 10, rejected: 7, left_out: 0, entries: 4 }));
+    assert_eq!(done, Ok(Imported { rows: 10, rejected: 7, left_out: 0, entries: 4, codes: 0 }));
     let expected = [
         (4, "it was sold at retail on 2020-02-01"),
         (5, "acquired_on `2020-01-31` is not a day"),
@@ -451,7 +451,7 @@ async fn a_long_table_is_written_as_it_always_was() {
     let place = Place::sqlite().await.unwrap();
     let options = ImportOptions { skip_rejected: true, ..ImportOptions::default() };
     let (done, rejected) = import(&place, &long_table(9_000), &options).await;
-    assert_eq!(done, Ok(Imported { rows: 9_000, rejected: 1_518, left_out: 0, entries: 14_930 }));
+    assert_eq!(done, Ok(Imported { rows: 9_000, rejected: 1_518, left_out: 0, entries: 14_930, codes: 0 }));
     // What an earlier way of taking tables made of these rows.
     let reasons: Vec<String> = rejected.iter().map(|row| format!("{} {}\n", row.line, row.reason)).collect();
     let (_, record) = place.books.opening(1).await.unwrap().unwrap();
