@@ -70,6 +70,20 @@ impl Client {
         Ok((status(&answer), content))
     }
 
+    /// Gets a file, unless it is the one of this SHA-256 still: `None`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub(crate) async fn get_other_than(
+        &self,
+        url: &str,
+        sha256: &str,
+    ) -> Result<Option<(u16, Vec<u8>)>, ClientError> {
+        let request = Message::request("GET", url).with("if-none-match", &entity_tag(sha256));
+        let (answer, content) = self.send(&request, Vec::new()).await?;
+        Ok(Some((status(&answer), content)).filter(|(status, _)| *status != 304))
+    }
+
     /// Sends a message and its content.
     ///
     /// # Errors
@@ -99,6 +113,11 @@ impl Client {
         let late = |_| unreachable(format!("no answer within {} seconds", self.timeout.as_secs()));
         tokio::time::timeout(self.timeout, exchange).await.map_err(late)?
     }
+}
+
+/// The entity tag of a file.
+pub(crate) fn entity_tag(sha256: &str) -> String {
+    format!("\"{sha256}\"")
 }
 
 /// The status of an answer.

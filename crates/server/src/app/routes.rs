@@ -18,6 +18,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use transparency::{FolderStore, Resource, TileStore as _};
 
 use crate::api::NodeName;
+use crate::client::entity_tag;
 use crate::clock::Clock;
 use crate::config::Node;
 use crate::court::CourtFault;
@@ -296,11 +297,20 @@ async fn monitor(State((witness, _)): State<(Arc<WitnessNode>, Common)>, Named(l
     }
 }
 
-async fn directory_file(State((keeper, _)): State<(Arc<DirectoryKeeper>, Common)>) -> Response {
-    match keeper.file() {
-        Some(bytes) => plain(bytes),
-        None => ProblemKind::NoDirectory.because("no version was published yet").into_response(),
+/// The newest version, with its hash as entity tag: nodes ask every ten seconds, and fetch it when it changed (RFC 9110, section 13.1.2).
+async fn directory_file(State((keeper, _)): Keeping, headers: HeaderMap) -> Response {
+    let Some(directory) = keeper.shown() else {
+        return ProblemKind::NoDirectory.because("no version was published yet").into_response();
+    };
+    let tag = entity_tag(directory.sha256());
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let known = known.flat_map(|value| value.split(',')).any(|one| one.trim() == tag);
+    let mut answer =
+        if known { StatusCode::NOT_MODIFIED.into_response() } else { plain(directory.bytes().to_vec()) };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        answer.headers_mut().insert(header::ETAG, tag);
     }
+    answer
 }
 
 /// The proof that the directory's cosigned log holds the newest version.

@@ -165,6 +165,8 @@ impl Operation {
                     answer["content"]["text/plain"] = json!({"schema": {"type": "string"}});
                     answer["content"]["text/x.tlog.size"] = json!({"schema": {"type": "string"}});
                 }
+            } else if *status == 304 {
+                answer["description"] = json!("it is the one whose entity tag was given in `If-None-Match`");
             } else if let Some((media, schema)) = &self.gives {
                 answer["content"] = json!({*media: {"schema": schema}});
             }
@@ -356,7 +358,7 @@ fn nodes() -> Vec<Operation> {
         open("/directory", "get", "The newest directory")
             .at(DIRECTORY)
             .gives_bytes(BYTES)
-            .answers(&[200, 503]),
+            .answers(&[200, 304, 503]),
         open("/directory/proof", "get", "The proof that the directory's cosigned log holds that version")
             .at(DIRECTORY)
             .gives_bytes(BYTES)

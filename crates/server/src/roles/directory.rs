@@ -237,12 +237,8 @@ impl DirectoryKeeper {
     }
 
     /// The signed directory, as everybody reads it; none while this node's log is not the one that its witnesses know.
-    pub fn file(&self) -> Option<Vec<u8>> {
-        if !self.ledger.state().is_well() {
-            return None;
-        }
-        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        published.as_ref().map(|held| held.bytes().to_vec())
+    pub(crate) fn shown(&self) -> Option<Arc<Directory>> {
+        self.directory().filter(|_| self.ledger.state().is_well())
     }
 }
 

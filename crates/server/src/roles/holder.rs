@@ -264,10 +264,17 @@ impl DirectoryHolder {
             ProblemKind::NoDirectory.because(format!("cannot fetch the directory from {source}: {reason}"))
         };
         let bytes = if source.contains("://") {
-            let (status, bytes) = self.client.get(source).await.map_err(|error| missing(&error))?;
-            if status != 200 {
-                return Err(missing(&format_args!("status {status}")));
-            }
+            let held = self.newest();
+            let got = match &held {
+                Some(held) => self.client.get_other_than(source, held.sha256()).await,
+                None => self.client.get(source).await.map(Some),
+            };
+            let bytes = match (got.map_err(|error| missing(&error))?, held) {
+                (Some((200, bytes)), _) => bytes,
+                (None, Some(held)) => held.bytes().to_vec(),
+                (None, None) => return Err(missing(&"status 304")),
+                (Some((status, _)), _) => return Err(missing(&format_args!("status {status}"))),
+            };
             let taken = self.take_shown(source, &bytes, now).await;
             self.look_behind(&bytes).await;
             return taken;

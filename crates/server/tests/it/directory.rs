@@ -4,7 +4,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::json;
-use server::federation::{Directory, DirectoryContent, DirectoryError};
+use server::federation::{Directory, DirectoryContent, DirectoryError, Message, Start};
 use server::roles::{
     Card, DirectoryHolder, DirectoryKeeper, EnrolRules, Enrolment, StartError, directory_history, enrol,
 };
@@ -175,6 +175,14 @@ async fn the_directory_s_log_is_cosigned_like_any_other() {
     let held = DirectoryHolder::new(&world.node("agency")).unwrap().newest().unwrap();
     let policy = held.policy(held.content().log.as_ref().unwrap()).unwrap();
     assert!(policy.check(&cosigned).unwrap().witnesses.len() >= 2);
+    // Whoever has it does not fetch it again.
+    let url = format!("{}/directory", directory.config.url);
+    for (tag, status) in [(held.sha256().to_owned(), 304), ("0".repeat(64), 200)] {
+        let request = Message::request("GET", &url).with("if-none-match", &format!("\"{tag}\""));
+        let (answer, content) = world.client.send(&request, Vec::new()).await.unwrap();
+        assert_eq!(answer.start, Start::Answer(status));
+        assert_eq!(content.len(), if status == 304 { 0 } else { held.bytes().len() });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
