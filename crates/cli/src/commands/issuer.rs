@@ -260,6 +260,9 @@ async fn blocks(show: &Show) -> Result<Exit, Failure> {
             files::print_line(format!("{prefix}  {issued} issued  {left}  {}", books.log_name()))?;
         }
     }
+    if books.is_closed() {
+        files::remark("nothing is added to these books any more: they were handed over, taken over or moved");
+    }
     Ok(Exit::Done)
 }
 

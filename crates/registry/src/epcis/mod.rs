@@ -102,15 +102,17 @@ impl Books {
                 write(&document_event(&key, &entry, ended, withdrawn.get(&entry.number))?)?;
             }
         }
-        let issuer = self.issuer();
-        after = -1;
-        while codes {
-            let page = session.code_page(after, PAGE).await?;
-            let Some((last, _)) = page.last() else { break };
-            after = last.unit;
-            for (row, firearm) in page {
-                let said = (row.code, row.parts, row.issued_at);
-                write(&Encoding::of_row(said, firearm, &issuer)?.event(encode::time(row.issued_at)?)?)?;
+        if codes {
+            let (issuer, mut after) = (self.issuer(), -1);
+            loop {
+                let page = session.code_page(after, PAGE).await?;
+                let Some((last, _)) = page.last() else { break };
+                after = last.unit;
+                for (row, firearm) in page {
+                    let said = (row.code, row.parts, row.issued_at);
+                    let recorded_at = encode::time(row.issued_at)?;
+                    write(&Encoding::of_row(said, firearm, &issuer)?.event(recorded_at)?)?;
+                }
             }
         }
         out.write_all(b"\n]}}\n").and_then(|()| out.flush()).map_err(BooksError::Stream)?;

@@ -149,7 +149,7 @@ mod tests {
             "Liverpool1234",
             "zaq12wsxCDE#",
             "exampleop2026!!",
-            "sgt.exampl€2026",
+            "$gt.Example2026",
         ] {
             assert!(is_common(common, "sgt. example"), "{common:?}");
         }

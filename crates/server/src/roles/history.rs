@@ -155,7 +155,7 @@ async fn shown(client: &Client, (url, version): (&str, u64), key: &VerifierKey) 
     let bundle = Bundle::parse(&proof).map_err(|error| error.to_string())?;
     let entry = bundle.entries.first().ok_or("the proof is empty")?;
     let (place, size) = (entry.inclusion.index, entry.inclusion.size);
-    Ok(Shown { directory: Arc::new(directory), proof: proof.to_vec(), log, place, size })
+    Ok(Shown { directory: Arc::new(directory), proof, log, place, size })
 }
 
 /// What changed between two versions.

@@ -59,7 +59,7 @@ async fn versions_go_on_from_the_log_and_damaged_files_are_not_taken() {
     let good = std::fs::read_to_string(&entries).unwrap();
     std::fs::write(&entries, good.replace("\"quorum\": 1", "\"quorum\": 2")).unwrap();
     // It is refused at every turn, though it is weighed at one of them alone, and what is mended is taken up.
-    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_mins(1);
     std::fs::File::options().append(true).open(&entries).unwrap().set_modified(long_ago).unwrap();
     for _ in 0..3 {
         assert!(open.publish().await.unwrap_err().detail.contains("quorum"));
