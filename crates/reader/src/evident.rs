@@ -17,7 +17,7 @@ pub(crate) struct Evident {
     /// model in rounding errors.
     fit: f32,
     /// How much more a mark must score than its foils to be there whatever the surface.
-    ahead: f32,
+    pub(crate) ahead: f32,
 }
 
 /// Unmarked *real* breech faces reach 454 nats but agree with no code, blank *simulated* impressions 359; marks at

@@ -14,6 +14,7 @@ use crate::align::prepared;
 use crate::bank::Bank;
 use crate::banks::Banks;
 use crate::blur::blur;
+use crate::evident::Evident;
 use crate::field::{Field, Region, Surface};
 use crate::measured::places;
 use crate::pose::Pose;
@@ -35,14 +36,13 @@ struct Struck {
     lost: f32,
 }
 
-/// Photographs lose ruined marks, so it is those that they are asked about.
+/// As badly as a mark is struck that is still looked for.
 const RUINED: Struck = Struck { relief: 3.5, flow: 7.0, drag: 15.0, double: 20.0, lost: 0.49 };
-/// Height maps show ruined marks: where not even a heavily damaged one would show, the surface is out of the ordinary.
-const HEAVY: Struck = Struck { relief: 4.0, flow: 6.0, drag: 10.0, double: 0.0, lost: 0.64 };
 const FIRST: f32 = 0.6;
 /// Marks that are laid on.
 const LAID: usize = 4;
-/// Nats by which one must fit better than what fits by chance, to be seen.
+/// Nats by which one must fit better than what fits by chance, to be seen in a photograph; on a height map it must be as far
+/// ahead as marks are that are found whatever the decoder says.
 const AHEAD: f32 = 20.0;
 
 /// The share of badly struck marks that would have been seen in a region, where the best that was found fits by `chance`
@@ -64,14 +64,14 @@ pub(crate) fn shown(
         regions.iter().map(|&region| surfaces.iter().map(|one| sampled(one, region)).collect()).collect();
     let fit = |k: usize| fit_of(&laid[k % laid.len()], (banks, rendering), k);
     let fits: Option<Vec<f32>> = (0..LAID).map(fit).collect();
-    let seen = fits?.into_iter().filter(|fit| *fit > chance + AHEAD).count();
+    let ahead = if rendering == Rendering::Height { Evident::of(rendering).ahead } else { AHEAD };
+    let seen = fits?.into_iter().filter(|fit| *fit > chance + ahead).count();
     Some(seen as f32 / LAID as f32)
 }
 
 /// How well the mark with one of the codes fits where it was laid, natural log.
 fn fit_of(fields: &[Field], (banks, rendering): (&Banks, Rendering), number: usize) -> Option<f32> {
-    let struck = if rendering == Rendering::Height { &HEAVY } else { &RUINED };
-    let mark = Laid::of((&banks.fine, banks.module_um), fields.first()?, struck, number);
+    let mark = Laid::of((&banks.fine, banks.module_um), fields.first()?, &RUINED, number);
     let mut fields = fields.to_vec();
     let coarse = if rendering == Rendering::Height {
         let mut field = fields.swap_remove(0);

@@ -58,3 +58,17 @@ fn a_smooth_height_map_of_a_bare_bowl_has_no_mark_and_a_coarse_one_may_hide_one(
     let coarse = read(12.0);
     assert_eq!((coarse.outcome, coarse.firearms), (Outcome::Unreadable, 0), "{:?}", coarse.sensitivity);
 }
+
+/// At level 4 most characters by themselves are not found; a height map that hides them does not show that there are none.
+#[test]
+fn ruined_characters_on_a_height_map_are_not_denied() {
+    for seed in 61_040..61_044 {
+        let (scheme, mut rng) = (Scheme::open_1(), seeded(seed));
+        let drawn = geometry::draw(&scheme, Mark::Characters, &random_word(&mut rng));
+        let view = View::anyhow(&mut rng);
+        let surface = strike(&drawn, &Damage::named("level-4"), &view, &mut rng);
+        let options = ReadOptions { marks: vec![Mark::Characters], ..ReadOptions::new(scheme) };
+        let reading = read_topography(&surface, &options).expect("it is large enough");
+        assert_ne!(reading.outcome, Outcome::NoMark, "{seed}: {:?}", reading.sensitivity);
+    }
+}
